@@ -222,7 +222,7 @@ fn format_problems(problems: &[Problem]) -> String {
 fn problems_hint(problems: &[Problem]) -> String {
     let old_libc = problems.iter().any(|problem| problem.needed_name.starts_with("GLIBC_"));
     let is_mixed = problems.iter().any(|problem| problem.kind == ProblemKind::MixedCLibraries);
-    let is_version = problems.iter().any(|problem| problem.kind == ProblemKind::SymbolVersion);
+    let is_version = problems.iter().any(|problem| problem.kind.concerns_versions());
     if is_mixed {
         "build the program and its libraries against one C library, or link it statically"
     } else if old_libc {

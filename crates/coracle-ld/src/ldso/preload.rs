@@ -1,7 +1,7 @@
 //! Preloaded libraries. Source: `handle_preload_list` and `dl_main`, `elf/rtld.c`; `load_preload`,
 //! `ldso/dynlink.c`.
 
-use super::LoaderEnvironment;
+use super::loader_environment::LoaderEnvironment;
 use coracle_core::file_system::{self, FileSystem, ResolutionEnd};
 use coracle_core::fs;
 use coracle_core::path::ImagePath;

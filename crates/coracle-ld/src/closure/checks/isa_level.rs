@@ -3,8 +3,8 @@
 //!
 //! Source: `dl_isa_level_check`, `sysdeps/x86/dl-prop.h`.
 
-use super::problem::{Problem, ProblemKind, Severity};
-use super::{LinkMap, MappedObject};
+use crate::closure::link_map::{LinkMap, MappedObject};
+use crate::closure::problem::{Problem, ProblemKind, Severity};
 use crate::elf::{self, IsaLevel, required_isa_level};
 use coracle_core::fs;
 

@@ -1,6 +1,7 @@
 //! The `#!` line of a script. Source: `load_script`, `fs/binfmt_script.c`, and `env` of coreutils.
 
-use super::{Error, ResolveOptions};
+use super::error::Error;
+use super::resolve_options::ResolveOptions;
 use coracle_core::file_system::{self, FileSystem, ResolutionEnd};
 use coracle_core::path::RawPath;
 
@@ -15,27 +16,27 @@ pub(super) fn script_interpreters(
     line: &[u8],
     options: &ResolveOptions,
 ) -> Result<Vec<RawPath>, Error> {
-    let wrong = |why: &str| Error::InvalidShebang { script: script.clone(), why: why.into() };
+    let invalid = |why: &str| Error::InvalidShebang { script: script.clone(), why: why.into() };
     let line = line.strip_prefix(b"#!").unwrap_or(line);
     let end = line.iter().position(|&byte| byte == b'\n' || byte == 0);
     let whole = trim_blanks(line.get(..end.unwrap_or(line.len())).unwrap_or_default());
     let split = whole.iter().position(is_blank).unwrap_or(whole.len());
     let (interpreter, argument) = whole.split_at(split);
     if interpreter.is_empty() {
-        return Err(wrong("it names no interpreter"));
+        return Err(invalid("it names no interpreter"));
     }
     if interpreter.ends_with(b"\r") || interpreter.ends_with(b"/env") && whole.ends_with(b"\r") {
-        return Err(wrong("it ends with a carriage return, which the kernel treats as part of the name"));
+        return Err(invalid("it ends with a carriage return, which the kernel treats as part of the name"));
     }
     if end.is_none() && argument.is_empty() && line.len() + 2 >= SCRIPT_HEADER_SIZE {
-        return Err(wrong("it is longer than the 256 bytes that the kernel reads"));
+        return Err(invalid("it is longer than the 256 bytes that the kernel reads"));
     }
     let interpreter = RawPath::new(interpreter);
     if interpreter.file_name() != b"env" {
         return Ok(vec![interpreter]);
     }
     let name = env_program(argument.trim_ascii()).ok_or_else(|| {
-        wrong("the program that `env` starts can't be determined; write `#!/usr/bin/env NAME` or `#!/usr/bin/env -S NAME ARGUMENTS`")
+        invalid("the program that `env` starts can't be determined; write `#!/usr/bin/env NAME` or `#!/usr/bin/env -S NAME ARGUMENTS`")
     })?;
     let found = find_in_search_path(tree, name, options)?.ok_or_else(|| Error::MissingScriptInterpreter {
         script: script.clone(),
@@ -101,11 +102,11 @@ mod tests {
     use super::*;
     use coracle_core::file_system::MemoryFs;
 
-    fn read(line: &str) -> Result<Vec<String>, String> {
+    fn read_line(line: &str) -> Result<Vec<String>, String> {
         let tree = MemoryFs::from_text("/usr/bin/python3 = x");
         let options = ResolveOptions { search_path: "/bin:/usr/bin".into(), ..ResolveOptions::default() };
         let read = script_interpreters(&tree, &RawPath::new("/s"), line.as_bytes(), &options);
-        read.map(|all| all.iter().map(RawPath::to_string).collect()).map_err(|e| e.to_string())
+        read.map(|paths| paths.iter().map(RawPath::to_string).collect()).map_err(|e| e.to_string())
     }
 
     #[test]
@@ -117,7 +118,7 @@ mod tests {
             ("#!/usr/bin/env -S A=1 python3 -u\n", vec!["/usr/bin/python3", "/usr/bin/env"]),
             ("#!/usr/bin/env /opt/x", vec!["/opt/x", "/usr/bin/env"]),
         ] {
-            assert_eq!(read(line).unwrap(), expected, "{line}");
+            assert_eq!(read_line(line).unwrap(), expected, "{line}");
         }
     }
 
@@ -132,8 +133,8 @@ mod tests {
             "#!/usr/bin/env -u X python3",
             "#!/usr/bin/env python9",
         ] {
-            assert!(read(line).is_err(), "{line}");
+            assert!(read_line(line).is_err(), "{line}");
         }
-        assert!(read(&format!("#!/{}", "x".repeat(300))[..SCRIPT_HEADER_SIZE]).is_err());
+        assert!(read_line(&format!("#!/{}", "x".repeat(300))[..SCRIPT_HEADER_SIZE]).is_err());
     }
 }

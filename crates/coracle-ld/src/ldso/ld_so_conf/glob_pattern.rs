@@ -1,6 +1,9 @@
 //! glob(3) patterns for one path component: `*`, `?`, `[…]` and `\`. Character classes
 //! (`[[:digit:]]`) are not supported.
 //!
+//! The crate `globset` differs in ways that matter here: it matches hidden files, treats braces as
+//! alternatives, fails on unclosed brackets and trailing backslashes, and takes UTF-8 patterns only.
+//!
 //! Source: POSIX.1-2017, "Pattern Matching Notation".
 
 /// `NAME_MAX`.

@@ -3,7 +3,9 @@
 //! No loader reads this file. It explains why an installed library is not found: the cache is out
 //! of date. Source: `parse_conf`, `parse_conf_include` and `add_dir_1`, `elf/ldconfig.c`.
 
-mod pattern;
+mod glob_pattern;
+#[cfg(test)]
+mod tests;
 
 use std::collections::BTreeSet;
 
@@ -11,7 +13,7 @@ use coracle_core::content::Content;
 use coracle_core::file_system::{self, FileSystem, ResolutionEnd};
 use coracle_core::path::{ImagePath, RawPath};
 
-use pattern::GlobPattern;
+use glob_pattern::GlobPattern;
 
 const LD_SO_CONF: &[u8] = b"/etc/ld.so.conf";
 
@@ -47,16 +49,16 @@ pub enum Directive<'a> {
 /// Returns the directories that `/etc/ld.so.conf` and the files that it includes list, in order and
 /// without duplicates. Files that can't be read are skipped, as `ldconfig` does.
 pub fn read_directories(tree: &dyn FileSystem) -> Vec<ConfDirectory> {
-    let mut reading = ConfReader {
+    let mut reader = ConfReader {
         tree,
         bytes_left: MAX_BYTES,
-        names_left: MAX_GLOB_ENTRIES,
+        entries_left: MAX_GLOB_ENTRIES,
         visited_files: BTreeSet::new(),
         seen_directories: BTreeSet::new(),
         found: Vec::new(),
     };
-    reading.read_file(&RawPath::new(LD_SO_CONF), 0);
-    reading.found
+    reader.read_file(&RawPath::new(LD_SO_CONF), 0);
+    reader.found
 }
 
 /// Parses the directives of a configuration file. Comments and empty lines are skipped.
@@ -105,7 +107,7 @@ fn is_space(byte: u8) -> bool {
 struct ConfReader<'a> {
     tree: &'a dyn FileSystem,
     bytes_left: u64,
-    names_left: usize,
+    entries_left: usize,
     /// Files read already. Each is read once, so circular includes end.
     visited_files: BTreeSet<ImagePath>,
     seen_directories: BTreeSet<RawPath>,
@@ -184,12 +186,9 @@ impl ConfReader<'_> {
         let path = if directory.as_bytes().is_empty() { RawPath::new(*b"/") } else { directory.clone() };
         let Some(ResolutionEnd::Directory(path)) = self.resolve(&path) else { return Vec::new() };
         let mut names = self.tree.list(&path).unwrap_or_default();
-        names.truncate(self.names_left);
-        self.names_left -= names.len();
+        names.truncate(self.entries_left);
+        self.entries_left -= names.len();
         names.retain(|name| pattern.matches(name));
         names.iter().map(|name| RawPath::join_bytes(directory.as_bytes(), name)).collect()
     }
 }
-
-#[cfg(test)]
-mod tests;

@@ -4,8 +4,8 @@
 //! library like any other. musl's loader uses itself in place of glibc, and fails on symbols that
 //! it lacks.
 
-use super::problem::{Problem, ProblemKind, Severity, problem_if_damaged};
-use super::{LinkMap, MapReason, MappedObject};
+use crate::closure::link_map::{LinkMap, MapReason, MappedObject};
+use crate::closure::problem::{Problem, ProblemKind, Severity, problem_if_damaged};
 use crate::elf::SymbolVersions;
 use coracle_core::fs;
 use coracle_core::path::escape_bytes;
@@ -19,25 +19,25 @@ pub fn check_c_libraries(map: &LinkMap) -> fs::Result<Vec<Problem>> {
     let Some(loader) = &map.loader else { return Ok(Vec::new()) };
     let objects = map.objects.iter().filter(|mapped| mapped.reason != MapReason::Interpreter);
     if loader.is_glibc() {
-        return Ok(objects.filter_map(check_object_with_glibc).collect());
+        return Ok(objects.filter_map(problem_with_glibc).collect());
     }
     let mut problems = Vec::new();
     for mapped in objects {
         let read = SymbolVersions::read(&mapped.file.content.open()?, &mapped.object);
         let read = problem_if_damaged(
             read,
-            ProblemKind::SymbolVersion,
+            ProblemKind::DamagedVersions,
             Severity::Warning,
             &mapped.raw_path,
             &mut problems,
         )?;
-        problems.extend(read.and_then(|versions| check_object_with_musl(mapped, &versions)));
+        problems.extend(read.and_then(|versions| problem_with_musl(mapped, &versions)));
     }
     Ok(problems)
 }
 
 /// Returns whether `name` belongs to another C library than the loader of `map`.
-pub(super) fn belongs_to_other_libc(map: &LinkMap, name: &[u8]) -> bool {
+pub(in crate::closure) fn belongs_to_other_libc(map: &LinkMap, name: &[u8]) -> bool {
     match &map.loader {
         Some(loader) if loader.is_glibc() => is_non_glibc_libc(name),
         Some(_) => [&b"ld-linux"[..], b"ld64.so.", b"ld.so.1"].iter().any(|start| name.starts_with(start)),
@@ -51,7 +51,8 @@ fn is_non_glibc_libc(name: &[u8]) -> bool {
     name == b"libc.so" || name.starts_with(b"libc.musl-")
 }
 
-fn check_object_with_glibc(mapped: &MappedObject) -> Option<Problem> {
+/// Returns a problem if an object under glibc's loader was linked against musl.
+fn problem_with_glibc(mapped: &MappedObject) -> Option<Problem> {
     let libc = mapped.object.dynamic.needed().find(|name| is_non_glibc_libc(name))?;
     let (object, name) = (&mapped.raw_path, escape_bytes(libc));
     let message = format!(
@@ -67,8 +68,9 @@ fn check_object_with_glibc(mapped: &MappedObject) -> Option<Problem> {
     })
 }
 
-/// A warning only, because musl defines many of glibc's symbols.
-fn check_object_with_musl(mapped: &MappedObject, versions: &SymbolVersions) -> Option<Problem> {
+/// Returns a problem if an object under musl's loader was linked against glibc. A warning only,
+/// because musl defines many of glibc's symbols.
+fn problem_with_musl(mapped: &MappedObject, versions: &SymbolVersions) -> Option<Problem> {
     let wanted = versions.needed.iter().find(|wanted| wanted.name.starts_with(b"GLIBC_"))?;
     let (object, name) = (&mapped.raw_path, escape_bytes(&wanted.name));
     let message = format!(

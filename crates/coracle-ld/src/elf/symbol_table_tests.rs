@@ -6,7 +6,7 @@ use proptest::prelude::*;
 
 use super::symbols::{gnu_hash, sysv_hash};
 use super::*;
-use coracle_core::content::Content;
+use coracle_core::content::{Content, ContentReader};
 
 /// Names at their offsets: `foo` at 1, `bar` at 5, `V1` at 9, `liba.so` at 12.
 const NAMES: [&str; 4] = ["foo", "bar", "V1", "liba.so"];

@@ -6,8 +6,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::problem::{Problem, ProblemKind, Severity, problem_if_damaged};
-use super::{LinkMap, MappedObject};
+use crate::closure::link_map::{LinkMap, MappedObject};
+use crate::closure::problem::{Problem, ProblemKind, Severity, problem_if_damaged};
 use crate::elf::{DefinedVersion, NeededVersion, SymbolVersion, SymbolVersions};
 use coracle_core::fs;
 use coracle_core::path::escape_bytes;
@@ -22,39 +22,39 @@ const MAX_NAMED_SYMBOLS: usize = 3;
 ///
 /// # Errors
 /// Fails if a file can't be read.
-pub fn check_versions(map: &LinkMap) -> fs::Result<Vec<Problem>> {
+pub fn check_symbol_versions(map: &LinkMap) -> fs::Result<Vec<Problem>> {
     let mut problems = Vec::new();
     if !map.loader.as_ref().is_some_and(|loader| loader.is_glibc()) {
         return Ok(problems);
     }
-    let answering = providers_by_name(map);
+    let providers = providers_by_name(map);
     let mut versions = Vec::new();
     for mapped in &map.objects {
         let read = SymbolVersions::read(&mapped.file.content.open()?, &mapped.object);
         let read = problem_if_damaged(
             read,
-            ProblemKind::SymbolVersion,
+            ProblemKind::DamagedVersions,
             Severity::Error,
             &mapped.raw_path,
             &mut problems,
         )?;
         versions.push(read);
     }
-    for (at, mapped) in map.new_objects() {
-        let Some(Some(own)) = versions.get(at) else { continue };
-        problems.extend(check_relr_marker(mapped, own));
+    for (index, mapped) in map.new_objects() {
+        let Some(Some(own)) = versions.get(index) else { continue };
+        problems.extend(missing_relr_marker(mapped, own));
         let mut reported = BTreeSet::new();
         for wanted in &own.needed {
-            let Some(&index) = answering.get(wanted.file.as_slice()) else {
+            let Some(&provider) = providers.get(wanted.file.as_slice()) else {
                 problems.extend(reported.insert(&wanted.file).then(|| not_loaded_problem(mapped, wanted)));
                 continue;
             };
-            let (Some(library), Some(Some(has))) = (map.objects.get(index), versions.get(index)) else {
+            let (Some(library), Some(Some(has))) = (map.objects.get(provider), versions.get(provider)) else {
                 continue;
             };
             if has.has_definitions {
-                let users = || version_users(map, at, wanted);
-                problems.extend(check_needed_version(mapped, wanted, library, has, users)?);
+                let users = || symbols_with_version(map, index, wanted);
+                problems.extend(missing_version(mapped, wanted, library, has, users)?);
             } else {
                 problems.extend(
                     reported.insert(&wanted.file).then(|| unversioned_problem(mapped, wanted, library)),
@@ -68,9 +68,9 @@ pub fn check_versions(map: &LinkMap) -> fs::Result<Vec<Problem>> {
 /// Returns the object for each name: the first one with that requested name, path or soname
 /// (`_dl_name_match_p`, `elf/dl-misc.c`).
 pub(super) fn providers_by_name(map: &LinkMap) -> BTreeMap<&[u8], usize> {
-    let mut answering = BTreeMap::new();
+    let mut providers = BTreeMap::new();
     let mut add = |name, index: usize| {
-        let first = answering.entry(name).or_insert(index);
+        let first = providers.entry(name).or_insert(index);
         *first = index.min(*first);
     };
     for edge in &map.edges {
@@ -80,11 +80,11 @@ pub(super) fn providers_by_name(map: &LinkMap) -> BTreeMap<&[u8], usize> {
         add(mapped.raw_path.as_bytes(), index);
         mapped.object.dynamic.soname.iter().for_each(|soname| add(soname.as_slice(), index));
     }
-    answering
+    providers
 }
 
 /// Returns a problem if `library` lacks the version. `users` is called only if it is an error.
-fn check_needed_version(
+fn missing_version(
     mapped: &MappedObject,
     wanted: &NeededVersion,
     library: &MappedObject,
@@ -98,7 +98,13 @@ fn check_needed_version(
     if wanted.is_weak {
         let message =
             format!("`{library}` lacks the version `{version}`, which `{object}` uses if available");
-        return Ok(Some(version_problem(mapped, wanted, Severity::Warning, message)));
+        return Ok(Some(version_problem(
+            mapped,
+            wanted,
+            ProblemKind::MissingVersion,
+            Severity::Warning,
+            message,
+        )));
     }
     let users = users()?;
     let users = if users.is_empty() { String::new() } else { format!(" for {}", format_symbols(&users)) };
@@ -106,17 +112,17 @@ fn check_needed_version(
         .map_or_else(String::new, |newest| format!("; the newest available is `{}`", escape_bytes(newest)));
     let message =
         format!("cannot find the version `{version}` in `{library}`, needed by `{object}`{users}{newest}");
-    Ok(Some(version_problem(mapped, wanted, Severity::Error, message)))
+    Ok(Some(version_problem(mapped, wanted, ProblemKind::MissingVersion, Severity::Error, message)))
 }
 
-/// Returns the symbols that the object at index `at` refers to with the version `wanted`.
-fn version_users(map: &LinkMap, at: usize, wanted: &NeededVersion) -> fs::Result<Vec<String>> {
-    let is_it = |version: &SymbolVersion| {
+/// Returns the symbols that the object at `index` refers to with the version `wanted`.
+fn symbols_with_version(map: &LinkMap, index: usize, wanted: &NeededVersion) -> fs::Result<Vec<String>> {
+    let is_wanted = |version: &SymbolVersion| {
         (version.hash, &version.name, &version.file)
             == (wanted.hash, &wanted.name, &Some(wanted.file.clone()))
     };
-    let users = map.symbol_references()?.symbols.iter().filter(|wanted| wanted.used_by.contains(&at));
-    let users = users.filter(|wanted| wanted.reference.version.as_deref().is_some_and(is_it));
+    let users = map.symbol_references()?.symbols.iter().filter(|wanted| wanted.used_by.contains(&index));
+    let users = users.filter(|wanted| wanted.reference.version.as_deref().is_some_and(is_wanted));
     let names: BTreeSet<String> = users.map(|wanted| escape_bytes(&wanted.reference.name)).collect();
     Ok(names.into_iter().collect())
 }
@@ -155,7 +161,7 @@ fn unversioned_problem(mapped: &MappedObject, wanted: &NeededVersion, library: &
     let message = format!(
         "`{library}` has no symbol versions, but `{object}` was linked against one that has `{version}`"
     );
-    version_problem(mapped, wanted, Severity::Warning, message)
+    version_problem(mapped, wanted, ProblemKind::UnversionedLibrary, Severity::Warning, message)
 }
 
 /// The loader fails an assertion.
@@ -164,17 +170,17 @@ fn not_loaded_problem(mapped: &MappedObject, wanted: &NeededVersion) -> Problem 
     let message = format!(
         "cannot find the version `{version}`, needed by `{object}`: no loaded object is called `{file}`"
     );
-    version_problem(mapped, wanted, Severity::Error, message)
+    version_problem(mapped, wanted, ProblemKind::MissingVersion, Severity::Error, message)
 }
 
 /// Returns a problem if the object has `DT_RELR` and needs glibc, but not its marker version.
 /// Loaders without support for `DT_RELR` would start it without relocating it.
-fn check_relr_marker(mapped: &MappedObject, own: &SymbolVersions) -> Option<Problem> {
+fn missing_relr_marker(mapped: &MappedObject, own: &SymbolVersions) -> Option<Problem> {
     let dynamic = &mapped.object.dynamic;
     let marked = own.needed.is_empty() || own.needed.iter().any(|wanted| wanted.name == RELR_MARKER);
     let needs_libc = dynamic.needed().any(|name| name.starts_with(b"libc.so."));
     (dynamic.has_relr() && needs_libc && !marked).then(|| Problem {
-        kind: ProblemKind::SymbolVersion,
+        kind: ProblemKind::MissingRelrMarker,
         severity: Severity::Error,
         object: mapped.raw_path.clone(),
         needed_name: escape_bytes(RELR_MARKER),
@@ -189,11 +195,12 @@ fn check_relr_marker(mapped: &MappedObject, own: &SymbolVersions) -> Option<Prob
 fn version_problem(
     mapped: &MappedObject,
     wanted: &NeededVersion,
+    kind: ProblemKind,
     severity: Severity,
     message: String,
 ) -> Problem {
     let (object, name) = (mapped.raw_path.clone(), escape_bytes(&wanted.name));
-    Problem { kind: ProblemKind::SymbolVersion, severity, object, needed_name: name, message }
+    Problem { kind, severity, object, needed_name: name, message }
 }
 
 #[cfg(test)]

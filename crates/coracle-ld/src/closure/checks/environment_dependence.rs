@@ -7,21 +7,22 @@
 
 use goblin::elf::header::EM_X86_64;
 
-use super::{LinkMap, MappedObject, Problem, ProblemKind, Severity};
-use coracle_core::fs;
+use crate::closure::link_map::{LinkMap, MappedObject};
+use crate::closure::problem::{Problem, ProblemKind, Severity};
 use coracle_core::path::escape_bytes;
 
 /// Returns a problem for each `DT_RPATH` or `DT_RUNPATH` in `map` that depends on the environment.
-///
-/// # Errors
-/// Never fails; the signature is that of the other checks.
-pub fn check_environment_dependence(map: &LinkMap) -> fs::Result<Vec<Problem>> {
-    let glibc = map.loader.as_ref().is_some_and(|loader| loader.is_glibc());
-    let (mut problems, checked) = (Vec::new(), map.new_objects().filter(|_| map.loader.is_some()));
-    for (_, mapped) in checked {
+pub fn check_environment_dependence(map: &LinkMap) -> Vec<Problem> {
+    let Some(loader) = &map.loader else { return Vec::new() };
+    let is_glibc = loader.is_glibc();
+    let mut problems = Vec::new();
+    for (_, mapped) in map.new_objects() {
         for (tag, list) in search_paths(mapped) {
             let mut elements = list.split(|&byte| byte == b':');
-            if glibc && mapped.object.header.machine.e_machine == EM_X86_64 && contains_platform_token(list) {
+            if is_glibc
+                && mapped.object.header.machine.e_machine == EM_X86_64
+                && contains_platform_token(list)
+            {
                 problems.push(environment_problem(
                     mapped,
                     list,
@@ -33,7 +34,7 @@ pub fn check_environment_dependence(map: &LinkMap) -> fs::Result<Vec<Problem>> {
                 ));
             }
             // musl skips empty elements.
-            if elements.any(|element| is_relative(element) && (glibc || !element.is_empty())) {
+            if elements.any(|element| is_relative(element) && (is_glibc || !element.is_empty())) {
                 problems.push(environment_problem(
                     mapped,
                     list,
@@ -46,7 +47,7 @@ pub fn check_environment_dependence(map: &LinkMap) -> fs::Result<Vec<Problem>> {
             }
         }
     }
-    Ok(problems)
+    problems
 }
 
 fn search_paths(mapped: &MappedObject) -> impl Iterator<Item = (&'static str, &[u8])> {

@@ -1,4 +1,4 @@
-//! Which implicit dependencies the user wants: the recipe's `[runtime]` and its flags.
+//! Which implicit dependencies the user requests: the recipe's `[runtime]` and its flags.
 
 use crate::elf::DlopenPriority;
 
@@ -11,7 +11,7 @@ pub struct ImplicitPolicy {
     pub nss: Inclusion,
     /// Additional NSS modules by name: `sss`, `mdns4_minimal`.
     pub nss_modules: Vec<String>,
-    /// OpenSSL's configuration; with [`When::Always`] also its providers and engines.
+    /// OpenSSL's configuration; with [`Inclusion::Always`] also its providers and engines.
     pub openssl: Inclusion,
     /// `libgcc_s.so.1`, which glibc opens to end a thread.
     pub libgcc: Inclusion,
@@ -27,7 +27,7 @@ pub struct ImplicitPolicy {
     pub charsets: Option<Vec<String>>,
     /// PAM services by name; `None` if unspecified.
     pub pam: Option<Vec<String>>,
-    /// Plugin families by name, see [`super::FAMILIES`]; `None` if unspecified.
+    /// Plugin families by name, see [`super::PLUGIN_FAMILIES`]; `None` if unspecified.
     pub plugins: Option<Vec<String>>,
 }
 

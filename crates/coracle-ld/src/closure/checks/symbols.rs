@@ -7,9 +7,9 @@
 
 use std::collections::BTreeMap;
 
-use super::problem::{Problem, ProblemKind, Severity, problem_if_damaged};
-use super::versions::providers_by_name;
-use super::{LinkMap, MapReason, MappedObject, ReferencedSymbol};
+use super::symbol_versions::providers_by_name;
+use crate::closure::link_map::{LinkMap, MapReason, MappedObject, ReferencedSymbol};
+use crate::closure::problem::{Problem, ProblemKind, Severity, problem_if_damaged};
 use crate::elf::{ExportedSymbols, LookupResult, LookupRules, RelocationClass, SymbolReference};
 use coracle_core::fs;
 use coracle_core::path::escape_bytes;
@@ -22,21 +22,21 @@ use coracle_core::path::escape_bytes;
 pub fn check_symbols(map: &LinkMap) -> fs::Result<Vec<Problem>> {
     let is_program = map.objects.first().is_some_and(|program| program.object.interpreter.is_some());
     let Some(loader) = map.loader.as_ref().filter(|_| is_program) else { return Ok(Vec::new()) };
-    let manner = if loader.is_glibc() { LookupRules::Glibc } else { LookupRules::Musl };
+    let rules = if loader.is_glibc() { LookupRules::Glibc } else { LookupRules::Musl };
     let references = map.symbol_references()?;
-    let (open, mut problems) = (references.symbols.iter().collect(), references.problems.clone());
-    let mut search = SymbolLookup {
+    let mut problems = references.problems.clone();
+    let mut lookup = SymbolLookup {
         map,
-        rules: manner,
+        rules,
         providers: providers_by_name(map),
-        unresolved: open,
+        unresolved: references.symbols.iter().collect(),
         assertion_failures: Vec::new(),
     };
     for (index, mapped) in map.objects.iter().enumerate().filter(|(index, _)| is_in_global_scope(map, *index))
     {
-        search.search_object(index, mapped, &mut problems)?;
+        lookup.search_object(index, mapped, &mut problems)?;
     }
-    problems.extend(search.into_problems());
+    problems.extend(lookup.into_problems());
     Ok(problems)
 }
 
@@ -58,6 +58,7 @@ struct SymbolLookup<'a> {
 }
 
 impl SymbolLookup<'_> {
+    /// Looks up the unresolved references in the object at `index`.
     fn search_object(
         &mut self,
         index: usize,
@@ -69,8 +70,13 @@ impl SymbolLookup<'_> {
         }
         let file = mapped.file.content.open()?;
         let exports = ExportedSymbols::new(&file, &mapped.object, self.rules);
-        let mut exports =
-            problem_if_damaged(exports, ProblemKind::Symbol, Severity::Warning, &mapped.raw_path, problems)?;
+        let mut exports = problem_if_damaged(
+            exports,
+            ProblemKind::DamagedSymbols,
+            Severity::Warning,
+            &mapped.raw_path,
+            problems,
+        )?;
         for wanted in std::mem::take(&mut self.unresolved) {
             let reference = &wanted.reference;
             let skipped = index == 0 && reference.class == RelocationClass::Copy;
@@ -78,7 +84,7 @@ impl SymbolLookup<'_> {
             {
                 None => LookupResult::Absent,
                 Some(read) => {
-                    let (kind, severity) = (ProblemKind::Symbol, Severity::Warning);
+                    let (kind, severity) = (ProblemKind::DamagedSymbols, Severity::Warning);
                     let read = problem_if_damaged(read, kind, severity, &mapped.raw_path, problems)?;
                     if read.is_none() {
                         exports = None;
@@ -105,8 +111,8 @@ impl SymbolLookup<'_> {
 
     /// Returns the problems of the references that were not found.
     fn into_problems(self) -> Vec<Problem> {
-        let open = self.unresolved.iter().filter(|wanted| !self.may_be_undefined(&wanted.reference));
-        let mut problems: Vec<(usize, Problem)> = open
+        let undefined = self.unresolved.iter().filter(|wanted| !self.may_be_undefined(&wanted.reference));
+        let mut problems: Vec<(usize, Problem)> = undefined
             .flat_map(|wanted| {
                 self.symbol_problems(wanted, |symbol, by| {
                     format!("cannot find the symbol {symbol}, needed by `{}`", by.raw_path)
@@ -114,8 +120,8 @@ impl SymbolLookup<'_> {
             })
             .collect();
         // An error replaces a warning with the same message.
-        problems.sort_by(|(a, one), (b, other)| {
-            (a, &one.message, one.severity).cmp(&(b, &other.message, other.severity))
+        problems.sort_by(|(by, problem), (other_by, other)| {
+            (by, &problem.message, problem.severity).cmp(&(other_by, &other.message, other.severity))
         });
         problems.dedup_by(|(_, later), (_, first)| later.message == first.message);
         problems.into_iter().map(|(_, problem)| problem).chain(self.assertion_problems()).collect()
@@ -135,7 +141,7 @@ impl SymbolLookup<'_> {
                 )
             });
             for (by, problem) in problems {
-                let problem = Problem { kind: ProblemKind::SymbolVersion, ..problem };
+                let problem = Problem { kind: ProblemKind::LoaderAssertion, ..problem };
                 let known = first.entry((by, *index)).or_insert_with(|| problem.clone());
                 if (problem.severity, &problem.message) < (known.severity, &known.message) {
                     *known = problem;
@@ -145,10 +151,12 @@ impl SymbolLookup<'_> {
         first.into_values().collect()
     }
 
+    /// Returns whether the loader accepts that no object defines the symbol.
     fn may_be_undefined(&self, reference: &SymbolReference) -> bool {
         reference.is_weak || self.rules == LookupRules::Musl && is_lfs64_name(&reference.name)
     }
 
+    /// Returns a problem for each object that refers to `wanted`, with the object's index.
     fn symbol_problems(
         &self,
         wanted: &ReferencedSymbol,
@@ -162,7 +170,7 @@ impl SymbolLookup<'_> {
         wanted.used_by.iter().filter_map(move |&by| {
             let mapped = self.map.objects.get(by)?;
             let problem = Problem {
-                kind: ProblemKind::Symbol,
+                kind: ProblemKind::MissingSymbol,
                 severity: self.reference_severity(&wanted.reference, mapped),
                 object: mapped.raw_path.clone(),
                 needed_name: name.clone(),
@@ -172,14 +180,14 @@ impl SymbolLookup<'_> {
         })
     }
 
-    /// Function calls are bound lazily, unless the object demands otherwise; other references are
+    /// Returns how severe it is that a symbol is undefined. Function calls are bound lazily, unless the object demands otherwise; other references are
     /// bound at the start.
     fn reference_severity(&self, reference: &SymbolReference, mapped: &MappedObject) -> Severity {
-        let late = self.rules == LookupRules::Glibc
+        let is_lazy = self.rules == LookupRules::Glibc
             && reference.class == RelocationClass::Plt
             && !reference.is_thread_local
             && !mapped.object.dynamic.binds_now();
-        if late { Severity::Warning } else { Severity::Error }
+        if is_lazy { Severity::Warning } else { Severity::Error }
     }
 }
 

@@ -1,6 +1,6 @@
 //! Libraries listed in the objects' `.note.dlopen` sections, and those requested by the user.
 
-use super::Error;
+use super::error::Error;
 use super::program_context::ProgramContext;
 use super::requests::Requests;
 use crate::closure::{DlopenCaller, DlopenRequest, MappedObject};
@@ -8,12 +8,13 @@ use crate::elf::{self, DlopenNote, DlopenPriority};
 use coracle_core::fs;
 use coracle_core::path::escape_bytes;
 
+/// Opens the libraries of the policy and of notes with a sufficient priority.
 pub(super) fn add_dlopened_libraries(
     program: &ProgramContext<'_>,
-    wants: &mut Requests,
+    requests: &mut Requests,
 ) -> Result<(), Error> {
     if program.is_entrypoint {
-        wants.dlopens.extend(program.policy.dlopen.iter().map(|name| DlopenRequest {
+        requests.dlopens.extend(program.policy.dlopen.iter().map(|name| DlopenRequest {
             caller: DlopenCaller::Program,
             names: vec![name.clone().into_bytes()],
             purpose: "requested".into(),
@@ -25,13 +26,14 @@ pub(super) fn add_dlopened_libraries(
         let notes = match read_dlopen_notes(mapped)? {
             Ok(notes) => notes,
             Err(error) => {
-                wants.add_warning(format!("cannot read the dlopen notes of `{}`: {error}", mapped.raw_path));
+                requests
+                    .add_warning(format!("cannot read the dlopen notes of `{}`: {error}", mapped.raw_path));
                 continue;
             }
         };
         let wanted = notes.into_iter().filter(|note| note.priority <= lowest);
-        wants.dlopens.extend(wanted.map(|note| DlopenRequest {
-            caller: dlopen_caller(program, mapped),
+        requests.dlopens.extend(wanted.map(|note| DlopenRequest {
+            caller: program.dlopen_caller(mapped),
             purpose: describe_note(&note),
             names: note.sonames,
             priority: note.priority,
@@ -45,15 +47,6 @@ pub(super) fn read_dlopen_notes(mapped: &MappedObject) -> fs::Result<elf::Result
     match elf::dlopen_notes(&mapped.file.content.open()?, &mapped.object) {
         Err(elf::Error::Io(error)) => Err(error),
         notes => Ok(notes),
-    }
-}
-
-pub(super) fn dlopen_caller(program: &ProgramContext<'_>, mapped: &MappedObject) -> DlopenCaller {
-    let is_program = program.program_object().is_some_and(|itself| itself.raw_path == mapped.raw_path);
-    match &mapped.object.dynamic.soname {
-        _ if is_program => DlopenCaller::Program,
-        Some(soname) => DlopenCaller::Library(soname.clone()),
-        None => DlopenCaller::Library(mapped.raw_path.as_bytes().to_vec()),
     }
 }
 

@@ -1,17 +1,8 @@
 //! Writes a cache in the new format, without glibc-hwcaps entries.
 
-use super::{LdCache, format};
+use super::format;
+use super::reader::{CacheEntry, LdCache};
 use crate::elf::Machine;
-use coracle_core::path::RawPath;
-
-/// One entry of a cache.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub struct CacheEntry {
-    /// The library's name.
-    pub name: Vec<u8>,
-    /// The library's path.
-    pub path: RawPath,
-}
 
 impl LdCache {
     /// Returns the bytes of a cache with these entries for the loader of `machine`.
