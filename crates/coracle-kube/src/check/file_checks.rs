@@ -1,49 +1,39 @@
 //! Checks of the files that the contract expects: presence, kind of object, mode, format and
 //! content.
 
-use super::Expectations;
-use super::config_object::{ParsedConfigObject, block_style, printable_text};
-use super::containers::Container;
-use super::expected_files::ExpectedFiles;
-use super::finding::{CheckReport, CheckRule};
-use super::mounts::{ContainerMount, innermost_mount};
-use super::volume::{PodVolume, VolumeLookup, parse_mode};
+use coracle_core::path::ImagePath;
+
+use super::container_check::ContainerCheck;
+use super::container_mount::{ContainerMount, innermost_mount};
+use super::finding::{CheckReport, CheckRule, printable_text};
+use super::parsed_config_object::{ParsedConfigObject, block_style};
+use super::pod_volume::{PodVolume, VolumeLookup, parse_mode};
 use crate::contract::{self, ContractFile};
 use crate::template::Format;
 use crate::yaml::{Node, Span};
-use coracle_core::path::ImagePath;
-
-/// The checks of one container.
-pub(super) struct ContainerCheck<'a, 'b> {
-    pub(super) container: &'b Container<'a>,
-    pub(super) mounts: &'b [ContainerMount<'a>],
-    pub(super) maps: &'b [ParsedConfigObject<'a>],
-    pub(super) expected: &'b Expectations<'b>,
-    pub(super) comparison: Option<&'b ExpectedFiles>,
-}
 
 impl ContainerCheck<'_, '_> {
     /// Checks every file of every mount.
     pub(super) fn check_files(&self, report: &mut CheckReport) {
         for mount in &self.expected.contract.mounts {
             let Ok(directory) = mount.path.parse::<ImagePath>() else { continue };
-            let covered = innermost_mount(self.mounts, &directory).is_some();
-            let inside = self.mounts.iter().any(|found| found.path.is_within(&directory));
+            let is_mounted = innermost_mount(self.mounts, &directory).is_some();
+            let has_mount_inside = self.mounts.iter().any(|mount| mount.path.is_within(&directory));
             let required: Vec<&str> =
                 mount.files.iter().filter(|file| !file.optional).map(|file| file.key.as_str()).collect();
-            if covered || inside {
+            if is_mounted || has_mount_inside {
                 mount.files.iter().for_each(|file| self.check_file(mount, &directory, file, report));
             } else if !required.is_empty() {
-                let place = self
+                let span = self
                     .container
                     .node
                     .entry("volumeMounts")
-                    .map_or(self.container.name_span(), |(key, _)| key.place);
+                    .map_or(self.container.name_span(), |(key, _)| key.span);
                 let message = format!(
                     "nothing is mounted at `{directory}`, but the program reads {} there",
                     quoted_list(&required)
                 );
-                report.findings.push(self.container.finding(CheckRule::MissingMount, place, message));
+                report.findings.push(self.container.finding(CheckRule::MissingMount, span, message));
             }
         }
     }
@@ -57,7 +47,7 @@ impl ContainerCheck<'_, '_> {
     ) {
         let path = directory.join(file.key.as_bytes());
         let is_live = mount.reload != "restart";
-        let Some(at) = innermost_mount(self.mounts, &path) else {
+        let Some(container_mount) = innermost_mount(self.mounts, &path) else {
             if !file.optional {
                 let message = format!("nothing is mounted at `{path}`, which the program reads");
                 report.findings.push(self.container.finding(
@@ -68,7 +58,7 @@ impl ContainerCheck<'_, '_> {
             }
             return;
         };
-        if let Some(sub_path) = at.sub_path.filter(|_| is_live) {
+        if let Some(sub_path) = container_mount.sub_path.filter(|_| is_live) {
             let message = format!(
                 "`{path}` is mounted with `subPath`, so the kubelet does not update it, but the program expects updates \
                  (`reload` is `{}`)",
@@ -80,11 +70,11 @@ impl ContainerCheck<'_, '_> {
                 message,
             ));
         }
-        match at.look_up(&path, self.container, self.maps) {
-            VolumeLookup::Key { map, key, source, mode } => {
+        match container_mount.look_up(&path, self.container, self.config_objects) {
+            VolumeLookup::Key { config_object, key, source, mode } => {
                 self.check_secrecy(&path, file, source.is_secret, source.name_span, report);
                 self.check_readable(&path, mode, report);
-                self.check_content(mount, file, &path, map, key, is_live, report);
+                self.check_content(mount, file, &path, config_object, key, is_live, report);
             }
             VolumeLookup::OutsideManifests { source, key } => {
                 self.check_secrecy(&path, file, source.is_secret, source.name_span, report);
@@ -100,7 +90,7 @@ impl ContainerCheck<'_, '_> {
                     message,
                 ));
             }
-            VolumeLookup::NotFound => self.check_absent(&path, file, at, report),
+            VolumeLookup::NotFound => self.check_absent(&path, file, container_mount, report),
         }
     }
 
@@ -129,12 +119,12 @@ impl ContainerCheck<'_, '_> {
         path: &ImagePath,
         file: &ContractFile,
         is_secret: bool,
-        place: Span,
+        span: Span,
         report: &mut CheckReport,
     ) {
         if file.secret && !is_secret {
             let message = format!("`{path}` is secret, but comes from a ConfigMap");
-            report.findings.push(self.container.finding(CheckRule::SecretInConfigMap, place, message));
+            report.findings.push(self.container.finding(CheckRule::SecretInConfigMap, span, message));
         }
     }
 
@@ -145,9 +135,9 @@ impl ContainerCheck<'_, '_> {
         let (uid, gid) = self.run_as_ids();
         let has_group = self.container.pod.at_path(&["securityContext"]).get("fsGroup").is_some()
             || self.container.pod.at_path(&["securityContext"]).get("supplementalGroups").is_some();
-        let readable =
+        let is_readable =
             mode & 0o004 != 0 || uid == Some(0) || has_group || gid == Some(0) && mode & 0o040 != 0;
-        if !readable && uid.is_some() {
+        if !is_readable && uid.is_some() {
             let message = format!(
                 "user {} cannot read `{path}`, which has mode {mode:04o} and is owned by root: set `fsGroup`, or mode 0444",
                 uid.unwrap_or_default()
@@ -156,72 +146,58 @@ impl ContainerCheck<'_, '_> {
         }
     }
 
-    /// Returns the user and group IDs that the program runs as; `None` for names.
-    pub(super) fn run_as_ids(&self) -> (Option<i64>, Option<i64>) {
-        let said = |field| match &self.container.security_field(field)?.kind {
-            crate::yaml::NodeKind::Scalar(value) => value.as_i64(),
-            _ => None,
-        };
-        let user = if self.expected.contract.user.is_empty() {
-            self.expected.user.unwrap_or("0")
-        } else {
-            &self.expected.contract.user
-        };
-        let (uid, gid) = user.split_once(':').unwrap_or((user, "0"));
-        (said("runAsUser").or(uid.parse().ok()), said("runAsGroup").or(gid.parse().ok()))
-    }
-
     #[allow(clippy::too_many_arguments, reason = "the facts about one file")]
     fn check_content(
         &self,
         mount: &contract::ContractMount,
         file: &ContractFile,
         path: &ImagePath,
-        map: &ParsedConfigObject<'_>,
+        config_object: &ParsedConfigObject<'_>,
         key: &str,
         is_live: bool,
         report: &mut CheckReport,
     ) {
-        if let Some(place) = map.immutable_span().filter(|_| is_live) {
+        if let Some(span) = config_object.immutable_span().filter(|_| is_live) {
             let message = format!(
                 "the object is immutable, but the program expects updates in `{}` (`reload` is `{}`)",
                 mount.path, mount.reload
             );
-            report.findings.push(map.object.finding(CheckRule::ImmutableNotUpdated, place, message));
+            report.findings.push(config_object.object.finding(CheckRule::ImmutableNotUpdated, span, message));
         }
-        let Some(entry) = map.entry(key) else { return };
+        let Some(entry) = config_object.entry(key) else { return };
         let Some(bytes) = &entry.bytes else { return };
         if let Some(format) =
             file.format.as_deref().and_then(|name| Format::from_file_name(&format!(".{name}")))
         {
-            let fault = match std::str::from_utf8(bytes) {
-                Ok(text) => format.validate(text).err().map(|fault| {
-                    let line = text.get(..fault.offset).unwrap_or(text).matches('\n').count() + 1;
+            let syntax_error = match std::str::from_utf8(bytes) {
+                Ok(text) => format.validate(text).err().map(|error| {
+                    let line = text.get(..error.offset).unwrap_or(text).matches('\n').count() + 1;
                     // The message may quote the text.
-                    let message = if file.secret { String::new() } else { format!(": {}", fault.message) };
+                    let message = if file.secret { String::new() } else { format!(": {}", error.message) };
                     (line, message)
                 }),
                 Err(_) => Some((1, ": it is not UTF-8".to_owned())),
             };
-            if let Some((line, why)) = fault {
-                let place = line_span(entry.value, &map.object.input.text, line);
+            if let Some((line, why)) = syntax_error {
+                let span = line_span(entry.value, &config_object.object.input.text, line);
                 let message = format!("line {line} of `{path}` is not valid {format}{why}");
-                report.findings.push(map.object.finding(CheckRule::InvalidFormat, place, message));
+                report.findings.push(config_object.object.finding(CheckRule::InvalidFormat, span, message));
             }
         }
-        if let Some(difference) = self.comparison.and_then(|made| made.compare(&mount.path, &file.key, bytes))
+        if let Some(difference) =
+            self.expected_files.and_then(|files| files.compare(&mount.path, &file.key, bytes))
         {
-            let place = line_span(entry.value, &map.object.input.text, difference.line);
+            let span = line_span(entry.value, &config_object.object.input.text, difference.line);
             let message = match difference.lines.filter(|_| !file.secret) {
-                Some((found, made)) => format!(
+                Some((actual, expected)) => format!(
                     "line {} of `{path}` is `{}`, but the contract renders `{}` from these values",
                     difference.line,
-                    printable_text(&found),
-                    printable_text(&made)
+                    printable_text(&actual),
+                    printable_text(&expected)
                 ),
                 None => format!("`{path}` differs from what the contract renders from these values"),
             };
-            report.findings.push(map.object.finding(CheckRule::ContentDiffers, place, message));
+            report.findings.push(config_object.object.finding(CheckRule::ContentDiffers, span, message));
         }
     }
 }
@@ -240,4 +216,33 @@ fn quoted_list(keys: &[&str]) -> String {
     let shown: Vec<String> = keys.iter().take(5).map(|key| format!("`{key}`")).collect();
     let more = keys.len().saturating_sub(5);
     if more > 0 { format!("{} and {more} more", shown.join(", ")) } else { shown.join(", ") }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::test_findings::pod_findings;
+
+    #[test]
+    fn accepts_missing_optional_files_and_reads_octal_modes() {
+        let contract = r#""user":"7:7","mounts":[{"path":"/etc/a","reload":"restart","files":[{"key":"x","optional":true}]}]"#;
+        assert_eq!(pod_findings(contract, Some("7"), "image: a", ""), Vec::<String>::new());
+        let mount = "volumeMounts: [{name: v, mountPath: /etc/a}]";
+        let count_findings = |mode: &str, more: &str| {
+            let text = format!(
+                "volumes: [{{name: v, configMap: {{name: m, defaultMode: {mode}}}}}]{more}}}\n---\n{{kind: ConfigMap, metadata: {{name: m}}, data: {{x: z}}"
+            );
+            pod_findings(contract, Some("7"), mount, &text).len()
+        };
+        for (mode, more, expected) in [
+            ("0440", "", 1),
+            ("288", "", 1),
+            ("0o440", "", 1),
+            ("0444", "", 0),
+            ("420", "", 0),
+            ("0440", ", securityContext: {fsGroup: 7}", 0),
+            ("0440", ", securityContext: {runAsGroup: 0}", 0),
+        ] {
+            assert_eq!(count_findings(mode, more), expected, "{mode} {more}");
+        }
+    }
 }

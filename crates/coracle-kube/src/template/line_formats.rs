@@ -1,15 +1,15 @@
-//! Line-based formats.
+//! Validates the line-based formats: INI, Java properties and environment files.
 
-use super::SyntaxError;
+use super::error::SyntaxError;
 
 /// Checks INI: sections in brackets, `name = value` or `name: value`, comments after `;` or `#`. A
 /// line that starts with a space or tab continues the value before it.
 pub(super) fn validate_ini(text: &str) -> Result<(), SyntaxError> {
     let mut has_name = false;
     validate_lines(text, |line| {
-        let is_more = line.starts_with([' ', '\t']) && has_name;
+        let is_continuation = line.starts_with([' ', '\t']) && has_name;
         let line = line.trim();
-        if line.is_empty() || line.starts_with([';', '#']) || is_more {
+        if line.is_empty() || line.starts_with([';', '#']) || is_continuation {
             return Ok(());
         }
         if let Some(section) = line.strip_prefix('[') {
@@ -85,14 +85,14 @@ pub(super) fn validate_env(text: &str) -> Result<(), SyntaxError> {
     }
 }
 
-/// Calls `read` with each line; adds the line's offset to an error.
+/// Calls `validate_line` with each line; adds the line's offset to an error.
 fn validate_lines(
     text: &str,
-    mut read: impl FnMut(&str) -> Result<(), &'static str>,
+    mut validate_line: impl FnMut(&str) -> Result<(), &'static str>,
 ) -> Result<(), SyntaxError> {
     let mut offset = 0;
     for line in text.split_inclusive('\n') {
-        read(line.trim_end_matches(['\n', '\r']))
+        validate_line(line.trim_end_matches(['\n', '\r']))
             .map_err(|message| SyntaxError { message: message.into(), offset })?;
         offset += line.len();
     }

@@ -1,9 +1,9 @@
 //! The volume mounts of a container, and the lookup of a path in them.
 
-use super::config_object::{ParsedConfigObject, printable_text};
-use super::containers::Container;
-use super::finding::{CheckReport, CheckRule};
-use super::volume::{PodVolume, VolumeLookup};
+use super::container::Container;
+use super::finding::{CheckReport, CheckRule, printable_text};
+use super::parsed_config_object::ParsedConfigObject;
+use super::pod_volume::{PodVolume, VolumeLookup};
 use crate::yaml::{Node, Span};
 use coracle_core::path::ImagePath;
 
@@ -53,9 +53,9 @@ pub(super) fn container_mounts<'a>(
         }
         let name = node.text_of("name").unwrap_or_default();
         let Some(volume) = PodVolume::of(container, name) else {
-            let place = node.get("name").map_or(node.span, |name| name.span);
+            let span = node.get("name").map_or(node.span, |name| name.span);
             let message = format!("the pod has no volume `{}`", printable_text(name));
-            report.findings.push(container.finding(CheckRule::InvalidMount, place, message));
+            report.findings.push(container.finding(CheckRule::InvalidMount, span, message));
             continue;
         };
         mounts.push(ContainerMount {
@@ -77,7 +77,7 @@ impl<'a> ContainerMount<'a> {
         &'b self,
         path: &ImagePath,
         container: &Container<'a>,
-        maps: &'b [ParsedConfigObject<'a>],
+        config_objects: &'b [ParsedConfigObject<'a>],
     ) -> VolumeLookup<'a, 'b> {
         let rest: Vec<String> = path
             .strip_prefix(&self.path)
@@ -87,13 +87,17 @@ impl<'a> ContainerMount<'a> {
             .collect();
         let sub_path = self.sub_path.and_then(Node::text).map(|path| path.trim_matches('/').to_owned());
         let names: Vec<String> = sub_path.into_iter().chain(rest).collect();
-        self.volume.look_up(&names.join("/"), &container.object, maps)
+        self.volume.look_up(&names.join("/"), &container.object, config_objects)
     }
 
     /// Returns whether a single file is mounted.
-    pub(super) fn is_single_file(&self, container: &Container<'a>, maps: &[ParsedConfigObject<'a>]) -> bool {
+    pub(super) fn is_single_file(
+        &self,
+        container: &Container<'a>,
+        config_objects: &[ParsedConfigObject<'a>],
+    ) -> bool {
         self.sub_path.is_some()
-            && !matches!(self.look_up(&self.path, container, maps), VolumeLookup::NotFound)
+            && !matches!(self.look_up(&self.path, container, config_objects), VolumeLookup::NotFound)
     }
 }
 

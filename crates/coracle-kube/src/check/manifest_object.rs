@@ -107,37 +107,37 @@ impl<'a> ManifestObject<'a> {
         self.namespace.is_none() || other.namespace.is_none() || self.namespace == other.namespace
     }
 
-    /// Returns a finding at `place` in this object.
-    pub(super) fn finding(&self, rule: CheckRule, place: Span, message: String) -> CheckFinding {
+    /// Returns a finding at `span` in this object.
+    pub(super) fn finding(&self, rule: CheckRule, span: Span, message: String) -> CheckFinding {
         CheckFinding {
             file: self.input.name.clone(),
-            line: place.line,
-            column: place.column,
+            line: span.line,
+            column: span.column,
             rule,
             object: Some(self.title()),
             container: None,
-            field: field_path(self.document, place),
+            field: field_path(self.document, span),
             message,
         }
     }
 }
 
-/// Returns the path from a document to the field at `place`.
-fn field_path(document: &Node, place: Span) -> Option<String> {
+/// Returns the path from a document to the field at `span`.
+fn field_path(document: &Node, span: Span) -> Option<String> {
     let mut path = String::new();
-    find_path(document, place, &mut path)
+    find_path(document, span, &mut path)
         .then(|| path.trim_start_matches('.').to_owned())
         .filter(|path| !path.is_empty())
 }
 
-fn find_path(node: &Node, place: Span, path: &mut String) -> bool {
+fn find_path(node: &Node, span: Span, path: &mut String) -> bool {
     let length = path.len();
     match &node.kind {
         NodeKind::Mapping(members) => {
             for (key, node) in members {
                 path.push('.');
                 path.push_str(&key.name);
-                if key.place == place || find_path(node, place, path) {
+                if key.span == span || find_path(node, span, path) {
                     return true;
                 }
                 path.truncate(length);
@@ -146,7 +146,7 @@ fn find_path(node: &Node, place: Span, path: &mut String) -> bool {
         NodeKind::Sequence(items) => {
             for (index, node) in items.iter().enumerate() {
                 path.push_str(&format!("[{index}]"));
-                if find_path(node, place, path) {
+                if find_path(node, span, path) {
                     return true;
                 }
                 path.truncate(length);
@@ -154,5 +154,5 @@ fn find_path(node: &Node, place: Span, path: &mut String) -> bool {
         }
         NodeKind::Scalar(_) | NodeKind::Text(_) => {}
     }
-    node.span == place
+    node.span == span
 }

@@ -1,7 +1,7 @@
 //! Containers of every kind of workload.
 
 use super::finding::{CheckFinding, CheckRule};
-use super::objects::ManifestObject;
+use super::manifest_object::ManifestObject;
 use crate::yaml::{Node, Span};
 
 /// A container with its pod and object.
@@ -48,8 +48,8 @@ impl<'a> Container<'a> {
     }
 
     /// Returns a finding about this container.
-    pub(super) fn finding(&self, rule: CheckRule, place: Span, message: String) -> CheckFinding {
-        CheckFinding { container: Some(self.name().to_owned()), ..self.object.finding(rule, place, message) }
+    pub(super) fn finding(&self, rule: CheckRule, span: Span, message: String) -> CheckFinding {
+        CheckFinding { container: Some(self.name().to_owned()), ..self.object.finding(rule, span, message) }
     }
 
     /// Returns a field of the container's security context, else of the pod's.

@@ -1,21 +1,17 @@
 //! Parsed ConfigMaps and Secrets, and checks of their keys, values and sizes.
 //!
-//! Source: `ValidateConfigMap`, `ValidateSecret`; `TotalAnnotationSizeLimitB`.
+//! Source: `ValidateConfigMap`, `ValidateSecret`.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 
-use super::finding::{CheckReport, CheckRule};
-use super::objects::ManifestObject;
-use crate::config::{MAX_OBJECT_BYTES, keys};
+use super::finding::{CheckReport, CheckRule, printable_text};
+use super::manifest_object::ManifestObject;
+use crate::kubernetes_limits::{
+    LAST_APPLIED_ANNOTATION, MAX_ANNOTATION_BYTES, MAX_OBJECT_BYTES, invalid_key_reason,
+};
 use crate::yaml::{Node, NodeKind, Span};
 use coracle_core::json;
-use coracle_core::path::escape_bytes;
-
-/// The largest total size of an object's annotations, in bytes.
-const MAX_ANNOTATION_BYTES: usize = 262_144;
-/// The annotation in which client-side `kubectl apply` stores the object.
-const LAST_APPLIED_ANNOTATION: &str = "kubectl.kubernetes.io/last-applied-configuration";
 
 /// A ConfigMap or a Secret.
 #[derive(Debug)]
@@ -53,25 +49,32 @@ impl<'a> ParsedConfigObject<'a> {
             "Secret" => (true, [("data", FieldEncoding::Base64), ("stringData", FieldEncoding::Text)]),
             _ => return None,
         };
-        let mut map = Self { object: *object, is_secret, entries: Vec::new() };
+        let mut config_object = Self { object: *object, is_secret, entries: Vec::new() };
         for (field, encoding) in fields {
             for (key, value) in object.node.at_path(&[field]).entries() {
-                if !is_secret && map.entry(&key.name).is_some() {
+                if !is_secret && config_object.entry(&key.name).is_some() {
                     let message =
                         format!("`{}` is in both `data` and `binaryData`", printable_text(&key.name));
-                    report.findings.push(object.finding(CheckRule::InvalidObjectValue, key.place, message));
+                    report.findings.push(object.finding(CheckRule::InvalidObjectValue, key.span, message));
                 }
-                map.entries.retain(|entry| entry.key != key.name);
+                config_object.entries.retain(|entry| entry.key != key.name);
                 let bytes = decode_value(object, &key.name, value, encoding, report);
                 let is_text = encoding == FieldEncoding::Text || is_secret;
-                map.entries.push(ConfigEntry { key: &key.name, key_span: key.place, value, bytes, is_text });
+                config_object.entries.push(ConfigEntry {
+                    key: &key.name,
+                    key_span: key.span,
+                    value,
+                    bytes,
+                    is_text,
+                });
             }
         }
-        map.check_keys(report);
-        map.check_size(report);
-        Some(map)
+        config_object.check_keys(report);
+        config_object.check_size(report);
+        Some(config_object)
     }
 
+    /// Returns the entry with this key.
     pub(super) fn entry(&self, key: &str) -> Option<&ConfigEntry<'a>> {
         self.entries.iter().find(|entry| entry.key == key)
     }
@@ -84,7 +87,7 @@ impl<'a> ParsedConfigObject<'a> {
 
     fn check_keys(&self, report: &mut CheckReport) {
         for entry in &self.entries {
-            if let Some(why) = keys::invalid_key_reason(entry.key) {
+            if let Some(why) = invalid_key_reason(entry.key) {
                 let message = format!(
                     "`{}` is not a valid key of a {}: {why}",
                     printable_text(entry.key),
@@ -100,21 +103,21 @@ impl<'a> ParsedConfigObject<'a> {
     }
 
     fn check_size(&self, report: &mut CheckReport) {
-        let place = self.object.node.span;
+        let span = self.object.node.span;
         let size: usize = self.entries.iter().filter_map(|entry| entry.bytes.as_ref()).map(Vec::len).sum();
         if size > MAX_OBJECT_BYTES {
             let message =
                 format!("the values have {size} bytes; the limit of an object is {MAX_OBJECT_BYTES}");
-            report.findings.push(self.object.finding(CheckRule::TooLarge, place, message));
+            report.findings.push(self.object.finding(CheckRule::TooLarge, span, message));
             return;
         }
-        let recorded = annotation_bytes_after_apply(self.object.node);
-        if recorded > MAX_ANNOTATION_BYTES {
+        let annotation_bytes = annotation_bytes_after_apply(self.object.node);
+        if annotation_bytes > MAX_ANNOTATION_BYTES {
             let message = format!(
-                "client-side `kubectl apply` would store {recorded} bytes in an annotation (the limit is \
+                "client-side `kubectl apply` would store {annotation_bytes} bytes in an annotation (the limit is \
                  {MAX_ANNOTATION_BYTES}): use `kubectl apply --server-side`"
             );
-            report.notes.push(self.object.finding(CheckRule::TooLargeForApply, place, message));
+            report.notes.push(self.object.finding(CheckRule::TooLargeForApply, span, message));
         }
     }
 }
@@ -122,13 +125,13 @@ impl<'a> ParsedConfigObject<'a> {
 /// Returns the size of all annotations after a client-side apply.
 fn annotation_bytes_after_apply(object: &Node) -> usize {
     let json = json::to_bytes(&object.to_value()).map_or(0, |bytes| bytes.len() + 1);
-    let others = object.at_path(&["metadata", "annotations"]).entries();
-    let others = others.filter(|(key, _)| key.name != LAST_APPLIED_ANNOTATION);
+    let annotations = object.at_path(&["metadata", "annotations"]).entries();
+    let others = annotations.filter(|(key, _)| key.name != LAST_APPLIED_ANNOTATION);
     json + LAST_APPLIED_ANNOTATION.len()
         + others.map(|(key, value)| key.name.len() + value.text().map_or(0, str::len)).sum::<usize>()
 }
 
-/// Decodes a value.
+/// Decodes a value; adds a finding and returns `None` if it is invalid.
 fn decode_value(
     object: &ManifestObject<'_>,
     key: &str,
@@ -136,27 +139,27 @@ fn decode_value(
     encoding: FieldEncoding,
     report: &mut CheckReport,
 ) -> Option<Vec<u8>> {
-    let mut refuse = |why: &str| {
+    let mut report_invalid = |why: &str| {
         let message = format!("the value of `{}` {why}", printable_text(key));
         report.findings.push(object.finding(CheckRule::InvalidObjectValue, value.span, message));
         None
     };
     let text = match &value.kind {
         NodeKind::Text(text) if is_yaml_1_1_boolean(object, value, text) => {
-            return refuse("is a boolean in YAML 1.1, which Kubernetes uses: quote it");
+            return report_invalid("is a boolean in YAML 1.1, which Kubernetes uses: quote it");
         }
         NodeKind::Text(text) => text.as_str(),
         // `key:` without a value is empty.
         _ if value.is_null() => "",
-        NodeKind::Scalar(_) => return refuse("is not a string: quote it"),
-        _ => return refuse("is not a string"),
+        NodeKind::Scalar(_) => return report_invalid("is not a string: quote it"),
+        _ => return report_invalid("is not a string"),
     };
     match encoding {
         FieldEncoding::Text => Some(text.as_bytes().to_vec()),
         // Go's decoder ignores line breaks.
         FieldEncoding::Base64 => match STANDARD.decode(text.replace(['\n', '\r'], "")) {
             Ok(bytes) => Some(bytes),
-            Err(_) => refuse("is not valid base64"),
+            Err(_) => report_invalid("is not valid base64"),
         },
     }
 }
@@ -170,9 +173,9 @@ fn is_yaml_1_1_boolean(object: &ManifestObject<'_>, value: &Node, text: &str) ->
         };
         text == *word || text == word.to_uppercase() || text == first(word)
     });
-    let all = &object.input.text;
-    let is_plain = all.get(value.defined_span.start..value.defined_span.end) == Some(text)
-        && block_style(value, all).is_none();
+    let text_of_file = &object.input.text;
+    let is_plain = text_of_file.get(value.defined_span.start..value.defined_span.end) == Some(text)
+        && block_style(value, text_of_file).is_none();
     is_word && is_plain
 }
 
@@ -184,8 +187,4 @@ pub(super) fn block_style(value: &Node, text: &str) -> Option<char> {
     let header = header.split(" #").next()?.trim_end();
     let header = header.trim_end_matches(|c: char| c.is_ascii_digit() || "+-".contains(c));
     header.chars().next_back().filter(|last| "|>".contains(*last))
-}
-
-pub(super) fn printable_text(text: &str) -> String {
-    escape_bytes(text.as_bytes())
 }

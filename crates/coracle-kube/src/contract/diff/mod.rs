@@ -5,7 +5,7 @@ mod tests;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::{Contract, ContractFile, ContractMount, ContractParameter};
+use super::label::{Contract, ContractFile, ContractMount, ContractParameter};
 
 /// A difference between two contracts.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug)]

@@ -1,9 +1,9 @@
 //! Checks of the user, writable directories, signals and ports.
 
-use super::files::ContainerCheck;
+use super::container_check::ContainerCheck;
+use super::container_mount::innermost_mount;
 use super::finding::{CheckReport, CheckRule};
-use super::mounts::innermost_mount;
-use super::volume::PodVolume;
+use super::pod_volume::PodVolume;
 use crate::contract::ContractDirectory;
 use crate::yaml::{Node, NodeKind};
 use coracle_core::path::{ImagePath, escape_bytes};
@@ -63,7 +63,7 @@ impl ContainerCheck<'_, '_> {
         let Ok(path) = writable.path.parse::<ImagePath>() else { return };
         let Some(mount) = innermost_mount(self.mounts, &path) else {
             let root = self.container.node.at_path(&["securityContext"]).get("readOnlyRootFilesystem");
-            let (rule, place, why) = match root.filter(|node| node.kind == NodeKind::Scalar(true.into())) {
+            let (rule, span, why) = match root.filter(|node| node.kind == NodeKind::Scalar(true.into())) {
                 Some(root) => (
                     CheckRule::WritableDirectoryReadOnly,
                     root.span,
@@ -77,7 +77,7 @@ impl ContainerCheck<'_, '_> {
                 None => return,
             };
             let message = format!("the program writes to `{path}`{why}");
-            report.findings.push(self.container.finding(rule, place, message));
+            report.findings.push(self.container.finding(rule, span, message));
             return;
         };
         if mount.is_read_only {
@@ -131,10 +131,80 @@ impl ContainerCheck<'_, '_> {
             let protocol = port.text_of("protocol").unwrap_or("TCP").to_ascii_lowercase();
             let written = format!("{number}/{protocol}");
             if !known.is_empty() && !known.contains(&written) {
-                let place = port.get("containerPort").map_or(port.span, |port| port.span);
+                let span = port.get("containerPort").map_or(port.span, |port| port.span);
                 let message = format!("the image does not expose {written}; it exposes {}", known.join(", "));
-                report.notes.push(self.container.finding(CheckRule::UndeclaredPort, place, message));
+                report.notes.push(self.container.finding(CheckRule::UndeclaredPort, span, message));
             }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::test_findings::pod_findings;
+
+    #[test]
+    fn reports_storage_that_is_not_persistent_or_writable() {
+        let contract = r#""writable":[{"path":"/data","persistent":true}]"#;
+        let mount = "volumeMounts: [{name: v, mountPath: /data}]";
+        for (container, pod, expected) in [
+            (
+                "image: a",
+                "",
+                vec![
+                    "not-persistent the program writes to `/data`, which must outlive the pod, but nothing is mounted there",
+                ],
+            ),
+            (
+                mount,
+                "volumes: [{name: v, emptyDir: {}}]",
+                vec![
+                    "not-persistent the content of `/data` must outlive the pod, but this volume is deleted with the pod",
+                ],
+            ),
+            (mount, "volumes: [{name: v, persistentVolumeClaim: {claimName: d}}]", vec![]),
+            (
+                mount,
+                "volumes: [{name: v, configMap: {name: m}}]",
+                vec!["read-only the program writes to `/data`, but the mount at `/data` is read-only"],
+            ),
+        ] {
+            assert_eq!(pod_findings(contract, Some("1"), container, pod), expected, "{container} {pod}");
+        }
+    }
+
+    #[test]
+    fn reports_users_that_run_as_non_root_rejects() {
+        let refusing = "securityContext: {runAsNonRoot: true}";
+        for (user, container, pod, expected) in [
+            (
+                None,
+                refusing,
+                "",
+                vec!["user `runAsNonRoot` prevents the container from starting: the image runs as root"],
+            ),
+            (
+                Some("0:0"),
+                "image: a",
+                refusing,
+                vec!["user `runAsNonRoot` prevents the container from starting: the image runs as root"],
+            ),
+            (
+                Some("app"),
+                refusing,
+                "",
+                vec![
+                    "user `runAsNonRoot` prevents the container from starting: the image's user `app` is a name, and Kubernetes cannot verify that it is not root",
+                ],
+            ),
+            (Some("app"), "securityContext: {runAsNonRoot: true, runAsUser: 7}", "", vec![]),
+            (Some("7"), "securityContext: {runAsNonRoot: false}", refusing, vec![]),
+        ] {
+            assert_eq!(
+                pod_findings(r#""ports":[]"#, user, container, pod),
+                expected,
+                "{user:?} {container} {pod}"
+            );
         }
     }
 }

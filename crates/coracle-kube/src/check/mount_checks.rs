@@ -1,22 +1,19 @@
 //! Checks of mount paths: reserved directories, and files of the image that a mount hides.
 
-use super::config_object::printable_text;
-use super::files::ContainerCheck;
-use super::finding::{CheckReport, CheckRule};
-use super::volume::{PodVolume, SourceObject};
-use coracle_core::path::ImagePath;
+use super::container_check::ContainerCheck;
+use super::finding::{CheckReport, CheckRule, printable_text};
+use super::pod_volume::{PodVolume, SourceObject};
+use crate::kubernetes_limits::is_reserved_in_manifest;
 
-/// Directories that the container runtime needs.
-const RESERVED_DIRECTORIES: [&str; 5] = ["/", "/etc", "/dev", "/proc", "/sys"];
 /// The most hidden files that a message lists.
 const MAX_LISTED_FILES: usize = 3;
 
 impl ContainerCheck<'_, '_> {
     /// Checks every mount of the container.
-    pub(super) fn check_mount_paths(&self, report: &mut CheckReport) {
+    pub(super) fn check_mounts(&self, report: &mut CheckReport) {
         for mount in self.mounts {
             let path = mount.path.to_string();
-            if RESERVED_DIRECTORIES.contains(&path.as_str()) || path.starts_with("/proc/") {
+            if is_reserved_in_manifest(&path) {
                 let message = format!("cannot mount on `{path}`: the container runtime needs this directory");
                 report.findings.push(self.container.finding(
                     CheckRule::ReservedDirectory,
@@ -26,7 +23,7 @@ impl ContainerCheck<'_, '_> {
                 continue;
             }
             if let Some(files) = self.expected.image_files {
-                let is_file = mount.is_single_file(self.container, self.maps);
+                let is_file = mount.is_single_file(self.container, self.config_objects);
                 let hidden = files.hidden_by(&mount.path, is_file);
                 if !hidden.is_empty() {
                     let names: Vec<String> =
@@ -50,18 +47,20 @@ impl ContainerCheck<'_, '_> {
 
     /// Reports keys that a volume lists but the object does not have: the pod would not start.
     fn check_volume_items(&self, source: &SourceObject<'_>, report: &mut CheckReport) {
-        let Some(map) = source.find_object(&self.container.object, self.maps) else { return };
+        let Some(config_object) = source.find_object(&self.container.object, self.config_objects) else {
+            return;
+        };
         for item in source.items.unwrap_or_default() {
             let key = item.text_of("key").unwrap_or_default();
-            if map.entry(key).is_none() && !source.is_optional {
-                let place = item.get("key").map_or(item.span, |key| key.span);
+            if config_object.entry(key).is_none() && !source.is_optional {
+                let span = item.get("key").map_or(item.span, |key| key.span);
                 let message = format!(
                     "the {} `{}` has no key `{}`, so the pod cannot start",
                     source.kind(),
                     printable_text(source.name),
                     printable_text(key)
                 );
-                report.findings.push(self.container.finding(CheckRule::MissingKey, place, message));
+                report.findings.push(self.container.finding(CheckRule::MissingKey, span, message));
             }
         }
     }

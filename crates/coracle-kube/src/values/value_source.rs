@@ -3,10 +3,7 @@
 use std::fmt;
 use std::path::PathBuf;
 
-use serde_json::Value;
-
-use super::{KeyPath, ValuesError, parse, values_file};
-use coracle_core::json;
+use super::key_path::KeyPath;
 
 /// The source of one layer of values.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -36,28 +33,6 @@ pub enum ValueOrigin {
     Source(ValueSource),
     /// A default of this schema.
     Default(PathBuf),
-}
-
-impl ValueSource {
-    pub(super) fn read(&self) -> Result<Value, ValuesError> {
-        match self {
-            Self::File(path) => values_file::read_values(path),
-            Self::Set { key, text } => self.parse_set_value(key, text),
-            Self::SetFile { key, path } => Ok(key.nest(Value::String(values_file::read_text(path)?))),
-        }
-    }
-
-    /// Parses JSON; any other text is a string. Fails for JSON with a duplicate key.
-    fn parse_set_value(&self, key: &KeyPath, text: &str) -> Result<Value, ValuesError> {
-        match parse::parse_json(text) {
-            Ok(read) => ValuesError::combine(read.errors(self)).map_or_else(|| Ok(key.nest(read.value)), Err),
-            Err(error) if error.is_data() => Err(ValuesError::InvalidSyntax {
-                origin: self.clone(),
-                message: json::message_without_position(&error),
-            }),
-            Err(_) => Ok(key.nest(Value::String(text.to_owned()))),
-        }
-    }
 }
 
 impl fmt::Display for ValueSource {

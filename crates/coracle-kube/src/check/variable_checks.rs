@@ -3,10 +3,9 @@
 
 use std::collections::BTreeSet;
 
-use super::config_object::printable_text;
-use super::files::ContainerCheck;
-use super::finding::{CheckReport, CheckRule};
-use super::volume;
+use super::container_check::ContainerCheck;
+use super::finding::{CheckReport, CheckRule, printable_text};
+use super::pod_volume;
 use crate::yaml::Node;
 
 impl ContainerCheck<'_, '_> {
@@ -31,9 +30,14 @@ impl ContainerCheck<'_, '_> {
             for (field, is_secret) in [("configMapRef", false), ("secretRef", true)] {
                 let Some(reference) = whole.get(field) else { continue };
                 let name = reference.text_of("name").unwrap_or_default();
-                match volume::find_config_object(is_secret, name, &self.container.object, self.maps) {
-                    Some(map) => {
-                        for entry in map.entries.iter().filter(|entry| entry.is_text) {
+                match pod_volume::find_config_object(
+                    is_secret,
+                    name,
+                    &self.container.object,
+                    self.config_objects,
+                ) {
+                    Some(config_object) => {
+                        for entry in config_object.entries.iter().filter(|entry| entry.is_text) {
                             let variable = format!("{prefix}{}", entry.key);
                             if is_secret {
                                 self.check_exposed_secret(&variable, reference, report);
@@ -59,14 +63,14 @@ impl ContainerCheck<'_, '_> {
         }
         for variable in &self.expected.contract.env {
             if !given.contains(&variable.name) && !is_open {
-                let place =
-                    self.container.node.entry("env").map_or(self.container.name_span(), |(key, _)| key.place);
+                let span =
+                    self.container.node.entry("env").map_or(self.container.name_span(), |(key, _)| key.span);
                 let message = format!(
                     "the variable `{}` is not set; it should have the text of `{}`",
                     printable_text(&variable.name),
                     variable.from
                 );
-                report.findings.push(self.container.finding(CheckRule::MissingVariable, place, message));
+                report.findings.push(self.container.finding(CheckRule::MissingVariable, span, message));
             }
         }
     }
@@ -75,24 +79,24 @@ impl ContainerCheck<'_, '_> {
     fn check_key_reference(&self, reference: &Node, is_secret: bool, report: &mut CheckReport) {
         let name = reference.text_of("name").unwrap_or_default();
         let key = reference.text_of("key").unwrap_or_default();
-        let place = reference.get("key").map_or(reference.span, |key| key.span);
+        let span = reference.get("key").map_or(reference.span, |key| key.span);
         let kind = if is_secret { "Secret" } else { "ConfigMap" };
-        match volume::find_config_object(is_secret, name, &self.container.object, self.maps) {
+        match pod_volume::find_config_object(is_secret, name, &self.container.object, self.config_objects) {
             None => {
                 let message = format!(
                     "cannot check whether the {kind} `{}` has `{}`: it is not in these manifests",
                     printable_text(name),
                     printable_text(key)
                 );
-                report.notes.push(self.container.finding(CheckRule::NotInManifests, place, message));
+                report.notes.push(self.container.finding(CheckRule::NotInManifests, span, message));
             }
-            Some(map) if map.entry(key).is_none() && !reference.is_true("optional") => {
+            Some(config_object) if config_object.entry(key).is_none() && !reference.is_true("optional") => {
                 let message = format!(
                     "the {kind} `{}` has no key `{}`, so the container cannot start",
                     printable_text(name),
                     printable_text(key)
                 );
-                report.findings.push(self.container.finding(CheckRule::MissingKey, place, message));
+                report.findings.push(self.container.finding(CheckRule::MissingKey, span, message));
             }
             Some(_) => {}
         }

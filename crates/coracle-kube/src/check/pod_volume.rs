@@ -1,8 +1,8 @@
 //! Volumes: which key of which ConfigMap or Secret is at a path.
 
-use super::config_object::ParsedConfigObject;
-use super::containers::Container;
-use super::objects::ManifestObject;
+use super::container::Container;
+use super::manifest_object::ManifestObject;
+use super::parsed_config_object::ParsedConfigObject;
 use crate::yaml::{Node, NodeKind, Span};
 
 /// The content of a volume.
@@ -37,7 +37,7 @@ pub(super) struct SourceObject<'a> {
 pub(super) enum VolumeLookup<'a, 'b> {
     /// A key of an object in the manifests.
     Key {
-        map: &'b ParsedConfigObject<'a>,
+        config_object: &'b ParsedConfigObject<'a>,
         key: &'a str,
         source: &'b SourceObject<'a>,
         mode: Option<&'a Node>,
@@ -61,9 +61,14 @@ impl<'a> PodVolume<'a> {
     }
 
     fn parse(node: &'a Node) -> Self {
-        if let Some(map) = node.get("configMap") {
+        if let Some(config_object) = node.get("configMap") {
             return Self::Files {
-                sources: vec![SourceObject::read(map, false, "name", map.get("defaultMode"))],
+                sources: vec![SourceObject::read(
+                    config_object,
+                    false,
+                    "name",
+                    config_object.get("defaultMode"),
+                )],
                 has_others: false,
             };
         }
@@ -75,8 +80,10 @@ impl<'a> PodVolume<'a> {
             let mode = projected.get("defaultMode");
             let parts = projected.at_path(&["sources"]).items();
             let sources = parts.iter().filter_map(|part| {
-                let map = part.get("configMap").map(|map| SourceObject::read(map, false, "name", mode));
-                map.or_else(|| {
+                let config_object = part
+                    .get("configMap")
+                    .map(|config_object| SourceObject::read(config_object, false, "name", mode));
+                config_object.or_else(|| {
                     part.get("secret").map(|secret| SourceObject::read(secret, true, "name", mode))
                 })
             });
@@ -99,7 +106,7 @@ impl<'a> PodVolume<'a> {
         &'b self,
         path: &str,
         object: &ManifestObject<'_>,
-        maps: &'b [ParsedConfigObject<'a>],
+        config_objects: &'b [ParsedConfigObject<'a>],
     ) -> VolumeLookup<'a, 'b> {
         let Self::Files { sources, .. } = self else { return VolumeLookup::NotFound };
         let mut found = VolumeLookup::NotFound;
@@ -114,10 +121,10 @@ impl<'a> PodVolume<'a> {
                     (item.text_of("key").unwrap_or_default().to_owned(), item.get("mode").or(source.mode))
                 }
             };
-            match source.find_object(object, maps) {
-                Some(map) => {
-                    if let Some(entry) = map.entry(&key) {
-                        found = VolumeLookup::Key { map, key: entry.key, source, mode };
+            match source.find_object(object, config_objects) {
+                Some(config_object) => {
+                    if let Some(entry) = config_object.entry(&key) {
+                        found = VolumeLookup::Key { config_object, key: entry.key, source, mode };
                     }
                 }
                 None if !key.contains('/') => found = VolumeLookup::OutsideManifests { source, key },
@@ -149,9 +156,9 @@ impl<'a> SourceObject<'a> {
     pub(super) fn find_object<'b>(
         &self,
         object: &ManifestObject<'_>,
-        maps: &'b [ParsedConfigObject<'a>],
+        config_objects: &'b [ParsedConfigObject<'a>],
     ) -> Option<&'b ParsedConfigObject<'a>> {
-        find_config_object(self.is_secret, self.name, object, maps)
+        find_config_object(self.is_secret, self.name, object, config_objects)
     }
 }
 
@@ -160,10 +167,14 @@ pub(super) fn find_config_object<'a, 'b>(
     is_secret: bool,
     name: &str,
     object: &ManifestObject<'_>,
-    maps: &'b [ParsedConfigObject<'a>],
+    config_objects: &'b [ParsedConfigObject<'a>],
 ) -> Option<&'b ParsedConfigObject<'a>> {
-    let is_it = |map: &&ParsedConfigObject<'_>| map.is_secret == is_secret && map.object.name == name;
-    maps.iter().find(|map| is_it(map) && map.object.can_share_namespace(object))
+    let is_it = |config_object: &&ParsedConfigObject<'_>| {
+        config_object.is_secret == is_secret && config_object.object.name == name
+    };
+    config_objects
+        .iter()
+        .find(|config_object| is_it(config_object) && config_object.object.can_share_namespace(object))
 }
 
 fn is_same_path(one: &str, other: &str) -> bool {

@@ -5,7 +5,7 @@
 
 use serde_json::{Value, json};
 
-use super::KeyPath;
+use super::key_path::KeyPath;
 
 /// Far more subschemas than a hand-written schema has.
 const MAX_VISITS: usize = 100_000;
@@ -41,7 +41,7 @@ const SUBSCHEMA_KEYWORDS: [&str; 15] = [
 /// Keywords whose schemas apply to the value itself.
 const COMBINATOR_KEYWORDS: [&str; 3] = ["allOf", "anyOf", "oneOf"];
 /// Keywords that contain values, not schemas.
-const VALUE_KEYWORDS: [&str; 4] = ["default", "enum", "const", "examples"];
+pub(super) const VALUE_KEYWORDS: [&str; 4] = ["default", "enum", "const", "examples"];
 /// Keywords whose value is a table from names to schemas.
 pub(super) const NAMED_SCHEMA_KEYWORDS: [&str; 5] =
     ["properties", "patternProperties", "$defs", "definitions", "dependentSchemas"];
@@ -50,17 +50,17 @@ pub(super) const NAMED_SCHEMA_KEYWORDS: [&str; 5] =
 /// many.
 pub(super) fn walk_schemas(
     document: &Value,
-    reach: WalkScope,
+    scope: WalkScope,
     visit: &mut dyn FnMut(&Value, &KeyPath),
 ) -> bool {
-    let mut walk = SchemaWalk { document, reach, visits: 0, ancestors: Vec::new(), visit };
+    let mut walk = SchemaWalk { document, scope, visits: 0, ancestors: Vec::new(), visit };
     walk.visit_schema(document, &KeyPath::default());
     walk.visits < MAX_VISITS
 }
 
 struct SchemaWalk<'a, 'v> {
     document: &'a Value,
-    reach: WalkScope,
+    scope: WalkScope,
     visits: usize,
     /// The enclosing schemas, outermost first.
     ancestors: Vec<&'a Value>,
@@ -73,9 +73,9 @@ impl<'a> SchemaWalk<'a, '_> {
             return;
         }
         self.visits += 1;
-        if self.ancestors.iter().any(|open| std::ptr::eq(*open, schema)) {
+        if self.ancestors.iter().any(|ancestor| std::ptr::eq(*ancestor, schema)) {
             // A recursive schema: a secret in it may appear at any depth.
-            if self.reach == WalkScope::AllValues && has_secret(self.document) {
+            if self.scope == WalkScope::AllValues && has_secret(self.document) {
                 (self.visit)(&json!({ "writeOnly": true }), at);
             }
             return;
@@ -89,7 +89,7 @@ impl<'a> SchemaWalk<'a, '_> {
         for part in COMBINATOR_KEYWORDS.iter().filter_map(|keyword| schema.get(keyword)) {
             self.visit_schema_or_array(part, at);
         }
-        if self.reach == WalkScope::AllValues {
+        if self.scope == WalkScope::AllValues {
             for part in SUBSCHEMA_KEYWORDS
                 .iter()
                 .chain(&["patternProperties"])

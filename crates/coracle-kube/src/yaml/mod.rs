@@ -33,7 +33,7 @@ pub fn parse_documents(text: &str) -> Result<Vec<Value>, YamlError> {
 /// Parses every document of a stream, with the position of every node.
 ///
 /// # Errors
-/// Fails like [`documents`].
+/// Fails like [`parse_documents`].
 pub fn parse_nodes(text: &str) -> Result<Vec<Node>, YamlError> {
     parse_stream(text)
 }
@@ -46,19 +46,21 @@ fn parse_stream<T: DeserializeOwned>(text: &str) -> Result<Vec<T>, YamlError> {
     };
     serde_saphyr::from_multiple_with_options(text, options).map_err(|error| {
         let number = |number| usize::try_from(number).unwrap_or(1);
-        let (line, column) = error.location().map_or((1, 1), |at| (number(at.line()), number(at.column())));
+        let (line, column) =
+            error.location().map_or((1, 1), |location| (number(location.line()), number(location.column())));
         let text = error.without_snippet().to_string();
         let message = text.lines().next().unwrap_or_default();
-        // `Error` has the position in its own fields.
+        // `YamlError` has the position in its own fields.
         let message = message.strip_prefix("error: ").unwrap_or(message);
         let message = message
             .split_once(": ")
-            .filter(|(place, _)| place.starts_with("line "))
+            .filter(|(position, _)| position.starts_with("line "))
             .map_or(message, |(_, rest)| rest);
         // Advice about parser options is useless to the user.
-        let ends = [", set DuplicateKeyPolicy", " at line "];
-        let message =
-            ends.iter().fold(message, |text, end| text.split_once(end).map_or(text, |(text, _)| text));
+        let endings = [", set DuplicateKeyPolicy", " at line "];
+        let message = endings
+            .iter()
+            .fold(message, |text, ending| text.split_once(ending).map_or(text, |(text, _)| text));
         // The parser's message shows the number, which may be secret.
         let message = if message.starts_with("non-finite float") {
             "a number is not finite, or is too large"
@@ -66,9 +68,9 @@ fn parse_stream<T: DeserializeOwned>(text: &str) -> Result<Vec<T>, YamlError> {
             message
         };
         let message = match message.strip_prefix("budget breached: ") {
-            Some(what) => {
-                let what = what.split([' ', '{']).next().unwrap_or(what).to_lowercase();
-                format!("the document is too large: it exceeds the parser's limit on {what}")
+            Some(limit) => {
+                let limit = limit.split([' ', '{']).next().unwrap_or(limit).to_lowercase();
+                format!("the document is too large: it exceeds the parser's limit on {limit}")
             }
             None => message.to_owned(),
         };
@@ -79,7 +81,7 @@ fn parse_stream<T: DeserializeOwned>(text: &str) -> Result<Vec<T>, YamlError> {
 /// Parses the only document of a text; `None` if the text is empty.
 ///
 /// # Errors
-/// Fails like [`documents`], and if there is more than one document.
+/// Fails like [`parse_documents`], and if there is more than one document.
 pub fn parse_single(text: &str) -> Result<Option<Node>, YamlError> {
     let mut nodes = parse_nodes(text)?;
     if let Some(second) = nodes.get(1) {
