@@ -12,7 +12,6 @@
 #![allow(clippy::print_stderr, clippy::print_stdout, reason = "a program speaks to whoever runs it")]
 
 use std::error::Error;
-use std::ops::ControlFlow;
 use std::process::ExitCode;
 
 use coracle_oci::copy::{self, CopySettings, ImageLocation};
@@ -36,9 +35,9 @@ fn main() -> ExitCode {
 fn mirror(from: &str, to: &str) -> Result<(), Box<dyn Error>> {
     let (from, to): (ImageLocation, ImageLocation) = (from.parse()?, to.parse()?);
     let client = RegistryClient::new(RegistrySettings::default())?;
-    // Whoever shows progress counts the bytes here, and whoever wants to stop says so.
+    // Implement `coracle_core::progress::Progress` to show progress, or to cancel.
     let ways = CopySettings { client: &client, engines: &coracle_oci::engine::EngineSettings::default() };
-    let copied = copy::copy_image(&from, &to, ways, &|_bytes| ControlFlow::Continue(()))?;
+    let copied = copy::copy_image(&from, &to, ways, &())?;
     println!("{} {to}", copied.digest);
     let image = copy::read_image(&from, &client)?;
     for platform in &image.images {

@@ -5,7 +5,6 @@
 
 #![allow(clippy::expect_used, clippy::unwrap_used, reason = "a panic is how a benchmark fails")]
 
-use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, LazyLock};
 
@@ -18,7 +17,7 @@ use coracle_core::file_system::HostFs;
 use coracle_core::path::{ImagePath, RawPath};
 use coracle_ld::closure::{Closure, ResolveOptions};
 use coracle_oci::cache::BuildCache;
-use coracle_oci::layer::{self, Compression};
+use coracle_oci::layer::{self, Compression, PackRequest};
 use divan::Bencher;
 use divan::counter::{BytesCount, ItemsCount};
 use tempfile::TempDir;
@@ -52,7 +51,8 @@ fn pack(bencher: Bencher<'_, '_>, compression: &str) {
     let (stratum, entries) = largest_layer(&rootfs);
     bencher.counter(bytes_of(&entries)).with_inputs(|| tempfile::tempdir().unwrap()).bench_refs(|folder| {
         let out = folder.path().join("layer");
-        layer::pack_layer(&entries, stratum, compression, &out, &go_on, &mut NoScanner).unwrap()
+        let request = PackRequest { entries: &entries, kind: stratum, compression, progress: &() };
+        layer::pack_layer(&request, &out, &mut NoScanner).unwrap()
     });
 }
 
@@ -61,9 +61,7 @@ fn pack(bencher: Bencher<'_, '_>, compression: &str) {
 fn diff_id(bencher: Bencher<'_, '_>) {
     let rootfs = rootfs();
     let (_, entries) = largest_layer(&rootfs);
-    bencher
-        .counter(bytes_of(&entries))
-        .bench(|| layer::compute_diff_id(&entries, &go_on, &mut NoScanner).unwrap());
+    bencher.counter(bytes_of(&entries)).bench(|| layer::compute_diff_id(&entries, &(), &mut NoScanner).unwrap());
 }
 
 /// The closure of a program, in a tree that has not been looked at; of these, those that are installed.
@@ -161,8 +159,4 @@ fn settings(folder: &TempDir) -> Settings {
 
 fn build(folder: &TempDir, settings: &Settings) -> Built {
     coracle::build(&recipe(&folder.path().join("bench.oci")), settings, &()).unwrap()
-}
-
-fn go_on(_: u64) -> ControlFlow<()> {
-    ControlFlow::Continue(())
 }

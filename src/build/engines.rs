@@ -2,6 +2,7 @@
 
 use std::io::{self, Cursor, Read};
 
+use super::progress::UploadProgress;
 use super::{Error, Observer, Settings};
 use coracle_oci::copy;
 use coracle_oci::engine::{EngineImageName, LoadedImage};
@@ -28,9 +29,7 @@ pub(super) fn load_into_engines(
     };
     let mut loaded = Vec::new();
     for to in engines {
-        let took = copy::load_into_engine(&graph, &open, to, &settings.engines, &|bytes| {
-            observer.on_uploaded(bytes)
-        })?;
+        let took = copy::load_into_engine(&graph, &open, to, &settings.engines, &UploadProgress(observer))?;
         loaded.push((to.clone(), took));
     }
     Ok(loaded)

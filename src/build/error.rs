@@ -19,7 +19,6 @@ use coracle_oci::base;
 use coracle_oci::copy;
 use coracle_oci::copy::ImageLocation;
 use coracle_oci::image;
-use coracle_oci::layer;
 use coracle_oci::layout;
 use coracle_oci::layout::DiskLocation;
 use coracle_oci::registry;
@@ -59,16 +58,19 @@ pub enum Error {
     Image(#[from] image::ImageError),
     /// The base image cannot be used.
     #[error(transparent)]
-    Base(#[from] base::Error),
+    Base(base::BaseError),
     /// The registry client cannot be set up, or a registry cannot be read.
     #[error(transparent)]
-    Registry(#[from] registry::Error),
+    Registry(#[from] registry::RegistryError),
     /// The image cannot be written or read.
     #[error(transparent)]
-    Layout(#[from] layout::LayoutError),
+    Layout(layout::LayoutError),
     /// The image cannot be pushed or loaded.
     #[error(transparent)]
-    Copy(#[from] copy::Error),
+    Copy(#[from] copy::CopyError),
+    /// The build was cancelled before anything was written.
+    #[error("interrupted; nothing was written")]
+    Cancelled,
     /// Inputs have changed between packing and publishing.
     #[error("inputs of the image have changed since it was packed")]
     InputsChanged,
@@ -140,12 +142,25 @@ pub enum Error {
     PathNotUtf8(ImagePath),
 }
 
-impl Error {
-    /// Returns the error of a build that its observer has cancelled.
-    pub fn cancelled() -> Self {
-        layout::LayoutError::from(layer::LayerError::Interrupted).into()
+impl From<base::BaseError> for Error {
+    fn from(error: base::BaseError) -> Self {
+        match error {
+            base::BaseError::Cancelled => Self::Cancelled,
+            error => Self::Base(error),
+        }
     }
+}
 
+impl From<layout::LayoutError> for Error {
+    fn from(error: layout::LayoutError) -> Self {
+        match error {
+            layout::LayoutError::Cancelled => Self::Cancelled,
+            error => Self::Layout(error),
+        }
+    }
+}
+
+impl Error {
     /// Whether the cause is the request itself (recipe, flags, configuration), for exit code 2.
     pub fn is_usage_error(&self) -> bool {
         let unknown_level = |error: &closure::Error| {
@@ -193,7 +208,7 @@ impl Error {
             Self::PlatformMismatch { .. } => Some(
                 "the platform is read from the program: omit `--platform`, or name another program".into(),
             ),
-            Self::UnsupportedMachine { .. } => None,
+            Self::Cancelled | Self::UnsupportedMachine { .. } => None,
             Self::BaseUsersDiffer { .. } => Some("set the user: `--user UID[:GID]`".into()),
             Self::DestinationInInclude { .. } => {
                 Some("write the image elsewhere with `--output`, or include less than that directory".into())

@@ -15,6 +15,7 @@ mod optional_dependencies;
 mod packing;
 mod plan;
 mod platform_base;
+mod progress;
 mod roots;
 mod secret_scan;
 mod size_comparison;
@@ -22,7 +23,6 @@ mod start_check;
 mod sysroot;
 
 use std::cell::RefCell;
-use std::ops::ControlFlow;
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -37,6 +37,7 @@ pub use size_comparison::{PlatformSize, PreviousImage, PreviousSize, SizeDelta};
 
 use build_record::BuildRecord;
 use destinations::Destinations;
+use progress::UploadProgress;
 use packing::{PackedImage, Packer};
 use plan::plan_with_roots;
 use size_comparison::SizeComparison;
@@ -90,14 +91,15 @@ impl Settings {
 pub trait Observer: Sync {
     /// Called with the plan of each platform before packing.
     fn on_planned(&self, plans: &[Plan]);
-    /// Called after `bytes` more bytes were packed; called with 0 to ask for cancellation. `Break`
-    /// cancels the build.
-    fn on_packed(&self, bytes: u64) -> ControlFlow<()>;
+    /// Called after `bytes` more bytes were packed.
+    fn on_packed(&self, bytes: u64);
     /// Called when `bytes` more bytes are to be sent to registries.
     fn on_upload_queued(&self, _bytes: u64) {}
-    /// Called after `bytes` more bytes were sent. `Break` cancels the build.
-    fn on_uploaded(&self, _bytes: u64) -> ControlFlow<()> {
-        ControlFlow::Continue(())
+    /// Called after `bytes` more bytes were sent.
+    fn on_uploaded(&self, _bytes: u64) {}
+    /// Whether the build should end. Once true, it must stay true.
+    fn is_cancelled(&self) -> bool {
+        false
     }
     /// Called when the image is packed and its blobs are uploaded, or it is up to date, before it
     /// is written to its destinations and named. Parallel builds block here until it is their turn,
@@ -121,9 +123,7 @@ pub enum PublishDecision {
 /// The no-op observer.
 impl Observer for () {
     fn on_planned(&self, _plans: &[Plan]) {}
-    fn on_packed(&self, _bytes: u64) -> ControlFlow<()> {
-        ControlFlow::Continue(())
-    }
+    fn on_packed(&self, _bytes: u64) {}
 }
 
 /// The result of a build.
@@ -241,7 +241,7 @@ pub fn build(recipe: &Recipe, settings: &Settings, observer: &dyn Observer) -> R
     let repositories = destinations.repositories();
     let shared = settings.open_remote_cache(&repositories);
     let PackedImage { root, layers, mut notes } =
-        routes.upload_while(&|bytes| observer.on_uploaded(bytes), |outbox| {
+        routes.upload_while(&UploadProgress(observer), |outbox| {
             let packing = Packer {
                 recipe,
                 settings,
@@ -323,7 +323,7 @@ fn wait_for_publish(observer: &dyn Observer, is_same: impl FnOnce() -> bool) -> 
     match observer.before_publish() {
         PublishDecision::PublishIfUnchanged if !is_same() => Err(Error::InputsChanged),
         PublishDecision::Publish | PublishDecision::PublishIfUnchanged => Ok(()),
-        PublishDecision::Cancel => Err(Error::cancelled()),
+        PublishDecision::Cancel => Err(Error::Cancelled),
     }
 }
 

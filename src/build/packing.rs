@@ -3,9 +3,9 @@
 
 use std::cell::RefCell;
 use std::io::{self, Cursor, Read};
-use std::ops::ControlFlow;
 use std::sync::Arc;
 
+use super::progress::PackProgress;
 use super::size_comparison::SizeComparison;
 use super::{Error, Observer, Plan, Settings, image_config, secret_scan};
 use crate::recipe::Recipe;
@@ -13,11 +13,12 @@ use crate::rootfs::{Entry, LayerKind};
 use coracle_core::digest::Digest;
 use coracle_core::note::Note;
 use coracle_core::path::ImagePath;
+use coracle_core::progress::{CancelOnly, Progress};
 use coracle_kube::contract::Contract;
 use coracle_oci::base::BaseSource;
 use coracle_oci::copy::UploadQueue;
 use coracle_oci::image::{self, Descriptor, Image, ImageSet};
-use coracle_oci::layer::{self, Layer, tar_header};
+use coracle_oci::layer::{self, Layer, PackRequest, tar_header};
 use coracle_oci::layout::{self, Staging};
 use coracle_oci::registry::Repository;
 use coracle_oci::remote_cache::RemoteCache;
@@ -88,9 +89,7 @@ impl Packer<'_> {
         let from = base.repository().map(Repository::from);
         for (layer, _) in &image.base_layers.layers {
             let (base, named) = (Arc::clone(base), layer.clone());
-            let bytes = self
-                .upload_queue
-                .enqueue(layer, from.clone(), move || base.open_blob(&named, &|| ControlFlow::Continue(())));
+            let bytes = self.upload_queue.enqueue(layer, from.clone(), move || base.open_blob(&named, &()));
             self.observer.on_upload_queued(bytes);
         }
         image.base_layers.clone()
@@ -99,10 +98,7 @@ impl Packer<'_> {
     /// Packs a layer, or takes it from a cache. It is queued for upload only after its scan is
     /// complete and if the scanner has no findings so far.
     fn pack_layer(&self, plan: &Plan, stratum: LayerKind, gate: &mut SecretScanner) -> Result<Layer, Error> {
-        let packed = |bytes| match self.upload_queue.check_cancelled() {
-            ControlFlow::Continue(()) => self.observer.on_packed(bytes),
-            stop => stop,
-        };
+        let progress = PackProgress { observer: self.observer, upload_queue: self.upload_queue };
         let entries = plan.rootfs.layer_entries(stratum);
         let compression = self.recipe.compression;
         let shape = self.remote_cache.map(|_| layer::layer_cache_key(&entries, compression));
@@ -110,11 +106,17 @@ impl Packer<'_> {
         let is_here = shape.is_some_and(|shape| cache.is_some_and(|cache| cache.has_layers_for(shape)));
         if let (Some(shared), Some(shape), false) = (self.remote_cache, shape, is_here)
             && let Some(layer) =
-                self.layer_from_remote_cache(shared, shape, &entries, stratum, &packed, gate)?
+                self.layer_from_remote_cache(shared, shape, &entries, stratum, &progress, gate)?
         {
             return Ok(layer);
         }
-        let layer = self.staging.pack_layer(&entries, stratum, compression, cache, &packed, gate)?;
+        let request = PackRequest {
+            entries: &entries,
+            kind: stratum,
+            compression,
+            progress: &progress,
+        };
+        let layer = self.staging.pack_layer(&request, cache, gate)?;
         if !gate.has_unaccepted_errors() {
             let bytes = self.upload_queue.enqueue(
                 &Descriptor::from(&layer),
@@ -138,15 +140,15 @@ impl Packer<'_> {
         shape: Digest,
         entries: &[(&ImagePath, &Entry)],
         stratum: LayerKind,
-        packed: &layer::PackObserver<'_>,
+        progress: &dyn Progress,
         gate: &mut SecretScanner,
     ) -> Result<Option<Layer>, Error> {
         let candidates = shared.find(shape);
         if candidates.is_empty() {
             return Ok(None);
         }
-        let diff_id =
-            layer::compute_diff_id(entries, &|_| packed(0), gate).map_err(layout::LayoutError::from)?;
+        let diff_id = layer::compute_diff_id(entries, &CancelOnly(progress), gate)
+            .map_err(layout::LayoutError::from)?;
         let unpacked = tar_header::tar_size(entries);
         let found = candidates.iter().find(|found| found.matches(diff_id, unpacked));
         let Some(found) = found else { return Ok(None) };
@@ -173,8 +175,9 @@ impl Packer<'_> {
             }
             layer
         };
-        if packed(unpacked).is_break() {
-            return Err(Error::cancelled());
+        progress.advance(unpacked);
+        if progress.is_cancelled() {
+            return Err(Error::Cancelled);
         }
         Ok(Some(layer))
     }

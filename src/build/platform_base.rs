@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use super::destinations::Destinations;
 use super::plan::APP_DIR;
+use super::progress::UploadProgress;
 use super::{Error, Observer, Settings};
 use crate::recipe::{DEFAULT_USER, Recipe};
 use crate::rootfs::Owner;
@@ -61,16 +62,16 @@ pub(super) fn stage_base_layers(
         if destinations.engines.is_empty() && destinations.local.iter().all(has_blob) {
             continue;
         }
-        let taken = match base.open_blob(layer, &|| observer.on_packed(0)) {
+        let taken = match base.open_blob(layer, &UploadProgress(observer)) {
             Ok(mut reader) => staging.put_blob(layer, &mut reader)?,
             Err(error) => Err(error),
         };
         if let Err(source) = taken {
-            if observer.on_packed(0).is_break() {
-                return Err(Error::cancelled());
+            if observer.is_cancelled() {
+                return Err(Error::Cancelled);
             }
             return Err(
-                base::Error::Layer { base: base.location_text(), digest: layer.digest, source }.into()
+                base::BaseError::Layer { base: base.location_text(), digest: layer.digest, source }.into()
             );
         }
     }
@@ -108,8 +109,8 @@ impl<'a> PlatformBase<'a> {
 
     /// Reads the base image's files.
     pub(super) fn tree(&self, observer: &dyn Observer) -> Result<BaseFs, Error> {
-        let tree = self.base.file_system(&self.image, &|| observer.on_packed(0));
-        tree.map_err(|error| if observer.on_packed(0).is_break() { Error::cancelled() } else { error.into() })
+        let tree = self.base.file_system(&self.image, &UploadProgress(observer));
+        tree.map_err(|error| if observer.is_cancelled() { Error::Cancelled } else { error.into() })
     }
 
     /// Whether the base's config mentions [`OWN`]: then the base may have files there.
@@ -190,7 +191,7 @@ impl<'a> PlatformBase<'a> {
     }
 
     fn unusable_base(&self, why: String, hint: &str) -> Error {
-        base::Error::Unsupported { base: self.base.location_text(), why, hint: hint.to_owned() }.into()
+        base::BaseError::Unsupported { base: self.base.location_text(), why, hint: hint.to_owned() }.into()
     }
 }
 

@@ -104,7 +104,7 @@ fn parse_limit(args: &PruneArgs) -> Result<u64, CliError> {
     size.map_err(|error| CliError::usage(format!("`--keep`: {error}"), error.hint()))
 }
 
-fn cache_error(error: cache::Error) -> CliError {
+fn cache_error(error: cache::CacheError) -> CliError {
     let hint = error.hint();
     let why = std::error::Error::source(&error).map(|why| format!(": {why}")).unwrap_or_default();
     CliError {

@@ -30,16 +30,10 @@ pub(super) fn run_copy(args: &CopyArgs) -> Result<CliExit, CliError> {
     let client = registry_client::registry_client(&args.registry, &remote)?;
     let progress = Progress::with_unknown_total(args.quiet, "copying");
     let ways = CopySettings { client: &client, engines: &engine_settings::engine_settings() };
-    let copied = copy::copy_image(&from, &to, ways, &|bytes| {
-        progress.advance(bytes);
-        interrupt::check_cancelled()
-    });
+    let copied = copy::copy_image(&from, &to, ways, &progress);
     // Referrers are copied last, so that the image they refer to exists.
     let referrers = match (&copied, registry_image(&to).filter(|_| args.referrers)) {
-        (Ok(_), Some(to)) => copy::copy_referrers(&from, to, &client, &|bytes| {
-            progress.advance(bytes);
-            interrupt::check_cancelled()
-        }),
+        (Ok(_), Some(to)) => copy::copy_referrers(&from, to, &client, &progress),
         _ => Ok(Vec::new()),
     };
     progress.finish();

@@ -28,9 +28,6 @@ pub(super) struct ObjectSize {
 /// The size of a tar header, and the unit that contents are padded to, in bytes.
 const TAR_BLOCK: u64 = 512;
 
-/// Tars up to this size in bytes are compressed with a higher level; all larger ones with the same.
-const SMALL_LAYER: u64 = 1 << 20;
-
 impl SizeCache {
     /// Returns the size and the compressed size of an object of `map`. The program has its own
     /// layer.
@@ -41,7 +38,7 @@ impl SizeCache {
             0 => in_tar(object.file.stat.size),
             _ => map.objects.iter().skip(1).map(|object| in_tar(object.file.stat.size)).sum(),
         };
-        let (size, key) = (object.file.stat.size, (object.file.stat.file_id, layer <= SMALL_LAYER));
+        let (size, key) = (object.file.stat.size, (object.file.stat.file_id, layer <= layer::SMALL_TAR_SIZE));
         let known = self.by_file.borrow().get(&key).copied();
         let compressed = match known {
             Some(compressed) => compressed,

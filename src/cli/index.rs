@@ -33,10 +33,7 @@ pub(super) fn run_index(args: &IndexArgs) -> Result<CliExit, CliError> {
     };
     let client = registry_client::registry_client(&args.registry, &remote)?;
     let progress = Progress::with_unknown_total(args.quiet, "copying");
-    let joined = create_index(&from, &to, &annotations, &client, &|bytes| {
-        progress.advance(bytes);
-        interrupt::check_cancelled()
-    });
+    let joined = create_index(&from, &to, &annotations, &client, &progress);
     progress.finish();
     let joined = joined.map_err(|error| registry_client::from_transfer_error(&error))?;
     stderr::print_notes(&index_notes(&joined), args.quiet);

@@ -27,6 +27,15 @@ pub(super) fn check_cancelled() -> ControlFlow<()> {
     if asked { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
 }
 
+/// Cancels operations after a signal, without showing progress.
+pub(super) struct SignalCancellation;
+
+impl coracle_core::progress::Progress for SignalCancellation {
+    fn is_cancelled(&self) -> bool {
+        check_cancelled().is_break()
+    }
+}
+
 /// The interval at which the cancellation flag is polled.
 const POLL_INTERVAL: Duration = Duration::from_millis(50);
 

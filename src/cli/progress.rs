@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use indicatif::{DecimalBytes, ProgressBar, ProgressStyle};
 
-use super::stderr;
+use super::{interrupt, stderr};
 
 /// The delay before the bar is shown.
 const BAR_DELAY: Duration = Duration::from_millis(250);
@@ -117,6 +117,16 @@ impl Progress {
         if let Some(bar) = self.bar.get() {
             bar.finish_and_clear();
         }
+    }
+}
+
+impl coracle_core::progress::Progress for Progress {
+    fn advance(&self, bytes: u64) {
+        self.advance(bytes);
+    }
+
+    fn is_cancelled(&self) -> bool {
+        interrupt::check_cancelled().is_break()
     }
 }
 

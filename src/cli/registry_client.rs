@@ -4,7 +4,7 @@ use std::ffi::OsString;
 use std::path::PathBuf;
 
 use coracle_core::reference::ImageReference;
-use coracle_oci::copy::{Error, RegistryImageName};
+use coracle_oci::copy::{CopyError, RegistryImageName};
 use coracle_oci::registry::{Credential, RegistryClient, RegistrySettings, Repository, Secret};
 
 use super::args::RegistryArgs;
@@ -46,13 +46,13 @@ pub(super) fn registry_client(
             ));
         }
     }
-    RegistryClient::new(settings).map_err(|error| from_transfer_error(&Error::from(error)))
+    RegistryClient::new(settings).map_err(|error| from_transfer_error(&CopyError::from(error)))
 }
 
 /// Converts the error of a copy. Errors of a registry or the network have their own exit code.
-pub(super) fn from_transfer_error(error: &Error) -> CliError {
+pub(super) fn from_transfer_error(error: &CopyError) -> CliError {
     let exit = match error {
-        Error::Interrupted => CliExit::Interrupted,
+        CopyError::Cancelled => CliExit::Interrupted,
         error if error.is_network() => CliExit::Network,
         _ => CliExit::Failed,
     };

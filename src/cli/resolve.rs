@@ -120,7 +120,7 @@ fn ask_registries(
                     digest: digest.to_string(),
                 });
             }
-            Err(error @ copy::Error::NoSuchImage(_)) => {
+            Err(error @ copy::CopyError::NoSuchImage(_)) => {
                 errors.push(PinError { message: error.to_string(), ..place });
             }
             Err(error) => {

@@ -54,6 +54,7 @@ pub mod note;
 pub mod path;
 pub mod platform;
 pub mod port;
+pub mod progress;
 pub mod reference;
 pub mod signal;
 pub mod suggest;

@@ -162,7 +162,7 @@ pub fn reference(bytes: &[u8]) {
     }
     if let Ok(named) = text.parse::<RegistryImageName>() {
         let printed = named.to_string();
-        assert_eq!(printed.parse::<RegistryImageName>().as_ref(), Ok(&named), "{printed}");
+        assert_eq!(printed.parse::<RegistryImageName>().ok().as_ref(), Some(&named), "{printed}");
     }
     if let Ok(place) = text.parse::<ImageLocation>() {
         let printed = place.to_string();

@@ -106,7 +106,7 @@ fn uploads_files_concurrently_and_each_once() {
             size: content.len() as u64,
             content: BlobContent::File(open),
             mount_from: None,
-            progress: None,
+            progress: &(),
         })
         .collect();
     let pushed =
@@ -161,7 +161,7 @@ fn a_truncated_file_is_an_error_and_ends_the_upload() {
         size: 99,
         content: BlobContent::File(&open),
         mount_from: None,
-        progress: None,
+        progress: &(),
     };
     let error = fake.shop().push_blob(&blob).unwrap_err();
     assert!(

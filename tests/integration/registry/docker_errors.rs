@@ -3,9 +3,9 @@
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream};
-use std::ops::ControlFlow;
 use std::time::Duration;
 
+use coracle_core::progress::Progress;
 use coracle_oci::copy::{self, CopySettings, ImageLocation};
 use coracle_oci::engine::EngineSettings;
 use coracle_oci::registry::{self, RegistryClient};
@@ -14,6 +14,14 @@ use crate::registry::push_and_copy::{folder, run};
 
 /// What the fake says to a request: to the one that loads, and to all that ask what it has.
 type Script = fn(&str, &mut TcpStream);
+
+struct AlwaysCancelled;
+
+impl Progress for AlwaysCancelled {
+    fn is_cancelled(&self) -> bool {
+        true
+    }
+}
 
 fn say(stream: &mut TcpStream, status: &str, body: &str) {
     let _ = write!(stream, "HTTP/1.1 {status}\r\nContent-Length: {}\r\n\r\n{body}", body.len());
@@ -117,18 +125,18 @@ fn reports_errors_of_docker() {
             ..EngineSettings::default()
         };
         let ways = CopySettings { client: &client, engines: &engines };
-        let error = copy::copy_image(&from, &to, ways, &|_| ControlFlow::Continue(())).unwrap_err();
+        let error = copy::copy_image(&from, &to, ways, &()).unwrap_err();
         let said = error.to_string();
         assert!(said.contains(part), "{number}: {said}");
         assert!(!said.contains('\u{1b}') && said.len() < 2000, "{number}: {said}");
         assert!(!error.is_network(), "{number}");
     }
-    // Somebody asks to end while it says nothing.
+    // Cancelled while the engine does not respond.
     let engines = EngineSettings {
         docker_endpoints: vec![serve(|_, _| std::thread::sleep(Duration::from_secs(60)))],
         ..EngineSettings::default()
     };
     let ways = CopySettings { client: &client, engines: &engines };
-    let error = copy::copy_image(&from, &to, ways, &|_| ControlFlow::Break(())).unwrap_err();
-    assert!(matches!(error, copy::Error::Interrupted), "{error}");
+    let error = copy::copy_image(&from, &to, ways, &AlwaysCancelled).unwrap_err();
+    assert!(matches!(error, copy::CopyError::Cancelled), "{error}");
 }

@@ -30,7 +30,7 @@ fn send_gigabyte() {
         size: 1 << 30,
         content: BlobContent::File(&open),
         mount_from: None,
-        progress: None,
+        progress: &(),
     };
     let shop = fake.shop();
     shop.head_manifest(ManifestReference::Tag("1")).unwrap();

@@ -2,7 +2,7 @@
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use coracle_oci::registry::{Credential, Error, ManifestReference, RegistryClient, Secret};
+use coracle_oci::registry::{Credential, ManifestReference, RegistryClient, RegistryError, Secret};
 
 use super::fake::{FakeRepositories as _, Login, Trouble};
 use super::login::{USER, anna, known, with};
@@ -10,7 +10,7 @@ use super::login::{USER, anna, known, with};
 /// Whatever a registry repeats, and however an error is printed.
 #[test]
 fn no_error_shows_a_secret() {
-    let check = |error: &Error, part: &str| {
+    let check = |error: &RegistryError, part: &str| {
         let mut said = format!("{error} {error:?} {error:#?} {:?}", error.hint());
         let mut cause: Option<&dyn std::error::Error> = Some(error);
         while let Some(error) = cause {

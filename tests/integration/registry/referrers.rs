@@ -1,7 +1,7 @@
 //! What refers to an image, with the API and without.
 
 use coracle_core::digest::Digest;
-use coracle_oci::registry::{Error, ManifestReference, RepositoryClient};
+use coracle_oci::registry::{ManifestReference, RegistryError, RepositoryClient};
 use serde_json::{Value, json};
 
 use super::fake::{FakeRegistry, FakeRepositories as _, Trouble};
@@ -41,7 +41,7 @@ impl Artifact {
         Digest::compute(&self.0)
     }
 
-    pub(crate) fn push(&self, remote: &RepositoryClient) -> Result<Digest, Error> {
+    pub(crate) fn push(&self, remote: &RepositoryClient) -> Result<Digest, RegistryError> {
         remote.push_blob(&upload(b"{}"))?;
         remote.add_referrer(MANIFEST, &self.0)
     }

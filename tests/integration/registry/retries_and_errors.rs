@@ -4,7 +4,7 @@
 use std::time::{Duration, Instant};
 
 use coracle_core::digest::Digest;
-use coracle_oci::registry::{Error, ManifestReference, PushOutcome};
+use coracle_oci::registry::{ManifestReference, PushOutcome, RegistryError};
 
 use super::fake::{FakeRegistry, FakeRepositories as _, Trouble, settings};
 use super::test_image::{MANIFEST, image, read, upload};
@@ -14,7 +14,7 @@ fn says(status: u16) -> Trouble {
     Trouble::Says(status, vec![("content-type", "application/json".into())], body)
 }
 
-type Step = fn(&FakeRegistry) -> Result<(), Error>;
+type Step = fn(&FakeRegistry) -> Result<(), RegistryError>;
 
 /// The steps of a push and a pull, each on its own.
 const STEPS: &[(&str, &str, Step)] = &[
@@ -45,7 +45,7 @@ fn fake() -> FakeRegistry {
     fake
 }
 
-fn assert_names(error: &Error, fake: &FakeRegistry, method: &str) {
+fn assert_names(error: &RegistryError, fake: &FakeRegistry, method: &str) {
     let said = error.to_string();
     for part in [&format!("`{method} /v2/shop/"), "`shop`", &format!("`{}`", fake.address)] {
         assert!(said.contains(part), "`{part}` is not in: {said}");

@@ -4,14 +4,19 @@ use std::io::{self, Read};
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use coracle_core::digest::Digest;
-use coracle_oci::registry::{BlobContent, BlobUpload, Error, PushOutcome, RepositoryClient};
+use coracle_core::progress::Progress;
+use coracle_oci::registry::{BlobContent, BlobUpload, PushOutcome, RegistryError, RepositoryClient};
 
 use super::fake::{FakeRegistry, FakeRepositories as _, Trouble};
 use super::test_image::{image, upload};
 
 const SIZE: usize = 100_000;
 
-fn copy(from: &RepositoryClient, to: &RepositoryClient, digest: Digest) -> Result<PushOutcome, Error> {
+fn copy(
+    from: &RepositoryClient,
+    to: &RepositoryClient,
+    digest: Digest,
+) -> Result<PushOutcome, RegistryError> {
     let open = || {
         let reader = from.pull_blob(&digest, SIZE as u64).map_err(io::Error::other)?;
         Ok(Box::new(reader) as Box<dyn Read>)
@@ -21,7 +26,7 @@ fn copy(from: &RepositoryClient, to: &RepositoryClient, digest: Digest) -> Resul
         size: SIZE as u64,
         content: BlobContent::Stream(&open),
         mount_from: None,
-        progress: None,
+        progress: &(),
     })
 }
 
@@ -52,16 +57,22 @@ fn rejects_an_altered_blob() {
     assert!(to.state().blobs.is_empty() && to.state().uploads.is_empty());
 }
 
+#[derive(Default)]
+struct ByteCounter(AtomicU64);
+
+impl Progress for ByteCounter {
+    fn advance(&self, bytes: u64) {
+        self.0.fetch_add(bytes, Ordering::SeqCst);
+    }
+}
+
 #[test]
 fn reports_progress() {
     let fake = FakeRegistry::start();
     let layer = image(&[SIZE]).layers.remove(0);
-    let sent = AtomicU64::new(0);
-    let count = |bytes| {
-        sent.fetch_add(bytes, Ordering::SeqCst);
-    };
-    let blob = BlobUpload { progress: Some(&count), ..upload(&layer) };
+    let sent = ByteCounter::default();
+    let blob = BlobUpload { progress: &sent, ..upload(&layer) };
     fake.shop().push_blob(&blob).unwrap();
     fake.shop().push_blob(&blob).unwrap();
-    assert_eq!(sent.into_inner(), SIZE as u64);
+    assert_eq!(sent.0.into_inner(), SIZE as u64);
 }

@@ -3,7 +3,7 @@
 use std::io::Read;
 
 use coracle_core::digest::Digest;
-use coracle_oci::registry::{BlobContent, BlobUpload, Error, ManifestReference, RepositoryClient};
+use coracle_oci::registry::{BlobContent, BlobUpload, ManifestReference, RegistryError, RepositoryClient};
 use serde_json::{Value, json};
 
 pub(crate) const MANIFEST: &str = "application/vnd.oci.image.manifest.v1+json";
@@ -44,7 +44,7 @@ pub(crate) fn upload(bytes: &[u8]) -> BlobUpload<'_> {
         size: bytes.len() as u64,
         content: BlobContent::Bytes(bytes),
         mount_from: None,
-        progress: None,
+        progress: &(),
     }
 }
 
@@ -57,14 +57,18 @@ impl Image {
         Digest::compute(&self.manifest)
     }
 
-    pub(crate) fn push(&self, remote: &RepositoryClient, tag: &str) -> Result<(), Error> {
+    pub(crate) fn push(&self, remote: &RepositoryClient, tag: &str) -> Result<(), RegistryError> {
         remote.push_blobs(&self.uploads())?;
         remote.put_manifest(ManifestReference::Tag(tag), &self.media_type, &self.manifest).map(drop)
     }
 }
 
 /// All of a blob.
-pub(crate) fn read(remote: &RepositoryClient, digest: &Digest, size: usize) -> Result<Vec<u8>, Error> {
+pub(crate) fn read(
+    remote: &RepositoryClient,
+    digest: &Digest,
+    size: usize,
+) -> Result<Vec<u8>, RegistryError> {
     let mut bytes = Vec::new();
     let mut reader = remote.pull_blob(digest, size as u64)?;
     match reader.read_to_end(&mut bytes) {
@@ -72,7 +76,7 @@ pub(crate) fn read(remote: &RepositoryClient, digest: &Digest, size: usize) -> R
         Err(error) => {
             assert!(bytes.len() < size || size == 0, "what is wrong must not be complete");
             assert!(reader.read(&mut [0; 9]).is_err(), "what failed stays failed");
-            Err(error.downcast::<Error>().unwrap())
+            Err(error.downcast::<RegistryError>().unwrap())
         }
     }
 }

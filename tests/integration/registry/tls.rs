@@ -7,7 +7,9 @@ use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use coracle_core::reference::ImageReference;
-use coracle_oci::registry::{Access, Error, ManifestReference, RegistryClient, RegistrySettings, Repository};
+use coracle_oci::registry::{
+    Access, ManifestReference, RegistryClient, RegistryError, RegistrySettings, Repository,
+};
 
 use super::docker_registry::met;
 
@@ -133,7 +135,7 @@ fn reports_invalid_certificates() {
     {
         let settings =
             RegistrySettings { certificate_files: vec![path.to_owned()], ..RegistrySettings::default() };
-        let error: Error = RegistryClient::new(settings).unwrap_err();
+        let error: RegistryError = RegistryClient::new(settings).unwrap_err();
         assert!(error.to_string().contains(expected), "{error}");
     }
 }

@@ -40,15 +40,15 @@ impl BaseFs {
         if tar.finish() != diff_id.digest() {
             return Ok(Ok(false));
         }
-        let put = layer.and_then(|layer| self.files.apply_layer(layer).map_err(io::Error::other));
+        let applied = layer.and_then(|layer| self.files.apply_layer(layer).map_err(io::Error::other));
         self.tars.push((path.to_owned(), stat));
-        Ok(put.map(|()| true))
+        Ok(applied.map(|()| true))
     }
 
     fn file(&self, entry: &FileEntry, extent: &FileExtent) -> Option<FsFile> {
         let (path, stat) = self.tars.get(extent.layer)?;
-        let kept = SplicePart::Existing { start: extent.position, size: extent.size };
-        let content = Content::from_host_file(path.clone(), *stat).splice(vec![kept]);
+        let part = SplicePart::Existing { start: extent.position, size: extent.size };
+        let content = Content::from_host_file(path.clone(), *stat).splice(vec![part]);
         let inode = (extent.layer as u64) << LAYER_SHIFT | extent.position;
         let stat = Stat::synthetic(FileId { device: BASE_DEVICE, inode }, extent.size, entry.mode);
         Some(FsFile { stat, content })

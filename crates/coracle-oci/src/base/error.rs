@@ -8,14 +8,14 @@ use coracle_core::platform::Platform;
 
 /// The error for a base image that cannot be used.
 #[derive(Debug, thiserror::Error)]
-pub enum Error {
+pub enum BaseError {
     /// The image cannot be found or read.
     #[error("cannot use the base image `{base}`")]
     Unreadable {
         /// The location of the base image, as written.
         base: String,
         /// The cause.
-        source: copy::Error,
+        source: copy::CopyError,
     },
     /// A layer cannot be read, or does not match its digests.
     #[error("cannot read the layer `{digest}` of the base image `{base}`")]
@@ -47,12 +47,15 @@ pub enum Error {
         /// The platforms of the base image.
         available: Vec<String>,
     },
+    /// The operation was cancelled.
+    #[error("interrupted; nothing was written")]
+    Cancelled,
     /// Its files cannot be written or read on this host.
     #[error(transparent)]
     File(#[from] fs::Error),
 }
 
-impl Error {
+impl BaseError {
     /// Suggests the next step; `None` if there is no common one.
     pub fn hint(&self) -> Option<String> {
         match self {
@@ -65,6 +68,7 @@ impl Error {
             Self::PlatformUnavailable { available: known, .. } => {
                 Some(format!("available platforms: {}", known.join(", ")))
             }
+            Self::Cancelled => None,
             Self::File(error) => error.hint(),
         }
     }
@@ -76,16 +80,18 @@ impl Error {
             Self::Layer { source, .. } => {
                 registry_error(source).is_some_and(|error| !error.is_local_failure())
             }
-            Self::Unsupported { .. } | Self::PlatformUnavailable { .. } | Self::File(_) => false,
+            Self::Unsupported { .. } | Self::PlatformUnavailable { .. } | Self::Cancelled | Self::File(_) => {
+                false
+            }
         }
     }
 }
 
 /// Returns the registry error inside an I/O error; `None` if there is none.
-fn registry_error(error: &std::io::Error) -> Option<&registry::Error> {
+fn registry_error(error: &std::io::Error) -> Option<&registry::RegistryError> {
     error.get_ref()?.downcast_ref()
 }
 
-pub(super) fn unreadable_error(base: &str, source: copy::Error) -> Error {
-    Error::Unreadable { base: base.to_owned(), source }
+pub(super) fn unreadable_error(base: &str, source: copy::CopyError) -> BaseError {
+    BaseError::Unreadable { base: base.to_owned(), source }
 }

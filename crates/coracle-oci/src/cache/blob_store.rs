@@ -3,24 +3,21 @@
 //! A blob is stored only if its bytes match the digest, and readers verify it again. Stored files
 //! are never modified, not even their times: builds detect changes by the times.
 
-use std::fs::{File, TryLockError};
+use std::fs::File;
 use std::io::{self, Read};
-use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::Ordering;
-use std::time::Duration;
 
 use tempfile::TempDir;
 
-use super::BuildCache;
+use super::build_cache::BuildCache;
 use super::directory::BLOBS_DIR;
-use super::layers::LOCK_FILE;
+use super::lock_file::{LOCK_FILE, wait_for_lock};
 use crate::layer::hashed_file::HashedFile;
 use coracle_core::digest::{Digest, DigestHasher};
 use coracle_core::fs::{self, Context};
+use coracle_core::progress::{Cancelled, Progress};
 
-/// Interval between attempts to take a lock.
-const LOCK_RETRY_INTERVAL: Duration = Duration::from_millis(20);
 /// Name prefix of directories with unfinished files.
 pub(super) const PART_PREFIX: &str = "part-";
 
@@ -72,7 +69,7 @@ impl BlobStore {
     }
 
     /// Returns the path of the stored blob; `None` if there is none.
-    pub(crate) fn find(&self, digest: Digest) -> Option<PathBuf> {
+    pub(crate) fn find_blob(&self, digest: Digest) -> Option<PathBuf> {
         let path = self.directory.join(digest.hex());
         path.is_file().then_some(path)
     }
@@ -83,7 +80,7 @@ impl BlobStore {
     /// # Errors
     /// The inner error if `reader` fails or the bytes do not match, the outer one if they cannot be
     /// written.
-    pub(crate) fn store(
+    pub(crate) fn store_blob(
         &self,
         digest: Digest,
         reader: &mut dyn Read,
@@ -111,29 +108,17 @@ impl BlobStore {
         Ok(Ok(path))
     }
 
-    /// Takes the lock for fetching the blob `digest`, so that concurrent builds fetch it once.
-    /// Returns `None` if `go_on` cancels. On file systems without locks, returns immediately.
+    /// Waits for the lock for fetching the blob `digest`, so that concurrent builds fetch it once.
+    /// The inner error means that `progress` cancelled.
     ///
     /// # Errors
-    /// Fails if the lock file cannot be opened.
+    /// Fails if the lock file cannot be created or locked.
     pub(crate) fn lock_fetch(
         &self,
         digest: Digest,
-        go_on: &dyn Fn() -> ControlFlow<()>,
-    ) -> fs::Result<Option<File>> {
-        let path = self.directory.join(format!("{}.turn", digest.hex()));
-        let turn = File::options().create(true).append(true).open(&path).context("open", &path)?;
-        loop {
-            match turn.try_lock() {
-                Ok(()) => return Ok(Some(turn)),
-                Err(TryLockError::Error(error)) if error.kind() == io::ErrorKind::Unsupported => {
-                    return Ok(Some(turn));
-                }
-                Err(TryLockError::Error(error)) => return Err(fs::Error::new("lock", &path, error)),
-                Err(TryLockError::WouldBlock) if go_on().is_break() => return Ok(None),
-                Err(TryLockError::WouldBlock) => std::thread::sleep(LOCK_RETRY_INTERVAL),
-            }
-        }
+        progress: &dyn Progress,
+    ) -> fs::Result<Result<File, Cancelled>> {
+        wait_for_lock(&self.directory.join(format!("{}.lock", digest.hex())), progress)
     }
 
     /// Whether the stored blob still matches its digest.
@@ -152,7 +137,7 @@ impl BlobStore {
     ///
     /// # Errors
     /// Fails if it cannot be removed.
-    pub(crate) fn remove(&self, digest: Digest) -> fs::Result<()> {
+    pub(crate) fn remove_blob(&self, digest: Digest) -> fs::Result<()> {
         let path = self.directory.join(digest.hex());
         match std::fs::remove_file(&path) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),

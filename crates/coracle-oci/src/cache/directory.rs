@@ -5,7 +5,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use super::BuildCache;
+use super::build_cache::BuildCache;
 use coracle_core::fs::{self, Context};
 
 /// The subdirectory of the current format version. Others are left alone.
@@ -23,7 +23,7 @@ const CACHEDIR_TAG_TEXT: &str = "Signature: 8a477f597d28d172789f06886806bc55\n# 
 
 /// The error for a cache directory that cannot be used.
 #[derive(Debug, thiserror::Error)]
-pub enum Error {
+pub enum CacheError {
     /// The directory cannot be created or written.
     #[error(transparent)]
     File(#[from] fs::Error),
@@ -32,7 +32,7 @@ pub enum Error {
     NotPrivate(PathBuf),
 }
 
-impl Error {
+impl CacheError {
     /// Suggests the next step.
     pub fn hint(&self) -> String {
         match self {
@@ -48,12 +48,12 @@ impl Error {
 }
 
 impl BuildCache {
-    /// Opens the cache in the directory `root`, and creates it if needed. `tool` identifies the
+    /// Opens the cache in the directory `root`, and creates it if needed. `tool_id` identifies the
     /// version of the building program: build records of other versions are not used.
     ///
     /// # Errors
     /// Fails if the directory cannot be written, or other users have access.
-    pub fn open(root: &Path, tool: impl Into<String>) -> Result<Self, Error> {
+    pub fn open(root: &Path, tool_id: impl Into<String>) -> Result<Self, CacheError> {
         fs::create_private_dir_all(root).context("create", root)?;
         // A new file shows the current user, to compare with the owner, and the file system's time.
         let tag = tempfile::NamedTempFile::new_in(root).and_then(|mut file| {
@@ -62,13 +62,13 @@ impl BuildCache {
         });
         let tag = tag.context("write to", root)?;
         if !fs::is_private_dir(root, tag.as_file())? {
-            return Err(Error::NotPrivate(root.to_owned()));
+            return Err(CacheError::NotPrivate(root.to_owned()));
         }
         let directory = root.join(FORMAT_VERSION);
         for directory in [&directory, &directory.join(LAYERS_DIR), &directory.join(RECORDS_DIR)] {
             fs::create_private_dir_all(directory).context("create", directory)?;
         }
-        let began = fs::stat(tag.path())?.mtime;
+        let opened_at = fs::stat(tag.path())?.mtime;
         // Not in `root`, which may contain other files of the user.
         let path = directory.join(CACHEDIR_TAG);
         if !path.exists() {
@@ -76,8 +76,8 @@ impl BuildCache {
         }
         Ok(Self {
             root: root.to_owned(),
-            tool_id: tool.into(),
-            opened_at: began,
+            tool_id: tool_id.into(),
+            opened_at,
             has_records: true,
             has_additions: false.into(),
             first_error: std::sync::Mutex::default(),
@@ -93,8 +93,8 @@ impl BuildCache {
     /// The current time of the cache's file system; `None` if no file
     /// can be created there.
     pub fn file_system_time(&self) -> Option<fs::Timestamp> {
-        let made = tempfile::NamedTempFile::new_in(&self.root).context("write to", &self.root);
-        let now = made.and_then(|file| Ok(fs::stat(file.path())?.mtime));
+        let created = tempfile::NamedTempFile::new_in(&self.root).context("write to", &self.root);
+        let now = created.and_then(|file| Ok(fs::stat(file.path())?.mtime));
         now.map_err(|error| self.record_error(error)).ok()
     }
 
@@ -108,19 +108,4 @@ impl BuildCache {
     pub(super) fn version_directory(&self) -> PathBuf {
         self.root.join(FORMAT_VERSION)
     }
-}
-
-/// Locks the file at `path`, and creates it if needed. Returns `None` if it is locked elsewhere or
-/// was removed meanwhile. On file systems without locks it always succeeds, so work may be done
-/// twice.
-pub(super) fn try_lock(path: &Path) -> fs::Result<Option<File>> {
-    let file = File::options().create(true).truncate(false).write(true).open(path).context("open", path)?;
-    match file.try_lock() {
-        Err(std::fs::TryLockError::WouldBlock) => return Ok(None),
-        Err(std::fs::TryLockError::Error(error)) if error.kind() != io::ErrorKind::Unsupported => {
-            return Err(fs::Error::new("lock", path, error));
-        }
-        _ => {}
-    }
-    Ok(fs::is_file_at(&file, path)?.then_some(file))
 }

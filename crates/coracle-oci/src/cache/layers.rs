@@ -6,68 +6,52 @@
 //! key, so that concurrent builds compress a layer once.
 
 use std::fs::File;
-use std::io;
-use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::Ordering;
-use std::time::Duration;
 
-use super::BuildCache;
-use super::directory::{LAYERS_DIR, try_lock};
+use super::build_cache::BuildCache;
+use super::directory::LAYERS_DIR;
+use super::lock_file::{LOCK_FILE, wait_for_lock};
 use crate::layer::hashed_file::HashedFile;
-use crate::layer::{self, Compression, Layer, LayerError, PackObserver, tar_header};
+use crate::layer::{self, Layer, LayerError, PackRequest, tar_header};
 use coracle_core::content_scanner::ContentScanner;
 use coracle_core::digest::{DiffId, Digest};
-use coracle_core::entry::{Entry, LayerKind};
 use coracle_core::fs::{self, Context};
-use coracle_core::path::ImagePath;
+use coracle_core::progress::{CancelOnly, Cancelled, Progress};
 
-/// The lock file in the directory of a cache key.
-pub(super) const LOCK_FILE: &str = "lock";
 /// File name of an unfinished blob.
 const PART_FILE: &str = "part";
-/// Maximum number of retries if the directory is pruned while it is opened.
-const MAX_ATTEMPTS: usize = 100;
-/// Interval between attempts to take a lock.
-const LOCK_RETRY_INTERVAL: Duration = Duration::from_millis(5);
-
 impl BuildCache {
-    /// Packs a layer like [`layer::pack`], but copies the stored blob if there is one.
+    /// Packs a layer like [`layer::pack_layer`], but copies the stored blob if there is one.
     ///
     /// # Errors
-    /// See [`layer::pack`]. Errors of the cache itself are not returned, see [`Cache::note`].
+    /// See [`layer::pack_layer`]. Errors of the cache itself are not returned, see
+    /// [`BuildCache::take_warning`].
     pub fn pack_layer(
         &self,
-        entries: &[(&ImagePath, &Entry)],
-        stratum: LayerKind,
-        compression: Compression,
+        request: &PackRequest<'_>,
         out: &Path,
-        observer: &PackObserver<'_>,
         scanner: &mut dyn ContentScanner,
     ) -> Result<Layer, LayerError> {
-        let Some(shelf) = self.lock_layers(layer::layer_cache_key(entries, compression), observer)? else {
-            return layer::pack_layer(entries, stratum, compression, out, observer, scanner);
+        let PackRequest { entries, kind, compression, progress } = *request;
+        let cache_key = layer::layer_cache_key(entries, compression);
+        let Some(locked) = self.lock_layers(cache_key, progress)? else {
+            return layer::pack_layer(request, out, scanner);
         };
-        if !shelf.blobs().is_empty() {
-            let diff_id = layer::compute_diff_id(entries, &|_| observer(0), scanner)?;
-            if let Some((digest, size)) = shelf.copy_blob_to(diff_id, out)? {
-                let unpacked = tar_header::tar_size(entries);
+        if !locked.blobs().is_empty() {
+            let diff_id = layer::compute_diff_id(entries, &CancelOnly(progress), scanner)?;
+            if let Some((digest, size)) = locked.copy_blob_to(diff_id, out)? {
+                let unpacked_size = tar_header::tar_size(entries);
                 let media_type = compression.media_type();
-                if observer(unpacked).is_break() {
-                    return Err(LayerError::Interrupted);
+                progress.advance(unpacked_size);
+                if progress.is_cancelled() {
+                    return Err(LayerError::Cancelled);
                 }
-                return Ok(Layer {
-                    digest,
-                    diff_id,
-                    size,
-                    unpacked_size: unpacked,
-                    media_type,
-                    kind: stratum,
-                });
+                return Ok(Layer { digest, diff_id, size, unpacked_size, media_type, kind });
             }
         }
-        let layer = layer::pack_layer(entries, stratum, compression, out, observer, scanner)?;
-        shelf.store(&layer, out);
+        let layer = layer::pack_layer(request, out, scanner)?;
+        locked.store_blob(&layer, out);
         Ok(layer)
     }
 
@@ -83,26 +67,16 @@ impl BuildCache {
     fn lock_layers(
         &self,
         cache_key: Digest,
-        observer: &PackObserver<'_>,
+        progress: &dyn Progress,
     ) -> Result<Option<LockedLayers<'_>>, LayerError> {
         let directory = self.version_directory().join(LAYERS_DIR).join(cache_key.hex());
-        let mut pruned = 0;
-        loop {
-            let made = fs::create_private_dir_all(&directory).context("create", &directory);
-            match made.and_then(|()| try_lock(&directory.join(LOCK_FILE))) {
-                Ok(Some(lock)) => return Ok(Some(LockedLayers { cache: self, directory, _lock: lock })),
-                Ok(None) => {}
-                // The directory was pruned after it was created. The number of retries is limited.
-                Err(error) if error.kind() == io::ErrorKind::NotFound && pruned < MAX_ATTEMPTS => pruned += 1,
-                Err(error) => {
-                    self.record_error(error);
-                    return Ok(None);
-                }
+        match wait_for_lock(&directory.join(LOCK_FILE), progress) {
+            Ok(Ok(lock)) => Ok(Some(LockedLayers { cache: self, directory, _lock: lock })),
+            Ok(Err(Cancelled)) => Err(LayerError::Cancelled),
+            Err(error) => {
+                self.record_error(error);
+                Ok(None)
             }
-            if let ControlFlow::Break(()) = observer(0) {
-                return Err(LayerError::Interrupted);
-            }
-            std::thread::sleep(LOCK_RETRY_INTERVAL);
         }
     }
 }
@@ -152,13 +126,13 @@ impl LockedLayers<'_> {
     }
 
     /// Stores a copy of the blob at `from`. A hard link would change with the original.
-    fn store(&self, layer: &Layer, from: &Path) {
+    fn store_blob(&self, layer: &Layer, from: &Path) {
         let part = self.directory.join(PART_FILE);
         let to = self.directory.join(format!("{}-{}", layer.diff_id.hex(), layer.digest.hex()));
-        let kept = std::fs::copy(from, &part)
+        let stored = std::fs::copy(from, &part)
             .context("write", &part)
             .and_then(|_| std::fs::rename(&part, &to).context("create", &to));
-        match kept {
+        match stored {
             Ok(()) => self.cache.has_additions.store(true, Ordering::Relaxed),
             Err(error) => {
                 let _ = std::fs::remove_file(&part);

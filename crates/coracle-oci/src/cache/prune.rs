@@ -5,10 +5,10 @@ use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
-use super::BuildCache;
 use super::blob_store;
-use super::directory::{BLOBS_DIR, CACHEDIR_TAG, LAYERS_DIR, RECORDS_DIR, try_lock};
-use super::layers::LOCK_FILE;
+use super::build_cache::BuildCache;
+use super::directory::{BLOBS_DIR, CACHEDIR_TAG, LAYERS_DIR, RECORDS_DIR};
+use super::lock_file::{LOCK_FILE, try_lock};
 use coracle_core::fs::{self, Context};
 
 /// Age after which an unfinished file belongs to a killed build.
@@ -41,25 +41,25 @@ impl BuildCache {
     pub fn prune(&self, limit: u64) -> fs::Result<PruneResult> {
         // Blobs in use by a build cannot be removed, so their size is not counted.
         let blobs = self.version_directory().join(BLOBS_DIR);
-        let blobs_held = if blobs.is_dir() { try_lock_directory(&blobs)? } else { None };
-        let mut items = self.cache_files()?;
-        if blobs_held.is_some() {
+        let blobs_lock = if blobs.is_dir() { try_lock_directory(&blobs)? } else { None };
+        let mut files = self.cache_files()?;
+        if blobs_lock.is_some() {
             blob_store::remove_unfinished(&blobs)?;
-            add_files(&blobs, &mut items)?;
+            add_files(&blobs, &mut files)?;
         }
-        items.sort_by(|a, b| (a.last_used, &a.path).cmp(&(b.last_used, &b.path)));
+        files.sort_by(|a, b| (a.last_used, &a.path).cmp(&(b.last_used, &b.path)));
         let mut pruned = PruneResult {
-            remaining_bytes: items.iter().map(|item| item.size).sum(),
+            remaining_bytes: files.iter().map(|file| file.size).sum(),
             ..PruneResult::default()
         };
-        for item in items {
+        for file in files {
             if pruned.remaining_bytes <= limit {
                 break;
             }
-            if self.remove(&item.path)? {
+            if self.remove_file(&file.path)? {
                 pruned.removed_files += 1;
-                pruned.freed_bytes += item.size;
-                pruned.remaining_bytes -= item.size;
+                pruned.freed_bytes += file.size;
+                pruned.remaining_bytes -= file.size;
             }
         }
         self.remove_leftovers()?;
@@ -67,12 +67,12 @@ impl BuildCache {
     }
 
     fn cache_files(&self) -> fs::Result<Vec<CacheFile>> {
-        let mut items = Vec::new();
+        let mut files = Vec::new();
         for directory in self.key_directories()? {
-            add_files(&directory, &mut items)?;
+            add_files(&directory, &mut files)?;
         }
-        add_files(&self.version_directory().join(RECORDS_DIR), &mut items)?;
-        Ok(items)
+        add_files(&self.version_directory().join(RECORDS_DIR), &mut files)?;
+        Ok(files)
     }
 
     /// Returns the directory of each cache key.
@@ -83,7 +83,7 @@ impl BuildCache {
 
     /// Removes a file of the cache. Returns false if it is in use. A layer is removed under the
     /// lock of its cache key; the lock of blobs is already held.
-    fn remove(&self, path: &Path) -> fs::Result<bool> {
+    fn remove_file(&self, path: &Path) -> fs::Result<bool> {
         let directory = path.parent().unwrap_or(path);
         if [RECORDS_DIR, BLOBS_DIR]
             .map(|name| self.version_directory().join(name))
@@ -92,7 +92,7 @@ impl BuildCache {
         {
             return removal_result(path, std::fs::remove_file(path));
         }
-        let Some(_held) = try_lock_directory(directory)? else { return Ok(false) };
+        let Some(_lock) = try_lock_directory(directory)? else { return Ok(false) };
         // It counts as removed even if another process removed it.
         removal_result(path, std::fs::remove_file(path))?;
         Ok(true)
@@ -101,19 +101,19 @@ impl BuildCache {
     /// Removes empty directories of cache keys, and unfinished files of killed builds.
     fn remove_leftovers(&self) -> fs::Result<()> {
         for directory in self.key_directories()? {
-            let Some(_held) = try_lock_directory(&directory)? else { continue };
+            let Some(_lock) = try_lock_directory(&directory)? else { continue };
             if fs::list_directory(&directory)?.iter().all(|name| name == LOCK_FILE.as_bytes()) {
                 removal_result(&directory.join(LOCK_FILE), std::fs::remove_file(directory.join(LOCK_FILE)))?;
                 removal_result(&directory, std::fs::remove_dir(&directory))?;
             }
         }
-        let mut items = Vec::new();
-        add_files(&self.version_directory(), &mut items)?;
-        let mut abandoned = items.iter().filter(|item| {
-            !item.path.ends_with(CACHEDIR_TAG)
-                && item.last_used.checked_add(ABANDONED_AFTER).is_some_and(|end| end < self.opened_at())
+        let mut files = Vec::new();
+        add_files(&self.version_directory(), &mut files)?;
+        let mut abandoned = files.iter().filter(|file| {
+            !file.path.ends_with(CACHEDIR_TAG)
+                && file.last_used.checked_add(ABANDONED_AFTER).is_some_and(|end| end < self.opened_at())
         });
-        abandoned.try_for_each(|item| removal_result(&item.path, std::fs::remove_file(&item.path)).map(drop))
+        abandoned.try_for_each(|file| removal_result(&file.path, std::fs::remove_file(&file.path)).map(drop))
     }
 }
 
@@ -127,7 +127,7 @@ fn try_lock_directory(directory: &Path) -> fs::Result<Option<File>> {
 }
 
 /// Adds every file in `directory` except locks. Another process may prune at the same time.
-fn add_files(directory: &Path, items: &mut Vec<CacheFile>) -> fs::Result<()> {
+fn add_files(directory: &Path, files: &mut Vec<CacheFile>) -> fs::Result<()> {
     let names = match fs::list_directory(directory) {
         Err(error) if error.kind() == ErrorKind::NotFound => return Ok(()),
         names => names?,
@@ -138,7 +138,7 @@ fn add_files(directory: &Path, items: &mut Vec<CacheFile>) -> fs::Result<()> {
             continue;
         }
         let used = metadata.modified().context("read the metadata of", &path)?;
-        items.push(CacheFile { last_used: used, size: metadata.len(), path });
+        files.push(CacheFile { last_used: used, size: metadata.len(), path });
     }
     Ok(())
 }

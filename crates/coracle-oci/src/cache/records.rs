@@ -4,7 +4,7 @@ use std::io::{Read, Write};
 use std::path::PathBuf;
 use std::sync::atomic::Ordering;
 
-use super::BuildCache;
+use super::build_cache::BuildCache;
 use super::directory::RECORDS_DIR;
 use coracle_core::digest::Digest;
 use coracle_core::fs;

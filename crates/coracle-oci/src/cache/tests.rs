@@ -1,13 +1,15 @@
-use std::ops::ControlFlow;
-use std::path::Path;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use super::*;
-use crate::layer::{self, Codec, Compression, Layer};
+use crate::layer::{self, Codec, Compression, Layer, PackRequest};
 use coracle_core::content::Content;
 use coracle_core::content_scanner::NoScanner;
 use coracle_core::digest::Digest;
 use coracle_core::entry::{Entry, EntryNode, EntryReason, LayerKind, Owner};
+use coracle_core::fs;
 use coracle_core::path::{ImagePath, RawPath};
+use coracle_core::progress::Progress;
 
 /// Returns layer entries with the given contents.
 fn entries(contents: &[&str]) -> Vec<(ImagePath, Entry)> {
@@ -20,6 +22,20 @@ fn entries(contents: &[&str]) -> Vec<(ImagePath, Entry)> {
     contents.iter().enumerate().map(entry).collect()
 }
 
+fn request<'a>(entries: &'a [(&'a ImagePath, &'a Entry)], compression: Compression) -> PackRequest<'a> {
+    PackRequest { entries, kind: LayerKind::Libraries, compression, progress: &() }
+}
+
+/// Cancels when it is asked for the fourth time.
+#[derive(Default)]
+struct CancelsAtFourthPoll(AtomicU64);
+
+impl Progress for CancelsAtFourthPoll {
+    fn is_cancelled(&self) -> bool {
+        self.0.fetch_add(1, Ordering::Relaxed) >= 3
+    }
+}
+
 /// Packs a layer with these contents, and checks that the cache does not change it. Returns the
 /// layer and its blob.
 fn pack(cache: &BuildCache, contents: &[&str], compression: Compression) -> (Layer, Vec<u8>) {
@@ -27,13 +43,9 @@ fn pack(cache: &BuildCache, contents: &[&str], compression: Compression) -> (Lay
     let out = folder.path().join("out");
     let entries = entries(contents);
     let entries: Vec<(&ImagePath, &Entry)> = entries.iter().map(|(path, entry)| (path, entry)).collect();
-    let go_on = |_| ControlFlow::Continue(());
-    let layer =
-        cache.pack_layer(&entries, LayerKind::Libraries, compression, &out, &go_on, &mut NoScanner).unwrap();
+    let layer = cache.pack_layer(&request(&entries, compression), &out, &mut NoScanner).unwrap();
     let again = folder.path().join("again");
-    let fresh =
-        layer::pack_layer(&entries, LayerKind::Libraries, compression, &again, &go_on, &mut NoScanner)
-            .unwrap();
+    let fresh = layer::pack_layer(&request(&entries, compression), &again, &mut NoScanner).unwrap();
     assert_eq!(layer, fresh, "a cache changes nothing");
     assert_eq!(std::fs::read(&out).unwrap(), std::fs::read(&again).unwrap());
     (layer, std::fs::read(&out).unwrap())
@@ -171,26 +183,19 @@ fn locked_layers_are_waited_for_and_not_pruned() {
     let cache = open(&home);
     pack(&cache, &["one"], Compression::default());
     let [kept] = files(&home.path().join("cache")).try_into().unwrap();
-    let lock = directory::try_lock(&kept.with_file_name("lock")).unwrap().unwrap();
+    let lock = lock_file::try_lock(&kept.with_file_name("lock")).unwrap().unwrap();
     assert_eq!(cache.prune(0).unwrap().removed_files, 0);
     let entries = entries(&["one"]);
     let entries: Vec<(&ImagePath, &Entry)> = entries.iter().map(|(path, entry)| (path, entry)).collect();
     // Waiting can be cancelled.
-    let asked = std::sync::atomic::AtomicU64::new(0);
-    let impatient = |_| {
-        let times = asked.fetch_add(1, Ordering::Relaxed);
-        if times < 3 { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
-    };
+    let cancels_later = CancelsAtFourthPoll::default();
     let out = home.path().join("out");
     let packed = cache.pack_layer(
-        &entries,
-        LayerKind::Libraries,
-        Compression::default(),
+        &PackRequest { progress: &cancels_later, ..request(&entries, Compression::default()) },
         &out,
-        &impatient,
         &mut NoScanner,
     );
-    assert!(matches!(packed, Err(layer::LayerError::Interrupted)));
+    assert!(matches!(packed, Err(layer::LayerError::Cancelled)));
     assert!(!out.exists());
     drop(lock);
     pack(&cache, &["one"], Compression::default());

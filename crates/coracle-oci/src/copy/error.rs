@@ -1,6 +1,6 @@
 //! Errors of copies.
 
-use super::ImageLocation;
+use super::location::ImageLocation;
 use crate::engine;
 use crate::image::{self, GraphError};
 use crate::layout;
@@ -10,19 +10,19 @@ use coracle_core::fs;
 
 /// Why an image could not be copied.
 #[derive(Debug, thiserror::Error)]
-pub enum Error {
+pub enum CopyError {
     /// A layout or archive can't be read or written.
     #[error(transparent)]
-    Store(#[from] layout::LayoutError),
+    Store(layout::LayoutError),
     /// A request to a registry failed.
     #[error(transparent)]
-    Registry(#[from] registry::Error),
+    Registry(registry::RegistryError),
     /// An image at a registry can't be read.
     #[error(transparent)]
     UnreadableRemote(layout::LayoutError),
     /// An engine failed.
     #[error(transparent)]
-    Engine(engine::Error),
+    Engine(engine::EngineError),
     /// The temporary archive of an engine's image can't be created.
     #[error(transparent)]
     File(#[from] fs::Error),
@@ -46,9 +46,12 @@ pub enum Error {
     /// An index can't be written to an engine.
     #[error("`{0}` can't hold an index: an engine stores the image of its own platform only")]
     IndexInEngine(ImageLocation),
-    /// The observer cancelled the copy.
+    /// A broken invariant of this program.
+    #[error("internal error: {0}; please report it")]
+    Internal(&'static str),
+    /// The copy was cancelled.
     #[error("interrupted; no tag was written")]
-    Interrupted,
+    Cancelled,
     /// The image does not exist.
     #[error("there is no image at `{0}`")]
     NoSuchImage(ImageLocation),
@@ -64,19 +67,37 @@ pub enum Error {
     },
 }
 
-impl From<engine::Error> for Error {
-    fn from(error: engine::Error) -> Self {
+impl From<layout::LayoutError> for CopyError {
+    fn from(error: layout::LayoutError) -> Self {
         match error {
-            engine::Error::Interrupted => Self::Interrupted,
+            layout::LayoutError::Cancelled => Self::Cancelled,
+            error => Self::Store(error),
+        }
+    }
+}
+
+impl From<registry::RegistryError> for CopyError {
+    fn from(error: registry::RegistryError) -> Self {
+        match error {
+            registry::RegistryError::Cancelled => Self::Cancelled,
+            error => Self::Registry(error),
+        }
+    }
+}
+
+impl From<engine::EngineError> for CopyError {
+    fn from(error: engine::EngineError) -> Self {
+        match error {
+            engine::EngineError::Cancelled => Self::Cancelled,
             error => Self::Engine(error),
         }
     }
 }
 
-impl Error {
-    /// Wraps an error of reading the image at `place`.
-    pub(crate) fn from_read_error(place: &ImageLocation, error: layout::LayoutError) -> Self {
-        match place {
+impl CopyError {
+    /// Wraps an error of reading the image at `location`.
+    pub(crate) fn from_read_error(location: &ImageLocation, error: layout::LayoutError) -> Self {
+        match location {
             ImageLocation::OnDisk(_) | ImageLocation::Engine(_) => Self::Store(error),
             ImageLocation::Registry(_) => Self::UnreadableRemote(error),
         }
@@ -86,20 +107,22 @@ impl Error {
     pub fn hint(&self) -> Option<String> {
         match self {
             Self::Store(layout::LayoutError::CopyBlob { source, .. }) if registry_cause(source).is_some() => {
-                registry_cause(source).and_then(registry::Error::hint)
+                registry_cause(source).and_then(registry::RegistryError::hint)
             }
             Self::Store(error) => error.hint(),
             Self::Registry(error) => error.hint(),
-            Self::Engine(engine::Error::Store(layout::LayoutError::CopyBlob { source, .. }))
+            Self::Engine(engine::EngineError::Store(layout::LayoutError::CopyBlob { source, .. }))
                 if registry_cause(source).is_some() =>
             {
-                registry_cause(source).and_then(registry::Error::hint)
+                registry_cause(source).and_then(registry::RegistryError::hint)
             }
             Self::Engine(error) => error.hint(),
             Self::File(error) => error.hint(),
             Self::IndexInEngine(_) => Some("write the index to a layout: `oci:DIR`".into()),
-            Self::UnreadableEngine(place) => Some(format!("copy it first: `coracle copy {place} oci:DIR`")),
-            Self::Interrupted | Self::Graph(_) => None,
+            Self::UnreadableEngine(location) => {
+                Some(format!("copy it first: `coracle copy {location} oci:DIR`"))
+            }
+            Self::Internal(_) | Self::Cancelled | Self::Graph(_) => None,
             Self::Index(error) => error.hint(),
             Self::SamePlatform { .. } => Some("remove one of the two images from the command".into()),
             Self::UnreadableRemote(layout::LayoutError::UnreadableImage { hint: None, .. }) => {
@@ -122,10 +145,11 @@ impl Error {
             Self::UnreadableRemote(layout::LayoutError::Registry(error)) => !error.is_local_failure(),
             Self::UnreadableRemote(_) | Self::NoSuchImage(ImageLocation::Registry(_)) => true,
             Self::Store(layout::LayoutError::CopyBlob { source, .. })
-            | Self::Engine(engine::Error::Store(layout::LayoutError::CopyBlob { source, .. })) => {
+            | Self::Engine(engine::EngineError::Store(layout::LayoutError::CopyBlob { source, .. })) => {
                 registry_cause(source).is_some()
             }
-            Self::Interrupted
+            Self::Internal(_)
+            | Self::Cancelled
             | Self::Store(_)
             | Self::Engine(_)
             | Self::File(_)
@@ -141,6 +165,6 @@ impl Error {
 }
 
 /// The registry error that an I/O error wraps.
-fn registry_cause(error: &std::io::Error) -> Option<&registry::Error> {
+fn registry_cause(error: &std::io::Error) -> Option<&registry::RegistryError> {
     error.get_ref()?.downcast_ref()
 }

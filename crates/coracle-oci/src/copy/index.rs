@@ -3,10 +3,15 @@
 use std::collections::BTreeMap;
 use std::io::{self, Read};
 
-use super::{CopyOutcome, CopyProgress, Error, ImageLocation, push_image, read_image, write_to_disk};
+use super::copy_image::{CopyOutcome, write_to_disk};
+use super::error::CopyError;
+use super::location::ImageLocation;
+use super::push::{ImagePush, push_image};
+use super::source::read_image;
 use crate::image::{Descriptor, GraphError, ImageGraph, IndexEntry, RawManifest};
 use crate::layout::{ParsedImage, ParsedPlatform};
 use crate::registry::RegistryClient;
+use coracle_core::progress::Progress;
 
 /// The result of creating an index.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -47,54 +52,54 @@ pub fn create_index(
     to: &ImageLocation,
     annotations: &BTreeMap<String, String>,
     client: &RegistryClient,
-    observer: &CopyProgress<'_>,
-) -> Result<CreatedIndex, Error> {
+    progress: &dyn Progress,
+) -> Result<CreatedIndex, CopyError> {
     let opened = from
         .iter()
-        .map(|place| Ok((place, read_image(place, client)?)))
-        .collect::<Result<Vec<_>, Error>>()?;
+        .map(|location| Ok((location, read_image(location, client)?)))
+        .collect::<Result<Vec<_>, CopyError>>()?;
     let mut parts = Vec::new();
-    for (place, stored) in &opened {
+    for (location, stored) in &opened {
         for image in &stored.images {
-            parts.push(source_image(place, stored, image)?);
+            parts.push(source_image(location, stored, image)?);
         }
     }
-    let parts = distinct(parts)?;
+    let parts = sort_and_deduplicate(parts)?;
     let root = crate::image::create_index(parts.iter().map(|part| &part.image.member), annotations)?;
-    let copied = write_index(&parts, root, to, client, observer)?;
+    let copied = write_index(&parts, root, to, client, progress)?;
     let left_out =
         opened.iter().map(|(_, stored)| stored.index_entry_count().saturating_sub(stored.images.len())).sum();
     Ok(CreatedIndex { copied, images: parts.into_iter().map(|part| part.image).collect(), left_out })
 }
 
 fn source_image<'a>(
-    place: &ImageLocation,
+    location: &ImageLocation,
     stored: &'a ParsedImage,
     image: &ParsedPlatform,
-) -> Result<SourceImage<'a>, Error> {
+) -> Result<SourceImage<'a>, CopyError> {
     let manifest = match &image.manifest {
         Some(manifest) => manifest.clone(),
         None => stored
             .source
             .require_root_manifest()
-            .map_err(|error| Error::from_read_error(place, error))?
+            .map_err(|error| CopyError::from_read_error(location, error))?
             .clone(),
     };
     let os_version = image.config.get("os.version").and_then(serde_json::Value::as_str).map(str::to_owned);
     let member = IndexEntry::new(&manifest, image.platform.clone(), os_version);
-    Ok(SourceImage { image: IndexImage { member, source: place.clone() }, manifest, stored })
+    Ok(SourceImage { image: IndexImage { member, source: location.clone() }, manifest, stored })
 }
 
-/// Sorts by platform and removes duplicates. Fails if two images have the same platform.
-fn distinct(mut parts: Vec<SourceImage<'_>>) -> Result<Vec<SourceImage<'_>>, Error> {
+/// Sorts the images by platform and removes duplicates. Fails if two images have the same platform.
+fn sort_and_deduplicate(mut parts: Vec<SourceImage<'_>>) -> Result<Vec<SourceImage<'_>>, CopyError> {
     parts.sort_by(|a, b| a.image.member.platform_key().cmp(&b.image.member.platform_key()));
     parts.dedup_by(|a, b| a.image.member == b.image.member);
     let pairs = || parts.iter().zip(parts.iter().skip(1)).map(|(a, b)| (&a.image, &b.image));
     match pairs().find(|(a, b)| a.member.platform_key() == b.member.platform_key()) {
         None => Ok(parts),
-        Some((one, other)) => Err(Error::SamePlatform {
-            platform: one.member.to_string(),
-            images: [one, other]
+        Some((first, second)) => Err(CopyError::SamePlatform {
+            platform: first.member.to_string(),
+            images: [first, second]
                 .map(|image| format!("`{}` ({})", image.source, image.member.descriptor.digest)),
         }),
     }
@@ -105,10 +110,10 @@ fn write_index(
     root: RawManifest,
     to: &ImageLocation,
     client: &RegistryClient,
-    observer: &CopyProgress<'_>,
-) -> Result<CopyOutcome, Error> {
+    progress: &dyn Progress,
+) -> Result<CopyOutcome, CopyError> {
     let digest = root.digest;
-    let (mut graph, mut origins) =
+    let (mut graph, mut sources) =
         (ImageGraph { documents: Vec::new(), blobs: BTreeMap::new() }, BTreeMap::new());
     // Images of the same repository need no copy.
     let is_present = |part: &&SourceImage<'_>| {
@@ -116,34 +121,36 @@ fn write_index(
     };
     for part in parts.iter().filter(|part| !is_present(part)) {
         let mut no_children = |below: &Descriptor| Err(GraphError::nested_index(below.digest));
-        let one = ImageGraph::collect(part.manifest.clone(), &mut no_children)?;
+        let image_graph = ImageGraph::collect(part.manifest.clone(), &mut no_children)?;
         // A blob of several images is preferably taken from where it can be mounted.
         let is_near = registry_of(&part.image.source).is_some_and(|from| Some(from) == registry_of(to));
-        let mine = one.blobs.keys().filter(|digest| is_near || !origins.contains_key(*digest));
-        origins.extend(mine.map(|digest| (*digest, part)).collect::<Vec<_>>());
-        graph.documents.extend(one.documents);
-        graph.blobs.extend(one.blobs);
+        let digests = image_graph.blobs.keys().filter(|digest| is_near || !sources.contains_key(*digest));
+        sources.extend(digests.map(|digest| (*digest, part)).collect::<Vec<_>>());
+        graph.documents.extend(image_graph.documents);
+        graph.blobs.extend(image_graph.blobs);
     }
     graph.documents.push(root);
-    let part_of = |blob: &Descriptor| origins.get(&blob.digest).copied();
+    let part_of = |blob: &Descriptor| sources.get(&blob.digest).copied();
     let open = |blob: &Descriptor| -> io::Result<Box<dyn Read>> {
         let part = part_of(blob).ok_or(io::ErrorKind::NotFound)?;
         part.stored.source.open_blob(blob)
     };
     match to {
         ImageLocation::Registry(named) => {
-            let from = |blob: &Descriptor| part_of(blob).and_then(|part| part.image.source.repository());
-            let sent = push_image(&graph, &open, named, &from, client, observer)?;
+            let mount_source =
+                |blob: &Descriptor| part_of(blob).and_then(|part| part.image.source.repository());
+            let push = ImagePush { graph: &graph, open: &open, to: named, mount_source: &mount_source };
+            let sent = push_image(&push, client, progress)?;
             Ok(CopyOutcome { digest, pushed: Some(sent), loaded: None, warnings: Vec::new() })
         }
         ImageLocation::OnDisk(destination) => {
-            let warnings = write_to_disk(&graph, &open, &[], destination, observer)?;
+            let warnings = write_to_disk(&graph, &open, &[], destination, progress)?;
             Ok(CopyOutcome { digest, pushed: None, loaded: None, warnings })
         }
-        ImageLocation::Engine(_) => Err(Error::IndexInEngine(to.clone())),
+        ImageLocation::Engine(_) => Err(CopyError::IndexInEngine(to.clone())),
     }
 }
 
-fn registry_of(place: &ImageLocation) -> Option<String> {
-    place.repository().map(|repository| repository.registry().to_owned())
+fn registry_of(location: &ImageLocation) -> Option<String> {
+    location.repository().map(|repository| repository.registry().to_owned())
 }

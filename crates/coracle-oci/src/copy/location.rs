@@ -2,11 +2,10 @@
 
 use std::fmt;
 
+use super::registry_image_name::{ParseRegistryImageNameError, RegistryImageName};
 use crate::engine;
 use crate::layout::{self, DiskLocation, ParseDiskLocationError};
-use crate::registry::{ManifestReference, Repository};
-use coracle_core::digest::Digest;
-use coracle_core::reference::ImageReference;
+use crate::registry::Repository;
 
 /// The transport prefix of registries.
 const REGISTRY_TRANSPORT: &str = "docker://";
@@ -29,17 +28,6 @@ impl ImageLocation {
         let transports = ["docker://", "oci:", "oci-archive:", "docker-archive:"];
         engine::has_engine_transport(text) || transports.iter().any(|transport| text.starts_with(transport))
     }
-}
-
-/// The name of an image at a registry.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub struct RegistryImageName {
-    /// The name, with its tag.
-    pub reference: ImageReference,
-    /// The digest. It takes precedence over the tag.
-    pub digest: Option<Digest>,
-    /// Whether there is a digest but no tag. The tag of `reference` is not used then.
-    pub is_untagged: bool,
 }
 
 /// A text is not the location of an image.
@@ -112,7 +100,7 @@ impl ImageLocation {
             Self::Registry(named) if named.digest.is_some() => {
                 Err(ParseNewImageLocationError::Digest(Self::Registry(named)))
             }
-            place => Ok(place),
+            location => Ok(location),
         }
     }
 }
@@ -142,49 +130,11 @@ impl std::str::FromStr for ImageLocation {
                 }
             });
         };
-        name.parse().map(Self::Registry).map_err(|why| ParseLocationError {
+        name.parse().map(Self::Registry).map_err(|error: ParseRegistryImageNameError| ParseLocationError {
             text: text.into(),
-            why,
+            why: error.to_string(),
             hint: None,
         })
-    }
-}
-
-impl std::str::FromStr for RegistryImageName {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<Self, Self::Err> {
-        let (name, digest) = text.split_once('@').map_or((text, None), |(name, digest)| (name, Some(digest)));
-        let digest = digest.map(str::parse::<Digest>).transpose().map_err(|error| error.to_string())?;
-        let reference = name.parse::<ImageReference>().map_err(|error| error.to_string())?;
-        let is_untagged = digest.is_some() && reference.to_string() != name;
-        Ok(Self { reference, digest, is_untagged })
-    }
-}
-
-impl From<&ImageReference> for RegistryImageName {
-    fn from(reference: &ImageReference) -> Self {
-        Self { reference: reference.clone(), digest: None, is_untagged: false }
-    }
-}
-
-impl RegistryImageName {
-    /// The name with its tag. `None` if there is a digest but no tag.
-    pub fn name(&self) -> Option<&ImageReference> {
-        (!self.is_untagged).then_some(&self.reference)
-    }
-
-    /// The full name, with the registry, and with the tag unless there is a digest only.
-    pub(crate) fn full_name(&self) -> String {
-        match self.name() {
-            Some(name) => name.full_name(),
-            None => Repository::from(&self.reference).to_string(),
-        }
-    }
-
-    /// The digest, or else the tag, for requests to the registry.
-    pub fn manifest_reference(&self) -> ManifestReference<'_> {
-        self.digest.map_or(ManifestReference::Tag(self.reference.tag()), ManifestReference::Digest)
     }
 }
 
@@ -195,16 +145,6 @@ impl ImageLocation {
             Self::Registry(named) => Some(Repository::from(&named.reference)),
             Self::OnDisk(_) | Self::Engine(_) => None,
         }
-    }
-}
-
-impl fmt::Display for RegistryImageName {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self.name() {
-            Some(name) => name.fmt(f)?,
-            None => f.write_str(self.reference.repository())?,
-        }
-        self.digest.map_or(Ok(()), |digest| write!(f, "@{digest}"))
     }
 }
 
@@ -221,6 +161,7 @@ impl fmt::Display for ImageLocation {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use coracle_core::digest::Digest;
 
     #[test]
     fn display_round_trips() {

@@ -2,15 +2,15 @@
 
 use std::collections::BTreeSet;
 use std::io::{self, Read};
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 
-use super::{CopyProgress, Error, RegistryImageName};
+use super::error::CopyError;
+use super::registry_image_name::RegistryImageName;
 use crate::image::{Descriptor, ImageGraph, RawManifest};
 use crate::registry::{
     Access, BlobContent, BlobUpload, ManifestReference, PushOutcome, RegistryClient, Repository,
     RepositoryClient,
 };
+use coracle_core::progress::Progress;
 
 /// What a push sent, and what it did not need to send.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
@@ -27,28 +27,53 @@ pub struct PushSummary {
     pub is_unchanged: bool,
 }
 
-/// Pushes the image of `graph` to `to`. `from` returns the repository that a blob comes from; at
-/// the same registry it is mounted from there. An image that exists already costs one request.
+impl PushSummary {
+    /// Counts a pushed blob of `size` bytes.
+    pub(super) fn count_blob(&mut self, outcome: PushOutcome, size: u64) {
+        match outcome {
+            PushOutcome::Present => self.present += 1,
+            PushOutcome::Mounted => self.mounted += 1,
+            PushOutcome::Sent => {
+                self.blobs += 1;
+                self.bytes += size;
+            }
+        }
+    }
+}
+
+/// An image to push.
+#[derive(Clone, Copy)]
+pub struct ImagePush<'a> {
+    /// The manifests and blobs of the image.
+    pub graph: &'a ImageGraph,
+    /// Opens a blob.
+    pub open: &'a (dyn Fn(&Descriptor) -> io::Result<Box<dyn Read>> + Sync),
+    /// The name to push to.
+    pub to: &'a RegistryImageName,
+    /// Returns the repository that a blob comes from. At the same registry the blob is mounted from
+    /// there.
+    pub mount_source: &'a dyn Fn(&Descriptor) -> Option<Repository>,
+}
+
+/// Pushes an image. An image that exists already costs one request.
 ///
 /// # Errors
 /// Fails if a blob can't be read or a request fails.
 pub fn push_image(
-    graph: &ImageGraph,
-    open: &(dyn Fn(&Descriptor) -> io::Result<Box<dyn Read>> + Sync),
-    to: &RegistryImageName,
-    from: &dyn Fn(&Descriptor) -> Option<Repository>,
+    push: &ImagePush<'_>,
     client: &RegistryClient,
-    observer: &CopyProgress<'_>,
-) -> Result<PushSummary, Error> {
-    let Some(root) = graph.root() else { return Ok(PushSummary::default()) };
+    progress: &dyn Progress,
+) -> Result<PushSummary, CopyError> {
+    let ImagePush { graph, open, to, mount_source } = *push;
+    let root = graph.root().ok_or(CopyError::Internal("an image to push has no manifest"))?;
     if let Some(wanted) = to.digest.filter(|wanted| *wanted != root.digest) {
-        return Err(Error::DigestMismatch { to: to.to_string(), wanted, found: root.digest });
+        return Err(CopyError::DigestMismatch { to: to.to_string(), wanted, found: root.digest });
     }
     let repository = Repository::from(&to.reference);
     let blobs: Vec<&Descriptor> = graph.blobs.values().collect();
     let is_other = |from: &Repository| from.registry() == repository.registry() && *from != repository;
     let mount_sources: Vec<Option<Repository>> =
-        blobs.iter().map(|blob| from(blob).filter(is_other)).collect();
+        blobs.iter().map(|blob| mount_source(blob).filter(is_other)).collect();
     let mounts: BTreeSet<&str> = mount_sources.iter().flatten().map(Repository::name).collect();
     let mounts = mounts.into_iter().map(str::to_owned).collect();
     let remote = client.repository_client(&repository, &Access::Push { mounts });
@@ -63,50 +88,26 @@ pub fn push_image(
         }
         return Ok(PushSummary { is_unchanged: true, ..PushSummary::default() });
     }
-    let stop = Arc::new(AtomicBool::new(false));
-    let progress = |bytes| {
-        if observer(bytes).is_break() {
-            stop.store(true, Ordering::Relaxed);
-        }
-    };
-    let opens: Vec<_> = blobs
-        .iter()
-        .map(|blob| {
-            let (stop, progress) = (&stop, &progress);
-            move || -> io::Result<Box<dyn Read>> {
-                // Small blobs may be sent without another progress call: check for cancellation
-                // here.
-                progress(0);
-                Ok(Box::new(StoppableReader { reader: open(blob)?, stop: stop.clone() }))
-            }
-        })
-        .collect();
+    let openers: Vec<_> = blobs.iter().map(|blob| move || open(blob)).collect();
     let uploads: Vec<BlobUpload<'_>> = blobs
         .iter()
-        .zip(&opens)
+        .zip(&openers)
         .zip(&mount_sources)
         .map(|((blob, open), from)| BlobUpload {
             digest: blob.digest,
             size: blob.size,
             content: BlobContent::Stream(open),
             mount_from: from.as_ref().map(Repository::name),
-            progress: Some(&progress),
+            progress,
         })
         .collect();
     let mut sent = PushSummary::default();
     let pushed = remote.push_blobs(&uploads);
-    if stop.load(Ordering::Relaxed) || observer(0).is_break() {
-        return Err(Error::Interrupted);
+    if progress.is_cancelled() {
+        return Err(CopyError::Cancelled);
     }
-    for (pushed, blob) in pushed?.into_iter().zip(&blobs) {
-        match pushed {
-            PushOutcome::Present => sent.present += 1,
-            PushOutcome::Mounted => sent.mounted += 1,
-            PushOutcome::Sent => {
-                sent.blobs += 1;
-                sent.bytes += blob.size;
-            }
-        }
+    for (outcome, blob) in pushed?.into_iter().zip(&blobs) {
+        sent.count_blob(outcome, blob.size);
     }
     push_documents(&remote, &graph.documents, target)?;
     Ok(sent)
@@ -118,8 +119,9 @@ pub(super) fn push_documents(
     remote: &RepositoryClient,
     documents: &[RawManifest],
     target: ManifestReference<'_>,
-) -> Result<(), Error> {
-    let Some((root, below)) = documents.split_last() else { return Ok(()) };
+) -> Result<(), CopyError> {
+    let (root, below) =
+        documents.split_last().ok_or(CopyError::Internal("an image to push has no manifest"))?;
     for document in below {
         push_document(remote, ManifestReference::Digest(document.digest), document)?;
     }
@@ -131,7 +133,7 @@ fn push_document(
     remote: &RepositoryClient,
     target: ManifestReference<'_>,
     document: &RawManifest,
-) -> Result<(), Error> {
+) -> Result<(), CopyError> {
     let RawManifest { media_type, digest, bytes } = document;
     if document.has_subject() {
         remote.add_referrer(media_type, bytes)?;
@@ -140,19 +142,4 @@ fn push_document(
         remote.put_manifest(target, media_type, bytes)?;
     }
     Ok(())
-}
-
-/// A reader that fails once `stop` is set.
-pub(super) struct StoppableReader {
-    pub(super) reader: Box<dyn Read>,
-    pub(super) stop: Arc<AtomicBool>,
-}
-
-impl Read for StoppableReader {
-    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        if self.stop.load(Ordering::Relaxed) {
-            return Err(io::Error::other("interrupted"));
-        }
-        self.reader.read(buffer)
-    }
 }

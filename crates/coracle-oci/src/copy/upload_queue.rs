@@ -6,20 +6,21 @@
 
 use std::collections::BTreeSet;
 use std::io::{self, Read};
-use std::ops::ControlFlow;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, Sender, channel};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Mutex, PoisonError};
 use std::thread;
 
-use super::push::{StoppableReader, push_documents};
-use super::{CopyProgress, Error, PushSummary, RegistryImageName};
+use super::error::CopyError;
+use super::push::{PushSummary, push_documents};
+use super::registry_image_name::RegistryImageName;
 use crate::image::{Descriptor, RawManifest};
 use crate::registry::{
     Access, BlobContent, BlobUpload, ManifestReference, PushOutcome, RegistryClient, Repository,
     RepositoryClient,
 };
 use coracle_core::digest::Digest;
+use coracle_core::progress::Progress;
 
 /// The repositories and names to push a new image to.
 #[derive(Default)]
@@ -59,9 +60,9 @@ pub struct UploadQueue<'a> {
 
 /// The state that all uploads share.
 struct UploadState<'a> {
-    observer: &'a CopyProgress<'a>,
-    stop: Arc<AtomicBool>,
-    failure: Mutex<Option<Error>>,
+    progress: &'a dyn Progress,
+    stop: AtomicBool,
+    failure: Mutex<Option<CopyError>>,
 }
 
 impl PushTargets {
@@ -71,11 +72,12 @@ impl PushTargets {
         let mut targets: Vec<PushTarget> = Vec::new();
         for named in names {
             let repository = Repository::from(&named.reference);
-            if let Some(route) = targets.iter_mut().find(|route| *route.remote.repository() == repository) {
-                route.names.push(named.clone());
+            if let Some(target) = targets.iter_mut().find(|target| *target.remote.repository() == repository)
+            {
+                target.names.push(named.clone());
                 continue;
             }
-            let mut known = targets.iter().map(|route| route.remote.repository());
+            let mut known = targets.iter().map(|target| target.remote.repository());
             let from = known.find(|other| other.registry() == repository.registry()).cloned();
             let is_other =
                 |other: &&Repository| other.registry() == repository.registry() && **other != repository;
@@ -102,9 +104,9 @@ impl PushTargets {
     ///
     /// # Errors
     /// Fails if a request fails.
-    pub fn all_tags_point_to(&self, digest: Digest) -> Result<bool, Error> {
-        for (route, named) in self.target_names() {
-            if !route.tag_points_to(named, digest)? {
+    pub fn all_tags_point_to(&self, digest: Digest) -> Result<bool, CopyError> {
+        for (target, named) in self.target_names() {
+            if !target.tag_points_to(named, digest)? {
                 return Ok(false);
             }
         }
@@ -114,34 +116,34 @@ impl PushTargets {
     /// Runs `work`, uploads the blobs that it adds to the queue in parallel, and returns after the
     /// last upload.
     ///
-    /// After a failed upload or cancellation, [`Outbox::go_on`] returns `Break`. If `work` fails,
-    /// the uploads are cancelled.
+    /// [`UploadQueue::is_cancelled`] is true after a failed upload or cancellation. If `work`
+    /// fails, the uploads are cancelled.
     ///
     /// # Errors
     /// Fails if `work` fails, a blob can't be read, or a request fails.
-    pub fn upload_while<T, E: From<Error>>(
+    pub fn upload_while<T, E: From<CopyError>>(
         &self,
-        observer: &CopyProgress<'_>,
+        progress: &dyn Progress,
         work: impl FnOnce(&UploadQueue<'_>) -> Result<T, E>,
     ) -> Result<T, E> {
-        let road = UploadState { observer, stop: Arc::default(), failure: Mutex::default() };
-        let (sender, parcels) = channel();
-        let parcels = Mutex::new(parcels);
+        let state = UploadState { progress, stop: AtomicBool::new(false), failure: Mutex::default() };
+        let (sender, pending) = channel();
+        let pending = Mutex::new(pending);
         let result = thread::scope(|scope| {
             for _ in 0..if self.is_empty() { 0 } else { self.parallel_uploads.max(1) } {
-                scope.spawn(|| self.run_uploads(&parcels, &road));
+                scope.spawn(|| self.run_uploads(&pending, &state));
             }
             let sender = (!self.is_empty()).then_some(sender);
             let repositories = self.targets.len() as u64;
-            let outbox =
-                UploadQueue { pending: sender, queued: Mutex::default(), repositories, state: &road };
-            let result = work(&outbox);
+            let queue =
+                UploadQueue { pending: sender, queued: Mutex::default(), repositories, state: &state };
+            let result = work(&queue);
             if result.is_err() {
-                road.stop.store(true, Ordering::Relaxed);
+                state.stop.store(true, Ordering::Relaxed);
             }
             result
         });
-        match road.failure.into_inner().unwrap_or_else(PoisonError::into_inner) {
+        match state.failure.into_inner().unwrap_or_else(PoisonError::into_inner) {
             Some(failure) => Err(failure.into()),
             None => result,
         }
@@ -152,37 +154,37 @@ impl PushTargets {
     ///
     /// # Errors
     /// Fails if a request fails.
-    pub fn tag(&self, documents: &[RawManifest]) -> Result<Vec<(RegistryImageName, PushSummary)>, Error> {
+    pub fn tag(&self, documents: &[RawManifest]) -> Result<Vec<(RegistryImageName, PushSummary)>, CopyError> {
         let Some(root) = documents.last() else { return Ok(Vec::new()) };
         let mut named = Vec::new();
-        for (route, name) in self.target_names() {
-            let mut sent = route.sent.lock().unwrap_or_else(PoisonError::into_inner);
+        for (target, name) in self.target_names() {
+            let mut sent = target.sent.lock().unwrap_or_else(PoisonError::into_inner);
             let own = *sent;
             // For the next name in the same repository, the blobs exist.
             *sent = PushSummary { present: own.blobs + own.mounted + own.present, ..PushSummary::default() };
-            if own.blobs + own.mounted == 0 && route.tag_points_to(name, root.digest)? {
+            if own.blobs + own.mounted == 0 && target.tag_points_to(name, root.digest)? {
                 named.push((name.clone(), PushSummary { is_unchanged: true, ..PushSummary::default() }));
                 continue;
             }
-            push_documents(&route.remote, documents, ManifestReference::Tag(name.reference.tag()))?;
+            push_documents(&target.remote, documents, ManifestReference::Tag(name.reference.tag()))?;
             named.push((name.clone(), own));
         }
         Ok(named)
     }
 
     fn target_names(&self) -> impl Iterator<Item = (&PushTarget, &RegistryImageName)> {
-        self.targets.iter().flat_map(|route| route.names.iter().map(move |named| (route, named)))
+        self.targets.iter().flat_map(|target| target.names.iter().map(move |named| (target, named)))
     }
 
     /// The upload thread: uploads queued blobs until the queue is closed.
-    fn run_uploads(&self, parcels: &Mutex<Receiver<PendingBlob>>, road: &UploadState<'_>) {
-        let next = || parcels.lock().unwrap_or_else(PoisonError::into_inner).recv();
-        while let Ok(parcel) = next() {
-            if road.is_stopped() {
+    fn run_uploads(&self, pending: &Mutex<Receiver<PendingBlob>>, state: &UploadState<'_>) {
+        let next = || pending.lock().unwrap_or_else(PoisonError::into_inner).recv();
+        while let Ok(blob) = next() {
+            if state.is_cancelled() {
                 continue;
             }
-            if let Err(error) = self.targets.iter().try_for_each(|route| route.upload(&parcel, road)) {
-                road.stop_with(error);
+            if let Err(error) = self.targets.iter().try_for_each(|target| target.upload_blob(&blob, state)) {
+                state.stop_with(error);
             }
         }
     }
@@ -190,86 +192,81 @@ impl PushTargets {
 
 impl PushTarget {
     /// Whether the tag points to `digest`.
-    fn tag_points_to(&self, named: &RegistryImageName, digest: Digest) -> Result<bool, Error> {
+    fn tag_points_to(&self, named: &RegistryImageName, digest: Digest) -> Result<bool, CopyError> {
         let head = self.remote.head_manifest(ManifestReference::Tag(named.reference.tag()))?;
         Ok(head.is_some_and(|head| head.digest == digest))
     }
 
     /// The repository at the same registry to mount a blob from.
-    fn mount_source<'a>(&'a self, parcel: &'a PendingBlob) -> Option<&'a Repository> {
+    fn mount_source<'a>(&'a self, blob: &'a PendingBlob) -> Option<&'a Repository> {
         let here = self.remote.repository();
-        let own = parcel.from.as_ref().filter(|from| from.registry() == here.registry() && *from != here);
+        let own = blob.from.as_ref().filter(|from| from.registry() == here.registry() && *from != here);
         own.or(self.mount_from.as_ref())
     }
 
     /// Uploads a blob, unless it exists or can be mounted.
-    fn upload(&self, parcel: &PendingBlob, road: &UploadState<'_>) -> Result<(), Error> {
-        let open = || -> io::Result<Box<dyn Read>> {
-            // Small blobs may be sent without another progress call: check for cancellation here.
-            road.report_bytes(0);
-            Ok(Box::new(StoppableReader { reader: (parcel.open)()?, stop: road.stop.clone() }))
-        };
-        let progress = |bytes| road.report_bytes(bytes);
+    fn upload_blob(&self, blob: &PendingBlob, state: &UploadState<'_>) -> Result<(), CopyError> {
         let upload = BlobUpload {
-            digest: parcel.digest,
-            size: parcel.size,
-            content: BlobContent::Stream(&open),
-            mount_from: self.mount_source(parcel).map(Repository::name),
-            progress: Some(&progress),
+            digest: blob.digest,
+            size: blob.size,
+            content: BlobContent::Stream(&blob.open),
+            mount_from: self.mount_source(blob).map(Repository::name),
+            progress: state,
         };
-        let pushed = self.remote.push_blob(&upload)?;
+        let outcome = self.remote.push_blob(&upload)?;
         let mut sent = self.sent.lock().unwrap_or_else(PoisonError::into_inner);
-        match pushed {
-            PushOutcome::Present => sent.present += 1,
-            PushOutcome::Mounted => sent.mounted += 1,
-            PushOutcome::Sent => {
-                sent.blobs += 1;
-                sent.bytes += parcel.size;
-                return Ok(());
-            }
+        sent.count_blob(outcome, blob.size);
+        if outcome != PushOutcome::Sent {
+            // Progress counts the blob as sent, so that it reaches the total.
+            state.advance(blob.size);
         }
-        // Count the blob as sent, so that progress reaches the total.
-        road.report_bytes(parcel.size);
         Ok(())
     }
 }
 
 impl UploadQueue<'_> {
     /// Adds a blob to the queue, unless it was added before. `open` must work until
-    /// [`Routes::carry`] returns. `from` is a repository that may have the blob. Returns the number
-    /// of bytes to send to all repositories, 0 for a duplicate.
+    /// [`PushTargets::upload_while`] returns. `from` is a repository that may have the blob.
+    /// Returns the number of bytes to send to all repositories, 0 for a duplicate.
     pub fn enqueue(
         &self,
         blob: &Descriptor,
         from: Option<Repository>,
         open: impl Fn() -> io::Result<Box<dyn Read>> + Send + Sync + 'static,
     ) -> u64 {
-        let Some(parcels) = &self.pending else { return 0 };
+        let Some(pending) = &self.pending else { return 0 };
         let is_new = self.queued.lock().unwrap_or_else(PoisonError::into_inner).insert(blob.digest);
-        let parcel = PendingBlob { digest: blob.digest, size: blob.size, from, open: Box::new(open) };
-        if is_new && parcels.send(parcel).is_ok() { blob.size.saturating_mul(self.repositories) } else { 0 }
+        let pending_blob = PendingBlob { digest: blob.digest, size: blob.size, from, open: Box::new(open) };
+        if is_new && pending.send(pending_blob).is_ok() {
+            blob.size.saturating_mul(self.repositories)
+        } else {
+            0
+        }
     }
 
-    /// `Break` after a failed upload or cancellation: building more blobs is useless.
-    pub fn check_cancelled(&self) -> ControlFlow<()> {
-        if self.state.is_stopped() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+    /// Whether an upload failed or was cancelled, so that building more blobs is useless.
+    pub fn is_cancelled(&self) -> bool {
+        self.state.is_cancelled()
+    }
+}
+
+impl Progress for UploadState<'_> {
+    fn advance(&self, bytes: u64) {
+        self.progress.advance(bytes);
+    }
+
+    /// Also true after a failed upload, which cancels the others.
+    fn is_cancelled(&self) -> bool {
+        if self.progress.is_cancelled() {
+            self.stop_with(CopyError::Cancelled);
+        }
+        self.stop.load(Ordering::Relaxed)
     }
 }
 
 impl UploadState<'_> {
-    /// Reports sent bytes to the observer, and stops if it cancels.
-    fn report_bytes(&self, bytes: u64) {
-        if (self.observer)(bytes).is_break() {
-            self.stop_with(Error::Interrupted);
-        }
-    }
-
-    fn is_stopped(&self) -> bool {
-        self.stop.load(Ordering::Relaxed)
-    }
-
     /// Stops all uploads. Only the first error is kept.
-    fn stop_with(&self, error: Error) {
+    fn stop_with(&self, error: CopyError) {
         if !self.stop.swap(true, Ordering::Relaxed) {
             *self.failure.lock().unwrap_or_else(PoisonError::into_inner) = Some(error);
         }

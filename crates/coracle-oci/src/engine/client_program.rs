@@ -1,13 +1,14 @@
 //! Finds and runs the command-line clients of engines.
 
 use std::io::{self, Read};
-use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdin, Command, ExitStatus, Stdio};
 use std::thread;
 
-use super::{EngineProgress, Error};
+use super::error::EngineError;
+use super::image_name::EngineName;
 use crate::layout::{self, ArchiveWriteError, BlobOpener, ImageArchive};
+use coracle_core::progress::Progress;
 
 /// The number of bytes that are kept of each output stream; the rest is discarded.
 const MAX_OUTPUT: usize = 1 << 20;
@@ -15,7 +16,7 @@ const MAX_OUTPUT: usize = 1 << 20;
 /// The command-line client of an engine.
 #[derive(Debug)]
 pub(super) struct ClientProgram {
-    engine: &'static str,
+    engine: EngineName,
     path: PathBuf,
     /// The arguments before those of each command.
     pub(super) global_arguments: Vec<String>,
@@ -32,24 +33,28 @@ impl ClientProgram {
     /// Finds the program in the directories. Relative ones are skipped, because the working
     /// directory is not trusted.
     pub(super) fn find(
-        engine: &'static str,
+        engine: EngineName,
         program: &'static str,
         search: &[PathBuf],
-    ) -> Result<Self, Error> {
+    ) -> Result<Self, EngineError> {
         let directories = search.iter().filter(|directory| directory.is_absolute());
         let found = directories.map(|directory| directory.join(program)).find(|path| path.is_file());
-        let path = found.ok_or(Error::MissingProgram { engine, program, searched: search.len() })?;
+        let path = found.ok_or(EngineError::MissingProgram { engine, program, searched: search.len() })?;
         Ok(Self { engine, path, global_arguments: Vec::new() })
     }
 
     /// Runs the program. Any exit status is returned.
-    pub(super) fn run_any_status(&self, what: &str, arguments: &[&str]) -> Result<ProgramOutput, Error> {
+    pub(super) fn run_any_status(
+        &self,
+        what: &str,
+        arguments: &[&str],
+    ) -> Result<ProgramOutput, EngineError> {
         let child = self.start(what, arguments, false)?;
         self.wait_with_output(what, child, None).map(|(finished, _)| finished)
     }
 
     /// Runs the program and returns its standard output. Fails if the exit status is not 0.
-    pub(super) fn run_checked(&self, what: &str, arguments: &[&str]) -> Result<String, Error> {
+    pub(super) fn run_checked(&self, what: &str, arguments: &[&str]) -> Result<String, EngineError> {
         let finished = self.run_any_status(what, arguments)?;
         if finished.status.success() { Ok(finished.stdout) } else { Err(self.exit_error(what, &finished)) }
     }
@@ -62,17 +67,17 @@ impl ClientProgram {
         arguments: &[&str],
         archive: &ImageArchive,
         open: &BlobOpener<'_>,
-        observer: &EngineProgress<'_>,
-    ) -> Result<(), Error> {
+        progress: &dyn Progress,
+    ) -> Result<(), EngineError> {
         let child = self.start(what, arguments, true)?;
         let mut write = |mut stdin: ChildStdin| archive.write(&mut stdin, open);
         let (finished, written) = self.wait_with_output(what, child, Some(&mut write))?;
         match written {
-            Some(Err(ArchiveWriteError::Blob(digest, source))) => Err(match observer(0) {
-                ControlFlow::Break(()) => Error::Interrupted,
-                ControlFlow::Continue(()) => layout::LayoutError::CopyBlob { digest, source }.into(),
+            Some(Err(ArchiveWriteError::Blob(digest, source))) => Err(match progress.is_cancelled() {
+                true => EngineError::Cancelled,
+                false => layout::LayoutError::CopyBlob { digest, source }.into(),
             }),
-            _ if !finished.status.success() && observer(0).is_break() => Err(Error::Interrupted),
+            _ if !finished.status.success() && progress.is_cancelled() => Err(EngineError::Cancelled),
             _ if !finished.status.success() => Err(self.exit_error(what, &finished)),
             // The program may succeed without reading the archive to its end.
             Some(Err(ArchiveWriteError::Output(_)) | Ok(())) | None => Ok(()),
@@ -80,13 +85,13 @@ impl ClientProgram {
     }
 
     /// The error of a program that failed.
-    pub(super) fn exit_error(&self, what: &str, finished: &ProgramOutput) -> Error {
+    pub(super) fn exit_error(&self, what: &str, finished: &ProgramOutput) -> EngineError {
         let stderr = finished.stderr.trim();
-        let said = if stderr.is_empty() { finished.status.to_string() } else { one_line(stderr) };
-        Error::Refused { engine: self.engine, what: what.into(), said }
+        let message = if stderr.is_empty() { finished.status.to_string() } else { one_line(stderr) };
+        EngineError::Refused { engine: self.engine, what: what.into(), message }
     }
 
-    fn start(&self, what: &str, arguments: &[&str], reads: bool) -> Result<Child, Error> {
+    fn start(&self, what: &str, arguments: &[&str], reads: bool) -> Result<Child, EngineError> {
         let mut command = Command::new(&self.path);
         command.args(&self.global_arguments).args(arguments);
         command.stdin(if reads { Stdio::piped() } else { Stdio::null() });
@@ -95,8 +100,8 @@ impl ClientProgram {
     }
 
     /// The error of a program that can't be started or waited for.
-    fn run_error(&self, what: &str, source: io::Error) -> Error {
-        Error::NoResponse { engine: self.engine, what: what.into(), source }
+    fn run_error(&self, what: &str, source: io::Error) -> EngineError {
+        EngineError::NoResponse { engine: self.engine, what: what.into(), source }
     }
 
     /// Writes to the program while its output is read, and waits for its end.
@@ -106,7 +111,7 @@ impl ClientProgram {
         what: &str,
         mut child: Child,
         write: Option<&mut dyn FnMut(ChildStdin) -> Result<(), ArchiveWriteError>>,
-    ) -> Result<(ProgramOutput, Option<Result<(), ArchiveWriteError>>), Error> {
+    ) -> Result<(ProgramOutput, Option<Result<(), ArchiveWriteError>>), EngineError> {
         let (stdin, stdout, stderr) = (child.stdin.take(), child.stdout.take(), child.stderr.take());
         thread::scope(|scope| {
             let stdout = scope.spawn(|| stdout.map(read_start).unwrap_or_default());

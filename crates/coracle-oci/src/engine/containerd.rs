@@ -4,40 +4,48 @@
 use std::path::Path;
 
 use super::client_program::{ClientProgram, path_argument};
+use super::container_engine::{ContainerEngine, ImagePresence};
+use super::error::EngineError;
 use super::http::Endpoint;
+use super::image_name::EngineName;
 use super::select_image::PlatformImage;
-use super::{Engine, EngineProgress, EngineSettings, Error, Presence};
+use super::settings::EngineSettings;
 use crate::layout::{BlobOpener, ImageArchive};
 use coracle_core::platform::Platform;
+use coracle_core::progress::Progress;
 use coracle_core::reference::ImageReference;
 
-const ENGINE: &str = "containerd";
+const ENGINE: EngineName = EngineName::Containerd;
 
 /// The `ctr` program of a running containerd.
 pub(super) struct Containerd<'a> {
     program: ClientProgram,
-    observer: &'a EngineProgress<'a>,
+    progress: &'a dyn Progress,
 }
 
 impl<'a> Containerd<'a> {
     /// Finds `ctr`, and checks that containerd listens on its socket.
-    pub(super) fn find(
+    pub(super) fn connect(
         settings: &EngineSettings,
         namespace: &str,
-        observer: &'a EngineProgress<'a>,
-    ) -> Result<Self, Error> {
+        progress: &'a dyn Progress,
+    ) -> Result<Self, EngineError> {
         let mut program = ClientProgram::find(ENGINE, "ctr", &settings.program_dirs)?;
         let endpoint = path_argument(&settings.containerd_socket);
         let path = endpoint.strip_prefix("unix://").unwrap_or(&endpoint).to_owned();
         // `ctr` would retry for seconds and report less.
         let connected = Endpoint::Socket(path.clone().into()).connect();
-        connected.map_err(|source| Error::Unreachable { engine: ENGINE, endpoint: path.clone(), source })?;
+        connected.map_err(|source| EngineError::Unreachable {
+            engine: ENGINE,
+            endpoint: path.clone(),
+            source,
+        })?;
         program.global_arguments = ["--address", &path, "--namespace", namespace].map(str::to_owned).to_vec();
-        Ok(Self { program, observer })
+        Ok(Self { program, progress })
     }
 
     /// The names and digests of the images that match a filter.
-    fn list_images(&self, filter: &str) -> Result<Vec<(String, String)>, Error> {
+    fn list_images(&self, filter: &str) -> Result<Vec<(String, String)>, EngineError> {
         let shown = self.program.run_checked("list images", &["images", "ls", filter])?;
         let rows = shown.lines().skip(1).filter_map(|row| {
             let mut columns = row.split_whitespace();
@@ -47,9 +55,9 @@ impl<'a> Containerd<'a> {
     }
 }
 
-impl Engine for Containerd<'_> {
+impl ContainerEngine for Containerd<'_> {
     /// The platform of the snapshotters, which images are unpacked into.
-    fn platform(&self) -> Result<Platform, Error> {
+    fn platform(&self) -> Result<Platform, EngineError> {
         let what = "list its plugins";
         let shown = self.program.run_checked(what, &["plugins", "ls"])?;
         let rows = shown.lines().map(|row| row.split_whitespace().collect::<Vec<_>>());
@@ -59,40 +67,43 @@ impl Engine for Containerd<'_> {
             }
             _ => None,
         });
-        platforms.next().ok_or_else(|| Error::InvalidResponse {
+        platforms.next().ok_or_else(|| EngineError::InvalidResponse {
             engine: ENGINE,
             what: what.into(),
             why: "it lists no working snapshotter".into(),
         })
     }
 
-    fn find_image(&self, name: &ImageReference, image: &PlatformImage) -> Result<Presence, Error> {
+    fn find_image(&self, name: &ImageReference, image: &PlatformImage) -> Result<ImagePresence, EngineError> {
         let full = name.full_name();
         let digest = image.digest.to_string();
         if self.list_images(&format!("name=={full}"))?.iter().any(|(_, known)| *known == digest) {
-            return Ok(Presence::Named);
+            return Ok(ImagePresence::Named);
         }
         let others = self.list_images(&format!("target.digest=={digest}"))?;
-        Ok(others.into_iter().next().map_or(Presence::Layers(0), |(known, _)| Presence::Untagged(known)))
+        Ok(others
+            .into_iter()
+            .next()
+            .map_or(ImagePresence::Layers(0), |(known, _)| ImagePresence::Untagged(known)))
     }
 
-    fn tag(&self, known: &str, name: &ImageReference) -> Result<(), Error> {
+    fn tag_image(&self, known: &str, name: &ImageReference) -> Result<(), EngineError> {
         self.program
             .run_checked("tag an image", &["images", "tag", "--force", known, &name.full_name()])
             .map(drop)
     }
 
-    fn load(&self, archive: &ImageArchive, open: &BlobOpener<'_>) -> Result<(), Error> {
+    fn load_archive(&self, archive: &ImageArchive, open: &BlobOpener<'_>) -> Result<(), EngineError> {
         self.program.run_with_archive(
             "import an image",
             &["images", "import", "-"],
             archive,
             open,
-            self.observer,
+            self.progress,
         )
     }
 
-    fn save(&self, name: &ImageReference, path: &Path) -> Result<(), Error> {
+    fn save_image(&self, name: &ImageReference, path: &Path) -> Result<(), EngineError> {
         self.program
             .run_checked("export an image", &["images", "export", &path_argument(path), &name.full_name()])
             .map(drop)

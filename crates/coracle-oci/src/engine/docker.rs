@@ -15,15 +15,19 @@ use std::time::Duration;
 use serde_json::Value;
 
 use super::client_program::one_line;
+use super::container_engine::{ContainerEngine, ImagePresence};
+use super::error::EngineError;
 use super::http::{self, BodyWriter, Endpoint, Response};
+use super::image_name::EngineName;
 use super::select_image::PlatformImage;
-use super::{Engine, EngineProgress, EngineSettings, Error, Presence};
+use super::settings::EngineSettings;
 use crate::layout::{self, ArchiveWriteError, BlobOpener, ImageArchive};
 use coracle_core::fs::Context as _;
 use coracle_core::platform::Platform;
+use coracle_core::progress::Progress;
 use coracle_core::reference::ImageReference;
 
-const ENGINE: &str = "Docker";
+const ENGINE: EngineName = EngineName::Docker;
 
 /// The number of bytes that are read of a response.
 const MAX_ANSWER: u64 = 8 << 20;
@@ -39,17 +43,20 @@ pub(super) struct Docker<'a> {
     endpoint: Endpoint,
     address: String,
     timeout: Duration,
-    observer: &'a EngineProgress<'a>,
+    progress: &'a dyn Progress,
 }
 
 impl<'a> Docker<'a> {
     /// Finds the first endpoint that accepts connections.
-    pub(super) fn find(settings: &EngineSettings, observer: &'a EngineProgress<'a>) -> Result<Self, Error> {
+    pub(super) fn connect(
+        settings: &EngineSettings,
+        progress: &'a dyn Progress,
+    ) -> Result<Self, EngineError> {
         let mut last = None;
         for shown in &settings.docker_endpoints {
             let endpoint = parse_endpoint(shown)?;
             let connected = endpoint.connect();
-            let docker = Self { endpoint, address: shown.clone(), timeout: settings.timeout, observer };
+            let docker = Self { endpoint, address: shown.clone(), timeout: settings.timeout, progress };
             match connected {
                 Ok(_) => return Ok(docker),
                 // Report the last endpoint that exists, or else the first endpoint.
@@ -57,25 +64,27 @@ impl<'a> Docker<'a> {
                 Err(error) => last = Some(docker.connect_error(error)),
             }
         }
-        Err(last
-            .unwrap_or(Error::InvalidEndpoint { endpoint: String::new(), why: "no endpoint is configured" }))
+        Err(last.unwrap_or(EngineError::InvalidEndpoint {
+            endpoint: String::new(),
+            why: "no endpoint is configured",
+        }))
     }
 
     /// The error of a failed connection.
-    fn connect_error(&self, source: io::Error) -> Error {
-        Error::Unreachable { engine: ENGINE, endpoint: self.address.clone(), source }
+    fn connect_error(&self, source: io::Error) -> EngineError {
+        EngineError::Unreachable { engine: ENGINE, endpoint: self.address.clone(), source }
     }
 
     /// The error of a failed request: cancelled, an invalid response, or no response.
-    fn io_error(&self, what: &str, source: io::Error) -> Error {
-        if (self.observer)(0).is_break() {
-            return Error::Interrupted;
+    fn io_error(&self, what: &str, source: io::Error) -> EngineError {
+        if self.progress.is_cancelled() {
+            return EngineError::Cancelled;
         }
         match source.kind() {
             ErrorKind::InvalidData => {
-                Error::InvalidResponse { engine: ENGINE, what: what.into(), why: source.to_string() }
+                EngineError::InvalidResponse { engine: ENGINE, what: what.into(), why: source.to_string() }
             }
-            _ => Error::NoResponse { engine: ENGINE, what: what.into(), source },
+            _ => EngineError::NoResponse { engine: ENGINE, what: what.into(), source },
         }
     }
 
@@ -85,21 +94,21 @@ impl<'a> Docker<'a> {
         what: &str,
         request: &str,
         content: Option<(u64, Box<BodyWriter<'_>>)>,
-    ) -> Result<Response<'a>, Error> {
+    ) -> Result<Response<'a>, EngineError> {
         let stream = self.endpoint.connect().map_err(|error| self.connect_error(error))?;
-        let patience = if content.is_some() { self.timeout.saturating_mul(20) } else { self.timeout };
-        http::send_request(stream, request, content, patience, self.observer)
+        let timeout = if content.is_some() { self.timeout.saturating_mul(20) } else { self.timeout };
+        http::send_request(stream, request, content, timeout, self.progress)
             .map_err(|error| self.io_error(what, error))
     }
 
     /// Sends a request and parses the JSON of the response. `None` if the status is 404.
-    fn request_json(&self, what: &str, request: &str) -> Result<Option<Value>, Error> {
-        let answer = self.send_request(what, request, None)?;
-        let status = answer.status;
+    fn request_json(&self, what: &str, request: &str) -> Result<Option<Value>, EngineError> {
+        let response = self.send_request(what, request, None)?;
+        let status = response.status;
         let mut bytes = Vec::new();
-        let mut body = answer.body.take(MAX_ANSWER);
+        let mut body = response.body.take(MAX_ANSWER);
         body.read_to_end(&mut bytes).map_err(|error| self.io_error(what, error))?;
-        let invalid = |why: String| Error::InvalidResponse { engine: ENGINE, what: what.into(), why };
+        let invalid = |why: String| EngineError::InvalidResponse { engine: ENGINE, what: what.into(), why };
         let json: Result<Value, _> = serde_json::from_slice(&bytes);
         match status {
             404 => Ok(None),
@@ -110,14 +119,14 @@ impl<'a> Docker<'a> {
     }
 
     /// Inspects an image. `None` if there is no such image.
-    fn inspect_image(&self, name: &str) -> Result<Option<Value>, Error> {
+    fn inspect_image(&self, name: &str) -> Result<Option<Value>, EngineError> {
         self.request_json("inspect an image", &format!("GET /images/{name}/json"))
     }
 }
 
 /// Parses an endpoint in the form of `DOCKER_HOST`.
-fn parse_endpoint(text: &str) -> Result<Endpoint, Error> {
-    let refused = |why| Err(Error::InvalidEndpoint { endpoint: one_line(text), why });
+fn parse_endpoint(text: &str) -> Result<Endpoint, EngineError> {
+    let refused = |why| Err(EngineError::InvalidEndpoint { endpoint: one_line(text), why });
     match text.split_once("://") {
         Some(("unix", path)) if path.starts_with('/') => Ok(Endpoint::Socket(path.into())),
         Some(("tcp" | "http", address)) if !address.is_empty() => {
@@ -133,20 +142,20 @@ fn parse_endpoint(text: &str) -> Result<Endpoint, Error> {
 }
 
 /// The error of a response with an error status.
-fn refused_error(what: &str, status: u16, json: Option<&Value>) -> Error {
+fn refused_error(what: &str, status: u16, json: Option<&Value>) -> EngineError {
     let message = json.and_then(|json| json.get("message")).and_then(Value::as_str);
     let message = message.map_or_else(|| format!("status {status}"), one_line);
-    Error::Refused { engine: ENGINE, what: what.into(), said: message }
+    EngineError::Refused { engine: ENGINE, what: what.into(), message }
 }
 
-impl Engine for Docker<'_> {
-    fn platform(&self) -> Result<Platform, Error> {
+impl ContainerEngine for Docker<'_> {
+    fn platform(&self) -> Result<Platform, EngineError> {
         let what = "report its version";
         let version = self.request_json(what, "GET /version")?.unwrap_or_default();
         let field = |key: &str| version.get(key).and_then(Value::as_str).map(str::to_owned);
         match (field("Os"), field("Arch")) {
             (Some(os), Some(architecture)) => Ok(Platform { os, architecture, variant: None }),
-            _ => Err(Error::InvalidResponse {
+            _ => Err(EngineError::InvalidResponse {
                 engine: ENGINE,
                 what: what.into(),
                 why: "it does not contain a platform".into(),
@@ -154,7 +163,7 @@ impl Engine for Docker<'_> {
         }
     }
 
-    fn find_image(&self, name: &ImageReference, image: &PlatformImage) -> Result<Presence, Error> {
+    fn find_image(&self, name: &ImageReference, image: &PlatformImage) -> Result<ImagePresence, EngineError> {
         // The ID is the manifest digest in the containerd image store, else the config digest.
         let ids = [image.image_id.to_string(), image.digest.to_string()];
         let is_same = |known: &Value| {
@@ -162,17 +171,17 @@ impl Engine for Docker<'_> {
         };
         let known = self.inspect_image(&name.full_name())?;
         if known.as_ref().is_some_and(is_same) {
-            return Ok(Presence::Named);
+            return Ok(ImagePresence::Named);
         }
         for id in &ids {
             if self.inspect_image(id)?.as_ref().is_some_and(is_same) {
-                return Ok(Presence::Untagged(id.clone()));
+                return Ok(ImagePresence::Untagged(id.clone()));
             }
         }
-        Ok(Presence::Layers(known.map_or(0, |known| shared_layers(&known, image))))
+        Ok(ImagePresence::Layers(known.map_or(0, |known| shared_layers(&known, image))))
     }
 
-    fn tag(&self, known: &str, name: &ImageReference) -> Result<(), Error> {
+    fn tag_image(&self, known: &str, name: &ImageReference) -> Result<(), EngineError> {
         let full = name.full_name();
         let (repository, tag) = full.rsplit_once(':').unwrap_or((&full, "latest"));
         let request = format!("POST /images/{known}/tag?repo={repository}&tag={tag}");
@@ -180,7 +189,7 @@ impl Engine for Docker<'_> {
         self.request_json(what, &request)?.map(drop).ok_or_else(|| refused_error(what, 404, None))
     }
 
-    fn load(&self, archive: &ImageArchive, open: &BlobOpener<'_>) -> Result<(), Error> {
+    fn load_archive(&self, archive: &ImageArchive, open: &BlobOpener<'_>) -> Result<(), EngineError> {
         let what = "load an image";
         let failed = RefCell::new(None);
         let content: Box<BodyWriter<'_>> = Box::new(|out| {
@@ -192,24 +201,24 @@ impl Engine for Docker<'_> {
                 }
             })
         });
-        let answer = self.send_request(what, "POST /images/load?quiet=1", Some((archive.size(), content)));
-        match (answer, failed.take()) {
-            (Err(Error::Interrupted), _) => Err(Error::Interrupted),
+        let response = self.send_request(what, "POST /images/load?quiet=1", Some((archive.size(), content)));
+        match (response, failed.take()) {
+            (Err(EngineError::Cancelled), _) => Err(EngineError::Cancelled),
             (_, Some(error)) => Err(error.into()),
-            (answer, None) => self.check_load(what, answer?),
+            (response, None) => self.check_load(what, response?),
         }
     }
 
-    fn save(&self, name: &ImageReference, path: &Path) -> Result<(), Error> {
+    fn save_image(&self, name: &ImageReference, path: &Path) -> Result<(), EngineError> {
         let what = "save an image";
-        let answer = self.send_request(what, &format!("GET /images/{}/get", name.full_name()), None)?;
-        if answer.status != 200 {
+        let response = self.send_request(what, &format!("GET /images/{}/get", name.full_name()), None)?;
+        if response.status != 200 {
             let mut bytes = Vec::new();
-            let _ = answer.body.take(MAX_ANSWER).read_to_end(&mut bytes);
-            return Err(refused_error(what, answer.status, serde_json::from_slice(&bytes).ok().as_ref()));
+            let _ = response.body.take(MAX_ANSWER).read_to_end(&mut bytes);
+            return Err(refused_error(what, response.status, serde_json::from_slice(&bytes).ok().as_ref()));
         }
         let mut file = File::create(path).context("create", path)?;
-        let mut body = answer.body;
+        let mut body = response.body;
         io::copy(&mut body, &mut file).map(drop).map_err(|error| self.io_error(what, error))
     }
 }
@@ -217,9 +226,9 @@ impl Engine for Docker<'_> {
 impl Docker<'_> {
     /// Reads the progress messages of a load. The daemon reports errors there, after a status of
     /// 200.
-    fn check_load(&self, what: &str, answer: Response<'_>) -> Result<(), Error> {
-        let status = answer.status;
-        let mut reader = BufReader::new(answer.body.take(MAX_PROGRESS));
+    fn check_load(&self, what: &str, response: Response<'_>) -> Result<(), EngineError> {
+        let status = response.status;
+        let mut reader = BufReader::new(response.body.take(MAX_PROGRESS));
         let mut line = Vec::new();
         loop {
             line.clear();
@@ -230,7 +239,11 @@ impl Docker<'_> {
             let json: Option<Value> = serde_json::from_slice(&line).ok();
             let error = json.as_ref().and_then(|json| json.get("error")).and_then(Value::as_str);
             if let Some(message) = error {
-                return Err(Error::Refused { engine: ENGINE, what: what.into(), said: one_line(message) });
+                return Err(EngineError::Refused {
+                    engine: ENGINE,
+                    what: what.into(),
+                    message: one_line(message),
+                });
             }
             if status != 200 {
                 return Err(refused_error(what, status, json.as_ref()));

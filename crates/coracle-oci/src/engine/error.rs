@@ -2,31 +2,31 @@
 
 use std::io::{self, ErrorKind};
 
-use super::{EngineImageName, EngineKind};
+use super::image_name::{EngineImageName, EngineKind, EngineName};
 use crate::layout;
 use coracle_core::fs;
 use coracle_core::platform::Platform;
 
 /// Why an image could not be loaded into an engine or saved from it.
 #[derive(Debug, thiserror::Error)]
-pub enum Error {
+pub enum EngineError {
     /// A blob or document of the image can't be read.
     #[error(transparent)]
-    Store(#[from] layout::LayoutError),
+    Store(layout::LayoutError),
     /// A file can't be written.
     #[error(transparent)]
     File(#[from] fs::Error),
-    /// The observer cancelled the operation.
+    /// The operation was cancelled.
     #[error("interrupted; no image was loaded into the engine")]
-    Interrupted,
+    Cancelled,
     /// No engine responds.
     #[error("no container engine was found to load the image into{}", list_attempts(.0))]
-    NoEngine(Vec<(EngineKind, Error)>),
+    NoEngine(Vec<(EngineKind, EngineError)>),
     /// The command-line client of an engine was not found.
     #[error("cannot find `{program}`, the command-line client of {engine}")]
     MissingProgram {
         /// The engine.
-        engine: &'static str,
+        engine: EngineName,
         /// The program.
         program: &'static str,
         /// The number of directories searched.
@@ -36,7 +36,7 @@ pub enum Error {
     #[error("cannot reach {engine} at `{endpoint}`")]
     Unreachable {
         /// The engine.
-        engine: &'static str,
+        engine: EngineName,
         /// The socket or address.
         endpoint: String,
         /// The cause.
@@ -54,7 +54,7 @@ pub enum Error {
     #[error("no response from {engine} to the request to {what}")]
     NoResponse {
         /// The engine.
-        engine: &'static str,
+        engine: EngineName,
         /// The operation, as in "load an image".
         what: String,
         /// The cause.
@@ -64,21 +64,21 @@ pub enum Error {
     #[error("invalid response from {engine} to the request to {what}: {why}")]
     InvalidResponse {
         /// The engine.
-        engine: &'static str,
+        engine: EngineName,
         /// The operation, as in "load an image".
         what: String,
         /// What is wrong with it.
         why: String,
     },
     /// The engine reported an error.
-    #[error("{engine} refused to {what}: {said}")]
+    #[error("{engine} refused to {what}: {message}")]
     Refused {
         /// The engine.
-        engine: &'static str,
+        engine: EngineName,
         /// The operation, as in "load an image".
         what: String,
         /// Its message.
-        said: String,
+        message: String,
     },
     /// No image is for the platform of the engine.
     #[error("cannot write `{to}`: the image is for {found}, but the engine runs {runs}")]
@@ -101,12 +101,18 @@ pub enum Error {
     NotLoaded(EngineImageName),
 }
 
+impl From<layout::LayoutError> for EngineError {
+    fn from(error: layout::LayoutError) -> Self {
+        match error {
+            layout::LayoutError::Cancelled => Self::Cancelled,
+            error => Self::Store(error),
+        }
+    }
+}
+
 /// One line for each engine that was tried.
-fn list_attempts(engines: &[(EngineKind, Error)]) -> String {
-    engines
-        .iter()
-        .map(|(kind, error)| format!("\n  {:<11} {}", kind.display_name(), with_causes(error)))
-        .collect()
+fn list_attempts(engines: &[(EngineKind, EngineError)]) -> String {
+    engines.iter().map(|(kind, error)| format!("\n  {:<11} {}", kind.name(), with_causes(error))).collect()
 }
 
 /// The message of an error and its causes.
@@ -115,13 +121,13 @@ fn with_causes(error: &dyn std::error::Error) -> String {
     format!("{error}{}", source.unwrap_or_default())
 }
 
-impl Error {
+impl EngineError {
     /// The next step for the user, if there is one.
     pub fn hint(&self) -> Option<String> {
         Some(match self {
             Self::Store(error) => return error.hint(),
             Self::File(error) => return error.hint(),
-            Self::Interrupted => return None,
+            Self::Cancelled => return None,
             Self::NoEngine(tried) => {
                 let denied =
                     tried.iter().find(|(_, error)| error.is_denied()).and_then(|(_, error)| error.hint());
@@ -133,7 +139,7 @@ impl Error {
             Self::MissingProgram { engine, program, searched } => format!(
                 "install {engine}, or add the directory of `{program}` to PATH ({searched} directories were searched)"
             ),
-            Self::Unreachable { engine, source, .. } => connect_hint(engine, source.kind()),
+            Self::Unreachable { engine, source, .. } => connect_hint(*engine, source.kind()),
             Self::InvalidEndpoint { .. } => {
                 "set DOCKER_HOST to `unix:///PATH` or `tcp://HOST:PORT`, or write an archive and \
                  load it with `docker load -i FILE`"
@@ -144,10 +150,10 @@ impl Error {
             }
             Self::NoResponse { .. } => "check the engine's log, and try again".into(),
             Self::InvalidResponse { .. } => "check that the engine listens at this address, not another server".into(),
-            Self::Refused { said, .. } if said.contains("invalid tar header") => {
+            Self::Refused { message, .. } if message.contains("invalid tar header") => {
                 "Docker before 23.0 does not support zstd: build the image with `--compression gzip`".into()
             }
-            Self::Refused { said, .. } if said.contains("permission denied") => {
+            Self::Refused { message, .. } if message.contains("permission denied") => {
                 "run the command as a user with access to the engine, such as root".into()
             }
             Self::Refused { .. } => return None,
@@ -167,14 +173,14 @@ impl Error {
     }
 }
 
-fn connect_hint(engine: &str, why: ErrorKind) -> String {
+fn connect_hint(engine: EngineName, why: ErrorKind) -> String {
     match (why, engine) {
-        (ErrorKind::PermissionDenied, "Docker") => {
+        (ErrorKind::PermissionDenied, EngineName::Docker) => {
             "run the command as root, or join the group that owns the socket: `sudo usermod -aG docker $USER`, then log in again"
                 .into()
         }
         (ErrorKind::PermissionDenied, _) => format!("run the command as a user with access to {engine}, such as root"),
-        (_, "Docker") => "start it with `systemctl start docker`, or set DOCKER_HOST to where it listens".into(),
+        (_, EngineName::Docker) => "start it with `systemctl start docker`, or set DOCKER_HOST to where it listens".into(),
         _ => format!(
             "start it with `systemctl start {engine}`, or set CONTAINERD_ADDRESS to where it listens"
         ),

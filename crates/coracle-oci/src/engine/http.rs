@@ -7,8 +7,8 @@ use std::net::{TcpStream, ToSocketAddrs as _};
 use std::path::PathBuf;
 use std::time::Duration;
 
-use super::EngineProgress;
 use coracle_core::fs::{self, SocketConnection};
+use coracle_core::progress::{Cancelled, Progress};
 
 /// The interval at which cancellation is polled.
 const POLL_INTERVAL: Duration = Duration::from_millis(100);
@@ -28,7 +28,7 @@ pub(super) enum Endpoint {
 /// A connection with a timeout that polls for cancellation.
 struct PollingStream<'a> {
     stream: Box<dyn SocketConnection>,
-    observer: &'a EngineProgress<'a>,
+    progress: &'a dyn Progress,
     /// The timeout in poll intervals.
     max_polls: u128,
 }
@@ -87,32 +87,32 @@ pub(super) fn send_request<'a>(
     stream: Box<dyn SocketConnection>,
     request: &str,
     content: Option<(u64, Box<BodyWriter<'_>>)>,
-    patience: Duration,
-    observer: &'a EngineProgress<'a>,
+    timeout: Duration,
+    progress: &'a dyn Progress,
 ) -> io::Result<Response<'a>> {
-    let moments = patience.as_millis() / POLL_INTERVAL.as_millis();
-    let mut patient = PollingStream { stream, observer, max_polls: moments.max(1) };
+    let max_polls = timeout.as_millis() / POLL_INTERVAL.as_millis();
+    let mut stream = PollingStream { stream, progress, max_polls: max_polls.max(1) };
     let size = content.as_ref().map_or(0, |(size, _)| *size);
     let kind = if content.is_some() { "Content-Type: application/x-tar\r\n" } else { "" };
     let head = format!(
         "{request} HTTP/1.1\r\nHost: docker\r\nUser-Agent: coracle\r\n{kind}Content-Length: {size}\r\nConnection: close\r\n\r\n"
     );
-    let mut written = patient.write_all(head.as_bytes());
+    let mut written = stream.write_all(head.as_bytes());
     if let (Ok(()), Some((_, write))) = (&written, content) {
-        written = write(&mut patient);
+        written = write(&mut stream);
     }
     match written {
         // The response explains more than the write error.
         Err(error) if matches!(error.kind(), ErrorKind::BrokenPipe | ErrorKind::ConnectionReset) => {
-            read_response(patient).map_err(|_| error)
+            read_response(stream).map_err(|_| error)
         }
-        written => written.and_then(|()| read_response(patient)),
+        written => written.and_then(|()| read_response(stream)),
     }
 }
 
 /// Reads the head of a response.
-fn read_response(patient: PollingStream<'_>) -> io::Result<Response<'_>> {
-    let mut reader = BufReader::new(patient);
+fn read_response(stream: PollingStream<'_>) -> io::Result<Response<'_>> {
+    let mut reader = BufReader::new(stream);
     loop {
         let mut head = (&mut reader).take(MAX_HEAD);
         let first = read_line(&mut head)?;
@@ -223,8 +223,8 @@ impl PollingStream<'_> {
         for _ in 0..self.max_polls {
             match act(&mut *self.stream) {
                 Err(error) if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut) => {
-                    if (self.observer)(0).is_break() {
-                        return Err(io::Error::other("interrupted"));
+                    if self.progress.is_cancelled() {
+                        return Err(Cancelled.into());
                     }
                 }
                 done => return done,

@@ -20,6 +20,27 @@ pub enum EngineKind {
     },
 }
 
+/// The name of an engine for display.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum EngineName {
+    /// Docker.
+    Docker,
+    /// Podman.
+    Podman,
+    /// containerd.
+    Containerd,
+}
+
+impl fmt::Display for EngineName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(match self {
+            Self::Docker => "Docker",
+            Self::Podman => "Podman",
+            Self::Containerd => "containerd",
+        })
+    }
+}
+
 /// The name of an image in an engine.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct EngineImageName {
@@ -54,11 +75,11 @@ pub fn has_engine_transport(text: &str) -> bool {
 
 impl EngineKind {
     /// The name for display.
-    pub fn display_name(&self) -> &'static str {
+    pub fn name(&self) -> EngineName {
         match self {
-            Self::Docker => "Docker",
-            Self::Podman => "Podman",
-            Self::Containerd { .. } => "containerd",
+            Self::Docker => EngineName::Docker,
+            Self::Podman => EngineName::Podman,
+            Self::Containerd { .. } => EngineName::Containerd,
         }
     }
 

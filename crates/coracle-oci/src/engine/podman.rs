@@ -4,28 +4,35 @@
 use std::path::Path;
 
 use super::client_program::{ClientProgram, path_argument};
+use super::container_engine::{ContainerEngine, ImagePresence};
+use super::error::EngineError;
+use super::image_name::EngineName;
 use super::select_image::PlatformImage;
-use super::{Engine, EngineProgress, EngineSettings, Error, Presence};
+use super::settings::EngineSettings;
 use crate::layout::{BlobOpener, ImageArchive};
 use coracle_core::platform::Platform;
+use coracle_core::progress::Progress;
 use coracle_core::reference::ImageReference;
 
-const ENGINE: &str = "Podman";
+const ENGINE: EngineName = EngineName::Podman;
 
 /// The `podman` program.
 pub(super) struct Podman<'a> {
     program: ClientProgram,
-    observer: &'a EngineProgress<'a>,
+    progress: &'a dyn Progress,
 }
 
 impl<'a> Podman<'a> {
     /// Finds `podman`.
-    pub(super) fn find(settings: &EngineSettings, observer: &'a EngineProgress<'a>) -> Result<Self, Error> {
-        Ok(Self { program: ClientProgram::find(ENGINE, "podman", &settings.program_dirs)?, observer })
+    pub(super) fn connect(
+        settings: &EngineSettings,
+        progress: &'a dyn Progress,
+    ) -> Result<Self, EngineError> {
+        Ok(Self { program: ClientProgram::find(ENGINE, "podman", &settings.program_dirs)?, progress })
     }
 
     /// The digests of the manifest and the config of an image. `None` if there is no such image.
-    fn inspect_image(&self, name: &str) -> Result<Option<(String, String)>, Error> {
+    fn inspect_image(&self, name: &str) -> Result<Option<(String, String)>, EngineError> {
         let what = "inspect an image";
         let exists = self.program.run_any_status(what, &["image", "exists", name])?;
         match exists.exit_code() {
@@ -40,35 +47,35 @@ impl<'a> Podman<'a> {
     }
 }
 
-impl Engine for Podman<'_> {
-    fn platform(&self) -> Result<Platform, Error> {
+impl ContainerEngine for Podman<'_> {
+    fn platform(&self) -> Result<Platform, EngineError> {
         let what = "report its platform";
         let shown = self.program.run_checked(what, &["info", "--format", "{{.Host.OS}}/{{.Host.Arch}}"])?;
         shown.trim().parse().map_err(|error: coracle_core::platform::ParsePlatformError| {
-            Error::InvalidResponse { engine: ENGINE, what: what.into(), why: error.to_string() }
+            EngineError::InvalidResponse { engine: ENGINE, what: what.into(), why: error.to_string() }
         })
     }
 
-    fn find_image(&self, name: &ImageReference, image: &PlatformImage) -> Result<Presence, Error> {
+    fn find_image(&self, name: &ImageReference, image: &PlatformImage) -> Result<ImagePresence, EngineError> {
         let own = (image.digest.to_string(), image.image_id.to_string());
         if self.inspect_image(&name.full_name())?.is_some_and(|known| known == own) {
-            return Ok(Presence::Named);
+            return Ok(ImagePresence::Named);
         }
         let id = image.image_id.hex();
         // The same config with other compressed layers has another manifest digest.
         let has = self.inspect_image(&id)?.is_some_and(|known| known == own);
-        Ok(if has { Presence::Untagged(id) } else { Presence::Layers(0) })
+        Ok(if has { ImagePresence::Untagged(id) } else { ImagePresence::Layers(0) })
     }
 
-    fn tag(&self, known: &str, name: &ImageReference) -> Result<(), Error> {
+    fn tag_image(&self, known: &str, name: &ImageReference) -> Result<(), EngineError> {
         self.program.run_checked("tag an image", &["tag", known, &name.full_name()]).map(drop)
     }
 
-    fn load(&self, archive: &ImageArchive, open: &BlobOpener<'_>) -> Result<(), Error> {
-        self.program.run_with_archive("load an image", &["load", "--quiet"], archive, open, self.observer)
+    fn load_archive(&self, archive: &ImageArchive, open: &BlobOpener<'_>) -> Result<(), EngineError> {
+        self.program.run_with_archive("load an image", &["load", "--quiet"], archive, open, self.progress)
     }
 
-    fn save(&self, name: &ImageReference, path: &Path) -> Result<(), Error> {
+    fn save_image(&self, name: &ImageReference, path: &Path) -> Result<(), EngineError> {
         let arguments = [
             "save",
             "--quiet",

@@ -4,7 +4,8 @@ use std::io::Read as _;
 
 use serde_json::Value;
 
-use super::{EngineImageName, Error};
+use super::error::EngineError;
+use super::image_name::EngineImageName;
 use crate::image::{ImageGraph, RunnableManifest};
 use crate::layout::{self, BlobOpener};
 use coracle_core::digest::Digest;
@@ -41,7 +42,7 @@ pub(super) fn select_image(
     open: &BlobOpener<'_>,
     platform: &Platform,
     to: &EngineImageName,
-) -> Result<PlatformImage, Error> {
+) -> Result<PlatformImage, EngineError> {
     let images = graph.runnable_manifests();
     let mut found = Vec::new();
     for image in &images {
@@ -52,10 +53,12 @@ pub(super) fn select_image(
     let is_chosen = found.len() > 1;
     let chosen = found.into_iter().find(|image| image.platform.matches_ignoring_variant(platform));
     let chosen = chosen.ok_or_else(|| match platforms.is_empty() {
-        true => Error::NotAnImage(to.clone()),
-        false => {
-            Error::PlatformMismatch { to: to.clone(), runs: platform.clone(), found: platforms.join(", ") }
-        }
+        true => EngineError::NotAnImage(to.clone()),
+        false => EngineError::PlatformMismatch {
+            to: to.clone(),
+            runs: platform.clone(),
+            found: platforms.join(", "),
+        },
     })?;
     Ok(PlatformImage { is_one_of_several: is_chosen, ..chosen })
 }
@@ -65,9 +68,9 @@ fn read_image(
     graph: &ImageGraph,
     image: &RunnableManifest<'_>,
     open: &BlobOpener<'_>,
-) -> Result<PlatformImage, Error> {
+) -> Result<PlatformImage, EngineError> {
     let id = image.config.digest;
-    let refused = |source| Error::Store(layout::LayoutError::CopyBlob { digest: id, source });
+    let refused = |source| EngineError::Store(layout::LayoutError::CopyBlob { digest: id, source });
     let mut bytes = Vec::new();
     open(&image.config)
         .and_then(|reader| reader.take(MAX_CONFIG).read_to_end(&mut bytes))

@@ -3,7 +3,9 @@
 
 use serde::Serialize;
 
-use super::{Blob, Descriptor, ImageError, media_type};
+use super::descriptor::{Blob, Descriptor};
+use super::error::ImageError;
+use super::media_type;
 
 /// An artifact with a single blob as its content, whose subject is an image.
 #[derive(Clone, PartialEq, Eq, Debug)]

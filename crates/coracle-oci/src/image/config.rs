@@ -1,13 +1,16 @@
-//! The image config: how a runtime starts the program, and the diff IDs of the layers.
+//! The image config: how a runtime starts the program, and the diff IDs of the layers, with what it
+//! inherits from a base image.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::time::{Duration, UNIX_EPOCH};
 
 use serde::{Serialize, Serializer};
 use serde_json::Value;
 
 use super::descriptor::PlatformJson;
-use super::rfc3339::format_rfc3339;
-use super::{Blob, ImageError, InheritedBase, media_type};
+use super::descriptor::{Blob, Descriptor};
+use super::error::ImageError;
+use super::media_type;
 use crate::layer::Layer;
 use coracle_core::digest::DiffId;
 use coracle_core::platform::Platform;
@@ -33,6 +36,17 @@ pub struct ImageConfig {
     pub labels: BTreeMap<String, String>,
     /// Annotations of the manifest.
     pub annotations: BTreeMap<String, String>,
+}
+
+/// The inherited parts of a base image. The default is an image without a base.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct InheritedBase {
+    /// The layers and their diff IDs, the lowest first.
+    pub layers: Vec<(Descriptor, DiffId)>,
+    /// The `history` of its config.
+    pub history: Vec<Value>,
+    /// Members of `config` in its config that are kept unchanged, such as `Volumes`.
+    pub config_members: BTreeMap<String, Value>,
 }
 
 /// The JSON document.
@@ -141,6 +155,42 @@ impl ImageConfig {
             stop_signal: self.stop_signal.as_deref(),
             user: self.user.as_deref(),
             working_dir: self.working_dir.as_deref(),
+        }
+    }
+}
+
+/// 9999-12-31T23:59:59Z, in seconds since 1970.
+const LAST_EPOCH: u64 = 253_402_300_799;
+
+/// Formats `epoch`, in seconds since 1970, as `1970-01-01T00:00:00Z`. Source: RFC 3339.
+fn format_rfc3339(epoch: u64) -> Result<String, ImageError> {
+    if epoch > LAST_EPOCH {
+        return Err(ImageError::EpochOutOfRange(epoch));
+    }
+    Ok(humantime::format_rfc3339_seconds(UNIX_EPOCH + Duration::from_secs(epoch)).to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Expected values are those of `date -u -d @SECONDS +%FT%TZ`.
+    #[test]
+    fn formats_known_times() {
+        for (epoch, text) in [
+            (0, "1970-01-01T00:00:00Z"),
+            (68_169_599, "1972-02-28T23:59:59Z"),
+            (68_169_600, "1972-02-29T00:00:00Z"),
+            (951_782_400, "2000-02-29T00:00:00Z"),
+            (951_868_800, "2000-03-01T00:00:00Z"),
+            (1_700_000_000, "2023-11-14T22:13:20Z"),
+            (4_107_542_400, "2100-03-01T00:00:00Z"),
+            (LAST_EPOCH, "9999-12-31T23:59:59Z"),
+        ] {
+            assert_eq!(format_rfc3339(epoch).unwrap(), text);
+        }
+        for epoch in [LAST_EPOCH + 1, u64::MAX] {
+            assert!(matches!(format_rfc3339(epoch), Err(ImageError::EpochOutOfRange(_))));
         }
     }
 }

@@ -7,7 +7,7 @@ use std::fmt::Display;
 use serde::{Serialize, Serializer};
 use serde_json::Value;
 
-use super::ImageError;
+use super::error::ImageError;
 use crate::layer::Layer;
 use coracle_core::digest::Digest;
 use coracle_core::json;

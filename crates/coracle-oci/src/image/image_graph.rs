@@ -8,9 +8,13 @@ use std::collections::BTreeMap;
 
 use serde_json::Value;
 
-use super::{Blob, Descriptor, media_type};
+use super::descriptor::{Blob, Descriptor};
+use super::media_type;
 use coracle_core::digest::Digest;
 
+/// The maximum size of a manifest, an index or a config that is read, in bytes. Registries accept
+/// manifests of at most 4 MiB.
+pub(crate) const MAX_DOCUMENT_SIZE: u64 = 16 << 20;
 /// The maximum number of documents of an image. There are some twenty platforms, with a few
 /// artifacts each.
 const MAX_DOCUMENTS: usize = 1024;
@@ -191,7 +195,7 @@ fn parse_runnable(document: &RawManifest) -> Option<RunnableManifest<'_>> {
 /// Returns whether a document is an index, by its own media type or else by its descriptor's.
 fn is_index(named: &str, document: &Value) -> bool {
     let own = document.get("mediaType").and_then(Value::as_str).unwrap_or(named);
-    [media_type::INDEX, "application/vnd.docker.distribution.manifest.list.v2+json"].contains(&own)
+    [media_type::INDEX, media_type::DOCKER_MANIFEST_LIST].contains(&own)
 }
 
 fn parse_descriptors(document: &Value, key: &str, limit: usize) -> Result<Vec<Descriptor>, String> {

@@ -2,8 +2,11 @@
 
 use std::collections::BTreeMap;
 
+use super::descriptor::{Blob, Descriptor};
+use super::error::ImageError;
 use super::index::IndexDocument;
-use super::{Blob, Descriptor, Image, ImageError, image_graph, media_type};
+use super::manifest::Image;
+use super::{image_graph, media_type};
 use crate::layer::Layer;
 use coracle_core::digest::Digest;
 

@@ -7,7 +7,10 @@ use std::fmt;
 use serde::{Serialize, Serializer};
 use serde_json::Value;
 
-use super::{Blob, Descriptor, ImageError, RawManifest, media_type};
+use super::descriptor::{Blob, Descriptor};
+use super::error::ImageError;
+use super::image_graph::RawManifest;
+use super::media_type;
 use coracle_core::platform::Platform;
 
 /// The entry of a platform's image in an index.

@@ -4,7 +4,10 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
-use super::{Blob, Descriptor, ImageConfig, ImageError, InheritedBase, media_type};
+use super::config::{ImageConfig, InheritedBase};
+use super::descriptor::{Blob, Descriptor};
+use super::error::ImageError;
+use super::media_type;
 use crate::layer::Layer;
 use coracle_core::platform::Platform;
 

@@ -6,9 +6,10 @@ use super::*;
 use crate::layer::Layer;
 use coracle_core::digest::{DiffId, Digest};
 use coracle_core::entry::LayerKind;
+use coracle_core::platform::Platform;
 
-fn layer(stratum: LayerKind) -> Layer {
-    let digest = Digest::compute(stratum.to_string().as_bytes());
+fn layer(kind: LayerKind) -> Layer {
+    let digest = Digest::compute(kind.to_string().as_bytes());
     let diff_id = DiffId::new(Digest::compute(b"tar"));
     Layer {
         digest,
@@ -16,7 +17,7 @@ fn layer(stratum: LayerKind) -> Layer {
         size: 7,
         unpacked_size: 9,
         media_type: crate::layer::Codec::Gzip.media_type(),
-        kind: stratum,
+        kind,
     }
 }
 

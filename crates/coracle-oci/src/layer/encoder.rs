@@ -8,14 +8,15 @@
 
 use libdeflater::{CompressionLvl, Compressor};
 
-use super::{Codec, Compression, LayerError};
+use super::compression::{Codec, Compression};
+use super::error::LayerError;
 
 /// The versions of the encoders and of how blocks and levels are chosen. Part of the cache key: a
 /// change means that cached layers are packed again.
 pub(super) const ENCODER_VERSIONS: &str = "blocks 1, libdeflater 1.26.1, zstd 0.14.4";
 
 /// The size in bytes up to which a tar is compressed at the highest default level.
-const SMALL_TAR: u64 = 1 << 20;
+pub const SMALL_TAR_SIZE: u64 = 1 << 20;
 
 /// How the blocks of one layer are compressed.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -33,7 +34,7 @@ impl EncoderSettings {
     /// Chooses the settings for a tar of `size` bytes. docs/performance.md has measurements of
     /// blocks and levels on real layers.
     pub(super) fn new(compression: Compression, size: u64) -> Self {
-        let is_small = size <= SMALL_TAR;
+        let is_small = size <= SMALL_TAR_SIZE;
         let (strongest, fast, block_size, max_blocks) = match compression.codec {
             // The lowest level that is smaller than `gzip -6`.
             Codec::Gzip => (12, 5, 1 << 20, 8),
@@ -53,7 +54,9 @@ impl EncoderSettings {
     pub(super) fn encoder(self) -> Result<Encoder, LayerError> {
         Ok(match self.codec {
             Codec::Gzip => {
-                Encoder::Gzip(Compressor::new(CompressionLvl::new(self.level).unwrap_or_default()))
+                let level = CompressionLvl::new(self.level)
+                    .map_err(|_| LayerError::Internal("a compression level is out of range"))?;
+                Encoder::Gzip(Compressor::new(level))
             }
             Codec::Zstd => Encoder::Zstd(
                 zstd::bulk::Compressor::new(self.level).map_err(|_| LayerError::CompressionFailed)?,
@@ -104,7 +107,7 @@ mod tests {
     /// Magic, deflate, no flags, no time, compression effort, OS unknown.
     #[test]
     fn gzip_member_header_is_fixed() {
-        for (size, effort) in [(10, 2), (2 * SMALL_TAR, 0)] {
+        for (size, effort) in [(10, 2), (2 * SMALL_TAR_SIZE, 0)] {
             let mut encoder = EncoderSettings::new(Compression::default(), size).encoder().unwrap();
             let mut out = vec![0; encoder.max_encoded_size(5)];
             encoder.encode(b"hello", &mut out).unwrap();
@@ -135,7 +138,7 @@ mod tests {
 
     #[test]
     fn explicit_level_applies_to_every_size() {
-        for size in [10, 10 * SMALL_TAR] {
+        for size in [10, 10 * SMALL_TAR_SIZE] {
             let compression = Compression { codec: Codec::Gzip, level: Some(9) };
             assert_eq!(EncoderSettings::new(compression, size).level, 9);
         }

@@ -8,8 +8,8 @@ use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Mutex, PoisonError};
 use std::thread;
 
-use super::LayerError;
 use super::encoder::{Encoder, EncoderSettings};
+use super::error::LayerError;
 use super::hashed_file::HashedFile;
 use super::tar_stream::{BlockWriter, StreamError};
 
@@ -25,19 +25,19 @@ struct PipelineBlock {
 /// Compresses the `total` bytes that `produce` writes, and writes them to `output`.
 pub(super) fn compress_blocks<T>(
     cores: usize,
-    plan: EncoderSettings,
+    settings: EncoderSettings,
     total: u64,
     output: &mut HashedFile,
     produce: impl FnOnce(&mut BlockWriter<'_>) -> Result<T, StreamError>,
 ) -> Result<T, LayerError> {
     match usize::try_from(total) {
-        Ok(size) if size <= plan.block_size => compress_one_block(plan, size, output, produce),
-        _ => compress_in_parallel(cores, plan, total, output, produce),
+        Ok(size) if size <= settings.block_size => compress_one_block(settings, size, output, produce),
+        _ => compress_in_parallel(cores, settings, total, output, produce),
     }
 }
 
 fn compress_one_block<T>(
-    plan: EncoderSettings,
+    settings: EncoderSettings,
     size: usize,
     output: &mut HashedFile,
     produce: impl FnOnce(&mut BlockWriter<'_>) -> Result<T, StreamError>,
@@ -48,14 +48,14 @@ fn compress_one_block<T>(
     let (plain, filled) = blocks.into_last_block();
     let mut block =
         PipelineBlock { index: 0, plain, plain_len: filled, compressed: Vec::new(), compressed_len: 0 };
-    block.encode(&mut plan.encoder()?)?;
+    block.encode(&mut settings.encoder()?)?;
     output.write(block.compressed())?;
     Ok(produced)
 }
 
 fn compress_in_parallel<T>(
     cores: usize,
-    plan: EncoderSettings,
+    settings: EncoderSettings,
     total: u64,
     output: &mut HashedFile,
     produce: impl FnOnce(&mut BlockWriter<'_>) -> Result<T, StreamError>,
@@ -64,19 +64,20 @@ fn compress_in_parallel<T>(
     let (to_writer, packed) = channel();
     let (to_producer, empty) = channel();
     let work = &Mutex::new(work);
-    let blocks =
-        usize::try_from(total.div_ceil(plan.block_size as u64)).unwrap_or(usize::MAX).min(plan.max_blocks);
+    let blocks = usize::try_from(total.div_ceil(settings.block_size as u64))
+        .unwrap_or(usize::MAX)
+        .min(settings.max_blocks);
     for _ in 1..blocks {
-        let _ = to_producer.send(PipelineBlock::empty(plan.block_size));
+        let _ = to_producer.send(PipelineBlock::empty(settings.block_size));
     }
     thread::scope(|scope| {
         for _ in 0..cores.clamp(1, blocks) {
             let to_writer = to_writer.clone();
-            scope.spawn(move || encode_blocks(plan, work, &to_writer));
+            scope.spawn(move || encode_blocks(settings, work, &to_writer));
         }
         drop(to_writer);
         let writer = scope.spawn(move || write_in_order(&packed, &to_producer, output));
-        let produced = send_blocks(plan.block_size, to_encoders, &empty, produce);
+        let produced = send_blocks(settings.block_size, to_encoders, &empty, produce);
         let written = writer.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic));
         match (produced, written) {
             (Err(StreamError::Failed(error)), _) | (_, Err(error)) => Err(error),
@@ -119,11 +120,11 @@ fn send_blocks<T>(
 
 /// Runs one encoder thread until there are no more blocks.
 fn encode_blocks(
-    plan: EncoderSettings,
+    settings: EncoderSettings,
     work: &Mutex<Receiver<PipelineBlock>>,
     to_writer: &Sender<Result<PipelineBlock, LayerError>>,
 ) {
-    let mut encoder = match plan.encoder() {
+    let mut encoder = match settings.encoder() {
         Ok(encoder) => encoder,
         Err(error) => return drop(to_writer.send(Err(error))),
     };

@@ -2,15 +2,15 @@
 //!
 //! Does not depend on compression: full blocks are exchanged for empty ones.
 
-use std::ops::ControlFlow;
-
 use coracle_core::content::ContentReader;
 use coracle_core::content_scanner::{ContentScan, ContentScanner};
 use coracle_core::digest::{DiffId, DigestHasher};
 use coracle_core::entry::{Entry, EntryNode};
 use coracle_core::path::ImagePath;
+use coracle_core::progress::Progress;
 
-use super::{LayerError, PackObserver, tar_header};
+use super::error::LayerError;
+use super::tar_header;
 
 /// The number of bytes that are read, scanned and hashed at a time: fits in a core's own cache.
 const CHUNK_SIZE: usize = 64 << 10;
@@ -31,8 +31,8 @@ impl From<coracle_core::fs::Error> for StreamError {
 
 impl From<StreamError> for LayerError {
     /// A consumer without an error of its own stops only if the encoder failed.
-    fn from(halt: StreamError) -> Self {
-        match halt {
+    fn from(error: StreamError) -> Self {
+        match error {
             StreamError::Failed(error) => error,
             StreamError::ConsumerStopped => Self::CompressionFailed,
         }
@@ -76,17 +76,17 @@ impl<'a> BlockWriter<'a> {
 struct TarStream<'a, 'b> {
     blocks: &'a mut BlockWriter<'b>,
     hasher: DigestHasher,
-    observer: &'a PackObserver<'a>,
+    progress: &'a dyn Progress,
 }
 
 /// Writes the tar of `entries` and returns its diff ID. The last bytes stay in the last block.
 pub(super) fn write_tar(
     entries: &[(&ImagePath, &Entry)],
     blocks: &mut BlockWriter<'_>,
-    observer: &PackObserver<'_>,
+    progress: &dyn Progress,
     scanner: &mut dyn ContentScanner,
 ) -> Result<DiffId, StreamError> {
-    let mut stream = TarStream { blocks, hasher: DigestHasher::default(), observer };
+    let mut stream = TarStream { blocks, hasher: DigestHasher::default(), progress };
     for (path, entry) in entries {
         stream.write_bytes(&tar_header::encode_entry_header(path, entry))?;
         if let EntryNode::File(content) = &entry.node {
@@ -141,9 +141,10 @@ impl TarStream<'_, '_> {
         let start = self.blocks.filled;
         self.blocks.filled += size;
         self.hasher.update(self.blocks.block.get(start..self.blocks.filled).unwrap_or_default());
-        match (self.observer)(size as u64) {
-            ControlFlow::Continue(()) => Ok(()),
-            ControlFlow::Break(()) => Err(StreamError::Failed(LayerError::Interrupted)),
+        self.progress.advance(size as u64);
+        match self.progress.is_cancelled() {
+            false => Ok(()),
+            true => Err(StreamError::Failed(LayerError::Cancelled)),
         }
     }
 }

@@ -2,19 +2,21 @@
 
 use std::collections::BTreeMap;
 use std::io::Read;
-use std::ops::ControlFlow;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use flate2::read::MultiGzDecoder;
 use proptest::prelude::*;
 
+use super::pack::pack_layer_with_cores;
 use super::*;
 use coracle_core::content::Content;
 use coracle_core::content_scanner::NoScanner;
-use coracle_core::entry::{EntryReason, Owner};
-use coracle_core::fs::PathMetadata;
-use coracle_core::path::RawPath;
+use coracle_core::digest::{DiffId, Digest};
+use coracle_core::entry::{Entry, EntryNode, EntryReason, LayerKind, Owner};
+use coracle_core::fs::{self, PathMetadata};
+use coracle_core::path::{ImagePath, RawPath};
+use coracle_core::progress::Progress;
 
 type Entries = BTreeMap<ImagePath, Entry>;
 
@@ -49,6 +51,20 @@ fn packed(cores: usize, entries: &Entries) -> Result<(Layer, Vec<u8>), LayerErro
     packed_as(Compression::default(), cores, entries)
 }
 
+fn request<'a>(entries: &'a [(&'a ImagePath, &'a Entry)], compression: Compression) -> PackRequest<'a> {
+    PackRequest { entries, kind: LayerKind::Program, compression, progress: &() }
+}
+
+/// Counts the bytes of the tar.
+#[derive(Default)]
+struct ByteCounter(AtomicU64);
+
+impl Progress for ByteCounter {
+    fn advance(&self, bytes: u64) {
+        self.0.fetch_add(bytes, Ordering::Relaxed);
+    }
+}
+
 fn packed_as(
     compression: Compression,
     cores: usize,
@@ -57,22 +73,13 @@ fn packed_as(
     let directory = tempfile::tempdir().unwrap();
     let out = directory.path().join("layer");
     let entries: Vec<_> = entries.iter().collect();
-    let seen = AtomicU64::new(0);
-    let observer = |bytes| {
-        seen.fetch_add(bytes, Ordering::Relaxed);
-        ControlFlow::Continue(())
-    };
+    let progress = ByteCounter::default();
     let packed = pack_layer_with_cores(
         cores,
-        &entries,
-        LayerKind::Program,
-        compression,
-        &out,
-        &observer,
-        &mut NoScanner,
-    );
+        &PackRequest { progress: &progress, ..request(&entries, compression) },
+        &out, &mut NoScanner);
     match &packed {
-        Ok(layer) => assert_eq!(seen.into_inner(), layer.unpacked_size),
+        Ok(layer) => assert_eq!(progress.0.into_inner(), layer.unpacked_size),
         Err(_) => assert!(!out.exists()),
     }
     packed.map(|layer| (layer, std::fs::read(&out).unwrap()))
@@ -230,7 +237,7 @@ fn full_disk_ends_all_threads() {
         plan,
         tar_header::tar_size(&entries),
         &mut output,
-        |blocks| tar_stream::write_tar(&entries, blocks, &|_| ControlFlow::Continue(()), &mut NoScanner),
+        |blocks| tar_stream::write_tar(&entries, blocks, &(), &mut NoScanner),
     );
     assert_eq!(error.unwrap_err().to_string(), "cannot write `/dev/full`");
 }
@@ -240,17 +247,7 @@ fn rejects_existing_output_and_invalid_links() {
     let directory = tempfile::tempdir().unwrap();
     let out = directory.path().join("layer");
     std::fs::write(&out, "precious").unwrap();
-    assert!(
-        pack_layer(
-            &[],
-            LayerKind::Data,
-            Compression::default(),
-            &out,
-            &|_| ControlFlow::Continue(()),
-            &mut NoScanner
-        )
-        .is_err()
-    );
+    assert!(pack_layer(&request(&[], Compression::default()), &out, &mut NoScanner).is_err());
     assert_eq!(std::fs::read(&out).unwrap(), b"precious");
     let link = entries("/l -> a\0b");
     let error = packed(1, &link).unwrap_err();

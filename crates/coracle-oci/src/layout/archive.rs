@@ -11,10 +11,12 @@ use std::path::Path;
 
 use serde_json::{Value, json};
 
-use super::disk_location::resolve_path;
-use super::image_names::{self, ImageName};
+use super::directory;
+use super::disk_location::{DiskFormat, DiskLocation};
+use super::error::LayoutError;
+use super::host_path::resolve_path;
+use super::index_json::{self, ImageName, names_with_tag};
 use super::staging::Staging;
-use super::{DiskFormat, DiskLocation, LayoutError, directory, index_json};
 use crate::image::{Descriptor, ImageGraph, ImageSet};
 use crate::layer::tar_header::{END_OF_ARCHIVE, TarMember, padding};
 use coracle_core::digest::{Digest, DigestHasher};
@@ -92,8 +94,7 @@ pub(super) fn write_graph(
             _ => LayoutError::PlatformsUnsupported { path: destination.path.clone() },
         });
     }
-    let archive =
-        ImageArchive::from_named_graph(graph, &image_names::names_at_location(destination, names)?)?;
+    let archive = ImageArchive::from_named_graph(graph, &names_with_tag(names, destination.tag.as_deref())?)?;
     replace_file(destination, |path| {
         let file = File::create_new(path).context("create", path)?;
         archive.write(&mut BufWriter::new(file), open).map_err(|error| error.into_layout_error(path))
@@ -147,12 +148,12 @@ impl ImageArchive {
     /// # Errors
     /// Fails if the index cannot be serialized.
     pub fn from_graph(graph: &ImageGraph, names: &[ImageReference]) -> Result<Self, LayoutError> {
-        Self::from_named_graph(graph, &image_names::names_at_location(&DiskLocation::layout(""), names)?)
+        Self::from_named_graph(graph, &names_with_tag(names, None)?)
     }
 
     fn from_named_graph(graph: &ImageGraph, names: &[ImageName]) -> Result<Self, LayoutError> {
-        let root = graph.root().into_iter();
-        let entries = root.flat_map(|root| names.iter().map(|name| index_json::document_entry(root, name)));
+        let root = graph.root().ok_or(LayoutError::Internal("an image to write has no manifest"))?;
+        let entries = names.iter().map(|name| index_json::document_entry(root, name));
         let mut archive = Self::with_common_members(entries.collect(), docker_manifest(graph, names))?;
         graph.blobs.values().for_each(|named| archive.add_blob(named.clone()));
         for document in &graph.documents {

@@ -4,8 +4,10 @@ use std::fs::File;
 use std::io::{self, BufRead, BufReader};
 use std::path::{Path, PathBuf};
 
-use super::TEMPORARY_PREFIX;
 use coracle_core::fs::{self, Context};
+
+/// The prefix of the names of temporary files.
+pub(super) const TEMPORARY_PREFIX: &str = ".coracle-";
 
 /// The number of bytes that are compared at a time.
 const COMPARE_CHUNK: usize = 256 << 10;
@@ -17,11 +19,12 @@ fn temporary_path(path: &Path) -> PathBuf {
     path.with_file_name(name)
 }
 
-/// Writes `bytes` to `path`. A file with the same content is left untouched, as in [`link`].
+/// Writes `bytes` to `path`. A file with the same content is left untouched, as in [`link_file`].
 pub(super) fn write_file(path: &Path, bytes: &[u8]) -> fs::Result<()> {
-    let there = std::fs::symlink_metadata(path);
-    let is_alike = there.is_ok_and(|there| there.is_file() && there.len() == bytes.len() as u64);
-    if is_alike && std::fs::read(path).is_ok_and(|there| there == bytes) {
+    let metadata = std::fs::symlink_metadata(path);
+    let has_same_size =
+        metadata.is_ok_and(|metadata| metadata.is_file() && metadata.len() == bytes.len() as u64);
+    if has_same_size && std::fs::read(path).is_ok_and(|present| present == bytes) {
         return Ok(());
     }
     let temporary = temporary_path(path);
@@ -43,18 +46,18 @@ pub(super) fn link_file(from: &Path, path: &Path) -> fs::Result<()> {
 }
 
 /// Returns whether both are regular files, not links, with the same content.
-fn have_same_bytes(one: &Path, other: &Path) -> io::Result<bool> {
-    let size = std::fs::symlink_metadata(one)?.len();
-    let there = std::fs::symlink_metadata(other)?;
-    if !there.is_file() || there.len() != size {
+fn have_same_bytes(first: &Path, second: &Path) -> io::Result<bool> {
+    let size = std::fs::symlink_metadata(first)?.len();
+    let metadata = std::fs::symlink_metadata(second)?;
+    if !metadata.is_file() || metadata.len() != size {
         return Ok(false);
     }
-    let (mut one, mut other) = (
-        BufReader::with_capacity(COMPARE_CHUNK, File::open(one)?),
-        BufReader::with_capacity(COMPARE_CHUNK, File::open(other)?),
+    let (mut first, mut second) = (
+        BufReader::with_capacity(COMPARE_CHUNK, File::open(first)?),
+        BufReader::with_capacity(COMPARE_CHUNK, File::open(second)?),
     );
     loop {
-        let (a, b) = (one.fill_buf()?, other.fill_buf()?);
+        let (a, b) = (first.fill_buf()?, second.fill_buf()?);
         let size = a.len().min(b.len());
         if a.get(..size) != b.get(..size) || (size == 0 && a.len() != b.len()) {
             return Ok(false);
@@ -62,8 +65,8 @@ fn have_same_bytes(one: &Path, other: &Path) -> io::Result<bool> {
         if size == 0 {
             return Ok(true);
         }
-        one.consume(size);
-        other.consume(size);
+        first.consume(size);
+        second.consume(size);
     }
 }
 

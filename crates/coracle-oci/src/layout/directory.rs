@@ -9,13 +9,13 @@ use std::path::{Path, PathBuf};
 
 use serde_json::{Value, json};
 
-use super::disk_location::file_in_parents;
-use super::image_names::ImageName;
-use super::staging::{CreatedParents, LockedDirectory, Staging};
-use super::{
-    LayoutError, LayoutWarning, MAX_LOCK_ATTEMPTS, TEMPORARY_PREFIX, atomic_file, garbage_collection,
-    index_json,
-};
+use super::atomic_file::{self, TEMPORARY_PREFIX};
+use super::error::{LayoutError, LayoutWarning};
+use super::garbage_collection;
+use super::host_path::file_in_parents;
+use super::index_json::{self, ImageName};
+use super::locked_directory::{CreatedParents, LockedDirectory, MAX_LOCK_ATTEMPTS};
+use super::staging::Staging;
 use crate::image::{Artifact, Blob, Descriptor, ImageGraph, ImageSet};
 use coracle_core::digest::DigestHasher;
 use coracle_core::fs::{self, Context};
@@ -27,7 +27,7 @@ const OCI_LAYOUT: &str = "oci-layout";
 /// The index of the images in a layout.
 const INDEX_JSON: &str = "index.json";
 
-/// Returns the content of [`MARK`].
+/// Returns the content of [`OCI_LAYOUT`].
 pub(super) fn oci_layout_json() -> Value {
     json!({"imageLayoutVersion": "1.0.0"})
 }
@@ -46,7 +46,7 @@ pub(super) fn check_layout_path(directory: &Path) -> Result<(), LayoutError> {
     match std::fs::metadata(directory) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
         Ok(metadata) if !metadata.is_dir() => return refuse("it is not a directory"),
-        metadata => metadata.context("look at", directory)?,
+        metadata => metadata.context("read the metadata of", directory)?,
     };
     let names = fs::list_directory(directory)?;
     let mut others = names.iter().filter(|name| !name.starts_with(TEMPORARY_PREFIX.as_bytes())).peekable();
@@ -176,21 +176,21 @@ struct LockedLayout<'a> {
 impl<'a> LockedLayout<'a> {
     /// Creates the layout if it does not exist, and waits for its lock.
     fn create_and_lock(directory: &'a Path) -> Result<Self, LayoutError> {
-        let mut made = false;
+        let mut is_new = false;
         for _ in 0..MAX_LOCK_ATTEMPTS {
             match std::fs::create_dir(directory) {
                 Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
                 result => {
                     result.context("create", directory)?;
-                    made = true;
+                    is_new = true;
                 }
             }
-            match Self::wait_for_lock(directory, made) {
+            match Self::wait_for_lock(directory, is_new) {
                 // A failed build removed the directory that it had created.
-                Ok(None) => made = false,
+                Ok(None) => is_new = false,
                 Ok(Some(layout)) => return Ok(layout),
                 Err(error) => {
-                    if made {
+                    if is_new {
                         let _ = std::fs::remove_dir(directory);
                     }
                     return Err(error);
@@ -201,7 +201,7 @@ impl<'a> LockedLayout<'a> {
     }
 
     /// Waits for the lock; `None` if the locked file is no longer in the layout.
-    fn wait_for_lock(directory: &'a Path, made: bool) -> Result<Option<Self>, LayoutError> {
+    fn wait_for_lock(directory: &'a Path, is_new: bool) -> Result<Option<Self>, LayoutError> {
         let path = directory.join(OCI_LAYOUT);
         if !path.exists() && !create_oci_layout(directory, &path)? {
             return Ok(None);
@@ -213,12 +213,12 @@ impl<'a> LockedLayout<'a> {
         match file.lock() {
             // Without locks, concurrent builds may lose an index entry, but never a blob of one.
             Err(error) if error.kind() == io::ErrorKind::Unsupported => {
-                return Ok(Some(Self { directory, is_new: made, _lock: None }));
+                return Ok(Some(Self { directory, is_new, _lock: None }));
             }
             result => result.context("lock", &path)?,
         }
         let there = fs::is_file_at(&file, &path)?;
-        Ok(there.then_some(Self { directory, is_new: made, _lock: Some(file) }))
+        Ok(there.then_some(Self { directory, is_new, _lock: Some(file) }))
     }
 
     fn add_image(
@@ -249,19 +249,18 @@ impl<'a> LockedLayout<'a> {
         for document in &graph.documents {
             atomic_file::write_file(&blobs.join(document.digest.hex()), &document.bytes)?;
         }
-        if let Some(root) = graph.root() {
-            let entries = names.iter().map(|name| index_json::document_entry(root, name)).collect();
-            index_json::replace_entries(&mut index, entries, names);
-        }
+        let root = graph.root().ok_or(LayoutError::Internal("an image to write has no manifest"))?;
+        let entries = names.iter().map(|name| index_json::document_entry(root, name)).collect();
+        index_json::replace_entries(&mut index, entries, names);
         self.write_index(&index)
     }
 
     /// Moves a blob from the staging directory into the layout, unless the layout has it already.
     fn place_blob(&self, named: &Descriptor, staging: &Staging) -> Result<(), LayoutError> {
-        let (waiting, path) =
+        let (staged, path) =
             (staging.blob_path(named.digest), self.create_blobs_dir()?.join(named.digest.hex()));
-        if waiting.exists() {
-            return Ok(atomic_file::link_file(&waiting, &path)?);
+        if staged.exists() {
+            return Ok(atomic_file::link_file(&staged, &path)?);
         }
         if path.exists() {
             return Ok(());

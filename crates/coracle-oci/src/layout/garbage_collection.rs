@@ -8,11 +8,10 @@ use std::path::{Path, PathBuf};
 
 use serde_json::Value;
 
-use super::{LayoutWarning, TEMPORARY_PREFIX};
+use super::atomic_file::TEMPORARY_PREFIX;
+use super::error::LayoutWarning;
+use crate::image::MAX_DOCUMENT_SIZE;
 use coracle_core::fs;
-
-/// The maximum size of a document, in bytes. Registries accept manifests of at most 4 MiB.
-const MAX_DOCUMENT: u64 = 16 << 20;
 
 /// Removes the blobs of `directory` that are not reachable from `index`, its `index.json`.
 pub(super) fn remove_unreachable_blobs(directory: &Path, index: &Value) -> Vec<LayoutWarning> {
@@ -47,7 +46,7 @@ struct PendingDocument {
 struct ReachabilityWalk<'a> {
     directory: &'a Path,
     kept: BTreeSet<String>,
-    /// The digests that were added to `due`; a digest that only occurs in a text is not.
+    /// The digests that were added to `pending`; a digest that only occurs in a text is not.
     seen: BTreeSet<String>,
     pending: Vec<PendingDocument>,
 }
@@ -84,18 +83,18 @@ impl ReachabilityWalk<'_> {
     ///
     /// # Errors
     /// Fails with its digest if it cannot be read.
-    fn visit_pending(&mut self, due: &PendingDocument) -> Result<(), String> {
-        match self.load_document(&due.digest) {
+    fn visit_pending(&mut self, pending: &PendingDocument) -> Result<(), String> {
+        match self.load_document(&pending.digest) {
             Some(document) => self.visit_document(&document),
-            None if due.may_be_missing => {}
-            None => return Err(due.digest.clone()),
+            None if pending.may_be_missing => {}
+            None => return Err(pending.digest.clone()),
         }
         Ok(())
     }
 
     fn load_document(&self, digest: &str) -> Option<Value> {
         let path = blob_path(self.directory, digest)?;
-        if std::fs::metadata(&path).ok()?.len() > MAX_DOCUMENT {
+        if std::fs::metadata(&path).ok()?.len() > MAX_DOCUMENT_SIZE {
             return None;
         }
         serde_json::from_slice(&std::fs::read(path).ok()?).ok()

@@ -6,18 +6,48 @@
 use serde::Serialize;
 use serde_json::{Value, json};
 
-use super::LayoutError;
-use super::image_names::ImageName;
+use super::error::LayoutError;
 use crate::image::{Artifact, Descriptor, RawManifest, media_type};
+use coracle_core::reference::ImageReference;
 
 /// The annotation with the tag. At most one entry of an index has a given tag.
-const REF_NAME: &str = "org.opencontainers.image.ref.name";
+pub(super) const REF_NAME: &str = "org.opencontainers.image.ref.name";
 
 /// The annotation with the full name, which containerd uses.
-const FULL_NAME: &str = "io.containerd.image.name";
+pub(super) const FULL_NAME: &str = "io.containerd.image.name";
 
 /// The annotation with the subject of an artifact, so that its manifest need not be read.
 const SUBJECT: &str = "io.coracle.subject";
+
+/// A name of an image: the tag, and the full name if there is one.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(super) struct ImageName {
+    pub(super) tag: Option<String>,
+    pub(super) full_name: Option<String>,
+}
+
+/// Returns the names of an image in an index. `tag` replaces the tags of `names`. Without `names`,
+/// returns one name that has at most a tag.
+pub(super) fn names_with_tag(
+    names: &[ImageReference],
+    tag: Option<&str>,
+) -> Result<Vec<ImageName>, LayoutError> {
+    let mut found: Vec<ImageName> = Vec::new();
+    for name in names {
+        let name = match tag {
+            Some(tag) => name.with_tag(tag)?,
+            None => name.clone(),
+        };
+        let name = ImageName { tag: Some(name.tag().into()), full_name: Some(name.full_name()) };
+        if !found.contains(&name) {
+            found.push(name);
+        }
+    }
+    if found.is_empty() {
+        found.push(ImageName { tag: tag.map(str::to_owned), full_name: None });
+    }
+    Ok(found)
+}
 
 /// Returns an index without entries.
 pub(super) fn empty_index() -> Value {
@@ -121,10 +151,17 @@ fn name_replaces(name: &ImageName, entry: &Value) -> bool {
     }
 }
 
-/// Returns whether an entry is an image. Signatures and other artifacts have no name either.
-fn is_image_entry(entry: &Value) -> bool {
-    let kind = entry.get("mediaType").and_then(Value::as_str);
-    entry.get("artifactType").is_none() && matches!(kind, Some(media_type::MANIFEST | media_type::INDEX))
+/// Returns whether an entry is an image, not a signature, an attestation or another artifact.
+pub(super) fn is_image_entry(entry: &Value) -> bool {
+    let kind = entry.get("mediaType").and_then(Value::as_str).unwrap_or_default();
+    let kinds = [
+        media_type::MANIFEST,
+        media_type::INDEX,
+        media_type::DOCKER_MANIFEST,
+        media_type::DOCKER_MANIFEST_LIST,
+    ];
+    let is_unknown = entry.get("platform").and_then(|platform| platform.get("os")) == Some(&"unknown".into());
+    entry.get("artifactType").is_none() && kinds.contains(&kind) && !is_unknown
 }
 
 #[cfg(test)]
@@ -207,5 +244,23 @@ mod tests {
         let entries = index["manifests"].as_array().unwrap().iter();
         let marks: Vec<&str> = entries.map(|entry| entry["x-mark"].as_str().unwrap_or("ours")).collect();
         assert_eq!(marks, ["image", "other", "kind", "foreign", "ours"]);
+    }
+
+    fn names_of(tag: Option<&str>, names: &[&str]) -> Vec<String> {
+        let names: Vec<ImageReference> = names.iter().map(|name| name.parse().unwrap()).collect();
+        let show = |text: Option<String>| text.unwrap_or("-".into());
+        let found = names_with_tag(&names, tag).unwrap();
+        found.into_iter().map(|name| format!("{} {}", show(name.tag), show(name.full_name))).collect()
+    }
+
+    #[test]
+    fn tag_replaces_tags_of_names() {
+        assert_eq!(names_of(None, &[]), ["- -"]);
+        assert_eq!(names_of(Some("v1"), &[]), ["v1 -"]);
+        assert_eq!(
+            names_of(None, &["a", "ghcr.io/b:2"]),
+            ["latest docker.io/library/a:latest", "2 ghcr.io/b:2"]
+        );
+        assert_eq!(names_of(Some("v1"), &["a:1", "a:2"]), ["v1 docker.io/library/a:v1"]);
     }
 }

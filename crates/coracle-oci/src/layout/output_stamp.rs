@@ -6,8 +6,10 @@ use std::path::PathBuf;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::disk_location::resolve_path;
-use super::{DiskFormat, DiskLocation, LayoutError, directory, image_names, index_json, read};
+use super::disk_location::{DiskFormat, DiskLocation};
+use super::error::LayoutError;
+use super::host_path::resolve_path;
+use super::{directory, index_json, read};
 use crate::image::{Artifact, ImageSet};
 use coracle_core::reference::ImageReference;
 
@@ -15,7 +17,9 @@ use coracle_core::reference::ImageReference;
 /// entries of an index may change.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub struct OutputStamp {
+    /// The files.
     pub files: Vec<PathBuf>,
+    /// The entries in indexes.
     pub index_stamps: Vec<IndexStamp>,
 }
 
@@ -36,7 +40,7 @@ impl OutputStamp {
     pub fn add_image(
         &mut self,
         root: &ImageSet,
-        given: &[ImageReference],
+        names: &[ImageReference],
         destination: &DiskLocation,
     ) -> Result<(), LayoutError> {
         let path = resolve_path(&destination.path)?;
@@ -46,7 +50,7 @@ impl OutputStamp {
         }
         let entries = index_json::image_entries(
             root.descriptor(),
-            &image_names::names_at_location(destination, given)?,
+            &index_json::names_with_tag(names, destination.tag.as_deref())?,
         )?;
         self.index_stamps.push(IndexStamp { kind: destination.format, path, entries });
         Ok(())
@@ -74,7 +78,7 @@ impl IndexStamp {
     /// even before this one recorded them.
     pub fn are_current(&self) -> bool {
         let Self { kind, path, entries } = self;
-        let place = DiskLocation { format: *kind, path: path.clone(), tag: None };
-        read::index_entries(&place).is_some_and(|there| entries.iter().all(|entry| there.contains(entry)))
+        let location = DiskLocation { format: *kind, path: path.clone(), tag: None };
+        read::index_entries(&location).is_some_and(|there| entries.iter().all(|entry| there.contains(entry)))
     }
 }

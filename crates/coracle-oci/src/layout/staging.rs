@@ -1,29 +1,21 @@
 //! A private directory next to the destination, which holds blobs until the image is complete.
-//!
-//! A file in it is locked while the build runs. A directory whose lock is free was left by a killed
-//! build; later builds remove it.
 
-use std::fs::{File, TryLockError};
+use std::fs::File;
 use std::io::{self, ErrorKind, Read};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use tempfile::TempDir;
-
-use super::disk_location::{DiskFormat, resolve_path};
-use super::{DiskLocation, LayoutError, MAX_LOCK_ATTEMPTS, TEMPORARY_PREFIX};
+use super::disk_location::{DiskFormat, DiskLocation};
+use super::error::LayoutError;
+use super::host_path::resolve_path;
+use super::locked_directory::{CreatedParents, LOCK_FILE, LockedDirectory, remove_leftovers};
 use crate::cache::BuildCache;
 use crate::image::Descriptor;
 use crate::layer::hashed_file::HashedFile;
-use crate::layer::{self, Codec, Compression, Layer};
+use crate::layer::{self, Codec, Layer, PackRequest};
 use coracle_core::content_scanner::ContentScanner;
 use coracle_core::digest::{Digest, HashingReader};
-use coracle_core::entry::{Entry, LayerKind};
 use coracle_core::fs::{self, Context};
-use coracle_core::path::ImagePath;
-
-/// The name of the lock file.
-const LOCK_FILE: &str = "lock";
 
 /// A staging directory, which is removed when dropped.
 #[derive(Debug)]
@@ -73,24 +65,21 @@ impl Staging {
         })
     }
 
-    /// Packs a layer into this directory with [`layer::pack`], or [`Cache::pack`] if there is a
-    /// cache.
+    /// Packs a layer into this directory with [`layer::pack_layer`], or
+    /// [`BuildCache::pack_layer`] if there is a cache.
     ///
     /// # Errors
-    /// Fails as [`layer::pack`] does.
+    /// Fails as [`layer::pack_layer`] does.
     pub fn pack_layer(
         &self,
-        entries: &[(&ImagePath, &Entry)],
-        stratum: LayerKind,
-        compression: Compression,
+        request: &PackRequest<'_>,
         cache: Option<&BuildCache>,
-        observer: &layer::PackObserver<'_>,
         scanner: &mut dyn ContentScanner,
     ) -> Result<Layer, LayoutError> {
         let unnamed = self.temporary_path();
         let layer = match cache {
-            Some(cache) => cache.pack_layer(entries, stratum, compression, &unnamed, observer, scanner)?,
-            None => layer::pack_layer(entries, stratum, compression, &unnamed, observer, scanner)?,
+            Some(cache) => cache.pack_layer(request, &unnamed, scanner)?,
+            None => layer::pack_layer(request, &unnamed, scanner)?,
         };
         let path = self.blob_path(layer.digest);
         std::fs::rename(&unnamed, &path).context("create", &path)?;
@@ -167,139 +156,6 @@ impl Staging {
     }
 }
 
-/// A locked temporary directory, which other builds do not remove. It is removed when dropped.
-#[derive(Debug)]
-pub(super) struct LockedDirectory {
-    _lock: File,
-    directory: TempDir,
-}
-
-impl LockedDirectory {
-    /// Creates and locks a directory in `parent`.
-    pub(super) fn new(parent: &Path) -> fs::Result<Self> {
-        for _ in 0..MAX_LOCK_ATTEMPTS {
-            let directory = create_temporary_directory(parent).context("create a directory in", parent)?;
-            // Another build may remove the directory until it is locked.
-            if let Some(lock) = create_lock(&directory.path().join(LOCK_FILE))? {
-                return Ok(Self { _lock: lock, directory });
-            }
-        }
-        Err(fs::Error::new(
-            "lock a directory in",
-            parent,
-            io::Error::other("other processes keep removing it"),
-        ))
-    }
-
-    pub(super) fn path(&self) -> &Path {
-        self.directory.path()
-    }
-}
-
-impl Drop for LockedDirectory {
-    fn drop(&mut self) {
-        // Errors are harmless; `TempDir` tries to remove the directory once more.
-        let _ = remove_staging_directory(self.path());
-    }
-}
-
-/// Removes a staging directory. The lock is removed last, so that the next build can remove the
-/// rest if this process is killed.
-fn remove_staging_directory(directory: &Path) -> io::Result<()> {
-    let lock = directory.join(LOCK_FILE);
-    for entry in std::fs::read_dir(directory)? {
-        let path = entry?.path();
-        if path != lock {
-            std::fs::remove_file(path)?;
-        }
-    }
-    std::fs::remove_file(lock)?;
-    std::fs::remove_dir(directory)
-}
-
-/// Creates a directory in `parent`. Common errors are reported without its random name.
-fn create_temporary_directory(parent: &Path) -> io::Result<TempDir> {
-    let mut builder = tempfile::Builder::new();
-    builder.prefix(TEMPORARY_PREFIX);
-    if let Some(owner_alone) = fs::private_dir_permissions() {
-        builder.permissions(owner_alone);
-    }
-    let made = builder.tempdir_in(parent);
-    made.map_err(|error| match error.kind() {
-        kind @ (ErrorKind::NotFound
-        | ErrorKind::PermissionDenied
-        | ErrorKind::StorageFull
-        | ErrorKind::QuotaExceeded
-        | ErrorKind::ReadOnlyFilesystem) => kind.into(),
-        _ => error,
-    })
-}
-
-/// Creates and locks `path`; `None` if another process removed it in the meantime.
-fn create_lock(path: &Path) -> fs::Result<Option<File>> {
-    let file = match File::create_new(path) {
-        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
-        file => file.context("create", path)?,
-    };
-    match file.try_lock() {
-        Err(TryLockError::WouldBlock) => return Ok(None),
-        Err(TryLockError::Error(error)) if error.kind() != ErrorKind::Unsupported => {
-            return Err(fs::Error::new("lock", path, error));
-        }
-        Ok(()) | Err(TryLockError::Error(_)) => {}
-    }
-    Ok(fs::is_file_at(&file, path)?.then_some(file))
-}
-
-/// Removes the staging directories of killed builds. Errors are ignored.
-fn remove_leftovers(parent: &Path) {
-    for name in fs::list_directory(parent).unwrap_or_default() {
-        let path = parent.join(fs::path_from_bytes(&name));
-        if name.starts_with(TEMPORARY_PREFIX.as_bytes())
-            && matches!(fs::symlink_metadata(&path), Ok(Some(fs::PathMetadata::Directory)))
-        {
-            match File::open(path.join(LOCK_FILE)) {
-                Ok(lock) if lock.try_lock().is_ok() => drop(remove_staging_directory(&path)),
-                Ok(_) => {}
-                // The build was killed before it created the lock, or is about to create it: remove
-                // the directory only if it is empty.
-                Err(_) => drop(std::fs::remove_dir(&path)),
-            }
-        }
-    }
-}
-
-/// Parent directories that were created for a path. Those that are still empty are removed when
-/// this is dropped.
-#[derive(Debug, Default)]
-pub(super) struct CreatedParents(Vec<PathBuf>);
-
-impl CreatedParents {
-    /// Creates the missing parent directories of `path`.
-    pub(super) fn create(path: &Path) -> fs::Result<Self> {
-        let mut made = Self::default();
-        let above = path.ancestors().skip(1).filter(|above| !above.as_os_str().is_empty());
-        let mut missing: Vec<&Path> = above.take_while(|above| !above.exists()).collect();
-        missing.reverse();
-        for directory in missing {
-            match std::fs::create_dir(directory) {
-                Err(error) if error.kind() == ErrorKind::AlreadyExists => {}
-                result => {
-                    result.context("create", directory)?;
-                    made.0.push(directory.to_owned());
-                }
-            }
-        }
-        Ok(made)
-    }
-}
-
-impl Drop for CreatedParents {
-    fn drop(&mut self) {
-        self.0.iter().rev().for_each(|directory| drop(std::fs::remove_dir(directory)));
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -314,7 +170,7 @@ mod tests {
         let home = tempfile::tempdir().unwrap();
         let there = home.path().join("there");
         std::fs::create_dir(&there).unwrap();
-        for (destination, beside) in [
+        for (destination, parent) in [
             (DiskLocation::layout(&there), there.clone()),
             (DiskLocation::layout(home.path().join("new")), home.path().into()),
             (DiskLocation::layout(home.path().join("a/b/c")), home.path().join("a/b")),
@@ -324,7 +180,7 @@ mod tests {
             ),
         ] {
             let staging = Staging::new(&destination).unwrap();
-            assert_eq!(staging.directory.path().parent(), Some(beside.as_path()));
+            assert_eq!(staging.directory.path().parent(), Some(parent.as_path()));
             drop(staging);
             assert_eq!(names(home.path()), ["there"]);
             assert!(names(&there).is_empty());

@@ -1,20 +1,21 @@
 //! Whole images in layouts and archives, checked by [`verify`].
 
 use std::collections::BTreeMap;
-use std::ops::ControlFlow;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
 use super::*;
-use crate::image::{Image, ImageConfig, InheritedBase};
-use crate::layer::Layer;
+use crate::image::{Image, ImageConfig, ImageSet, InheritedBase};
+use crate::layer::{Compression, Layer, PackRequest};
 use coracle_core::content::Content;
 use coracle_core::content_scanner::NoScanner;
 use coracle_core::entry::{Entry, EntryNode, EntryReason, LayerKind, Owner};
+use coracle_core::fs;
 use coracle_core::path::ImagePath;
 use coracle_core::platform::Platform;
+use coracle_core::reference::ImageReference;
 
 /// A temporary directory for layouts and archives.
 struct Sandbox {
@@ -80,19 +81,14 @@ fn references(names: &[&str]) -> Vec<ImageReference> {
     names.iter().map(|name| name.parse().unwrap()).collect()
 }
 
-fn layer(staging: &Staging, path: &str, content: &str, stratum: LayerKind) -> Layer {
+fn layer(staging: &Staging, path: &str, content: &str, kind: LayerKind) -> Layer {
     let (node, owner) = (EntryNode::File(Content::from_bytes(content)), Owner::ROOT);
-    let entry = Entry { node, owner, mode: 0o755, reason: EntryReason::Program, layer_kind: stratum };
+    let entry = Entry { node, owner, mode: 0o755, reason: EntryReason::Program, layer_kind: kind };
     let path: ImagePath = path.parse().unwrap();
+    let entries = [(&path, &entry)];
+    let (compression, progress) = (Compression::default(), &());
     staging
-        .pack_layer(
-            &[(&path, &entry)],
-            stratum,
-            Default::default(),
-            None,
-            &|_| ControlFlow::Continue(()),
-            &mut NoScanner,
-        )
+        .pack_layer(&PackRequest { entries: &entries, kind, compression, progress }, None, &mut NoScanner)
         .unwrap()
 }
 

@@ -14,7 +14,8 @@ use oci_spec::image::{Descriptor, ImageConfiguration, ImageIndex, ImageManifest,
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
-use super::{LayoutError, directory};
+use super::directory;
+use super::error::LayoutError;
 use coracle_core::digest::{DiffId, Digest, DigestHasher};
 use coracle_core::fs::{self, Context};
 use coracle_core::json;
@@ -97,14 +98,14 @@ pub fn verify_layout(directory: &Path) -> Result<Vec<LayoutProblem>, LayoutError
     let index = directory.join("index.json");
     let index = std::fs::read(&index).context("read", &index)?;
     directory::check_layout_path(directory)?;
-    let mut check = LayoutVerifier { directory, findings: BTreeSet::new(), seen: BTreeSet::new() };
+    let mut verifier = LayoutVerifier { directory, findings: BTreeSet::new(), seen: BTreeSet::new() };
     let mark = directory.join("oci-layout");
-    check.check_canonical("oci-layout", &std::fs::read(&mark).context("read", &mark)?);
-    check.check_canonical("index.json", &index);
-    if let Some(index) = check.parse_json::<ImageIndex>("index.json", &index) {
-        check.check_index(&index)?;
+    verifier.check_canonical("oci-layout", &std::fs::read(&mark).context("read", &mark)?);
+    verifier.check_canonical("index.json", &index);
+    if let Some(index) = verifier.parse_json::<ImageIndex>("index.json", &index) {
+        verifier.check_index(&index)?;
     }
-    Ok(check.findings.into_iter().collect())
+    Ok(verifier.findings.into_iter().collect())
 }
 
 struct LayoutVerifier<'a> {
@@ -212,14 +213,14 @@ impl LayoutVerifier<'_> {
     /// Returns the diff ID of a layer; `None` if it cannot be decompressed.
     fn unpacked_diff_id(&mut self, layer: &Descriptor, path: &Path) -> fs::Result<Option<DiffId>> {
         let file = File::open(path).context("open", path)?;
-        let measured = match layer.media_type() {
+        let hashed = match layer.media_type() {
             MediaType::ImageLayer => hash_reader(file),
             MediaType::ImageLayerGzip => hash_reader(MultiGzDecoder::new(file)),
             MediaType::ImageLayerZstd => zstd::Decoder::new(file).and_then(hash_reader),
             _ => return Ok(None),
         };
-        match measured {
-            Ok(measured) => return Ok(Some(DiffId::new(measured.digest))),
+        match hashed {
+            Ok(hashed) => return Ok(Some(DiffId::new(hashed.digest))),
             Err(error) => {
                 let document = layer.digest().to_string();
                 self.report(LayoutProblem::Unreadable { document, why: error.to_string() });

@@ -4,10 +4,15 @@ use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use super::challenge::Challenge;
-use super::response::{LoginStatus, Response};
+use super::credentials;
+use super::error::RegistryError;
+use super::refusal::LoginStatus;
+use super::repository::Repository;
+use super::request_sender::RequestSender;
+use super::response::Response;
+use super::secret::{Credential, Secret};
+use super::settings::RegistrySettings;
 use super::token::{self, Token, TokenRequest};
-use super::transport::Transport;
-use super::{Credential, Error, RegistrySettings, Repository, Secret, credentials, token_scope};
 
 /// The cached credentials, tokens and `Authorization` headers of all registries.
 #[derive(Default)]
@@ -32,30 +37,30 @@ struct AuthCache {
 impl Authenticator {
     /// The cached header. `None` if there is none or its token has expired.
     pub(super) fn cached_header(&self, repository: &Repository, scopes: &[String]) -> Option<Secret> {
-        let known = self.lock_cache();
-        let token = known.tokens.get(&(repository.clone(), scopes.join(" ")));
+        let cache = self.lock_cache();
+        let token = cache.tokens.get(&(repository.clone(), scopes.join(" ")));
         let token = token.filter(|token| token.is_valid()).map(|token| token.header.clone());
-        token.or_else(|| known.static_headers.get(repository).cloned())
+        token.or_else(|| cache.static_headers.get(repository).cloned())
     }
 
     /// Returns the header that satisfies `answer`, a 401 response to a request with `used`.
     /// `None` if there is no other header to try.
     pub(super) fn authenticate(
         &self,
-        wire: &Transport,
+        sender: &RequestSender,
         settings: &RegistrySettings,
         access: (&Repository, &[String]),
-        answer: &Response,
+        response: &Response,
         used: Option<&Secret>,
-    ) -> Result<Option<Secret>, Error> {
+    ) -> Result<Option<Secret>, RegistryError> {
         let (repository, scopes) = access;
-        let _turn = self.fetch_lock.lock().unwrap_or_else(PoisonError::into_inner);
+        let _fetch_lock = self.fetch_lock.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(ready) = self.cached_header(repository, scopes).filter(|ready| Some(ready) != used) {
             return Ok(Some(ready));
         }
-        let credential = self.credential_or_anonymous(wire, settings, access)?;
+        let credential = self.credential_or_anonymous(sender, settings, access)?;
         let login = self.login_status(repository);
-        for challenge in &answer.challenges() {
+        for challenge in &response.challenges() {
             let header = match (challenge, &credential) {
                 (Challenge::Bearer { .. }, Some(Credential::RegistryToken(token))) => {
                     let header = Secret::new(format!("Bearer {}", token.reveal()));
@@ -63,23 +68,23 @@ impl Authenticator {
                     header
                 }
                 (Challenge::Bearer { realm, service, scope }, credential) => {
-                    let wanted = token_scope::merge_scopes(scopes, scope.as_deref().unwrap_or_default());
-                    let asked = TokenRequest {
+                    let wanted = token::merge_scopes(scopes, scope.as_deref().unwrap_or_default());
+                    let token_request = TokenRequest {
                         repository,
-                        request: &answer.request,
+                        request: &response.request,
                         realm,
                         service: service.as_deref(),
                         scopes: &wanted,
                         login: &login,
                     };
-                    let token = fetch_token(wire, settings, &asked, credential.as_ref())?;
+                    let token = fetch_token(sender, settings, &token_request, credential.as_ref())?;
                     let key = (repository.clone(), scopes.join(" "));
                     self.lock_cache().tokens.insert(key, token.clone());
                     token.header
                 }
                 (Challenge::Basic, Some(Credential::Password { user, password })) => {
                     let header = token::basic_header(user, password);
-                    wire.redactor.add_header(&header);
+                    sender.redactor.add_header(&header);
                     self.lock_cache().static_headers.insert(repository.clone(), header.clone());
                     header
                 }
@@ -92,8 +97,8 @@ impl Authenticator {
 
     /// The login that requests to `repository` use.
     pub(super) fn login_status(&self, repository: &Repository) -> LoginStatus {
-        let known = self.lock_cache();
-        match (known.helper_errors.get(repository), known.credentials.get(repository)) {
+        let cache = self.lock_cache();
+        match (cache.helper_errors.get(repository), cache.credentials.get(repository)) {
             (Some(error), _) => LoginStatus::HelperFailed(error.clone()),
             (None, Some(Some(_))) => LoginStatus::HasCredentials,
             (None, _) => LoginStatus::Anonymous,
@@ -104,14 +109,14 @@ impl Authenticator {
     /// and the request is sent without credentials, because the repository may be public.
     fn credential_or_anonymous(
         &self,
-        wire: &Transport,
+        sender: &RequestSender,
         settings: &RegistrySettings,
         access: (&Repository, &[String]),
-    ) -> Result<Option<Credential>, Error> {
+    ) -> Result<Option<Credential>, RegistryError> {
         let (repository, scopes) = access;
         let reads = scopes.iter().all(|scope| scope.ends_with(":pull"));
-        match self.credential(wire, settings, repository) {
-            Err(error @ Error::CredentialHelper { .. }) if reads => {
+        match self.credential(sender, settings, repository) {
+            Err(error @ RegistryError::CredentialHelper { .. }) if reads => {
                 self.lock_cache().helper_errors.insert(repository.clone(), error.to_string());
                 Ok(None)
             }
@@ -122,16 +127,16 @@ impl Authenticator {
     /// Looks the credentials up, once per repository.
     fn credential(
         &self,
-        wire: &Transport,
+        sender: &RequestSender,
         settings: &RegistrySettings,
         repository: &Repository,
-    ) -> Result<Option<Credential>, Error> {
+    ) -> Result<Option<Credential>, RegistryError> {
         if let Some(found) = self.lock_cache().credentials.get(repository) {
             return Ok(found.clone());
         }
         let found = credentials::find_credential(settings, repository)?;
         if let Some(credential) = &found {
-            wire.redactor.add_secret(credential.secret());
+            sender.redactor.add_secret(credential.secret());
         }
         self.lock_cache().credentials.insert(repository.clone(), found.clone());
         Ok(found)
@@ -145,22 +150,22 @@ impl Authenticator {
 /// Fetches a token for all scopes. If the server refuses, retries with the first scope only, since
 /// some servers grant either every scope or none; then blobs can't be mounted.
 fn fetch_token(
-    wire: &Transport,
+    sender: &RequestSender,
     settings: &RegistrySettings,
-    asked: &TokenRequest<'_>,
+    token_request: &TokenRequest<'_>,
     credential: Option<&Credential>,
-) -> Result<Token, Error> {
-    let whole = token::fetch_token(wire, settings.retry_policy, asked, credential);
-    match (&whole, asked.scopes) {
+) -> Result<Token, RegistryError> {
+    let whole = token::fetch_token(sender, settings.retry_policy, token_request, credential);
+    match (&whole, token_request.scopes) {
         (Err(error), [own, _, ..]) if is_refused(error) => {
-            let asked = TokenRequest { scopes: std::slice::from_ref(own), ..*asked };
-            token::fetch_token(wire, settings.retry_policy, &asked, credential)
+            let token_request = TokenRequest { scopes: std::slice::from_ref(own), ..*token_request };
+            token::fetch_token(sender, settings.retry_policy, &token_request, credential)
         }
         _ => whole,
     }
 }
 
-fn is_refused(error: &Error) -> bool {
-    let Error::Token { source, .. } = error else { return false };
-    matches!(&**source, Error::Refused { refusal, .. } if matches!(refusal.status, 400 | 401 | 403))
+fn is_refused(error: &RegistryError) -> bool {
+    let RegistryError::Token { source, .. } = error else { return false };
+    matches!(&**source, RegistryError::Refused { refusal, .. } if matches!(refusal.status, 400 | 401 | 403))
 }

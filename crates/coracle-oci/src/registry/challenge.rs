@@ -1,4 +1,4 @@
-//! Parsing of `WWW-Authenticate` headers. Source: RFC 9110, 11.6.1 and 5.6.4.
+//! Parses `WWW-Authenticate` headers. Source: RFC 9110, 11.6.1 and 5.6.4.
 
 use std::collections::BTreeMap;
 
@@ -54,7 +54,10 @@ impl<'a> ChallengeParser<'a> {
                 (None, _) => found.push((name.to_ascii_lowercase(), Parameters::new())),
             }
         }
-        found.into_iter().filter_map(|(scheme, parameters)| challenge(&scheme, parameters)).collect()
+        found
+            .into_iter()
+            .filter_map(|(scheme, parameters)| supported_challenge(&scheme, parameters))
+            .collect()
     }
 
     fn skip(&mut self, is_skipped: impl Fn(char) -> bool) {
@@ -86,7 +89,7 @@ impl<'a> ChallengeParser<'a> {
     }
 }
 
-fn challenge(scheme: &str, mut parameters: Parameters) -> Option<Challenge> {
+fn supported_challenge(scheme: &str, mut parameters: Parameters) -> Option<Challenge> {
     match scheme {
         "basic" => Some(Challenge::Basic),
         "bearer" => Some(Challenge::Bearer {

@@ -4,16 +4,19 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use ureq::http::HeaderMap;
+use http::HeaderMap;
 
 use super::authenticator::Authenticator;
-use super::error::{Error, RequestSummary, TransportFailure};
-use super::request::{OutgoingRequest, RequestTarget};
+use super::error::RegistryError;
+use super::repository::Repository;
+use super::request::{OutgoingRequest, RequestSummary, RequestTarget};
+use super::request_sender::RequestSender;
 use super::response::Response;
 use super::retry::{self, Backoff};
-use super::transport::Transport;
+use super::settings::RegistrySettings;
+use super::token::{Access, token_scopes};
+use super::transport_failure::TransportFailure;
 use super::url::Url;
-use super::{Access, RegistrySettings, Repository, token_scope};
 
 /// A client for any number of registries. Cheap to clone; clones share connections, credentials
 /// and tokens.
@@ -24,7 +27,7 @@ pub struct RegistryClient {
 
 struct ClientState {
     settings: RegistrySettings,
-    transport: Transport,
+    sender: RequestSender,
     auth: Authenticator,
     /// Whether a host uses TLS, for hosts that may be used without it.
     uses_tls: Mutex<BTreeMap<String, bool>>,
@@ -51,15 +54,17 @@ impl RegistryClient {
     ///
     /// # Errors
     /// Fails if a certificate file can't be read or the proxy URL is invalid.
-    pub fn new(settings: RegistrySettings) -> Result<Self, Error> {
-        let wire = Transport::new(&settings)?;
-        let (auth, tls) = (Authenticator::default(), Mutex::default());
-        Ok(Self { inner: Arc::new(ClientState { settings, transport: wire, auth, uses_tls: tls }) })
+    #[cfg(feature = "registry")]
+    pub fn new(settings: RegistrySettings) -> Result<Self, RegistryError> {
+        let transport = super::ureq_transport::UreqTransport::new(&settings)?;
+        let sender = RequestSender::new(&settings, Box::new(transport));
+        let (auth, uses_tls) = (Authenticator::default(), Mutex::default());
+        Ok(Self { inner: Arc::new(ClientState { settings, sender, auth, uses_tls }) })
     }
 
     /// Returns a client of `repository`. Tokens are requested for `access`. No request is sent yet.
     pub fn repository_client(&self, repository: &Repository, access: &Access) -> RepositoryClient {
-        let scopes = token_scope::token_scopes(repository, access);
+        let scopes = token_scopes(repository, access);
         RepositoryClient { client: self.clone(), repository: repository.clone(), scopes }
     }
 
@@ -90,11 +95,11 @@ impl RepositoryClient {
 
     /// Sends a request, authenticates if required, and retries transient failures. Responses of any
     /// status are returned.
-    pub(super) fn send(&self, call: &OutgoingRequest<'_>) -> Result<Response, Error> {
-        let mut waits = self.new_backoff();
+    pub(super) fn send(&self, request: &OutgoingRequest<'_>) -> Result<Response, RegistryError> {
+        let mut backoff = self.new_backoff();
         loop {
-            let outcome = self.send_once(call);
-            if !waits.wait_to_retry(&outcome, call.is_idempotent) {
+            let outcome = self.send_once(request);
+            if !backoff.wait_to_retry(&outcome, request.is_idempotent) {
                 return outcome;
             }
         }
@@ -104,23 +109,23 @@ impl RepositoryClient {
     /// `None` if the status is 404.
     pub(super) fn fetch_document(
         &self,
-        call: &OutgoingRequest<'_>,
+        request: &OutgoingRequest<'_>,
         limit: u64,
-    ) -> Result<Option<ReceivedDocument>, Error> {
-        let mut waits = self.new_backoff();
+    ) -> Result<Option<ReceivedDocument>, RegistryError> {
+        let mut backoff = self.new_backoff();
         loop {
-            let answer = self.send(call)?;
-            match answer.status {
+            let response = self.send(request)?;
+            match response.status {
                 200 => {}
                 404 => return Ok(None),
-                _ => return Err(self.response_error(answer)),
+                _ => return Err(self.response_error(response)),
             }
-            let (headers, url) = (answer.headers.clone(), answer.url.clone());
-            let error = match answer.read_body(limit) {
+            let (headers, url) = (response.headers.clone(), response.url.clone());
+            let error = match response.read_body(limit) {
                 Ok((bytes, request)) => return Ok(Some(ReceivedDocument { headers, bytes, request, url })),
                 Err(error) => error,
             };
-            match waits.next_delay(None).filter(|_| retry::is_connection_lost(&error)) {
+            match backoff.next_delay(None).filter(|_| retry::is_connection_lost(&error)) {
                 Some(pause) => std::thread::sleep(pause),
                 None => return Err(error),
             }
@@ -134,9 +139,9 @@ impl RepositoryClient {
 
     /// Sends a request without retries. Authenticates if required, and detects whether the host
     /// uses TLS if it may be used without.
-    pub(super) fn send_once(&self, call: &OutgoingRequest<'_>) -> Result<Response, Error> {
-        let path = match &call.target {
-            RequestTarget::Url(url) => return self.send_authenticated(call, url),
+    pub(super) fn send_once(&self, request: &OutgoingRequest<'_>) -> Result<Response, RegistryError> {
+        let path = match &request.target {
+            RequestTarget::Url(url) => return self.send_authenticated(request, url),
             RequestTarget::Path(path) => path,
         };
         let authority = self.repository.api_authority();
@@ -146,12 +151,12 @@ impl RepositoryClient {
             Some(false) => &[false],
             // Local registries rarely use TLS, so plain HTTP is tried first there.
             None if self.repository.is_on_loopback() => &[false, true],
-            None if self.client.inner.transport.allows_plain_http(authority) => &[true, false],
+            None if self.client.inner.sender.allows_plain_http(authority) => &[true, false],
             None => &[true],
         };
         let mut first = None;
         for &tls in schemes {
-            let outcome = self.send_authenticated(call, &self.url(tls, path)?);
+            let outcome = self.send_authenticated(request, &self.url(tls, path)?);
             if schemes.len() == 1 {
                 return outcome;
             }
@@ -162,45 +167,49 @@ impl RepositoryClient {
             first.get_or_insert(outcome);
         }
         // Neither scheme worked: report the first failure.
-        first.unwrap_or_else(|| self.send_authenticated(call, &self.url(true, path)?))
+        first.unwrap_or_else(|| self.send_authenticated(request, &self.url(true, path)?))
     }
 
     /// Converts an unexpected response to an error.
-    pub(super) fn response_error(&self, answer: Response) -> Error {
+    pub(super) fn response_error(&self, response: Response) -> RegistryError {
         let inner = &self.client.inner;
-        answer.into_error(&inner.transport.redactor, inner.auth.login_status(&self.repository))
+        response.into_error(&inner.sender.redactor, inner.auth.login_status(&self.repository))
     }
 
     /// Text of a server for display: secrets redacted, control characters escaped.
     pub(super) fn redact(&self, text: &str) -> String {
-        self.client.inner.transport.redactor.redact(text)
+        self.client.inner.sender.redactor.redact(text)
     }
 
-    fn url(&self, tls: bool, path: &str) -> Result<Url, Error> {
+    fn url(&self, tls: bool, path: &str) -> Result<Url, RegistryError> {
         let authority = self.repository.api_authority();
         Url::new(tls, authority, path)
-            .ok_or_else(|| Error::InvalidHost { repository: self.repository.clone() })
+            .ok_or_else(|| RegistryError::InvalidHost { repository: self.repository.clone() })
     }
 
     /// Sends a request, and sends it again with credentials if the response is 401.
-    fn send_authenticated(&self, call: &OutgoingRequest<'_>, url: &Url) -> Result<Response, Error> {
-        let ClientState { settings, transport: wire, auth, .. } = &*self.client.inner;
-        if !url.is_tls() && !wire.allows_plain_http(url.authority()) {
-            let request = wire.summarize(call, url, &self.repository);
-            return Err(Error::WithoutTls { request, host: wire.redactor.redact(url.authority()) });
+    fn send_authenticated(
+        &self,
+        request: &OutgoingRequest<'_>,
+        url: &Url,
+    ) -> Result<Response, RegistryError> {
+        let ClientState { settings, sender, auth, .. } = &*self.client.inner;
+        if !url.is_tls() && !sender.allows_plain_http(url.authority()) {
+            let request = sender.summarize(request, url, &self.repository);
+            return Err(RegistryError::WithoutTls { request, host: sender.redactor.redact(url.authority()) });
         }
         let own = self.url(url.is_tls(), "/")?.is_same_origin(url);
         let used = if own { auth.cached_header(&self.repository, &self.scopes) } else { None };
-        let answer = wire.send_following_redirects(call, url, used.as_ref(), &self.repository)?;
-        if answer.status != 401 || !own || !answer.url.is_same_origin(url) {
-            return Ok(answer);
+        let response = sender.send_following_redirects(request, url, used.as_ref(), &self.repository)?;
+        if response.status != 401 || !own || !response.url.is_same_origin(url) {
+            return Ok(response);
         }
         let access = (&self.repository, self.scopes.as_slice());
-        match auth.authenticate(wire, settings, access, &answer, used.as_ref())? {
-            None => Ok(answer),
+        match auth.authenticate(sender, settings, access, &response, used.as_ref())? {
+            None => Ok(response),
             Some(header) => {
-                answer.drain();
-                wire.send_following_redirects(call, url, Some(&header), &self.repository)
+                response.drain();
+                sender.send_following_redirects(request, url, Some(&header), &self.repository)
             }
         }
     }
@@ -210,17 +219,17 @@ impl RepositoryClient {
     }
 }
 
-/// Whether the server seems to use the other scheme. TLS servers answer plain HTTP with 400.
-fn is_wrong_scheme(tls: bool, outcome: &Result<Response, Error>) -> bool {
+/// Whether the server seems to use the other scheme. TLS servers response plain HTTP with 400.
+fn is_wrong_scheme(tls: bool, outcome: &Result<Response, RegistryError>) -> bool {
     match outcome {
-        Ok(answer) => !tls && answer.status == 400,
-        Err(Error::NoResponse { failure, .. }) if tls => {
+        Ok(response) => !tls && response.status == 400,
+        Err(RegistryError::NoResponse { failure, .. }) if tls => {
             matches!(
                 failure,
                 TransportFailure::NoTls | TransportFailure::ConnectionRefused | TransportFailure::Proxy
             )
         }
-        Err(Error::NoResponse { failure, .. }) => {
+        Err(RegistryError::NoResponse { failure, .. }) => {
             matches!(
                 failure,
                 TransportFailure::InvalidHttp(_)
@@ -235,6 +244,6 @@ fn is_wrong_scheme(tls: bool, outcome: &Result<Response, Error>) -> bool {
 
 impl fmt::Debug for RegistryClient {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Client").field("settings", &self.inner.settings).finish_non_exhaustive()
+        f.debug_struct("RegistryClient").field("settings", &self.inner.settings).finish_non_exhaustive()
     }
 }

@@ -1,16 +1,20 @@
 //! Errors of the registry client. Their texts contain no secrets and no control characters.
 
-use std::fmt;
 use std::path::PathBuf;
 
-use super::Repository;
-use super::response::Refusal;
+use super::refusal::Refusal;
+use super::repository::Repository;
+use super::request::RequestSummary;
+use super::transport_failure::TransportFailure;
 use coracle_core::digest::Digest;
 use coracle_core::fs;
 
 /// An error of the registry client.
 #[derive(Debug, thiserror::Error)]
-pub enum Error {
+pub enum RegistryError {
+    /// The operation was cancelled.
+    #[error("interrupted; no tag was written")]
+    Cancelled,
     /// A configuration or blob file can't be read.
     #[error(transparent)]
     File(#[from] fs::Error),
@@ -61,6 +65,9 @@ pub enum Error {
         /// The digest of the manifest.
         digest: Digest,
     },
+    /// A broken invariant of this program.
+    #[error("internal error: {0}; please report it")]
+    Internal(&'static str),
     /// Other clients keep overwriting a referrers tag.
     #[error("other clients keep overwriting the tag `{tag}` of `{repository}`")]
     TagConflict {
@@ -83,7 +90,7 @@ pub enum Error {
         /// The repository to access.
         repository: Repository,
         /// The cause.
-        source: Box<Error>,
+        source: Box<RegistryError>,
     },
     /// A redirect, upload location or token server does not use TLS.
     #[error("{request} would continue at `{host}` without TLS, which is not safe")]
@@ -129,79 +136,20 @@ pub enum Error {
     },
 }
 
-/// A summary of a request for error messages.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub struct RequestSummary {
-    /// The repository.
-    pub repository: Repository,
-    /// The method, such as `GET`.
-    pub method: String,
-    /// The path, without the query.
-    pub path: String,
-    /// The host that the request was sent to, if it is not that of the registry.
-    pub host: Option<String>,
-}
-
-/// Why no complete response was received.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub enum TransportFailure {
-    /// The host name can't be resolved.
-    UnknownHost,
-    /// The connection was refused.
-    ConnectionRefused,
-    /// The connection was closed before the response was complete.
-    ConnectionLost,
-    /// The proxy can't connect to the host.
-    Proxy,
-    /// The response timed out.
-    Timeout,
-    /// TLS failed, such as with a certificate that is not trusted.
-    Tls(String),
-    /// The server does not use TLS.
-    NoTls,
-    /// The content to send can't be read.
-    UnreadableContent(String),
-    /// The response is not valid HTTP, or its headers are too large.
-    InvalidHttp(String),
-    /// Any other failure.
-    Other(String),
-}
-
-impl fmt::Display for RequestSummary {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { repository, method, path, host } = self;
-        write!(f, "`{method} {path}` for `{}` at `{}`", repository.name(), repository.registry())?;
-        host.as_ref().map_or(Ok(()), |host| write!(f, " (sent to `{host}`)"))
-    }
-}
-
-impl fmt::Display for TransportFailure {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::UnknownHost => f.write_str("no such host"),
-            Self::ConnectionRefused => f.write_str("connection refused"),
-            Self::ConnectionLost => f.write_str("the connection was closed too early"),
-            Self::Proxy => f.write_str("the proxy can't connect"),
-            Self::Timeout => f.write_str("timed out"),
-            Self::NoTls => f.write_str("the server does not use TLS"),
-            Self::UnreadableContent(why) => write!(f, "cannot read the content to send: {why}"),
-            Self::Tls(why) | Self::InvalidHttp(why) | Self::Other(why) => f.write_str(why),
-        }
-    }
-}
-
-impl Error {
+impl RegistryError {
     /// Whether the cause is local: a file, the configuration or an invalid argument.
     pub fn is_local_failure(&self) -> bool {
         matches!(
             self,
-            Self::File(_)
+            Self::Cancelled
+                | Self::File(_)
                 | Self::InvalidCertificates { .. }
                 | Self::Proxy
                 | Self::InvalidCredentialFile { .. }
                 | Self::CredentialHelper { .. }
                 | Self::InvalidTag { .. }
                 | Self::NoSubject { .. }
+                | Self::Internal(_)
         )
     }
 
@@ -232,31 +180,11 @@ impl Error {
                 "try again; if it fails again, the registry or a cache in front of it is damaged".into()
             }
             Self::TagConflict { .. } => "try again when the other clients have finished".into(),
-            Self::InvalidResponse { .. } | Self::NoSubject { .. } | Self::InvalidHost { .. } => return None,
-        })
-    }
-}
-
-impl TransportFailure {
-    fn hint(&self, request: &RequestSummary) -> Option<String> {
-        let registry = request.host.as_deref().unwrap_or(request.repository.registry());
-        Some(match self {
-            Self::UnknownHost => format!("check the host name `{registry}` and the network"),
-            Self::ConnectionRefused => {
-                format!("check that `{registry}` is running and that the port is right")
-            }
-            Self::Proxy => {
-                "check that the proxy may connect to this host, or exclude the host from the proxy".into()
-            }
-            Self::ConnectionLost | Self::Timeout => "try again; a proxy or firewall may be the cause".into(),
-            Self::NoTls => format!("configure `{registry}` as insecure to use it without TLS"),
-            Self::Tls(why) if why.contains("CaUsedAsEndEntity") => format!(
-                "`{registry}` uses a CA certificate as its server certificate; use one signed by the CA"
-            ),
-            Self::Tls(_) => format!("configure the CA certificate of `{registry}`"),
-            Self::InvalidHttp(_) => format!("check that `{registry}` is a registry"),
-            Self::UnreadableContent(_) => "the file must not change during the upload; build it again".into(),
-            Self::Other(_) => return None,
+            Self::Cancelled
+            | Self::InvalidResponse { .. }
+            | Self::Internal(_)
+            | Self::NoSubject { .. }
+            | Self::InvalidHost { .. } => return None,
         })
     }
 }

@@ -1,12 +1,13 @@
 //! Pulling and pushing manifests and indexes. Bytes are kept unchanged and checked against their
 //! digest. Source: distribution-spec, "Pulling manifests", "Pushing Manifests".
 
+use http::{HeaderMap, Method};
 use serde::Deserialize;
-use ureq::http::{HeaderMap, Method};
 
-use super::error::{Error, RequestSummary};
-use super::request::{OutgoingRequest, RequestTarget};
-use super::{RepositoryClient, escape};
+use super::client::RepositoryClient;
+use super::error::RegistryError;
+use super::escape;
+use super::request::{OutgoingRequest, RequestSummary, RequestTarget};
 use crate::image::{RawManifest, media_type};
 use coracle_core::digest::Digest;
 use coracle_core::reference::{ImageReference, is_tag};
@@ -15,12 +16,8 @@ use coracle_core::reference::{ImageReference, is_tag};
 pub(super) const MAX_MANIFEST_BYTES: u64 = 4 << 20;
 
 /// The accepted media types: those of OCI and those of Docker.
-const ACCEPTED_MEDIA_TYPES: [&str; 4] = [
-    media_type::MANIFEST,
-    media_type::INDEX,
-    "application/vnd.docker.distribution.manifest.v2+json",
-    "application/vnd.docker.distribution.manifest.list.v2+json",
-];
+const ACCEPTED_MEDIA_TYPES: [&str; 4] =
+    [media_type::MANIFEST, media_type::INDEX, media_type::DOCKER_MANIFEST, media_type::DOCKER_MANIFEST_LIST];
 
 /// Selects a manifest in a repository: the `<reference>` of the distribution API.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -70,16 +67,19 @@ impl RepositoryClient {
     ///
     /// # Errors
     /// Fails if the request fails, or the digest is not the requested one.
-    pub fn head_manifest(&self, target: ManifestReference<'_>) -> Result<Option<ManifestHead>, Error> {
-        let answer = self.send(&self.manifest_request(Method::HEAD, target)?)?;
-        match answer.status {
+    pub fn head_manifest(
+        &self,
+        target: ManifestReference<'_>,
+    ) -> Result<Option<ManifestHead>, RegistryError> {
+        let response = self.send(&self.manifest_request(Method::HEAD, target)?)?;
+        match response.status {
             200 => {}
             404 => return Ok(None),
-            _ => return Err(self.response_error(answer)),
+            _ => return Err(self.response_error(response)),
         }
-        let found = parse_head(&answer.headers);
-        let request = answer.request.clone();
-        answer.drain();
+        let found = parse_head(&response.headers);
+        let request = response.request.clone();
+        response.drain();
         let Some(head) = found else {
             // Some registries omit these headers: read the manifest instead.
             return Ok(self.pull_manifest(target)?.map(|manifest| ManifestHead {
@@ -97,7 +97,10 @@ impl RepositoryClient {
     /// # Errors
     /// Fails if the request fails, or the manifest is larger than 4 MiB, is not JSON, or does not
     /// match its digest or media type.
-    pub fn pull_manifest(&self, target: ManifestReference<'_>) -> Result<Option<PulledManifest>, Error> {
+    pub fn pull_manifest(
+        &self,
+        target: ManifestReference<'_>,
+    ) -> Result<Option<PulledManifest>, RegistryError> {
         let Some(received) =
             self.fetch_document(&self.manifest_request(Method::GET, target)?, MAX_MANIFEST_BYTES)?
         else {
@@ -106,11 +109,11 @@ impl RepositoryClient {
         let (digest, request) = (Digest::compute(&received.bytes), received.request);
         check_digest(target, digest, request.clone())?;
         if let Some(expected) = content_digest(&received.headers).filter(|expected| *expected != digest) {
-            return Err(Error::DigestMismatch { request, expected, found: digest });
+            return Err(RegistryError::DigestMismatch { request, expected, found: digest });
         }
         match media_type_of(&received.headers, &received.bytes) {
             Ok(media_type) => Ok(Some(PulledManifest { media_type, digest, bytes: received.bytes })),
-            Err(why) => Err(Error::InvalidResponse { request, why: self.redact(&why) }),
+            Err(why) => Err(RegistryError::InvalidResponse { request, why: self.redact(&why) }),
         }
     }
 
@@ -123,7 +126,7 @@ impl RepositoryClient {
         target: ManifestReference<'_>,
         media_type: &str,
         bytes: &[u8],
-    ) -> Result<Digest, Error> {
+    ) -> Result<Digest, RegistryError> {
         self.put_manifest_with_subject(target, media_type, bytes).map(|(digest, _)| digest)
     }
 
@@ -134,17 +137,17 @@ impl RepositoryClient {
         target: ManifestReference<'_>,
         media_type: &str,
         bytes: &[u8],
-    ) -> Result<(Digest, bool), Error> {
-        let call = OutgoingRequest::new(Method::PUT, self.manifest_path(target)?);
-        let answer = self.send(&call.with_header("content-type", media_type).with_bytes(bytes))?;
-        if !matches!(answer.status, 200..=204) {
-            return Err(self.response_error(answer));
+    ) -> Result<(Digest, bool), RegistryError> {
+        let outgoing = OutgoingRequest::new(Method::PUT, self.manifest_path(target)?);
+        let response = self.send(&outgoing.with_header("content-type", media_type).with_bytes(bytes))?;
+        if !matches!(response.status, 200..=204) {
+            return Err(self.response_error(response));
         }
-        let (digest, stored) = (Digest::compute(bytes), content_digest(&answer.headers));
-        let (has_subject, request) = (answer.header("oci-subject").is_some(), answer.request.clone());
-        answer.drain();
+        let (digest, stored) = (Digest::compute(bytes), content_digest(&response.headers));
+        let (has_subject, request) = (response.header("oci-subject").is_some(), response.request.clone());
+        response.drain();
         match stored.filter(|stored| *stored != digest) {
-            Some(found) => Err(Error::DigestMismatch { request, expected: digest, found }),
+            Some(found) => Err(RegistryError::DigestMismatch { request, expected: digest, found }),
             None => Ok((digest, has_subject)),
         }
     }
@@ -153,25 +156,31 @@ impl RepositoryClient {
         &self,
         method: Method,
         target: ManifestReference<'_>,
-    ) -> Result<OutgoingRequest<'a>, Error> {
+    ) -> Result<OutgoingRequest<'a>, RegistryError> {
         Ok(OutgoingRequest::new(method, self.manifest_path(target)?)
             .with_header("accept", ACCEPTED_MEDIA_TYPES.join(", ")))
     }
 
-    fn manifest_path(&self, target: ManifestReference<'_>) -> Result<RequestTarget, Error> {
+    fn manifest_path(&self, target: ManifestReference<'_>) -> Result<RequestTarget, RegistryError> {
         match target {
             ManifestReference::Digest(digest) => Ok(self.api_path(&format!("manifests/{digest}"))),
             ManifestReference::Tag(tag) if is_tag(tag) => Ok(self.api_path(&format!("manifests/{tag}"))),
-            ManifestReference::Tag(tag) => Err(Error::InvalidTag { tag: escape::escape_untrusted(tag, 200) }),
+            ManifestReference::Tag(tag) => {
+                Err(RegistryError::InvalidTag { tag: escape::escape_untrusted(tag, 200) })
+            }
         }
     }
 }
 
 /// Fails if `target` is another digest than `found`.
-fn check_digest(target: ManifestReference<'_>, found: Digest, request: RequestSummary) -> Result<(), Error> {
+fn check_digest(
+    target: ManifestReference<'_>,
+    found: Digest,
+    request: RequestSummary,
+) -> Result<(), RegistryError> {
     match target {
         ManifestReference::Digest(expected) if expected != found => {
-            Err(Error::DigestMismatch { request, expected, found })
+            Err(RegistryError::DigestMismatch { request, expected, found })
         }
         _ => Ok(()),
     }
@@ -199,10 +208,11 @@ fn content_type(headers: &HeaderMap) -> Option<String> {
 fn media_type_of(headers: &HeaderMap, bytes: &[u8]) -> Result<String, String> {
     #[derive(Deserialize)]
     #[serde(rename_all = "camelCase")]
-    struct Document {
+    struct TypedDocument {
         media_type: Option<String>,
     }
-    let document: Document = serde_json::from_slice(bytes).map_err(|_| "the body is not a JSON object")?;
+    let document: TypedDocument =
+        serde_json::from_slice(bytes).map_err(|_| "the body is not a JSON object")?;
     let header = content_type(headers);
     let is_generic = |kind: &String| {
         ["application/json", "text/plain", "application/octet-stream"].contains(&kind.as_str())

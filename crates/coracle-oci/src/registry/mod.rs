@@ -2,21 +2,29 @@
 //!
 //! Blobs are streamed, received content is checked against its digest, and every response is read
 //! up to a limit. The module does not depend on image layouts and does not read the environment:
-//! its only configuration is [`Settings`].
+//! its only configuration is [`RegistrySettings`]. Without the feature `registry` there is no HTTP
+//! transport, so no [`RegistryClient`] can be created.
 //! Source: distribution-spec 1.1; for tokens, distribution's `docs/spec/auth`.
 //!
 //! ```no_run
-//! use coracle::reference::Reference;
-//! use coracle::registry::{Access, Client, Settings};
+//! # #[cfg(feature = "registry")] {
+//! use coracle_core::reference::ImageReference;
+//! use coracle_oci::registry::{Access, RegistryClient, RegistrySettings};
 //!
-//! let reference: Reference = "ghcr.io/acme/shop:1.2".parse()?;
-//! let client = Client::new(Settings::default())?;
-//! let shop = client.open(&(&reference).into(), &Access::Pull);
-//! if let Some(manifest) = shop.manifest((&reference).into())? {
+//! let reference: ImageReference = "ghcr.io/acme/shop:1.2".parse()?;
+//! let client = RegistryClient::new(RegistrySettings::default())?;
+//! let shop = client.repository_client(&(&reference).into(), &Access::Pull);
+//! if let Some(manifest) = shop.pull_manifest((&reference).into())? {
 //!     println!("{} {}", manifest.digest, manifest.media_type);
 //! }
+//! # }
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
+
+#![cfg_attr(
+    not(feature = "registry"),
+    allow(dead_code, reason = "without a transport no client can be created")
+)]
 
 mod authenticator;
 mod challenge;
@@ -24,33 +32,38 @@ mod client;
 mod credentials;
 mod error;
 mod escape;
+mod http_transport;
 mod manifests;
-mod no_proxy;
 mod pull;
 mod push;
 mod referrers;
+mod refusal;
 mod repository;
 mod request;
+mod request_sender;
 mod response;
 mod retry;
 mod secret;
 mod settings;
 mod token;
-mod token_scope;
-mod transport;
+mod transport_failure;
 mod upload_session;
+#[cfg(feature = "registry")]
+mod ureq_transport;
 mod url;
 
 pub use challenge::Challenge;
 pub use client::{RegistryClient, RepositoryClient};
-pub use error::{Error, RequestSummary, TransportFailure};
+pub use error::RegistryError;
 pub use manifests::{ManifestHead, ManifestReference, PulledManifest};
 pub use pull::BlobReader;
-pub use push::{BlobUpload, PushOutcome};
+pub use push::PushOutcome;
 pub use referrers::Referrer;
+pub use refusal::{LoginStatus, Refusal};
 pub use repository::Repository;
-pub use request::BlobContent;
-pub use response::{LoginStatus, Refusal};
+pub use request::{BlobContent, RequestSummary};
 pub use secret::{Credential, Secret};
 pub use settings::{RegistrySettings, RetryPolicy, Timeouts};
-pub use token_scope::Access;
+pub use token::Access;
+pub use transport_failure::TransportFailure;
+pub use upload_session::BlobUpload;

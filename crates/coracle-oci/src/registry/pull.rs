@@ -4,20 +4,21 @@
 use std::fmt;
 use std::io::{self, Read};
 
-use ureq::BodyReader;
-use ureq::http::Method;
+use http::Method;
 
-use super::error::{Error, RequestSummary, TransportFailure};
-use super::request::OutgoingRequest;
+use super::client::RepositoryClient;
+use super::error::RegistryError;
+use super::http_transport::ResponseBody;
+use super::request::{OutgoingRequest, RequestSummary};
 use super::retry::{self, Backoff};
-use super::{RepositoryClient, transport};
+use super::transport_failure::TransportFailure;
 use coracle_core::digest::{Digest, DigestHasher};
 
 /// After this many bytes without a failure the backoff is reset.
 const PROGRESS_BYTES: u64 = 1 << 20;
 
 /// A reader of a blob. It reaches its end only if size and digest of the content are right. Its I/O
-/// errors wrap an [`Error`].
+/// errors wrap an [`RegistryError`].
 pub struct BlobReader {
     remote: RepositoryClient,
     digest: Digest,
@@ -26,7 +27,7 @@ pub struct BlobReader {
     offset: u64,
     hasher: DigestHasher,
     state: ReadState,
-    body: Option<(BodyReader<'static>, RequestSummary)>,
+    body: Option<(ResponseBody, RequestSummary)>,
     backoff: Backoff,
     /// The offset of the last failure.
     failed_at: u64,
@@ -45,16 +46,16 @@ impl RepositoryClient {
     ///
     /// # Errors
     /// Fails if the request fails, or its status is neither 200 nor 404.
-    pub fn has_blob(&self, digest: &Digest) -> Result<bool, Error> {
-        let answer =
+    pub fn has_blob(&self, digest: &Digest) -> Result<bool, RegistryError> {
+        let response =
             self.send(&OutgoingRequest::new(Method::HEAD, self.api_path(&format!("blobs/{digest}"))))?;
-        match answer.status {
+        match response.status {
             200 => {
-                answer.drain();
+                response.drain();
                 Ok(true)
             }
             404 => Ok(false),
-            _ => Err(self.response_error(answer)),
+            _ => Err(self.response_error(response)),
         }
     }
 
@@ -62,7 +63,7 @@ impl RepositoryClient {
     ///
     /// # Errors
     /// Fails if the request fails or there is no such blob.
-    pub fn pull_blob(&self, digest: &Digest, size: u64) -> Result<BlobReader, Error> {
+    pub fn pull_blob(&self, digest: &Digest, size: u64) -> Result<BlobReader, RegistryError> {
         let mut reader = BlobReader {
             remote: self.clone(),
             digest: *digest,
@@ -81,48 +82,50 @@ impl RepositoryClient {
 
 impl BlobReader {
     /// Requests the rest of the blob.
-    fn open_rest(&self) -> Result<(BodyReader<'static>, RequestSummary), Error> {
-        let mut call =
+    fn open_rest(&self) -> Result<(ResponseBody, RequestSummary), RegistryError> {
+        let mut outgoing =
             OutgoingRequest::new(Method::GET, self.remote.api_path(&format!("blobs/{}", self.digest)));
-        call.has_body_timeout = false;
+        outgoing.has_body_timeout = false;
         if self.offset > 0 {
-            call = call.with_header("range", format!("bytes={}-", self.offset));
+            outgoing = outgoing.with_header("range", format!("bytes={}-", self.offset));
         }
-        let answer = self.remote.send(&call)?;
-        let request = answer.request.clone();
-        let skipped = match answer.status {
+        let response = self.remote.send(&outgoing)?;
+        let request = response.request.clone();
+        let skipped = match response.status {
             200 => self.offset,
-            206 if answer.header("content-range").is_some_and(|range| starts_at(range, self.offset)) => 0,
+            206 if response.header("content-range").is_some_and(|range| starts_at(range, self.offset)) => 0,
             206 => {
                 let why = "it is not the requested range".into();
-                return Err(Error::InvalidResponse { request, why });
+                return Err(RegistryError::InvalidResponse { request, why });
             }
-            _ => return Err(self.remote.response_error(answer)),
+            _ => return Err(self.remote.response_error(response)),
         };
-        let mut body = answer.body.into_reader();
+        let mut body = response.body;
         // A registry without range support sends the blob from its start.
         match io::copy(&mut (&mut body).take(skipped), &mut io::sink()) {
             Ok(copied) if copied == skipped => Ok((body, request)),
-            Ok(_) => Err(Error::NoResponse { request, failure: TransportFailure::ConnectionLost }),
-            Err(error) => Err(Error::NoResponse { request, failure: transport::classify_io_error(&error) }),
+            Ok(_) => Err(RegistryError::NoResponse { request, failure: TransportFailure::ConnectionLost }),
+            Err(error) => {
+                Err(RegistryError::NoResponse { request, failure: TransportFailure::from_io_error(&error) })
+            }
         }
     }
 
     /// Reads from the body, and resumes after a failure. At least one byte, unless none is left.
-    fn read_body(&mut self, buffer: &mut [u8]) -> Result<usize, Error> {
+    fn read_body(&mut self, buffer: &mut [u8]) -> Result<usize, RegistryError> {
         let most = usize::try_from(self.size - self.offset).unwrap_or(usize::MAX).min(buffer.len());
         loop {
             let error = match &mut self.body {
                 Some((body, request)) => match body.read(buffer.get_mut(..most).unwrap_or_default()) {
-                    Ok(0) if most > 0 => Error::NoResponse {
+                    Ok(0) if most > 0 => RegistryError::NoResponse {
                         request: request.clone(),
                         failure: TransportFailure::ConnectionLost,
                     },
                     Ok(read) => return Ok(read),
                     Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
-                    Err(error) => Error::NoResponse {
+                    Err(error) => RegistryError::NoResponse {
                         request: request.clone(),
-                        failure: transport::classify_io_error(&error),
+                        failure: TransportFailure::from_io_error(&error),
                     },
                 },
                 None => match self.open_rest() {
@@ -140,7 +143,7 @@ impl BlobReader {
 
     /// Sleeps before the next attempt. Returns `error` if there are no attempts left or it is not
     /// transient.
-    fn back_off(&mut self, error: Error) -> Result<(), Error> {
+    fn back_off(&mut self, error: RegistryError) -> Result<(), RegistryError> {
         if self.offset - self.failed_at >= PROGRESS_BYTES {
             self.backoff = self.remote.new_backoff();
         }
@@ -155,15 +158,15 @@ impl BlobReader {
     }
 
     /// Verifies size and digest after the last byte.
-    fn verify(&mut self) -> Result<(), Error> {
+    fn verify(&mut self) -> Result<(), RegistryError> {
         let Some((mut body, request)) = self.body.take() else { return Ok(()) };
         if matches!(body.read(&mut [0]), Ok(1..)) {
             let why = format!("the blob is longer than the {} bytes of its descriptor", self.size);
-            return Err(Error::InvalidResponse { request, why });
+            return Err(RegistryError::InvalidResponse { request, why });
         }
         let found = std::mem::take(&mut self.hasher).finish();
         if found != self.digest {
-            return Err(Error::DigestMismatch { request, expected: self.digest, found });
+            return Err(RegistryError::DigestMismatch { request, expected: self.digest, found });
         }
         self.state = ReadState::Ended;
         Ok(())
@@ -171,7 +174,7 @@ impl BlobReader {
 
     /// Reads the next bytes. The last ones are returned only after verification, so that a corrupt
     /// blob never looks complete.
-    fn read_verified(&mut self, buffer: &mut [u8]) -> Result<usize, Error> {
+    fn read_verified(&mut self, buffer: &mut [u8]) -> Result<usize, RegistryError> {
         let read = if self.offset < self.size { self.read_body(buffer)? } else { 0 };
         self.hasher.update(buffer.get(..read).unwrap_or_default());
         self.offset += read as u64;

@@ -4,27 +4,10 @@
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError};
 
-use super::request::{BlobContent, RequestBody};
+use super::client::RepositoryClient;
+use super::error::RegistryError;
 use super::retry;
-use super::upload_session::UploadStart;
-use super::{Error, RepositoryClient};
-use coracle_core::digest::Digest;
-
-/// A blob to push.
-#[derive(Clone, Copy)]
-pub struct BlobUpload<'a> {
-    /// The digest.
-    pub digest: Digest,
-    /// The size in bytes.
-    pub size: u64,
-    /// The content.
-    pub content: BlobContent<'a>,
-    /// A repository at the same registry to mount the blob from, such as `acme/base`.
-    pub mount_from: Option<&'a str>,
-    /// Called with the number of bytes sent since the last call. Bytes that are sent again are
-    /// counted again.
-    pub progress: Option<&'a (dyn Fn(u64) + Sync)>,
-}
+use super::upload_session::{BlobUpload, UploadStart};
 
 /// How a pushed blob got to the repository.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -41,8 +24,12 @@ impl RepositoryClient {
     /// Pushes a blob, unless it exists or can be mounted.
     ///
     /// # Errors
-    /// Fails if the content can't be read or a request fails. The upload is cancelled then.
-    pub fn push_blob(&self, upload: &BlobUpload<'_>) -> Result<PushOutcome, Error> {
+    /// Fails if the content can't be read, a request fails, or `upload.progress` cancels. The
+    /// upload session is cancelled then.
+    pub fn push_blob(&self, upload: &BlobUpload<'_>) -> Result<PushOutcome, RegistryError> {
+        if upload.progress.is_cancelled() {
+            return Err(RegistryError::Cancelled);
+        }
         if self.has_blob(&upload.digest)? {
             return Ok(PushOutcome::Present);
         }
@@ -50,10 +37,10 @@ impl RepositoryClient {
             UploadStart::Mounted => return Ok(PushOutcome::Mounted),
             UploadStart::Session(session) => session,
         };
-        let mut waits = self.new_backoff();
+        let mut backoff = self.new_backoff();
         loop {
             let Err(error) = session.send_rest(self, upload) else { return Ok(PushOutcome::Sent) };
-            let Some(wait) = retry::upload_retry_delay(&error).and_then(|asked| waits.next_delay(asked))
+            let Some(wait) = retry::upload_retry_delay(&error).and_then(|delay| backoff.next_delay(delay))
             else {
                 session.cancel(self);
                 return Err(error);
@@ -82,10 +69,10 @@ impl RepositoryClient {
     /// once.
     ///
     /// # Errors
-    /// Fails like [`Remote::push_blob`]. No further upload is started then.
-    pub fn push_blobs(&self, uploads: &[BlobUpload<'_>]) -> Result<Vec<PushOutcome>, Error> {
+    /// Fails like [`RepositoryClient::push_blob`]. No further upload is started then.
+    pub fn push_blobs(&self, uploads: &[BlobUpload<'_>]) -> Result<Vec<PushOutcome>, RegistryError> {
         let next = AtomicUsize::new(0);
-        let outcomes: Vec<Mutex<Option<Result<PushOutcome, Error>>>> =
+        let outcomes: Vec<Mutex<Option<Result<PushOutcome, RegistryError>>>> =
             uploads.iter().map(|_| Mutex::new(None)).collect();
         let work = || {
             loop {
@@ -107,13 +94,5 @@ impl RepositoryClient {
         });
         let outcomes = outcomes.into_iter();
         outcomes.filter_map(|outcome| outcome.into_inner().unwrap_or_else(PoisonError::into_inner)).collect()
-    }
-}
-
-impl<'a> BlobUpload<'a> {
-    /// The content from the offset `from`, as a request body.
-    pub(super) fn body_from(&self, from: u64) -> RequestBody<'a> {
-        let (content, progress) = (self.content, self.progress);
-        RequestBody { content, offset: from, length: self.size.saturating_sub(from), progress }
     }
 }

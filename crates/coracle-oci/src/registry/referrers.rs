@@ -3,15 +3,14 @@
 
 use std::collections::BTreeMap;
 
+use http::Method;
 use serde::Deserialize;
 use serde_json::{Value, json};
-use ureq::http::Method;
 
-use super::RepositoryClient;
-use super::client::ReceivedDocument;
-use super::error::{Error, RequestSummary};
+use super::client::{ReceivedDocument, RepositoryClient};
+use super::error::RegistryError;
 use super::manifests::{MAX_MANIFEST_BYTES, ManifestReference};
-use super::request::{OutgoingRequest, RequestTarget};
+use super::request::{OutgoingRequest, RequestSummary, RequestTarget};
 use crate::image::media_type;
 use coracle_core::digest::Digest;
 use coracle_core::json;
@@ -36,7 +35,7 @@ pub struct Referrer {
 
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
-struct IndexEntry {
+struct ReferrerDescriptor {
     media_type: String,
     digest: String,
     size: u64,
@@ -99,13 +98,13 @@ impl RepositoryClient {
     ///
     /// # Errors
     /// Fails if a request fails, or the response is not an image index.
-    pub fn referrers(&self, subject: &Digest) -> Result<Vec<Referrer>, Error> {
+    pub fn referrers(&self, subject: &Digest) -> Result<Vec<Referrer>, RegistryError> {
         let mut next = Some(self.api_path(&format!("referrers/{subject}")));
         let mut found = Vec::new();
         for page in 0..MAX_PAGES {
             let Some(to) = next.take() else { return Ok(found) };
-            let call = OutgoingRequest::new(Method::GET, to).with_header("accept", media_type::INDEX);
-            let Some(received) = self.fetch_document(&call, MAX_MANIFEST_BYTES)? else {
+            let outgoing = OutgoingRequest::new(Method::GET, to).with_header("accept", media_type::INDEX);
+            let Some(received) = self.fetch_document(&outgoing, MAX_MANIFEST_BYTES)? else {
                 // Without the API, the referrers tag is used. A missing later page ends the list.
                 return Ok(if page == 0 { parse_entries(&self.tagged_index(subject)?) } else { found });
             };
@@ -122,12 +121,12 @@ impl RepositoryClient {
     /// # Errors
     /// Fails if the manifest has no subject, a request fails, or other clients keep overwriting the
     /// index.
-    pub fn add_referrer(&self, media_type: &str, bytes: &[u8]) -> Result<Digest, Error> {
+    pub fn add_referrer(&self, media_type: &str, bytes: &[u8]) -> Result<Digest, RegistryError> {
         let digest = Digest::compute(bytes);
         let document: ReferrerManifest =
-            serde_json::from_slice(bytes).map_err(|_| Error::NoSubject { digest })?;
+            serde_json::from_slice(bytes).map_err(|_| RegistryError::NoSubject { digest })?;
         let Some(Subject { digest: SubjectDigest(subject) }) = document.subject else {
-            return Err(Error::NoSubject { digest });
+            return Err(RegistryError::NoSubject { digest });
         };
         if self.put_manifest_with_subject(ManifestReference::Digest(digest), media_type, bytes)?.1 {
             return Ok(digest);
@@ -144,8 +143,13 @@ impl RepositoryClient {
     }
 
     /// Adds `entry` to the index at the referrers tag, and retries if another client overwrote it.
-    fn add_to_tagged_index(&self, subject: &Digest, entry: Value, digest: Digest) -> Result<Digest, Error> {
-        let mut waits = self.new_backoff();
+    fn add_to_tagged_index(
+        &self,
+        subject: &Digest,
+        entry: Value,
+        digest: Digest,
+    ) -> Result<Digest, RegistryError> {
+        let mut backoff = self.new_backoff();
         loop {
             let mut index = self.tagged_index(subject)?;
             if has_entry(&index, &digest) {
@@ -154,15 +158,16 @@ impl RepositoryClient {
             if let Some(Value::Array(manifests)) = index.get_mut("manifests") {
                 manifests.push(entry.clone());
             }
-            let bytes = json::to_bytes(&index).map_err(|_| Error::NoSubject { digest })?;
+            let bytes = json::to_bytes(&index)
+                .map_err(|_| RegistryError::Internal("an index of referrers cannot be serialized"))?;
             self.put_manifest(ManifestReference::Tag(&referrers_tag(subject)), media_type::INDEX, &bytes)?;
             if has_entry(&self.tagged_index(subject)?, &digest) {
                 return Ok(digest);
             }
-            match waits.next_delay(None) {
+            match backoff.next_delay(None) {
                 Some(pause) => std::thread::sleep(pause),
                 None => {
-                    return Err(Error::TagConflict {
+                    return Err(RegistryError::TagConflict {
                         repository: self.repository().clone(),
                         tag: referrers_tag(subject),
                     });
@@ -172,7 +177,7 @@ impl RepositoryClient {
     }
 
     /// The index at the referrers tag, or an empty index.
-    fn tagged_index(&self, subject: &Digest) -> Result<Value, Error> {
+    fn tagged_index(&self, subject: &Digest) -> Result<Value, RegistryError> {
         let tag = referrers_tag(subject);
         let Some(manifest) = self.pull_manifest(ManifestReference::Tag(&tag))? else {
             return Ok(json!({"schemaVersion": 2, "mediaType": media_type::INDEX, "manifests": []}));
@@ -204,10 +209,10 @@ fn referrers_tag(subject: &Digest) -> String {
 }
 
 /// Parses the body of a response as an image index.
-fn parse_response(bytes: &[u8], request: &RequestSummary) -> Result<Value, Error> {
+fn parse_response(bytes: &[u8], request: &RequestSummary) -> Result<Value, RegistryError> {
     parse_index(bytes).ok_or_else(|| {
         let why = "the body is not an image index".into();
-        Error::InvalidResponse { request: request.clone(), why }
+        RegistryError::InvalidResponse { request: request.clone(), why }
     })
 }
 
@@ -220,8 +225,8 @@ fn parse_index(bytes: &[u8]) -> Option<Value> {
 fn parse_entries(index: &Value) -> Vec<Referrer> {
     let manifests = index.get("manifests").and_then(Value::as_array).into_iter().flatten();
     let parse = |entry: &Value| {
-        let IndexEntry { media_type, digest, size, artifact_type, annotations } =
-            IndexEntry::deserialize(entry).ok()?;
+        let ReferrerDescriptor { media_type, digest, size, artifact_type, annotations } =
+            ReferrerDescriptor::deserialize(entry).ok()?;
         let digest = digest.parse().ok()?;
         Some(Referrer {
             media_type,

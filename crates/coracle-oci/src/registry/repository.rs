@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use super::url::is_loopback;
+use super::url::{host_of, is_loopback};
 use coracle_core::reference::ImageReference;
 
 /// Docker Hub in image names, and the host of its API.
@@ -34,7 +34,7 @@ impl Repository {
 
     /// Whether the registry is on the loopback interface.
     pub(super) fn is_on_loopback(&self) -> bool {
-        is_loopback(super::url::host_of(&self.registry))
+        is_loopback(host_of(&self.registry))
     }
 }
 

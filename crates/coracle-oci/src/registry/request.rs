@@ -1,12 +1,16 @@
-//! A request before it is sent. Its body can be read repeatedly, so the request can be retried.
+//! A request before it is sent, and its summary for errors. Its body can be read repeatedly, so the
+//! request can be retried.
 
 use std::cell::RefCell;
+use std::fmt;
 use std::fs::File;
 use std::io::{self, Read, Seek, SeekFrom};
 
-use ureq::http::Method;
+use http::Method;
 
+use super::repository::Repository;
 use super::url::Url;
+use coracle_core::progress::{CancelOnly, Cancelled, Progress, ProgressReader};
 
 /// The content of a blob, which can be read repeatedly.
 #[derive(Clone, Copy)]
@@ -34,6 +38,19 @@ pub(super) struct OutgoingRequest<'a> {
     pub(super) has_body_timeout: bool,
 }
 
+/// A summary of a request for error messages.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct RequestSummary {
+    /// The repository.
+    pub repository: Repository,
+    /// The method, such as `GET`.
+    pub method: String,
+    /// The path, without the query.
+    pub path: String,
+    /// The host that the request was sent to, if it is not that of the registry.
+    pub host: Option<String>,
+}
+
 /// The target of a request.
 #[derive(Clone)]
 pub(super) enum RequestTarget {
@@ -49,8 +66,15 @@ pub(super) struct RequestBody<'a> {
     pub(super) content: BlobContent<'a>,
     pub(super) offset: u64,
     pub(super) length: u64,
-    /// Called with the number of bytes sent since the last call.
-    pub(super) progress: Option<&'a (dyn Fn(u64) + Sync)>,
+    pub(super) progress: &'a dyn Progress,
+}
+
+impl fmt::Display for RequestSummary {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { repository, method, path, host } = self;
+        write!(f, "`{method} {path}` for `{}` at `{}`", repository.name(), repository.registry())?;
+        host.as_ref().map_or(Ok(()), |host| write!(f, " (sent to `{host}`)"))
+    }
 }
 
 impl<'a> OutgoingRequest<'a> {
@@ -75,7 +99,7 @@ impl<'a> OutgoingRequest<'a> {
 
     pub(super) fn with_bytes(self, bytes: &'a [u8]) -> Self {
         let length = bytes.len() as u64;
-        self.with_body(RequestBody { content: BlobContent::Bytes(bytes), offset: 0, length, progress: None })
+        self.with_body(RequestBody { content: BlobContent::Bytes(bytes), offset: 0, length, progress: &() })
     }
 
     pub(super) fn with_body(mut self, body: RequestBody<'a>) -> Self {
@@ -86,7 +110,7 @@ impl<'a> OutgoingRequest<'a> {
 
 impl<'a> RequestBody<'a> {
     /// Opens the content at `from`.
-    pub(super) fn open(&self) -> io::Result<Box<dyn Read + 'a>> {
+    pub(super) fn open_content(&self) -> io::Result<Box<dyn Read + 'a>> {
         Ok(match self.content {
             _ if self.length == 0 => Box::new(io::empty()),
             BlobContent::Bytes(bytes) => {
@@ -100,7 +124,9 @@ impl<'a> RequestBody<'a> {
             }
             BlobContent::Stream(open) => {
                 let mut stream = open()?;
-                if io::copy(&mut (&mut stream).take(self.offset), &mut io::sink())? < self.offset {
+                let uncounted = CancelOnly(self.progress);
+                let mut skipped = ProgressReader::new((&mut stream).take(self.offset), &uncounted);
+                if io::copy(&mut skipped, &mut io::sink())? < self.offset {
                     return Err(too_short());
                 }
                 stream
@@ -114,7 +140,7 @@ impl<'a> RequestBody<'a> {
 pub(super) struct ExactReader<'a, R> {
     inner: R,
     left: u64,
-    progress: Option<&'a (dyn Fn(u64) + Sync)>,
+    progress: &'a dyn Progress,
     failed: &'a RefCell<Option<io::Error>>,
 }
 
@@ -134,13 +160,13 @@ impl<R: Read> Read for ExactReader<'_, R> {
             *self.failed.borrow_mut() = Some(error);
             io::Error::from(kind)
         };
-        match self.inner.read(buffer) {
+        // Checked first: a small blob is read only once.
+        let cancelled = if self.progress.is_cancelled() { Err(Cancelled.into()) } else { Ok(()) };
+        match cancelled.and_then(|()| self.inner.read(buffer)) {
             Ok(0) => Err(fail(too_short())),
             Ok(read) => {
                 self.left = self.left.saturating_sub(read as u64);
-                if let Some(progress) = self.progress {
-                    progress(read as u64);
-                }
+                self.progress.advance(read as u64);
                 Ok(read)
             }
             Err(error) if error.kind() == io::ErrorKind::Interrupted => Err(error),

@@ -100,7 +100,7 @@ impl Redactor {
 
 impl fmt::Debug for Redactor {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Censor")
+        f.write_str("Redactor")
     }
 }
 
@@ -119,12 +119,12 @@ mod tests {
 
     #[test]
     fn redacts_all_occurrences() {
-        let censor = Redactor::default();
-        censor.add_secret(&Secret::new("hunter2"));
-        censor.add_secret(&Secret::new("hunter2hunter2"));
-        censor.add_secret(&Secret::new("a"));
+        let redactor = Redactor::default();
+        redactor.add_secret(&Secret::new("hunter2"));
+        redactor.add_secret(&Secret::new("hunter2hunter2"));
+        redactor.add_secret(&Secret::new("a"));
         assert_eq!(
-            censor.redact("bad password hunter2hunter2, hunter2\n"),
+            redactor.redact("bad password hunter2hunter2, hunter2\n"),
             r"bad password [secret], [secret]\u{a}"
         );
     }

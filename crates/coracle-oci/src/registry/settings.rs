@@ -4,10 +4,10 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use super::{Credential, Secret};
+use super::secret::{Credential, Secret};
 
-/// The configuration of a [`Client`](super::Client). The default has no credentials and trusts the
-/// system's root certificates.
+/// The configuration of a [`RegistryClient`](super::RegistryClient). The default has no credentials
+/// and trusts the system's root certificates.
 #[derive(Clone, Debug)]
 pub struct RegistrySettings {
     /// Credentials by registry, such as `ghcr.io` or `localhost:5000`. They take precedence over
@@ -44,7 +44,8 @@ pub struct Timeouts {
     pub response: Duration,
 }
 
-/// Exponential backoff without jitter: the delay starts at `first` and doubles with each attempt.
+/// Exponential backoff without jitter: the delay starts at `initial_delay` and doubles with each
+/// attempt.
 #[derive(Clone, Copy, Debug)]
 pub struct RetryPolicy {
     /// The maximum number of attempts, including the first.

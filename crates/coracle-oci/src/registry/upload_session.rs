@@ -1,15 +1,31 @@
 //! Upload sessions: started, resumed and cancelled. Source: distribution-spec, "Pushing a blob
 //! monolithically", "Pushing a blob in chunks", "Mounting a blob from another repository".
 
-use ureq::http::Method;
+use http::Method;
 
-use super::error::Error;
-use super::push::BlobUpload;
-use super::request::{OutgoingRequest, RequestTarget};
+use super::client::RepositoryClient;
+use super::error::RegistryError;
+use super::escape;
+use super::request::{BlobContent, OutgoingRequest, RequestBody, RequestTarget};
 use super::response::Response;
 use super::url::Url;
-use super::{RepositoryClient, escape};
 use coracle_core::digest::Digest;
+use coracle_core::progress::Progress;
+
+/// A blob to push.
+#[derive(Clone, Copy)]
+pub struct BlobUpload<'a> {
+    /// The digest.
+    pub digest: Digest,
+    /// The size in bytes.
+    pub size: u64,
+    /// The content.
+    pub content: BlobContent<'a>,
+    /// A repository at the same registry to mount the blob from, such as `acme/base`.
+    pub mount_from: Option<&'a str>,
+    /// Counts the bytes sent. Bytes that are sent again are counted again.
+    pub progress: &'a dyn Progress,
+}
 
 /// An upload session: its location, and the number of bytes that the registry has.
 pub(super) struct UploadSession {
@@ -27,38 +43,47 @@ pub(super) enum UploadStart {
 
 const OCTET_STREAM: &str = "application/octet-stream";
 
+impl<'a> BlobUpload<'a> {
+    /// The content from the offset `from`, as a request body.
+    pub(super) fn body_from(&self, from: u64) -> RequestBody<'a> {
+        let (content, progress) = (self.content, self.progress);
+        RequestBody { content, offset: from, length: self.size.saturating_sub(from), progress }
+    }
+}
+
 impl RepositoryClient {
     /// Starts an upload, with a mount if possible. A registry that can't mount the blob returns a
     /// session, which is used.
-    pub(super) fn start_upload(&self, upload: &BlobUpload<'_>) -> Result<UploadStart, Error> {
+    pub(super) fn start_upload(&self, upload: &BlobUpload<'_>) -> Result<UploadStart, RegistryError> {
         let mount = upload.mount_from.filter(|from| *from != self.repository().name());
         if let Some(from) = mount {
             let query = format!("mount={}&from={}", upload.digest, escape::encode_query(from));
-            let answer = self.send(&self.start_request(&format!("?{query}")))?;
-            match answer.status {
+            let response = self.send(&self.start_request(&format!("?{query}")))?;
+            match response.status {
                 201 => {
-                    answer.drain();
+                    response.drain();
                     return Ok(UploadStart::Mounted);
                 }
-                202 => return new_session(self, answer).map(UploadStart::Session),
+                202 => return new_session(self, response).map(UploadStart::Session),
                 // A mount that fails is not an error: upload the blob instead.
-                400..=499 if answer.status != 429 => answer.drain(),
-                _ => return Err(self.response_error(answer)),
+                400..=499 if response.status != 429 => response.drain(),
+                _ => return Err(self.response_error(response)),
             }
         }
-        let answer = self.send(&self.start_request(""))?;
-        match answer.status {
-            202 => new_session(self, answer).map(UploadStart::Session),
-            _ => Err(self.response_error(answer)),
+        let response = self.send(&self.start_request(""))?;
+        match response.status {
+            202 => new_session(self, response).map(UploadStart::Session),
+            _ => Err(self.response_error(response)),
         }
     }
 
     /// The request to start an upload. It can be repeated, because unused sessions expire.
     fn start_request<'a>(&self, query: &str) -> OutgoingRequest<'a> {
-        let mut call = OutgoingRequest::new(Method::POST, self.api_path(&format!("blobs/uploads/{query}")))
-            .with_bytes(&[]);
-        call.is_idempotent = true;
-        call
+        let mut outgoing =
+            OutgoingRequest::new(Method::POST, self.api_path(&format!("blobs/uploads/{query}")))
+                .with_bytes(&[]);
+        outgoing.is_idempotent = true;
+        outgoing
     }
 }
 
@@ -68,57 +93,62 @@ impl UploadSession {
         &mut self,
         remote: &RepositoryClient,
         upload: &BlobUpload<'_>,
-    ) -> Result<(), Error> {
+    ) -> Result<(), RegistryError> {
         if self.offset > 0 && self.offset < upload.size {
             self.send_chunk(remote, upload)?;
         }
         let put = |body| {
             let url = self.location.with_query_parameter("digest", &upload.digest.to_string());
-            let mut call = OutgoingRequest::new(Method::PUT, RequestTarget::Url(url))
+            let mut outgoing = OutgoingRequest::new(Method::PUT, RequestTarget::Url(url))
                 .with_header("content-type", OCTET_STREAM)
                 .with_body(body);
             // A part may have arrived: ask for the offset before sending again.
-            call.is_idempotent = false;
-            call
+            outgoing.is_idempotent = false;
+            outgoing
         };
-        let answer = remote.send_once(&put(upload.body_from(self.offset)))?;
-        if !matches!(answer.status, 201 | 204) {
-            return Err(remote.response_error(answer));
+        let response = remote.send_once(&put(upload.body_from(self.offset)))?;
+        if !matches!(response.status, 201 | 204) {
+            return Err(remote.response_error(response));
         }
-        let stored = answer.header("docker-content-digest").and_then(|digest| digest.parse::<Digest>().ok());
-        let request = answer.request.clone();
-        answer.drain();
+        let stored =
+            response.header("docker-content-digest").and_then(|digest| digest.parse::<Digest>().ok());
+        let request = response.request.clone();
+        response.drain();
         match stored.filter(|stored| *stored != upload.digest) {
-            Some(found) => Err(Error::DigestMismatch { request, expected: upload.digest, found }),
+            Some(found) => Err(RegistryError::DigestMismatch { request, expected: upload.digest, found }),
             None => Ok(()),
         }
     }
 
     /// Sends the rest as a chunk.
-    fn send_chunk(&mut self, remote: &RepositoryClient, upload: &BlobUpload<'_>) -> Result<(), Error> {
+    fn send_chunk(
+        &mut self,
+        remote: &RepositoryClient,
+        upload: &BlobUpload<'_>,
+    ) -> Result<(), RegistryError> {
         let range = format!("{}-{}", self.offset, upload.size - 1);
-        let call = OutgoingRequest::new(Method::PATCH, RequestTarget::Url(self.location.clone()))
+        let outgoing = OutgoingRequest::new(Method::PATCH, RequestTarget::Url(self.location.clone()))
             .with_header("content-type", OCTET_STREAM)
             .with_header("content-range", range)
             .with_body(upload.body_from(self.offset));
-        let answer = remote.send_once(&call)?;
-        if answer.status != 202 {
-            return Err(remote.response_error(answer));
+        let response = remote.send_once(&outgoing)?;
+        if response.status != 202 {
+            return Err(remote.response_error(response));
         }
-        *self = Self { offset: upload.size, ..new_session(remote, answer)? };
+        *self = Self { offset: upload.size, ..new_session(remote, response)? };
         Ok(())
     }
 
     /// Asks for the offset. `None` if the registry does not report one; the session is then
     /// cancelled, and the upload must be restarted.
     pub(super) fn resume(self, remote: &RepositoryClient, size: u64) -> Option<Self> {
-        let call = OutgoingRequest::new(Method::GET, RequestTarget::Url(self.location.clone()));
-        let known = match remote.send(&call) {
-            Ok(answer) if matches!(answer.status, 202 | 204) => {
-                at_received_offset(remote, answer, &self.location, size)
+        let outgoing = OutgoingRequest::new(Method::GET, RequestTarget::Url(self.location.clone()));
+        let known = match remote.send(&outgoing) {
+            Ok(response) if matches!(response.status, 202 | 204) => {
+                at_received_offset(remote, response, &self.location, size)
             }
-            Ok(answer) => {
-                answer.drain();
+            Ok(response) => {
+                response.drain();
                 None
             }
             Err(_) => None,
@@ -131,52 +161,53 @@ impl UploadSession {
 
     /// Cancels the upload. Failures are ignored, because sessions expire.
     pub(super) fn cancel(self, remote: &RepositoryClient) {
-        if let Ok(answer) =
+        if let Ok(response) =
             remote.send_once(&OutgoingRequest::new(Method::DELETE, RequestTarget::Url(self.location)))
         {
-            answer.drain();
+            response.drain();
         }
     }
 }
 
 /// The session that a response refers to.
-fn new_session(remote: &RepositoryClient, answer: Response) -> Result<UploadSession, Error> {
-    let location = next_location(remote, &answer);
-    answer.drain();
+fn new_session(remote: &RepositoryClient, response: Response) -> Result<UploadSession, RegistryError> {
+    let location = next_location(remote, &response);
+    response.drain();
     Ok(UploadSession { location: location?, offset: 0 })
 }
 
 /// The location of the next request of the upload.
-fn next_location(remote: &RepositoryClient, answer: &Response) -> Result<Url, Error> {
-    let request = || answer.request.clone();
-    let location = answer.header("location").and_then(|location| answer.url.resolve_location(location));
+fn next_location(remote: &RepositoryClient, response: &Response) -> Result<Url, RegistryError> {
+    let request = || response.request.clone();
+    let location = response.header("location").and_then(|location| response.url.resolve_location(location));
     let Some(location) = location else {
         let why = "it has no valid Location header".into();
-        return Err(Error::InvalidResponse { request: request(), why });
+        return Err(RegistryError::InvalidResponse { request: request(), why });
     };
-    if location.is_tls() || !answer.url.is_tls() {
+    if location.is_tls() || !response.url.is_tls() {
         return Ok(location);
     }
     // A registry behind a TLS proxy may return plain HTTP locations.
-    location
-        .with_tls(&answer.url)
-        .ok_or_else(|| Error::WithoutTls { request: request(), host: remote.redact(location.authority()) })
+    location.with_tls(&response.url).ok_or_else(|| RegistryError::WithoutTls {
+        request: request(),
+        host: remote.redact(location.authority()),
+    })
 }
 
 /// The session at the offset of `Range: 0-N` (N is inclusive). Some registries send `0-0` for an
 /// empty upload, so it is treated as unknown.
 fn at_received_offset(
     remote: &RepositoryClient,
-    answer: Response,
+    response: Response,
     location: &Url,
     size: u64,
 ) -> Option<UploadSession> {
-    let last = answer.header("range").and_then(last_byte).filter(|last| *last > 0 && *last < size);
-    let location = match answer.header("location") {
-        Some(_) => next_location(remote, &answer).ok()?,
+    let last = response.header("range").and_then(last_byte).filter(|last| *last > 0 && *last < size);
+    let location = match response.header("location") {
+        Some(_) => next_location(remote, &response).ok()?,
         None => location.clone(),
     };
-    answer.drain();
+    response.drain();
     Some(UploadSession { location, offset: last? + 1 })
 }
 

@@ -1,8 +1,8 @@
-//! HTTP and HTTPS URLs: parsing, resolving `Location` headers, comparing compares_origins.
+//! HTTP and HTTPS URLs: parsing, resolving `Location` headers, comparing origins.
 
 use std::net::IpAddr;
 
-use ureq::http::Uri;
+use http::Uri;
 
 /// An absolute `http` or `https` URL without user information and fragment.
 #[derive(Clone, PartialEq, Eq)]

@@ -2,8 +2,8 @@
 //! key and diff ID, and mounted or fetched instead of compressed again.
 //!
 //! Fetched layers are decompressed and verified against their diff ID, unless the repository is
-//! trusted. Errors here do not fail a build; [`SharedCache::note`] returns them as a warning. This
-//! module does not depend on builds.
+//! trusted. Errors here do not fail a build; [`RemoteCache::take_warning`] returns them as a
+//! warning. This module does not depend on builds.
 
 mod entry;
 
@@ -55,17 +55,17 @@ pub struct RemoteLayer<'a> {
 impl RemoteCache {
     /// Creates a client without making requests. Uploads may mount layers from the repositories of
     /// `images`.
-    pub fn new(shared: &RemoteCacheConfig, client: &RegistryClient, images: &[Repository]) -> Self {
+    pub fn new(config: &RemoteCacheConfig, client: &RegistryClient, images: &[Repository]) -> Self {
         let open = |reference: &ImageReference| client.repository_client(&reference.into(), &Access::Pull);
         let mounts = |to: &Repository| {
             let others = images.iter().filter(|image| image.registry() == to.registry() && *image != to);
             others.map(|image| image.name().to_owned()).collect()
         };
-        let to = shared.target.as_ref().map(Repository::from);
+        let to = config.target.as_ref().map(Repository::from);
         Self {
-            sources: shared.sources.iter().map(open).collect(),
+            sources: config.sources.iter().map(open).collect(),
             target: to.map(|to| client.repository_client(&to, &Access::Push { mounts: mounts(&to) })),
-            is_trusted: shared.is_trusted,
+            is_trusted: config.is_trusted,
             first_error: Mutex::default(),
         }
     }
@@ -108,7 +108,7 @@ impl RemoteCache {
         &self,
         found: &RemoteLayer<'_>,
         unpacked: u64,
-        stratum: LayerKind,
+        kind: LayerKind,
         staging: &Staging,
     ) -> Result<Option<Layer>, layout::LayoutError> {
         let descriptor = found.entry.descriptor();
@@ -123,7 +123,7 @@ impl RemoteCache {
             self.record_error(found.remote, &error);
             return Ok(None);
         }
-        let layer = found.layer(unpacked, stratum);
+        let layer = found.layer(unpacked, kind);
         if !self.is_trusted && !staging.matches_diff_id(&layer)? {
             staging.remove_blob(layer.digest)?;
             self.record_error(
@@ -146,7 +146,7 @@ impl RemoteCache {
         let here = remote.repository();
         let from = images.iter().find(|image| image.registry() == here.registry() && *image != here);
         let open = staging.blob_opener(layer.digest);
-        if let Err(error) = upload_layer(remote, cache_key, &entry, &open, from) {
+        if let Err(error) = push_layer(remote, cache_key, &entry, &open, from) {
             self.record_error(remote, &*error);
         }
     }
@@ -169,7 +169,7 @@ impl RemoteCache {
 }
 
 /// Uploads a blob and adds it to the artifact of its cache key.
-fn upload_layer(
+fn push_layer(
     remote: &RepositoryClient,
     cache_key: Digest,
     entry: &RemoteCacheEntry,
@@ -178,10 +178,10 @@ fn upload_layer(
 ) -> Result<(), Box<dyn std::error::Error>> {
     let (content, from) = (BlobContent::Stream(open), from.map(Repository::name));
     let RemoteCacheEntry { digest, size, .. } = *entry;
-    remote.push_blob(&BlobUpload { digest, size, content, mount_from: from, progress: None })?;
+    remote.push_blob(&BlobUpload { digest, size, content, mount_from: from, progress: &() })?;
     let (digest, size) = (Digest::compute(entry::EMPTY_CONFIG), entry::EMPTY_CONFIG.len() as u64);
     let content = BlobContent::Bytes(entry::EMPTY_CONFIG);
-    remote.push_blob(&BlobUpload { digest, size, content, mount_from: None, progress: None })?;
+    remote.push_blob(&BlobUpload { digest, size, content, mount_from: None, progress: &() })?;
     let tag = entry::artifact_tag(cache_key);
     let earlier = remote.pull_manifest(ManifestReference::Tag(&tag))?;
     let earlier = earlier.map(|manifest| entry::parse_artifact(&manifest.bytes)).unwrap_or_default();
@@ -207,16 +207,16 @@ impl RemoteLayer<'_> {
     }
 
     /// The layer, as described by the remote cache.
-    pub fn layer(&self, unpacked: u64, stratum: LayerKind) -> Layer {
+    pub fn layer(&self, unpacked: u64, kind: LayerKind) -> Layer {
         let RemoteCacheEntry { diff_id, digest, size, media_type } = self.entry;
-        Layer { digest, diff_id, size, unpacked_size: unpacked, media_type, kind: stratum }
+        Layer { digest, diff_id, size, unpacked_size: unpacked, media_type, kind }
     }
 
     /// Returns a function that opens the blob.
     pub fn blob_opener(&self) -> impl Fn() -> io::Result<Box<dyn Read>> + Send + Sync + 'static + use<> {
         let (remote, digest, size) = (self.remote.clone(), self.entry.digest, self.entry.size);
         move || {
-            let reader: Result<_, registry::Error> = remote.pull_blob(&digest, size);
+            let reader: Result<_, registry::RegistryError> = remote.pull_blob(&digest, size);
             Ok(Box::new(reader.map_err(io::Error::other)?))
         }
     }

@@ -4,9 +4,11 @@ use serde_json::Value;
 
 use super::blob_source::BlobSource;
 use super::disk_blobs::DiskBlobs;
-use super::{LayoutError, ReadFailure, parse_json, select_entry};
+use super::failure::{ReadFailure, parse_json};
+use super::select_entry;
 use crate::image::Descriptor;
-use crate::layout::DiskLocation;
+use crate::layout::disk_location::DiskLocation;
+use crate::layout::error::LayoutError;
 use crate::registry::{Referrer, RepositoryClient};
 use coracle_core::digest::Digest;
 
@@ -28,7 +30,7 @@ pub fn read_artifact(
     read_content_for_any(&bytes, kind, subjects).map_err(|why| why.into_layout_error(&location.to_string()))
 }
 
-/// Does the same as [`artifact`] for the referrers at a registry.
+/// Does the same as [`read_artifact`] for the referrers at a registry.
 ///
 /// # Errors
 /// Fails if a request fails, or if a document does not match its digest.

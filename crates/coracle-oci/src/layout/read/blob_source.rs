@@ -6,8 +6,9 @@
 use std::io::{self, Read};
 
 use super::disk_blobs::{self, DiskBlobs, SizedReader};
-use super::{MAX_DOCUMENT, ReadFailure, parse_json, select_entry};
-use crate::image::{Descriptor, RawManifest};
+use super::failure::{ReadFailure, parse_json};
+use super::select_entry;
+use crate::image::{Descriptor, MAX_DOCUMENT_SIZE, RawManifest};
 use crate::registry::{self, ManifestReference, Referrer, RepositoryClient};
 use coracle_core::digest::Digest;
 
@@ -24,7 +25,7 @@ impl BlobSource {
     pub(super) fn read_manifest(&self, digest: &Digest, declared: &str) -> Result<RawManifest, ReadFailure> {
         match self {
             Self::Disk(blobs) => {
-                let bytes = blobs.read_document(digest, MAX_DOCUMENT)?;
+                let bytes = blobs.read_document(digest, MAX_DOCUMENT_SIZE)?;
                 Ok(RawManifest { media_type: effective_media_type(declared, &bytes), digest: *digest, bytes })
             }
             Self::Registry(remote) => match remote.pull_manifest(ManifestReference::Digest(*digest))? {
@@ -49,7 +50,7 @@ impl BlobSource {
                 let mut reader = remote.pull_blob(&named.digest, named.size)?;
                 match reader.read_to_end(&mut bytes) {
                     Ok(_) => Ok(bytes),
-                    Err(error) => Err(match error.downcast::<registry::Error>() {
+                    Err(error) => Err(match error.downcast::<registry::RegistryError>() {
                         Ok(error) => error.into(),
                         Err(error) => {
                             ReadFailure::Message(format!("`{}` cannot be read: {error}", named.digest))
@@ -82,16 +83,16 @@ impl BlobSource {
         subject: &Digest,
         kind: Option<&str>,
     ) -> Result<Vec<Referrer>, ReadFailure> {
-        let is_meant = |referrer: &Referrer| kind.is_none() || referrer.artifact_type.as_deref() == kind;
+        let is_wanted = |referrer: &Referrer| kind.is_none() || referrer.artifact_type.as_deref() == kind;
         let found = match self {
             Self::Registry(remote) => remote.referrers(subject)?,
             Self::Disk(blobs) => {
-                let index = blobs.read_file("index.json", MAX_DOCUMENT)?.unwrap_or_default();
+                let index = blobs.read_file("index.json", MAX_DOCUMENT_SIZE)?.unwrap_or_default();
                 let mut found = Referrer::parse_index(&index).unwrap_or_default();
-                found.retain(|entry| entry.artifact_type.is_some() && is_meant(entry));
+                found.retain(|entry| entry.artifact_type.is_some() && is_wanted(entry));
                 let mut about = Vec::new();
                 for referrer in found {
-                    let manifest = blobs.read_document(&referrer.digest, MAX_DOCUMENT)?;
+                    let manifest = blobs.read_document(&referrer.digest, MAX_DOCUMENT_SIZE)?;
                     let manifest = parse_json(&referrer.digest.to_string(), &manifest)?;
                     let named = manifest.get("subject").map(select_entry::parse_digest).transpose()?;
                     about.extend((named == Some(*subject)).then_some(referrer));
@@ -99,12 +100,13 @@ impl BlobSource {
                 about
             }
         };
-        Ok(found.into_iter().filter(is_meant).collect())
+        Ok(found.into_iter().filter(is_wanted).collect())
     }
 }
 
 fn missing_manifest(remote: &RepositoryClient, digest: &Digest) -> ReadFailure {
-    registry::Error::MissingManifest { repository: remote.repository().clone(), digest: *digest }.into()
+    registry::RegistryError::MissingManifest { repository: remote.repository().clone(), digest: *digest }
+        .into()
 }
 
 /// Returns the media type in the document, or else that of its descriptor. Registries require that

@@ -9,7 +9,7 @@ use std::io::{self, Read, Seek as _, SeekFrom};
 use std::path::PathBuf;
 
 use super::tar_headers::{TarHeaders, invalid_data};
-use crate::layout::{DiskFormat, DiskLocation};
+use crate::layout::disk_location::{DiskFormat, DiskLocation};
 use coracle_core::digest::Digest;
 use coracle_core::fs::{self, Context};
 
@@ -70,7 +70,7 @@ impl DiskBlobs {
                 let path = directory.join(name);
                 let metadata = match std::fs::metadata(&path) {
                     Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
-                    metadata => metadata.context("look at", &path)?,
+                    metadata => metadata.context("read the metadata of", &path)?,
                 };
                 if !metadata.is_file() {
                     return Err(fs::Error::new("read", &path, invalid_data("it is not a file")));

@@ -6,14 +6,16 @@ use std::io::{self, Read};
 use serde_json::Value;
 
 use super::blob_source::BlobSource;
-use super::disk_blobs::DiskBlobs;
-use super::parsed_image::{index_platforms, read_docker_image, read_image_for, read_images};
-use super::{
-    LayoutError, MAX_DOCUMENT, ParsedImage, ParsedPlatform, ReadFailure, describe_missing_image, parse_json,
-    select_entry, unreadable_image,
+use super::disk_blobs::{DiskBlobs, SizedReader};
+use super::failure::{ReadFailure, parse_json};
+use super::parsed_platform::{
+    ParsedLayer, ParsedPlatform, index_platforms, read_docker_image, read_image_for, read_images,
 };
-use crate::image::{Descriptor, ImageGraph, RawManifest};
-use crate::layout::DiskLocation;
+use super::select_entry;
+use crate::image::{Descriptor, ImageGraph, MAX_DOCUMENT_SIZE, RawManifest};
+use crate::layer::Codec;
+use crate::layout::disk_location::{DiskFormat, DiskLocation};
+use crate::layout::error::LayoutError;
 use crate::registry::{ManifestReference, Referrer, RepositoryClient};
 use coracle_core::digest::Digest;
 use coracle_core::platform::Platform;
@@ -48,7 +50,7 @@ impl ImageSource {
         let refused = |why: ReadFailure| why.into_layout_error(&location.to_string());
         let blobs = DiskBlobs::open(location).map_err(LayoutError::File)?;
         let read = |name: &str| -> Result<Option<Value>, LayoutError> {
-            let bytes = blobs.read_file(name, MAX_DOCUMENT).map_err(|why| refused(why.into()))?;
+            let bytes = blobs.read_file(name, MAX_DOCUMENT_SIZE).map_err(|why| refused(why.into()))?;
             bytes.map(|bytes| parse_json(name, &bytes)).transpose().map_err(|why| refused(why.into()))
         };
         let (index, bytes) = (read("index.json")?, |blobs| BlobSource::Disk(blobs));
@@ -88,22 +90,22 @@ impl ImageSource {
         Ok(Self { location: location.to_string(), names: Vec::new(), root, bytes })
     }
 
-    /// Finds the image at a registry; `None` if it does not exist. `place` is its location as the
-    /// user wrote it, `name` its full name.
+    /// Finds the image at a registry; `None` if it does not exist. `location` is as the user wrote
+    /// it, `name` its full name.
     ///
     /// # Errors
     /// Fails if the request fails, or if the response is not a manifest.
     pub fn find_at_registry(
         remote: RepositoryClient,
         target: ManifestReference<'_>,
-        place: String,
+        location: String,
         name: String,
     ) -> Result<Option<Self>, LayoutError> {
         let Some(manifest) = remote.pull_manifest(target).map_err(LayoutError::Registry)? else {
             return Ok(None);
         };
         let (root, bytes) = (SourceRoot::Document(manifest.into()), BlobSource::Registry(remote));
-        Ok(Some(Self { location: place, names: vec![name], root, bytes }))
+        Ok(Some(Self { location, names: vec![name], root, bytes }))
     }
 
     /// Returns the digest of its manifest or index; `None` in an archive that only has a
@@ -126,23 +128,15 @@ impl ImageSource {
         }
     }
 
-    /// Reads the manifests and configs of its images, not their layers.
-    ///
-    /// # Errors
-    /// Fails if a document is missing, is invalid or does not match its digest.
-    pub fn parse(self) -> Result<ParsedImage, LayoutError> {
-        let images = match (&self.root, &self.bytes) {
+    /// Reads the manifests and configs of its images. Empty if its index contains no image.
+    pub(super) fn read_images(&self) -> Result<Vec<ParsedPlatform>, ReadFailure> {
+        match (&self.root, &self.bytes) {
             (SourceRoot::Document(root), bytes) => read_images(bytes, root),
             (SourceRoot::DockerEntry(entry), BlobSource::Disk(blobs)) => {
                 read_docker_image(blobs, entry).map(|image| vec![image])
             }
             (SourceRoot::DockerEntry(_), BlobSource::Registry(_)) => Ok(Vec::new()),
-        };
-        let images = images.map_err(|why| why.into_layout_error(&self.location))?;
-        if images.is_empty() {
-            return Err(unreadable_image(&self.location, "its index contains no image".into()));
         }
-        Ok(ParsedImage { source: self, images })
     }
 
     /// Reads all of its documents, and lists the blobs that they refer to.
@@ -216,5 +210,70 @@ impl ImageSource {
     /// Fails if they cannot be read.
     pub fn referrers(&self, subject: &Digest) -> Result<Vec<Referrer>, LayoutError> {
         self.bytes.referrers(subject, None).map_err(|why| why.into_layout_error(&self.location))
+    }
+}
+
+impl ImageSource {
+    /// Opens the uncompressed tar of a layer. The caller has to verify its digest.
+    ///
+    /// # Errors
+    /// Fails if the layer does not exist or its compression is not supported. The error can contain
+    /// a [`RegistryError`](crate::registry::RegistryError).
+    pub fn open_tar(&self, layer: &ParsedLayer) -> io::Result<Box<dyn Read>> {
+        self.decompress_layer(layer, self.open_layer(layer).map_err(ReadFailure::into_io)?.reader)
+    }
+
+    /// Returns the uncompressed tar of a layer whose blob is read from `reader`.
+    ///
+    /// # Errors
+    /// Fails if the compression is not supported.
+    pub(crate) fn decompress_layer(
+        &self,
+        layer: &ParsedLayer,
+        reader: impl Read + 'static,
+    ) -> io::Result<Box<dyn Read>> {
+        self.layer_codec(layer).map_err(ReadFailure::into_io)?.decompress(reader)
+    }
+
+    /// Opens the blob of a layer.
+    pub(super) fn open_layer(&self, layer: &ParsedLayer) -> Result<SizedReader, ReadFailure> {
+        match (&layer.descriptor, &self.bytes) {
+            (Some(descriptor), bytes) => bytes.open_blob(descriptor).map_err(ReadFailure::from),
+            (None, BlobSource::Disk(blobs)) => {
+                let source = blobs.open_file(&layer.archive_member).map_err(|error| error.to_string())?;
+                source.ok_or_else(|| "it is missing".to_owned().into())
+            }
+            (None, BlobSource::Registry(_)) => Err("it has no digest".to_owned().into()),
+        }
+    }
+
+    /// Returns the compression of a layer: by its media type, or by its first bytes if it has none.
+    pub(super) fn layer_codec(&self, layer: &ParsedLayer) -> Result<Codec, ReadFailure> {
+        match layer.descriptor.as_ref().map_or("", |descriptor| &descriptor.media_type) {
+            kind if kind.ends_with("+gzip") || kind.ends_with(".gzip") => Ok(Codec::Gzip),
+            kind if kind.ends_with("+zstd") => Ok(Codec::Zstd),
+            "application/vnd.oci.image.layer.v1.tar" => Ok(Codec::None),
+            "" => {
+                let mut start = [0; 4];
+                let mut reader = self.open_layer(layer)?.reader;
+                // A tar is longer than these bytes and starts with none of them.
+                reader.read_exact(&mut start)?;
+                Ok(match start {
+                    [0x1f, 0x8b, ..] => Codec::Gzip,
+                    [0x28, 0xb5, 0x2f, 0xfd] => Codec::Zstd,
+                    _ => Codec::None,
+                })
+            }
+            kind => Err(ReadFailure::Message(format!(
+                "the media type `{kind}` is not supported, only tar, gzip and zstd layers"
+            ))),
+        }
+    }
+}
+
+fn describe_missing_image(location: &DiskLocation) -> String {
+    match location.format {
+        DiskFormat::Layout => "it has no `index.json`, so it is not an image layout".into(),
+        _ => "it has neither `index.json` nor `manifest.json`, so it is not an image archive".into(),
     }
 }

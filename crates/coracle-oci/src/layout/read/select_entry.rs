@@ -4,13 +4,11 @@ use std::collections::BTreeSet;
 
 use serde_json::Value;
 
-use super::LayoutError;
-use crate::layout::DiskLocation;
+use crate::layout::disk_location::DiskLocation;
+use crate::layout::error::LayoutError;
+use crate::layout::index_json::{FULL_NAME, REF_NAME, is_image_entry};
 use coracle_core::digest::Digest;
 use coracle_core::platform::Platform;
-
-const REF_NAME: &str = "org.opencontainers.image.ref.name";
-const FULL_NAME: &str = "io.containerd.image.name";
 
 /// A selected entry of `index.json`, with all full names of its image.
 pub(super) struct SelectedEntry {
@@ -35,13 +33,13 @@ pub(super) fn select_entry(index: &Value, location: &DiskLocation) -> Result<Sel
         .collect();
     let tags: BTreeSet<&str> = images.iter().filter_map(|entry| annotation(entry, REF_NAME)).collect();
     let tags = tags.into_iter().collect::<Vec<_>>().join(", ");
-    let meant: Vec<&Value> = match &location.tag {
+    let matching: Vec<&Value> = match &location.tag {
         Some(tag) => {
             images.iter().copied().filter(|entry| annotation(entry, REF_NAME) == Some(tag.as_str())).collect()
         }
         None => images.clone(),
     };
-    let Some(first) = meant.first() else {
+    let Some(first) = matching.first() else {
         return Err(match &location.tag {
             Some(tag) => refused(
                 format!("no image in it has the tag `{tag}`"),
@@ -52,7 +50,7 @@ pub(super) fn select_entry(index: &Value, location: &DiskLocation) -> Result<Sel
     };
     let digest = parse_digest(first).map_err(|why| refused(why, None))?;
     let is_same = |entry: &&&Value| entry.get("digest") == first.get("digest");
-    if meant.iter().filter(is_same).count() < meant.len() {
+    if matching.iter().filter(is_same).count() < matching.len() {
         let hint = (!tags.is_empty()).then(|| format!("choose one by its tag: {tags}"));
         return Err(refused("it contains several images".into(), hint));
     }
@@ -80,8 +78,8 @@ pub(super) fn select_docker_entry<'a>(
             tags.filter_map(|name| name.rsplit_once(':')).any(|(_, found)| found == tag)
         }),
     };
-    let meant: Vec<&Value> = entries.iter().filter(has_tag).collect();
-    match meant.as_slice() {
+    let matching: Vec<&Value> = entries.iter().filter(has_tag).collect();
+    match matching.as_slice() {
         [one] => Ok(one),
         [] => Err(refused("no image in it has this tag")),
         _ => Err(refused("it contains several images: choose one by its tag")),
@@ -119,12 +117,12 @@ pub(super) fn select_platform_entry<'a>(index: &'a Value, wanted: &Platform) -> 
     {
         return Some(only);
     }
-    let kin: Vec<(&Value, Platform)> =
+    let candidates: Vec<(&Value, Platform)> =
         images.into_iter().filter_map(|entry| Some((entry, entry_platform(entry)?))).collect();
-    let mut kin: Vec<_> =
-        kin.into_iter().filter(|(_, found)| found.matches_ignoring_variant(wanted)).collect();
-    kin.sort_by_key(|(_, found)| (found.variant != wanted.variant, found.variant.is_some()));
-    let (entry, found) = kin.into_iter().next()?;
+    let mut candidates: Vec<_> =
+        candidates.into_iter().filter(|(_, found)| found.matches_ignoring_variant(wanted)).collect();
+    candidates.sort_by_key(|(_, found)| (found.variant != wanted.variant, found.variant.is_some()));
+    let (entry, found) = candidates.into_iter().next()?;
     let fits = wanted.variant.is_none() || found.variant.is_none() || found.variant == wanted.variant;
     fits.then_some(entry)
 }
@@ -139,19 +137,6 @@ pub(super) fn entry_platform(entry: &Value) -> Option<Platform> {
 /// Returns the tag of an entry of `index.json`.
 pub(super) fn entry_tag(entry: &Value) -> Option<&str> {
     annotation(entry, REF_NAME)
-}
-
-/// Returns whether an entry is an image, not a signature, an attestation or another artifact.
-pub(super) fn is_image_entry(entry: &Value) -> bool {
-    let kind = entry.get("mediaType").and_then(Value::as_str).unwrap_or_default();
-    let kinds = [
-        "application/vnd.oci.image.manifest.v1+json",
-        "application/vnd.oci.image.index.v1+json",
-        "application/vnd.docker.distribution.manifest.v2+json",
-        "application/vnd.docker.distribution.manifest.list.v2+json",
-    ];
-    let unknown = entry.get("platform").and_then(|platform| platform.get("os")) == Some(&"unknown".into());
-    entry.get("artifactType").is_none() && kinds.contains(&kind) && !unknown
 }
 
 /// Returns whether a tag has the form `sha256-HEX`, which holds referrers if a registry has no API

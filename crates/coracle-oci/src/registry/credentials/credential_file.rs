@@ -9,8 +9,9 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde::Deserialize;
 
-use crate::registry::repository::canonical_registry;
-use crate::registry::{Credential, Error, Repository, Secret};
+use crate::registry::error::RegistryError;
+use crate::registry::repository::{Repository, canonical_registry};
+use crate::registry::secret::{Credential, Secret};
 use coracle_core::fs::Context;
 
 /// The key of Docker Hub, which is not the URL of its API.
@@ -43,7 +44,7 @@ struct AuthEntry {
 }
 
 /// Reads the file at `path`. `None` if it does not exist or is empty.
-pub(super) fn read_credential_file(path: &Path) -> Result<Option<CredentialFile>, Error> {
+pub(super) fn read_credential_file(path: &Path) -> Result<Option<CredentialFile>, RegistryError> {
     let open = match std::fs::File::open(path) {
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
         open => open.context("open", path)?,
@@ -59,7 +60,7 @@ pub(super) fn read_credential_file(path: &Path) -> Result<Option<CredentialFile>
         Ok(file) => Ok(Some(CredentialFile { path: path.to_owned(), ..file })),
         Err(error) => {
             let why = format!("invalid content at line {}, column {}", error.line(), error.column());
-            Err(Error::InvalidCredentialFile { path: path.to_owned(), why })
+            Err(RegistryError::InvalidCredentialFile { path: path.to_owned(), why })
         }
     }
 }
@@ -86,7 +87,10 @@ impl CredentialFile {
 
     /// The credentials in this file, of the most specific key: the repository, its namespaces, then
     /// the registry.
-    pub(super) fn find_credential(&self, repository: &Repository) -> Option<Result<Credential, Error>> {
+    pub(super) fn find_credential(
+        &self,
+        repository: &Repository,
+    ) -> Option<Result<Credential, RegistryError>> {
         let whole = repository.to_string();
         let scopes = whole.match_indices('/').map(|(at, _)| whole.get(..at).unwrap_or_default());
         let mut scopes: Vec<&str> = scopes.chain([whole.as_str()]).collect();
@@ -104,7 +108,7 @@ impl CredentialFile {
     }
 
     /// The credentials of an entry. `None` for an empty entry, which refers to a helper.
-    fn entry_credential(&self, key: &str, entry: &AuthEntry) -> Option<Result<Credential, Error>> {
+    fn entry_credential(&self, key: &str, entry: &AuthEntry) -> Option<Result<Credential, RegistryError>> {
         if !entry.identitytoken.is_empty() {
             return Some(Ok(Credential::IdentityToken(Secret::new(&entry.identitytoken))));
         }
@@ -117,7 +121,7 @@ impl CredentialFile {
         }
         let error = || {
             let why = format!("`auth` of `{key}` is not `USER:PASSWORD` encoded in base64");
-            Error::InvalidCredentialFile { path: self.path.clone(), why }
+            RegistryError::InvalidCredentialFile { path: self.path.clone(), why }
         };
         Some(decode_auth(&entry.auth).ok_or_else(error))
     }

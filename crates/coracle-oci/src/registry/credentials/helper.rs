@@ -6,7 +6,9 @@ use std::process::{Child, Command, Stdio};
 
 use serde::Deserialize;
 
-use crate::registry::{Credential, Error, Secret, escape};
+use crate::registry::error::RegistryError;
+use crate::registry::escape;
+use crate::registry::secret::{Credential, Secret};
 
 /// The user name that marks an identity token.
 const TOKEN_USER: &str = "<token>";
@@ -32,9 +34,9 @@ pub(super) fn run_helper(
     registry: &str,
     keys: &[String],
     search: Option<&[PathBuf]>,
-) -> Result<Option<Credential>, Error> {
+) -> Result<Option<Credential>, RegistryError> {
     let shown = escape::escape_untrusted(name, 100);
-    let fail = |why: String| Error::CredentialHelper {
+    let fail = |why: String| RegistryError::CredentialHelper {
         registry: registry.to_owned(),
         helper: format!("docker-credential-{shown}"),
         why,
@@ -101,4 +103,63 @@ fn exchange(mut child: Child, key: &str) -> std::io::Result<(Vec<u8>, bool)> {
         stdout.take(MAX_OUTPUT).read_to_end(&mut out)?;
     }
     Ok((out, child.wait()?.success()))
+}
+
+/// Shell scripts serve as helpers.
+#[cfg(all(test, unix))]
+mod tests {
+    use std::os::unix::fs::PermissionsExt;
+
+    use super::*;
+
+    fn run_script(script: &str) -> Result<Option<Credential>, RegistryError> {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("docker-credential-test");
+        std::fs::write(&path, format!("#!/bin/sh\n[ \"$1\" = get ] || exit 9\nread -r key\n{script}\n"))
+            .unwrap();
+        std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o755)).unwrap();
+        let keys = ["https://index.docker.io/v1/".to_owned(), "docker.io".to_owned()];
+        run_helper("test", "docker.io", &keys, Some(&[folder.path().to_owned()]))
+    }
+
+    #[test]
+    fn asks_helpers_for_every_key() {
+        let known = r#"[ "$key" = docker.io ] || { echo "credentials not found in native keychain"; exit 1; }
+            echo '{"ServerURL":"x","Username":"me","Secret":"hush"}'"#;
+        assert_eq!(run_script(known).unwrap(), Some(Credential::password("me", "hush")));
+        let token = r#"echo '{"Username":"<token>","Secret":"hush"}'"#;
+        assert_eq!(run_script(token).unwrap(), Some(Credential::IdentityToken(Secret::new("hush"))));
+        assert_eq!(run_script("echo credentials not found in native keychain; exit 1").unwrap(), None);
+    }
+
+    #[test]
+    fn reports_failures_of_helpers() {
+        for (script, expected) in [
+            ("echo 'keyring is locked'; exit 1", "it failed: keyring is locked"),
+            ("exit 1", "it failed without a message"),
+            (r#"echo '{"Secret":"hush"}'; exit 1"#, "it failed"),
+            ("echo hush", "its output is not JSON with a `Secret`"),
+        ] {
+            let error = run_script(script).unwrap_err();
+            let message = format!("{error} {error:?}");
+            assert!(error.to_string().ends_with(expected), "{message}");
+            assert!(!message.contains("hush"), "{message}");
+        }
+    }
+
+    #[test]
+    fn rejects_helper_names_that_are_paths() {
+        for name in ["", "../x", "a b", "A", "x/y", "é", "a\0"] {
+            let error = run_helper(name, "r.io", &["r.io".into()], None).unwrap_err();
+            assert!(error.to_string().contains("letters"), "{error}");
+        }
+        let error = run_helper(
+            "absent-helper",
+            "r.io",
+            &["r.io".into()],
+            Some(&["/nowhere".into(), ".".into(), "".into()]),
+        )
+        .unwrap_err();
+        assert!(error.to_string().ends_with("the program was not found"), "{error}");
+    }
 }

@@ -4,14 +4,16 @@
 mod credential_file;
 mod helper;
 
-use super::repository::canonical_registry;
-use super::{Credential, Error, RegistrySettings, Repository};
+use super::error::RegistryError;
+use super::repository::{Repository, canonical_registry};
+use super::secret::Credential;
+use super::settings::RegistrySettings;
 
 /// Looks up the credentials for `repository`. `None` if there are none: access is anonymous then.
 pub(super) fn find_credential(
     settings: &RegistrySettings,
     repository: &Repository,
-) -> Result<Option<Credential>, Error> {
+) -> Result<Option<Credential>, RegistryError> {
     let explicit =
         settings.credentials.iter().find(|(name, _)| canonical_registry(name) == repository.registry());
     if let Some((_, credential)) = explicit {
@@ -32,6 +34,3 @@ pub(super) fn find_credential(
     }
     Ok(None)
 }
-
-#[cfg(test)]
-mod tests;

@@ -1,0 +1,142 @@
+//! Copies one image, with all its platforms, between any two locations.
+
+use std::io::Read;
+
+use super::error::CopyError;
+use super::location::ImageLocation;
+use super::push::{ImagePush, PushSummary, push_image};
+use super::source::open_source;
+use crate::engine::{self, LoadedImage};
+use crate::image::{Descriptor, ImageGraph};
+use crate::layout::{self, BlobOpener, DiskFormat, DiskLocation, ImageSource, Staging};
+use crate::registry::RegistryClient;
+use coracle_core::digest::Digest;
+use coracle_core::progress::{Progress, ProgressReader};
+use coracle_core::reference::ImageReference;
+
+/// The result of a copy.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct CopyOutcome {
+    /// The digest of the manifest or index.
+    pub digest: Digest,
+    /// What was sent to a registry. `None` for other destinations.
+    pub pushed: Option<PushSummary>,
+    /// What was loaded into an engine. `None` for other destinations.
+    pub loaded: Option<LoadedImage>,
+    /// Problems that did not prevent the copy.
+    pub warnings: Vec<layout::LayoutWarning>,
+}
+
+/// The registry client and the engine configuration of a copy.
+#[derive(Clone, Copy, Debug)]
+pub struct CopySettings<'a> {
+    /// The registry client.
+    pub client: &'a RegistryClient,
+    /// The configuration of engines.
+    pub engines: &'a engine::EngineSettings,
+}
+
+/// Copies the image at `from` to `to`, for all platforms. An engine gets the image of its platform.
+///
+/// # Errors
+/// Fails if the image can't be read, does not match its digests, or can't be written. The name at
+/// `to` is unchanged then.
+pub fn copy_image(
+    from: &ImageLocation,
+    to: &ImageLocation,
+    settings: CopySettings<'_>,
+    progress: &dyn Progress,
+) -> Result<CopyOutcome, CopyError> {
+    match from {
+        ImageLocation::Engine(named) => {
+            // Engines stream archives, but reading an archive needs a file that can be seeked.
+            let staging = Staging::new_in(&settings.engines.temp_dir)?;
+            let path = staging.temporary_path();
+            engine::save_image(named, &path, settings.engines, progress)?;
+            let archive =
+                ImageLocation::OnDisk(DiskLocation { format: DiskFormat::OciArchive, path, tag: None });
+            copy_from_source(open_source(&archive, settings.client)?, from, to, settings, progress)
+        }
+        _ => copy_from_source(open_source(from, settings.client)?, from, to, settings, progress),
+    }
+}
+
+fn copy_from_source(
+    source: ImageSource,
+    from: &ImageLocation,
+    to: &ImageLocation,
+    settings: CopySettings<'_>,
+    progress: &dyn Progress,
+) -> Result<CopyOutcome, CopyError> {
+    let graph = source.read_graph().map_err(|error| CopyError::from_read_error(from, error))?;
+    let digest = graph.root().map(|root| root.digest).ok_or_else(|| CopyError::NoSuchImage(from.clone()))?;
+    let copied = CopyOutcome { digest, pushed: None, loaded: None, warnings: Vec::new() };
+    match to {
+        ImageLocation::Registry(named) => {
+            let open = |blob: &Descriptor| source.open_blob(blob);
+            let push =
+                ImagePush { graph: &graph, open: &open, to: named, mount_source: &|_| from.repository() };
+            let sent = push_image(&push, settings.client, progress)?;
+            Ok(CopyOutcome { pushed: Some(sent), ..copied })
+        }
+        ImageLocation::OnDisk(destination) => {
+            let names: Vec<ImageReference> = match from {
+                ImageLocation::Registry(named) => named.name().into_iter().cloned().collect(),
+                ImageLocation::Engine(named) => vec![named.name.clone()],
+                ImageLocation::OnDisk(_) => {
+                    source.names.iter().filter_map(|name| name.parse().ok()).collect()
+                }
+            };
+            let warnings =
+                write_to_disk(&graph, &|blob| source.open_blob(blob), &names, destination, progress)?;
+            Ok(CopyOutcome { warnings, ..copied })
+        }
+        ImageLocation::Engine(named) => {
+            let loaded =
+                load_into_engine(&graph, &|blob| source.open_blob(blob), named, settings.engines, progress)?;
+            Ok(CopyOutcome { digest: loaded.digest, loaded: Some(loaded), ..copied })
+        }
+    }
+}
+
+/// Loads the image of `graph` into an engine; `open` opens a blob.
+///
+/// # Errors
+/// Fails like [`engine::load_image`].
+pub fn load_into_engine(
+    graph: &ImageGraph,
+    open: &dyn Fn(&Descriptor) -> std::io::Result<Box<dyn Read>>,
+    to: &engine::EngineImageName,
+    engines: &engine::EngineSettings,
+    progress: &dyn Progress,
+) -> Result<LoadedImage, CopyError> {
+    with_progress(open, progress, |open| {
+        engine::load_image(graph, open, to, engines, progress).map_err(CopyError::from)
+    })
+}
+
+/// Writes the image to a layout or archive, with the tag of the destination or else `names`.
+pub(super) fn write_to_disk(
+    graph: &ImageGraph,
+    open: &dyn Fn(&Descriptor) -> std::io::Result<Box<dyn Read>>,
+    names: &[ImageReference],
+    to: &DiskLocation,
+    progress: &dyn Progress,
+) -> Result<Vec<layout::LayoutWarning>, CopyError> {
+    with_progress(open, progress, |open| layout::write_graph(graph, names, to, open).map_err(CopyError::from))
+}
+
+/// Runs `take` with an `open` that reports the bytes of blobs to `progress`.
+fn with_progress<T>(
+    open: &dyn Fn(&Descriptor) -> std::io::Result<Box<dyn Read>>,
+    progress: &dyn Progress,
+    take: impl FnOnce(&BlobOpener<'_>) -> Result<T, CopyError>,
+) -> Result<T, CopyError> {
+    let open = |blob: &Descriptor| -> std::io::Result<Box<dyn Read + '_>> {
+        Ok(Box::new(ProgressReader::new(open(blob)?, progress)))
+    };
+    match take(&open) {
+        Err(_) if progress.is_cancelled() => Err(CopyError::Cancelled),
+        taken => taken,
+    }
+}

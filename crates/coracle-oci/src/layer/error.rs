@@ -1,0 +1,40 @@
+//! Errors of packing a layer.
+
+use coracle_core::fs;
+use coracle_core::path::ImagePath;
+
+/// Why a layer could not be packed.
+#[derive(Debug, thiserror::Error)]
+pub enum LayerError {
+    /// A file could not be read or written, or it changed while it was packed.
+    #[error(transparent)]
+    File(#[from] fs::Error),
+    /// A symbolic link that a tar header cannot represent.
+    #[error("cannot pack the link `{path}`: its target {why}")]
+    InvalidLinkTarget {
+        /// The path of the link in the image.
+        path: ImagePath,
+        /// Why its target is invalid.
+        why: &'static str,
+    },
+    /// The encoder failed, which only happens if memory runs out.
+    #[error("cannot compress the layer: the encoder failed")]
+    CompressionFailed,
+    /// A broken invariant of this program.
+    #[error("internal error: {0}; please report it")]
+    Internal(&'static str),
+    /// The operation was cancelled.
+    #[error("interrupted; nothing was written")]
+    Cancelled,
+}
+
+impl LayerError {
+    /// A suggested next step, if there is one.
+    pub fn hint(&self) -> Option<String> {
+        match self {
+            Self::File(error) => error.hint(),
+            Self::InvalidLinkTarget { .. } => Some("remove the link, or give it a valid target".into()),
+            Self::CompressionFailed | Self::Internal(_) | Self::Cancelled => None,
+        }
+    }
+}

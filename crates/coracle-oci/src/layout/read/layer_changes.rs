@@ -1,0 +1,153 @@
+//! The changes that one layer makes to the paths of an image. A layer is read as a stream, header
+//! by header. Source: image-spec, `layer.md`.
+
+use std::collections::BTreeMap;
+use std::io::{self, Read};
+
+use super::tar_headers::{TarHeader, TarHeaders, UnseekableReader, invalid_data};
+use coracle_core::path::ImagePath;
+
+/// The maximum number of paths of an image. A large distribution has some hundred thousand.
+pub(super) const MAX_PATHS: usize = 2_000_000;
+/// The maximum size of all paths together, in bytes.
+pub(super) const MAX_PATH_BYTES: usize = 256 << 20;
+/// The maximum uncompressed size of a layer, in bytes.
+const MAX_UNPACKED_LAYER: u64 = 64 << 30;
+
+const WHITEOUT: &[u8] = b".wh.";
+const OPAQUE: &[u8] = b".wh..wh..opq";
+
+/// An entry of an image's file system.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct FileEntry {
+    /// The type and content.
+    pub node: FileNode,
+    /// Permission bits, at most `0o7777`.
+    pub mode: u32,
+    /// UID and GID.
+    pub owner: (u32, u32),
+}
+
+/// The type of an entry.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum FileNode {
+    /// A directory.
+    Directory,
+    /// A file. Hard links to it are separate entries.
+    File(FileExtent),
+    /// A symbolic link and its target.
+    Link(Vec<u8>),
+    /// A device, FIFO or other special file.
+    Special,
+}
+
+/// The location of a file's content.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct FileExtent {
+    /// The index of the layer; 0 is the lowest.
+    pub layer: usize,
+    /// The offset in the uncompressed tar.
+    pub position: u64,
+    /// The size in bytes.
+    pub size: u64,
+}
+
+impl FileEntry {
+    /// Returns whether it is a directory.
+    pub fn is_directory(&self) -> bool {
+        self.node == FileNode::Directory
+    }
+}
+
+/// The changes of one layer.
+#[derive(Default)]
+pub(crate) struct LayerChanges {
+    pub(super) paths: BTreeMap<ImagePath, FileEntry>,
+    pub(super) whiteouts: Vec<ImagePath>,
+    pub(super) opaque_directories: Vec<ImagePath>,
+    /// Hard links to files of lower layers: path and target.
+    pub(super) hard_links: Vec<(ImagePath, ImagePath)>,
+    layer_index: usize,
+    path_bytes: usize,
+}
+
+impl LayerChanges {
+    /// Reads the tar of the layer with this index.
+    pub(super) fn from_tar(reader: impl Read, layer_index: usize) -> io::Result<Self> {
+        let mut layer = Self { layer_index, ..Self::default() };
+        let mut headers = TarHeaders::new(UnseekableReader(reader.take(MAX_UNPACKED_LAYER)));
+        while let Some(header) = headers.next()? {
+            layer.add_member(&header)?;
+        }
+        let mut rest = headers.into_inner();
+        io::copy(&mut rest, &mut io::sink())?;
+        if rest.0.limit() == 0 { Err(invalid_data("it unpacks to more than 64 GiB")) } else { Ok(layer) }
+    }
+
+    fn add_member(&mut self, header: &TarHeader) -> io::Result<()> {
+        let names = path_components(&header.name)?;
+        let Some((last, above)) = names.split_last() else { return Ok(()) };
+        self.path_bytes += header.name.len();
+        let marks = self.whiteouts.len() + self.opaque_directories.len() + self.hard_links.len();
+        if self.paths.len() + marks >= MAX_PATHS || self.path_bytes > MAX_PATH_BYTES {
+            return Err(invalid_data("it has too many paths for an image"));
+        }
+        if *last == OPAQUE {
+            self.opaque_directories.push(image_path(above)?);
+        } else if let Some(name) = last.strip_prefix(WHITEOUT) {
+            let mut names = above.to_vec();
+            names.push(name);
+            self.whiteouts.push(image_path(&names)?);
+        } else if header.kind.is_hard_link() {
+            let (path, target) = (image_path(&names)?, image_path(&path_components(&header.link)?)?);
+            match self.paths.get(&target).cloned() {
+                Some(entry) => drop(self.paths.insert(path, entry)),
+                None => self.hard_links.push((path, target)),
+            }
+        } else {
+            self.paths.insert(image_path(&names)?, self.file_entry(header));
+        }
+        Ok(())
+    }
+
+    fn file_entry(&self, header: &TarHeader) -> FileEntry {
+        let node = match header.kind {
+            kind if kind.is_dir() => FileNode::Directory,
+            kind if kind.is_symlink() => FileNode::Link(header.link.clone()),
+            kind if kind.is_file() || kind.is_contiguous() => FileNode::File(FileExtent {
+                layer: self.layer_index,
+                position: header.position,
+                size: header.size,
+            }),
+            _ => FileNode::Special,
+        };
+        FileEntry { node, mode: header.mode, owner: header.owner }
+    }
+}
+
+/// Splits a path of a tar into its components.
+///
+/// # Errors
+/// Fails if one of them is `..`.
+fn path_components(path: &[u8]) -> io::Result<Vec<&[u8]>> {
+    let names: Vec<&[u8]> =
+        path.split(|byte| *byte == b'/').filter(|name| !name.is_empty() && *name != b".").collect();
+    if names.contains(&b"..".as_slice()) {
+        return Err(invalid_data("a path in it leads out of the image"));
+    }
+    Ok(names)
+}
+
+fn image_path(names: &[&[u8]]) -> io::Result<ImagePath> {
+    let owned: Vec<Vec<u8>> = names.iter().map(|name| name.to_vec()).collect();
+    join_components(&owned).ok_or_else(|| invalid_data("a path in it is invalid"))
+}
+
+pub(super) fn join_components(names: &[Vec<u8>]) -> Option<ImagePath> {
+    let mut bytes = Vec::new();
+    for name in names {
+        bytes.push(b'/');
+        bytes.extend(name);
+    }
+    if bytes.is_empty() { Some(ImagePath::root()) } else { ImagePath::parse(&bytes).ok() }
+}

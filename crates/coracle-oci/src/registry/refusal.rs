@@ -1,0 +1,147 @@
+//! Error responses of registries and token servers. Source: distribution-spec, "Error Codes";
+//! RFC 6749, 5.2.
+
+use std::fmt;
+use std::time::Duration;
+
+use http::StatusCode;
+use serde::Deserialize;
+
+use super::request::RequestSummary;
+
+/// An error response of a registry or token server.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Refusal {
+    /// The HTTP status.
+    pub status: u16,
+    /// The error code of the distribution API, such as `DENIED` or `MANIFEST_UNKNOWN`.
+    pub code: Option<String>,
+    /// The message of the server: redacted, truncated, control characters escaped.
+    pub message: Option<String>,
+    /// The delay of the `Retry-After` header.
+    pub retry_after: Option<Duration>,
+    /// The login that the request used.
+    pub login: LoginStatus,
+}
+
+/// Whether a request used credentials.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum LoginStatus {
+    /// No credentials are configured.
+    Anonymous,
+    /// Credentials are configured.
+    HasCredentials,
+    /// A credential helper failed with this error, so no credentials are sent.
+    HelperFailed(String),
+}
+
+#[derive(Deserialize)]
+struct ErrorBody {
+    #[serde(default)]
+    errors: Vec<ErrorEntry>,
+    /// The error code of OAuth 2, which token servers use.
+    error: Option<String>,
+    error_description: Option<String>,
+    /// The message of Docker Hub's token server.
+    details: Option<String>,
+}
+
+#[derive(Deserialize)]
+struct ErrorEntry {
+    code: Option<String>,
+    message: Option<String>,
+}
+
+/// Parses the code and the message of an error body, which is plain text or JSON.
+pub(super) fn parse_error_body(body: &[u8], is_plain_text: bool) -> (Option<String>, Option<String>) {
+    if let Ok(document) = serde_json::from_slice::<ErrorBody>(body) {
+        let ErrorBody { errors, error, error_description, details } = document;
+        return match errors.into_iter().next() {
+            Some(ErrorEntry { code, message }) => (code, message),
+            None => (error, error_description.or(details)),
+        };
+    }
+    let line = String::from_utf8_lossy(body).lines().next().map(|line| line.trim().to_owned());
+    (None, line.filter(|_| is_plain_text))
+}
+
+impl fmt::Display for Refusal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}", self.status)?;
+        let reason = StatusCode::from_u16(self.status).ok().and_then(|status| status.canonical_reason());
+        reason.map_or(Ok(()), |reason| write!(f, " {reason}"))?;
+        match (&self.code, &self.message) {
+            (Some(code), Some(message)) => write!(f, " ({code}: {message})"),
+            (Some(text), None) | (None, Some(text)) => write!(f, " ({text})"),
+            (None, None) => Ok(()),
+        }
+    }
+}
+
+impl Refusal {
+    /// The next step for the user.
+    pub(super) fn hint(&self, request: &RequestSummary) -> Option<String> {
+        let (registry, name) = (request.repository.registry(), request.repository.name());
+        Some(match (self.status, self.code.as_deref()) {
+            (401 | 403, _) if let LoginStatus::HelperFailed(error) = &self.login => {
+                format!("{error}; the request was sent without credentials")
+            }
+            (401, _) if self.login == LoginStatus::Anonymous => {
+                format!("log in with `docker login {registry}` or `podman login {registry}`")
+            }
+            (401 | 403, _) => {
+                format!("check that the login is still valid and has access to `{name}`")
+            }
+            (404, Some("MANIFEST_BLOB_UNKNOWN"))
+            | (400, Some("MANIFEST_BLOB_UNKNOWN" | "MANIFEST_UNKNOWN")) => {
+                "push the blobs and manifests that the manifest refers to first".into()
+            }
+            (404, _) => format!("check that the repository `{name}` and the tag exist at `{registry}`"),
+            (413, _) => "raise the request size limit of the registry or its reverse proxy".into(),
+            (429, _) => match self.retry_after {
+                Some(wait) => format!("try again in {} s", wait.as_secs()),
+                None if self.login == LoginStatus::HasCredentials => "try again later".into(),
+                None => {
+                    "try again later, or log in: rate limits are higher for users who are logged in".into()
+                }
+            },
+            (500..=599, _) => match self.retry_after {
+                Some(wait) => format!("try again in {} s", wait.as_secs()),
+                None => "the registry failed; try again later".into(),
+            },
+            _ => return None,
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn parses_error_bodies() {
+        for (body, plain, code, message) in [
+            (
+                r#"{"errors":[{"code":"DENIED","message":"no","detail":{"a":[1]}},{"code":"X"}]}"#,
+                false,
+                Some("DENIED"),
+                Some("no"),
+            ),
+            (r#"{"errors":[]}"#, false, None, None),
+            (
+                r#"{"details":"incorrect username or password"}"#,
+                false,
+                None,
+                Some("incorrect username or password"),
+            ),
+            (r#"{"error":"invalid_grant","error_description":"x"}"#, false, Some("invalid_grant"), Some("x")),
+            ("<html>nginx", false, None, None),
+            ("404 page not found\nmore", true, None, Some("404 page not found")),
+            ("", true, None, None),
+            ("\u{0}\u{1}", false, None, None),
+        ] {
+            let (a, b) = parse_error_body(body.as_bytes(), plain);
+            assert_eq!((a.as_deref(), b.as_deref()), (code, message), "{body}");
+        }
+    }
+}
