@@ -61,7 +61,9 @@ fn pack(bencher: Bencher<'_, '_>, compression: &str) {
 fn diff_id(bencher: Bencher<'_, '_>) {
     let rootfs = rootfs();
     let (_, entries) = largest_layer(&rootfs);
-    bencher.counter(bytes_of(&entries)).bench(|| layer::compute_diff_id(&entries, &(), &mut NoScanner).unwrap());
+    bencher
+        .counter(bytes_of(&entries))
+        .bench(|| layer::compute_diff_id(&entries, &(), &mut NoScanner).unwrap());
 }
 
 /// The closure of a program, in a tree that has not been looked at; of these, those that are installed.

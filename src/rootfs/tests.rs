@@ -105,7 +105,10 @@ fn moves_libraries_relative_to_the_program() {
     let mut tree = root();
     tree.add_file("/home/u/p/bin/hello", &program(&["libx.so"], Some("$ORIGIN/../plugins/../lib")));
     tree.add_file("/home/u/p/lib/libx.so.1", &library("libx.so", &["libc.so.6"], None));
-    tree.add_node("/home/u/p/lib/libx.so", coracle_core::file_system::FsNode::Link(RawPath::new("libx.so.1")));
+    tree.add_node(
+        "/home/u/p/lib/libx.so",
+        coracle_core::file_system::FsNode::Link(RawPath::new("libx.so.1")),
+    );
     tree.add_node("/home/u/p/plugins", coracle_core::file_system::FsNode::Directory);
     let moved = |to| lines(&plan_of(&tree, &[("/home/u/p/bin/hello", to)], &["/home/u"]).unwrap());
     let app = ["/app/", "/app/bin/", "/app/bin/hello", "/app/lib/", "/app/lib/libx.so -> libx.so.1"];

@@ -42,7 +42,8 @@ fn planned(text: &str) -> Rootfs {
 }
 
 fn shown(ours: &str, base: &str) -> Result<String, String> {
-    let above = subtract_base(&planned(ours), &MemoryFs::from_text(base)).map_err(|error| error.to_string())?;
+    let above =
+        subtract_base(&planned(ours), &MemoryFs::from_text(base)).map_err(|error| error.to_string())?;
     let entries = above.rootfs.iter().map(|(path, entry)| match &entry.node {
         EntryNode::Directory => format!("{path}/ {:o} {}", entry.mode, entry.owner),
         EntryNode::Symlink(target) => format!("{path} -> {target}"),

@@ -7,7 +7,8 @@ use std::process::Command;
 use coracle_core::file_system::HostFs;
 use coracle_core::path::RawPath;
 use coracle_ld::closure::{
-    Closure, ExecutedKind, Problem, ProblemKind, ResolveOptions, Severity, check_symbol_versions, check_symbols,
+    Closure, ExecutedKind, Problem, ProblemKind, ResolveOptions, Severity, check_symbol_versions,
+    check_symbols,
 };
 
 /// Every problem of a program, and the loader that it names.

@@ -30,9 +30,10 @@ fn parse_set_value(source: &ValueSource, key: &KeyPath, text: &str) -> Result<Va
         Ok(parsed) => {
             ValuesError::combine(parsed.errors(source)).map_or_else(|| Ok(key.nest(parsed.value)), Err)
         }
-        Err(error) if error.is_data() => {
-            Err(ValuesError::InvalidSyntax { origin: source.clone(), message: json::message_without_position(&error) })
-        }
+        Err(error) if error.is_data() => Err(ValuesError::InvalidSyntax {
+            origin: source.clone(),
+            message: json::message_without_position(&error),
+        }),
         Err(_) => Ok(key.nest(Value::String(text.to_owned()))),
     }
 }

@@ -77,7 +77,9 @@ fn packed_as(
     let packed = pack_layer_with_cores(
         cores,
         &PackRequest { progress: &progress, ..request(&entries, compression) },
-        &out, &mut NoScanner);
+        &out,
+        &mut NoScanner,
+    );
     match &packed {
         Ok(layer) => assert_eq!(progress.0.into_inner(), layer.unpacked_size),
         Err(_) => assert!(!out.exists()),

@@ -64,7 +64,8 @@ fn sorts_includes_and_resolves_them_relative_to_their_file() {
 
 #[test]
 fn follows_links() {
-    let mut tree = MemoryFs::from_text("/etc/ld.so.conf -> ../opt/conf\n/opt/d -> /srv/d\n/srv/d/x.conf = /x");
+    let mut tree =
+        MemoryFs::from_text("/etc/ld.so.conf -> ../opt/conf\n/opt/d -> /srv/d\n/srv/d/x.conf = /x");
     tree.add_file("/opt/conf", b"include /opt/d/*.conf /o*/d/x.conf");
     assert_eq!(listed(&tree), ["/x /opt/d/x.conf"]);
     assert_eq!(listed(&MemoryFs::default()), [""; 0]);
