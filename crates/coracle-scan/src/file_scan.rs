@@ -19,7 +19,7 @@ const MAX_FINDINGS: usize = 16;
 
 /// The scan of one file. Its content is passed in chunks of any size, in order.
 #[derive(Debug)]
-pub struct FileScan<'a> {
+pub(super) struct FileScan<'a> {
     secrets: &'a SecretSearch,
     subject: FindingSubject,
     scope: ScanScope,
@@ -86,7 +86,7 @@ impl<'a> FileScan<'a> {
     }
 
     /// Scans the next bytes.
-    pub fn update(&mut self, bytes: &[u8]) {
+    pub(super) fn update(&mut self, bytes: &[u8]) {
         if self.received == 0 {
             self.inspect_first_bytes(bytes);
         }
@@ -114,7 +114,7 @@ impl<'a> FileScan<'a> {
     }
 
     /// Returns the findings once all bytes have been received.
-    pub fn finish(mut self) -> Vec<Finding> {
+    pub(super) fn finish(mut self) -> Vec<Finding> {
         let tail = std::mem::take(&mut self.tail);
         let tail_start = self.received - tail.len() as u64;
         self.examine(&tail, tail_start, tail.len() - tail.len().min(BYTES_AFTER), tail.len());

@@ -53,7 +53,7 @@ mod text_rules;
 mod token_formats;
 mod window;
 
-pub use file_scan::{FileScan, ScanScope};
+pub use file_scan::ScanScope;
 pub use finding::{ConfigValueKind, Finding, FindingCategory, FindingSubject, FindingsError, Severity};
 pub use policy::{ConfigFile, ConfigSource, ScanPolicy, SecretValue};
 pub use scanner::SecretScanner;

@@ -27,13 +27,9 @@ impl SecretScanner {
         Self { secrets: SecretSearch::new(&policy.secrets), policy, ..Self::default() }
     }
 
-    /// Starts to scan the content of a file of the image. `None` for files of the distribution:
-    /// libraries of the closure and implicit dependencies. The findings are returned, not
-    /// collected.
-    pub fn scan_file(&self, path: &ImagePath, entry: &Entry) -> Option<FileScan<'_>> {
-        let EntryNode::File(content) = &entry.node else { return None };
-        let scope = ScanScope::for_entry(path, entry)?;
-        Some(self.start_file_scan(FindingSubject::File(path.clone()), scope, content.size()))
+    /// The findings collected so far.
+    pub fn findings(&self) -> &[Finding] {
+        &self.findings
     }
 
     /// Scans a whole file in memory. The findings are returned, not collected.
@@ -71,13 +67,10 @@ impl SecretScanner {
     }
 
     fn scan_subject(&self, subject: FindingSubject, scope: ScanScope, bytes: &[u8]) -> Vec<Finding> {
-        let mut scan = self.start_file_scan(subject, scope, bytes.len() as u64);
+        let (config_files, size) = (&self.policy.config_files, bytes.len() as u64);
+        let mut scan = FileScan::new(config_files, &self.secrets, subject, scope, size);
         scan.update(bytes);
         scan.finish()
-    }
-
-    fn start_file_scan(&self, subject: FindingSubject, scope: ScanScope, size: u64) -> FileScan<'_> {
-        FileScan::new(&self.policy.config_files, &self.secrets, subject, scope, size)
     }
 }
 
@@ -90,6 +83,8 @@ pub(super) fn collect_findings(collected: &mut Vec<Finding>, new: Vec<Finding>) 
     }
 }
 
+/// Scans files while they are packed, and collects the findings. Files of the distribution are not
+/// scanned: libraries of the closure and implicit dependencies.
 impl ContentScanner for SecretScanner {
     fn start_scan(&mut self, path: &ImagePath, entry: &Entry) -> Option<Box<dyn ContentScan + '_>> {
         let EntryNode::File(content) = &entry.node else { return None };

@@ -28,8 +28,8 @@ const fn token_format(
 }
 
 /// Formats of gitleaks' rules, sorted by issuer. The comment is the ID of the rule in
-/// `config/gitleaks.toml` of <https://github.com/gitleaks/gitleaks>, version 8.30. Lengths can
-/// differ: they also allow what the issuers' documentation allows.
+/// `config/gitleaks.toml` of <https://github.com/gitleaks/gitleaks>, version 8.30. Lengths follow
+/// the issuers' documentation, and can differ from those of the rule.
 #[rustfmt::skip]
 pub(crate) const GITLEAKS_FORMATS: &[TokenFormat] = &[
     token_format("a key of 1Password", "ops_eyJ", is_padded_base64url, 200, 2000), // 1password-service-account-token

@@ -3,7 +3,8 @@
 //! The lists correspond to two parts of `config/gitleaks.toml` of
 //! <https://github.com/gitleaks/gitleaks>, version 8.30: the global allowlist (placeholders,
 //! references to variables, keywords) and the identifiers of the rule `generic-api-key` (names of
-//! secrets). Entries were added for the files of a distribution in which they caused findings.
+//! secrets). Other keywords are from files of distributions, such as `nsswitch.conf` and those of
+//! PAM.
 
 /// Words in example credentials.
 pub(crate) const PLACEHOLDERS: &[&str] = &[
