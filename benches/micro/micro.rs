@@ -11,6 +11,7 @@ use std::sync::{Arc, LazyLock};
 use coracle::recipe::{Recipe, RecipeOverrides};
 use coracle::rootfs::{Entry, EntryNode, EntryReason, LayerKind, Owner, Rootfs};
 use coracle::{Built, Settings};
+use coracle_core::content_scanner::NoScanner;
 use coracle_core::digest::Digest;
 use coracle_core::file_system::HostFs;
 use coracle_core::path::{ImagePath, RawPath};
@@ -50,9 +51,8 @@ fn pack(bencher: Bencher<'_, '_>, compression: &str) {
     let (stratum, entries) = largest_layer(&rootfs);
     bencher.counter(bytes_of(&entries)).with_inputs(|| tempfile::tempdir().unwrap()).bench_refs(|folder| {
         let out = folder.path().join("layer");
-        let (progress, scanner) = (&(), &());
-        let request = PackRequest { entries: &entries, kind: stratum, compression, progress, scanner };
-        layer::pack_layer(&request, &out).unwrap()
+        let request = PackRequest { entries: &entries, kind: stratum, compression, progress: &() };
+        layer::pack_layer(&request, &out, &mut NoScanner).unwrap()
     });
 }
 
@@ -61,7 +61,9 @@ fn pack(bencher: Bencher<'_, '_>, compression: &str) {
 fn diff_id(bencher: Bencher<'_, '_>) {
     let rootfs = rootfs();
     let (_, entries) = largest_layer(&rootfs);
-    bencher.counter(bytes_of(&entries)).bench(|| layer::compute_diff_id(&entries, &(), &()).unwrap());
+    bencher
+        .counter(bytes_of(&entries))
+        .bench(|| layer::compute_diff_id(&entries, &(), &mut NoScanner).unwrap());
 }
 
 /// The closure of a program, in a tree that has not been looked at; of these, those that are installed.

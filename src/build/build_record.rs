@@ -39,9 +39,9 @@ pub(super) struct BuildRecord<'a> {
     configuration: Digest,
     /// The digest that the base image's name resolved to.
     base: Option<Digest>,
-    /// When this build began to read inputs, in seconds and nanoseconds. `None` before, or if the
-    /// clock of the cache's file system cannot be read.
-    started: Option<(i64, i64)>,
+    /// When this build began to read inputs. `None` before, or if the clock of the cache's file
+    /// system cannot be read.
+    started: Option<fs::Timestamp>,
 }
 
 /// The result of a build as it is recorded: a line of JSON, followed by the [`Testimony`].
@@ -171,7 +171,7 @@ impl<'a> BuildRecord<'a> {
         let (summary, testimony) = record.split_at_checked(end)?;
         let summary: RecordedResult = serde_json::from_slice(summary).ok()?;
         let testimony = InputFingerprint::parse(testimony.get(1..)?)?;
-        let is_there = testimony.holds() && summary.entries.iter().all(IndexStamp::are_current);
+        let is_there = testimony.is_current() && summary.entries.iter().all(IndexStamp::are_current);
         let published = summary.published.as_ref().and_then(|digest| digest.parse().ok());
         let built = if is_there { summary.built(recipe, destinations) } else { None };
         built.map(|built| (built, published))

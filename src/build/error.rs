@@ -34,7 +34,7 @@ pub enum Error {
     Config(#[from] config::ConfigError),
     /// The secret scanner has findings.
     #[error(transparent)]
-    SecretsFound(#[from] coracle_scan::Error),
+    SecretsFound(#[from] coracle_scan::FindingsError),
     /// The image exceeds its budget.
     #[error(transparent)]
     OverBudget(#[from] OverBudget),
@@ -237,7 +237,7 @@ fn format_problems(problems: &[Problem]) -> String {
 fn problems_hint(problems: &[Problem]) -> String {
     let old_libc = problems.iter().any(|problem| problem.needed_name.starts_with("GLIBC_"));
     let is_mixed = problems.iter().any(|problem| problem.kind == ProblemKind::MixedCLibraries);
-    let is_version = problems.iter().any(|problem| problem.kind == ProblemKind::SymbolVersion);
+    let is_version = problems.iter().any(|problem| problem.kind.concerns_versions());
     if is_mixed {
         "build the program and its libraries against one C library, or link it statically"
     } else if old_libc {

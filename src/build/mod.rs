@@ -37,9 +37,9 @@ pub use size_comparison::{PlatformSize, PreviousImage, PreviousSize, SizeDelta};
 
 use build_record::BuildRecord;
 use destinations::Destinations;
-use progress::UploadProgress;
 use packing::{PackedImage, Packer};
 use plan::plan_with_roots;
+use progress::UploadProgress;
 use size_comparison::SizeComparison;
 
 use crate::recipe::{DEFAULT_USER, Recipe};

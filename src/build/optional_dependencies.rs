@@ -11,11 +11,11 @@ pub(super) fn optional_dependencies_hint(hints: &[DependencyHint]) -> Option<Not
     let width = |of: fn(&DependencyHint) -> &str| {
         hints.iter().take(MAX_LISTED).map(|hint| of(hint).chars().count()).max()
     };
-    let (what, flag) = (width(|hint| &hint.subject)?, width(|hint| &hint.flag)?);
+    let (what, flag) = (width(|hint| &hint.subject)?, width(|hint| &hint.action)?);
     let mut lines: Vec<String> = hints
         .iter()
         .take(MAX_LISTED)
-        .map(|hint| format!("  {:what$}  {:flag$}  {}", hint.subject, hint.flag, hint.reason))
+        .map(|hint| format!("  {:what$}  {:flag$}  {}", hint.subject, hint.action, hint.reason))
         .collect();
     if hints.len() > MAX_LISTED {
         lines.push(format!("  and {} more", hints.len() - MAX_LISTED));

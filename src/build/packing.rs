@@ -110,14 +110,8 @@ impl Packer<'_> {
         {
             return Ok(layer);
         }
-        let request = PackRequest {
-            entries: &entries,
-            kind: stratum,
-            compression,
-            progress: &progress,
-            scanner: &*gate,
-        };
-        let layer = self.staging.pack_layer(&request, cache)?;
+        let request = PackRequest { entries: &entries, kind: stratum, compression, progress: &progress };
+        let layer = self.staging.pack_layer(&request, cache, gate)?;
         if !gate.has_unaccepted_errors() {
             let bytes = self.upload_queue.enqueue(
                 &Descriptor::from(&layer),

@@ -10,7 +10,7 @@ use coracle_kube::config::{self, Configuration, PartialRender, RenderedFile, Ren
 use coracle_kube::contract;
 use coracle_kube::values;
 use coracle_oci::image::ImageConfig;
-use coracle_scan::{ConfigFile, ConfigSource, ScanPolicy, SecretScanner, SecretValue};
+use coracle_scan::{ConfigFile, ConfigSource, ConfigValueKind, ScanPolicy, SecretScanner, SecretValue};
 
 /// Scans the paths of `plans`, without reading contents. Returns warnings.
 ///
@@ -116,13 +116,15 @@ fn source_contents(configuration: &Configuration) -> impl Iterator<Item = Config
 /// Scans the values of the image's config, except the contract, which has names of secrets but no
 /// values.
 pub(super) fn scan_image_config(gate: &mut SecretScanner, config: &ImageConfig) {
-    for (kind, words) in
-        [("env", &config.env), ("label", &config.labels), ("annotation", &config.annotations)]
-    {
+    for (kind, words) in [
+        (ConfigValueKind::Env, &config.env),
+        (ConfigValueKind::Label, &config.labels),
+        (ConfigValueKind::Annotation, &config.annotations),
+    ] {
         let words = words.iter().filter(|(name, _)| name.as_str() != contract::CONTRACT_LABEL);
         words.for_each(|(name, value)| gate.scan_config_value(kind, name, value));
     }
     for (index, arg) in config.cmd.iter().enumerate() {
-        gate.scan_config_value("arg", &(index + 1).to_string(), arg);
+        gate.scan_config_value(ConfigValueKind::Arg, &(index + 1).to_string(), arg);
     }
 }

@@ -11,8 +11,8 @@ use coracle_core::fs;
 use coracle_core::note::Note;
 use coracle_core::path::RawPath;
 use coracle_ld::closure::{
-    ElfProgram, LinkMap, Problem, ProblemKind, Severity, environment_dependence, isa_level,
-    mixed_c_libraries, symbols, versions,
+    ElfProgram, LinkMap, Problem, ProblemKind, Severity, check_c_libraries, check_environment_dependence,
+    check_isa_level, check_symbol_versions, check_symbols,
 };
 
 /// The maximum number of symbols listed in one warning.
@@ -23,14 +23,11 @@ const MAX_LISTED: usize = 8;
 /// # Errors
 /// Fails with all problems of one check at which a loader would stop.
 pub(super) fn check_programs_start(programs: &[PlannedProgram]) -> Result<Vec<Note>, Error> {
-    let mixed = collect_problems(programs, mixed_c_libraries::check_c_libraries)?;
+    let mixed = collect_problems(programs, check_c_libraries)?;
     let mut notes = notes_or_error(mixed.clone(), &[])?;
-    for check in [
-        versions::check_versions,
-        symbols::check_symbols,
-        isa_level::check_isa_level,
-        environment_dependence::check_environment_dependence,
-    ] {
+    let checks: [LinkMapCheck; 4] =
+        [check_symbol_versions, check_symbols, check_isa_level, |map| Ok(check_environment_dependence(map))];
+    for check in checks {
         notes.extend(notes_or_error(collect_problems(programs, check)?, &mixed)?);
     }
     Ok(notes)
@@ -74,7 +71,7 @@ fn warning_notes(problems: Vec<Problem>) -> Vec<Note> {
     let mut symbols: BTreeMap<RawPath, Vec<Problem>> = BTreeMap::new();
     let mut notes = Vec::new();
     for problem in problems {
-        if problem.kind == ProblemKind::Symbol && !problem.needed_name.is_empty() {
+        if problem.kind == ProblemKind::MissingSymbol && !problem.needed_name.is_empty() {
             symbols.entry(problem.object.clone()).or_default().push(problem);
         } else {
             notes.push(Note::Warning(problem.message));

@@ -138,7 +138,10 @@ pub(super) fn check_names_for_engine(recipes: &[Recipe]) -> Result<(), CliError>
 
 /// Returns the first engine that is available.
 pub(super) fn find_engine() -> Result<EngineKind, CliError> {
-    let there = coracle_oci::engine::detect_engine(&engine_settings::engine_settings(), &interrupt::SignalCancellation);
+    let there = coracle_oci::engine::detect_engine(
+        &engine_settings::engine_settings(),
+        &interrupt::SignalCancellation,
+    );
     there.map_err(|error| registry_client::from_transfer_error(&error.into()))
 }
 

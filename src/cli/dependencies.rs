@@ -6,7 +6,8 @@ use coracle::Error;
 use coracle_core::path::RawPath;
 use coracle_ld::closure::{
     self, Closure, DependencyKind, ElfProgram, ExecutedKind, LinkMap, MapReason, MissingLibrary, Problem,
-    ProblemKind, Severity, environment_dependence, isa_level, mixed_c_libraries, symbols, versions,
+    ProblemKind, Severity, check_c_libraries, check_environment_dependence, check_isa_level,
+    check_symbol_versions, check_symbols,
 };
 use serde_json::{Value, json};
 
@@ -125,11 +126,11 @@ fn problems_json(map: &LinkMap, with_symbols: bool) -> Vec<Value> {
     let mut problems = refused_files(map);
     problems.extend(missing_preloads(map));
     let checks: [(bool, ProblemCheck); 5] = [
-        (true, mixed_c_libraries::check_c_libraries),
-        (true, versions::check_versions),
-        (with_symbols, symbols::check_symbols),
-        (true, isa_level::check_isa_level),
-        (true, environment_dependence::check_environment_dependence),
+        (true, check_c_libraries),
+        (true, check_symbol_versions),
+        (with_symbols, check_symbols),
+        (true, check_isa_level),
+        (true, |map| Ok(check_environment_dependence(map))),
     ];
     for (_, check) in checks.iter().filter(|(is_wanted, _)| *is_wanted) {
         match check(map) {
@@ -145,11 +146,11 @@ type ProblemCheck = fn(&LinkMap) -> coracle_core::fs::Result<Vec<Problem>>;
 fn problem_json(problem: &Problem) -> Value {
     json!({
         "kind": match problem.kind {
-            ProblemKind::SymbolVersion => "version",
-            ProblemKind::Symbol => "symbol",
+            kind if kind.concerns_versions() => "version",
             ProblemKind::EnvironmentDependence => "circumstances",
             ProblemKind::MixedCLibraries => "c-library",
             ProblemKind::CpuLevel => "cpu",
+            _ => "symbol",
         },
         "severity": match problem.severity {
             Severity::Error => "error",

@@ -4,7 +4,7 @@ use std::fmt;
 use std::str::FromStr;
 
 use super::error::SourcePosition;
-use coracle_core::byte_size::{ByteSize, parse_decimal_times};
+use coracle_core::byte_size::{ByteSize, multiply_decimal};
 use coracle_oci::copy;
 
 /// Limits for the image of each platform: the compressed size of layers, config and manifest.
@@ -72,7 +72,7 @@ impl FromStr for GrowthLimit {
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         let refused = || ParseGrowthError(text.to_owned());
         if let Some(number) = text.strip_suffix('%') {
-            return parse_decimal_times(number, 1000).map(Self::Percent).ok_or_else(refused);
+            return multiply_decimal(number, 1000).map(Self::Percent).ok_or_else(refused);
         }
         // Without a unit, a number could mean bytes or percent.
         let has_unit = !text.ends_with(|c: char| c.is_ascii_digit());

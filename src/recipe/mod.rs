@@ -26,7 +26,8 @@ use coracle_core::path::{ImagePath, RawPath};
 use coracle_core::platform::Platform;
 use coracle_core::reference::ImageReference;
 use coracle_kube::config::Configuration;
-use coracle_kube::manifests::{self, RecipeLocation, WorkloadSettings};
+use coracle_kube::manifests::{self, WorkloadSettings};
+use coracle_kube::{LocatedProblem, RecipeLocation};
 use coracle_ld::implicit::ImplicitPolicy;
 use coracle_ld::ldso::HwcapsSelection;
 use coracle_oci::copy;
@@ -277,7 +278,7 @@ impl Recipe {
         &self,
         manifests::ManifestsError(problems): manifests::ManifestsError,
     ) -> RecipeError {
-        let located = |problem: manifests::ManifestProblem| RecipeProblem {
+        let located = |problem: LocatedProblem| RecipeProblem {
             message: problem.message,
             hint: Some(problem.hint).filter(|hint| !hint.is_empty()),
             position: problem.location.and_then(|about| self.source_positions.get(&about).cloned()),

@@ -11,7 +11,7 @@ use coracle_core::note::Note;
 use coracle_core::path::{ImagePath, RawPath};
 use coracle_ld::closure::{
     Closure, DlopenCaller, DlopenFailure, DlopenRequest, ElfProgram, ExecutedFile, ExecutedKind, Resolver,
-    versions,
+    check_symbol_versions,
 };
 use coracle_ld::elf::{DlopenPriority, Machine};
 use coracle_ld::implicit::{self, DataSources, Requirements};
@@ -163,7 +163,7 @@ fn missing_version_warnings(rootfs: &Rootfs, closures: &[Closure]) -> fs::Result
             .filter(|map| !is_named || map.opened_objects.is_some());
         for map in maps.filter(|map| !map.is_missing_required()) {
             let problems =
-                versions::check_versions(map)?.into_iter().map(|problem| Note::Warning(problem.message));
+                check_symbol_versions(map)?.into_iter().map(|problem| Note::Warning(problem.message));
             notes.extend(problems.filter(|note| !notes.contains(note)).collect::<Vec<_>>());
         }
     }

@@ -11,7 +11,7 @@ pub(super) fn link_maps(elf: &ElfProgram) -> impl Iterator<Item = (&LinkMap, Opt
     let opened = elf
         .dlopened
         .iter()
-        .flat_map(|opened| opened.maps.iter().map(|map| (map.as_ref(), Some(opened.why.as_str()))));
+        .flat_map(|opened| opened.maps.iter().map(|map| (map.as_ref(), Some(opened.purpose.as_str()))));
     start.chain(opened)
 }
 
@@ -35,7 +35,7 @@ pub(super) fn mapped_objects<'a>(
     });
     let aliases = map.aliases.iter().filter_map(|alias| {
         let object = map.objects.get(alias.object)?;
-        Some((object_reason(map, &alias.found, None), object, &alias.found, &alias.walk))
+        Some((object_reason(map, &alias.reason, None), object, &alias.reason, &alias.walk))
     });
     objects.chain(aliases).map(|(reason, object, found, walk)| {
         (reason, MappedObject { path: &object.path, file: &object.file, found }, walk)

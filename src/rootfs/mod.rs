@@ -99,13 +99,7 @@ impl Rootfs {
             EntryNode::File(content) => {
                 // The number only has to be the same for the same path.
                 let inode = Digest::compute(path.as_bytes()).leading_u64();
-                let stat = Stat {
-                    file_id: FileId { device: 0, inode },
-                    size: content.size(),
-                    mode: entry.mode,
-                    hard_links: 1,
-                    mtime_and_ctime: [(0, 0); 2],
-                };
+                let stat = Stat::synthetic(FileId { device: 0, inode }, content.size(), entry.mode);
                 Some(FsFile { stat, content: content.clone() })
             }
             _ => None,

@@ -171,7 +171,7 @@ fn origins_and_region(
     let mut origins = vec![RawPath::from(home)];
     let mut region = home.clone();
     let aliases =
-        elf.all_link_maps().flat_map(|map| &map.aliases).map(|alias| (None, &alias.found, &alias.walk));
+        elf.all_link_maps().flat_map(|map| &map.aliases).map(|alias| (None, &alias.reason, &alias.walk));
     let mapped = elf
         .all_link_maps()
         .flat_map(|map| &map.objects)

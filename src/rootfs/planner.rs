@@ -56,7 +56,7 @@ impl<'a> TreePlanner<'a> {
     /// Adds data files, except where a file exists already: included files take precedence.
     pub(super) fn add_data_files(&mut self, extras: &[DataFile]) {
         for extra in extras {
-            if self.builder.leads_to_file(&extra.spelled) {
+            if self.builder.leads_to_file(&extra.raw_path) {
                 continue;
             }
             self.add_steps(&extra.steps, &EntryReason::ParentOrLink, LayerKind::Libraries);

@@ -3,7 +3,7 @@
 use coracle_testing::SyntheticElf;
 
 use super::*;
-use coracle_core::file_system::memory::MemoryTree;
+use coracle_core::file_system::MemoryFs;
 use coracle_core::file_system::{FileSystem, HostFs};
 use coracle_core::path::RawPath;
 use coracle_ld::closure::{Closure, ResolveOptions};
@@ -14,8 +14,8 @@ use coracle_ld::ldso::{CacheEntry, LdCache};
 const LOADER: &str = "/lib64/ld-linux-x86-64.so.2";
 
 /// A root with a loader and a C library.
-fn root() -> MemoryTree {
-    let mut tree = MemoryTree::new("/lib -> usr/lib\n/lib64 -> usr/lib64\n/usr/lib64/");
+fn root() -> MemoryFs {
+    let mut tree = MemoryFs::from_text("/lib -> usr/lib\n/lib64 -> usr/lib64\n/usr/lib64/");
     let mut loader = SyntheticElf { soname: Some("ld-linux-x86-64.so.2"), ..SyntheticElf::default() }.bytes();
     loader.extend(b"\0/lib/\0/usr/lib/\0lib\0");
     tree.add_file("/usr/lib64/ld-linux-x86-64.so.2", &loader);
@@ -105,8 +105,11 @@ fn moves_libraries_relative_to_the_program() {
     let mut tree = root();
     tree.add_file("/home/u/p/bin/hello", &program(&["libx.so"], Some("$ORIGIN/../plugins/../lib")));
     tree.add_file("/home/u/p/lib/libx.so.1", &library("libx.so", &["libc.so.6"], None));
-    tree.add("/home/u/p/lib/libx.so", coracle_core::file_system::FsNode::Link(RawPath::new("libx.so.1")));
-    tree.add("/home/u/p/plugins", coracle_core::file_system::FsNode::Directory);
+    tree.add_node(
+        "/home/u/p/lib/libx.so",
+        coracle_core::file_system::FsNode::Link(RawPath::new("libx.so.1")),
+    );
+    tree.add_node("/home/u/p/plugins", coracle_core::file_system::FsNode::Directory);
     let moved = |to| lines(&plan_of(&tree, &[("/home/u/p/bin/hello", to)], &["/home/u"]).unwrap());
     let app = ["/app/", "/app/bin/", "/app/bin/hello", "/app/lib/", "/app/lib/libx.so -> libx.so.1"];
     assert_eq!(moved(None)[..5], app);

@@ -12,6 +12,7 @@
     reason = "a panic is how a test fails"
 )]
 
+mod architecture;
 #[cfg(target_os = "linux")]
 mod build;
 #[cfg(target_os = "linux")]
@@ -38,7 +39,6 @@ mod init;
 mod interrupt;
 #[cfg(target_os = "linux")]
 mod manifests;
-mod module_layers;
 #[cfg(target_os = "linux")]
 mod other_platforms;
 mod registry;

@@ -61,7 +61,7 @@ fn an_image_for_arm64_runs_under_qemu() {
     let project = project();
     let at = project.path();
     coracle(at, &["build", "there", "--sysroot", SYSROOT, "-o", "oci:out", "--quiet"]);
-    let image = Image::only(&at.join("out"));
+    let image = Image::read_single(&at.join("out"));
     assert_eq!(image.platform(), "linux/arm64");
     let root = at.join("root");
     image.unpack(&root);
@@ -97,7 +97,7 @@ fn programs_of_two_platforms_are_one_index() {
     let descriptor = &index["manifests"][0];
     assert_eq!(index["manifests"].as_array().unwrap().len(), 1);
     assert_eq!(line, format!("hello:latest@{}\n", descriptor["digest"].as_str().unwrap()));
-    let platforms: Vec<String> = Image::all(&at.join("out")).iter().map(Image::platform).collect();
+    let platforms: Vec<String> = Image::read_all(&at.join("out")).iter().map(Image::platform).collect();
     assert_eq!(platforms, ["linux/amd64", "linux/arm64"]);
     assert_eq!(coracle_oci::layout::verify_layout(&at.join("out")).unwrap(), []);
     assert_eq!(

@@ -39,23 +39,23 @@ impl FromStr for ByteSize {
         let end = text.find(|c: char| !c.is_ascii_digit() && c != '.').unwrap_or(text.len());
         let (number, unit) = text.split_at(end);
         let unit = UNITS.into_iter().find(|(name, _)| *name == unit).map(|(_, bytes)| bytes);
-        let size = unit.and_then(|unit| parse_decimal_times(number, unit));
+        let size = unit.and_then(|unit| multiply_decimal(number, unit));
         size.map(Self).ok_or_else(|| ParseByteSizeError(text.to_owned()))
     }
 }
 
-/// Multiplies the decimal `number` (at most nine fractional digits) by `unit`, rounding down.
-/// `None` if `number` is malformed or the product does not fit.
-pub fn parse_decimal_times(number: &str, unit: u64) -> Option<u64> {
-    let (whole, part) = number.split_once('.').unwrap_or((number, "0"));
-    let digits = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
-    if !digits(whole) || !digits(part) || part.len() > 9 {
+/// Parses the decimal `number`, with at most nine fractional digits, and multiplies it by `unit`,
+/// rounding down. `None` if `number` is malformed or the product does not fit.
+pub fn multiply_decimal(number: &str, unit: u64) -> Option<u64> {
+    let (whole, fraction) = number.split_once('.').unwrap_or((number, "0"));
+    let is_number = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
+    if !is_number(whole) || !is_number(fraction) || fraction.len() > 9 {
         return None;
     }
     let unit = u128::from(unit);
-    let ten_to = 10_u128.pow(u32::try_from(part.len()).ok()?);
-    let part = part.parse::<u128>().ok()?.checked_mul(unit)? / ten_to;
-    u64::try_from(whole.parse::<u128>().ok()?.checked_mul(unit)?.checked_add(part)?).ok()
+    let divisor = 10_u128.pow(u32::try_from(fraction.len()).ok()?);
+    let fraction = fraction.parse::<u128>().ok()?.checked_mul(unit)? / divisor;
+    u64::try_from(whole.parse::<u128>().ok()?.checked_mul(unit)?.checked_add(fraction)?).ok()
 }
 
 impl fmt::Display for ByteSize {

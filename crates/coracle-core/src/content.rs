@@ -20,14 +20,14 @@ const COMPARE_BUFFER_SIZE: usize = 64 << 10;
 
 /// Consecutive bytes of a [`Content`].
 #[derive(Clone, PartialEq, Eq, Debug)]
-pub(crate) enum Piece {
+enum Piece {
     Bytes(Vec<u8>),
     FileRange { file: Arc<HostFile>, start: u64, size: u64 },
 }
 
 /// A host file and its metadata when it was first seen.
 #[derive(PartialEq, Eq, Debug)]
-pub(crate) struct HostFile {
+struct HostFile {
     path: PathBuf,
     stat: Stat,
 }
@@ -64,7 +64,7 @@ impl Content {
     }
 
     /// Device and inode of the file that [`Content::host_path`] returns.
-    pub fn host_identity(&self) -> Option<fs::FileId> {
+    pub fn host_file_id(&self) -> Option<fs::FileId> {
         match &*self.pieces {
             [Piece::FileRange { file, .. }, ..] => Some(file.stat.file_id),
             _ => None,
@@ -151,10 +151,17 @@ impl Content {
     }
 }
 
-/// One part of a content made by [`Content::spliced`].
+/// One part of a content made by [`Content::splice`].
 #[derive(Debug, PartialEq, Eq)]
 pub enum SplicePart {
-    Existing { start: u64, size: u64 },
+    /// A range of the content that is spliced.
+    Existing {
+        /// Offset of the first byte.
+        start: u64,
+        /// Number of bytes.
+        size: u64,
+    },
+    /// New bytes.
     New(Vec<u8>),
 }
 
@@ -224,7 +231,7 @@ impl ContentReader {
     /// Returns `size` bytes from `offset` on, or fewer at the end of the content.
     ///
     /// # Errors
-    /// See [`Reader::read_at`].
+    /// Fails if a file cannot be read or has become shorter.
     pub fn read_bytes_at(&self, offset: u64, size: usize) -> fs::Result<Vec<u8>> {
         let available = usize::try_from(self.size.saturating_sub(offset)).unwrap_or(usize::MAX);
         let mut bytes = vec![0; size.min(available)];
@@ -300,6 +307,6 @@ mod tests {
         let reader = content.open().unwrap();
         std::fs::write(&path, "longer").unwrap();
         assert!(reader.verify_unchanged().is_err());
-        assert!(content.open().unwrap_err().to_string().starts_with("cannot pack `"));
+        assert!(content.open().unwrap_err().to_string().starts_with("cannot read `"));
     }
 }

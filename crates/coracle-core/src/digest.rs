@@ -58,6 +58,7 @@ pub struct HashingReader<R> {
 }
 
 impl<R> HashingReader<R> {
+    /// Wraps `reader`.
     pub fn new(reader: R) -> Self {
         Self { reader, hasher: DigestHasher::default() }
     }
@@ -125,13 +126,14 @@ impl FromStr for Digest {
         let hex = text.strip_prefix("sha256:").filter(|hex| hex.len() == 64).ok_or_else(error)?;
         let mut bytes = [0; 32];
         for (byte, pair) in bytes.iter_mut().zip(hex.as_bytes().chunks_exact(2)) {
-            *byte = hex_pair(pair).ok_or_else(error)?;
+            *byte = parse_hex_pair(pair).ok_or_else(error)?;
         }
         Ok(Self(bytes))
     }
 }
 
-fn hex_pair(pair: &[u8]) -> Option<u8> {
+/// Parses two hexadecimal digits.
+fn parse_hex_pair(pair: &[u8]) -> Option<u8> {
     let digit = |byte: u8| match byte {
         b'0'..=b'9' => Some(byte - b'0'),
         b'a'..=b'f' => Some(byte - b'a' + 10),

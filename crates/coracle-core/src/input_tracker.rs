@@ -1,14 +1,14 @@
 //! Records the host files that a build reads, to detect later changes without reading their
 //! contents.
 //!
-//! Files are identified by their metadata, links by their targets. Paths that do not exist are
-//! recorded too.
+//! The state of a file is its metadata, that of a link its target. Paths that do not exist are
+//! recorded too, so that a file that appears there later is a change.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use crate::digest::{Digest, DigestHasher};
-use crate::fs::{self, PathMetadata, Stat};
+use crate::fs::{self, PathMetadata, Stat, Timestamp};
 
 /// Collects the inputs of a build: the paths read so far and their state.
 #[derive(Debug, Default)]
@@ -27,7 +27,7 @@ enum InputKind {
     Listing,
 }
 
-/// The paths recorded by a [`Witness`], and one digest of their states.
+/// The paths recorded by an [`InputTracker`], and one digest of their states.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct InputFingerprint {
     inputs: Vec<(PathBuf, InputKind)>,
@@ -68,27 +68,27 @@ impl InputTracker {
 
     /// Whether all recorded paths are unchanged.
     pub fn is_current(&self) -> bool {
-        let mut answers = self.states.iter();
+        let mut states = self.states.iter();
         !self.has_conflict
-            && answers.all(|((path, kind), state)| kind.read_state(path).as_ref() == Some(state))
+            && states.all(|((path, kind), state)| kind.read_state(path).as_ref() == Some(state))
     }
 
     /// Returns the fingerprint of the recorded inputs. `None` if a later change could go unnoticed:
-    /// an input changed while it was read, or so shortly before `began` (seconds, nanoseconds) that
-    /// another change could have the same timestamp.
-    pub fn finish(self, began: (i64, i64)) -> Option<InputFingerprint> {
-        let is_settled = self.stats.iter().all(|stat| stat.detects_changes_after(began));
+    /// an input changed while it was read, or so shortly before `started` that another change could
+    /// have the same timestamp.
+    pub fn finish(self, started: Timestamp) -> Option<InputFingerprint> {
+        let is_settled = self.stats.iter().all(|stat| stat.detects_changes_after(started));
         let mut hasher = DigestHasher::default();
         self.states.values().for_each(|state| hash_state(&mut hasher, state));
-        let questions = self.states.into_keys().collect();
+        let inputs = self.states.into_keys().collect();
         (is_settled && !self.has_conflict)
-            .then(|| InputFingerprint { inputs: questions, states_digest: hasher.finish() })
+            .then(|| InputFingerprint { inputs, states_digest: hasher.finish() })
     }
 }
 
 impl InputFingerprint {
     /// Whether all inputs are unchanged.
-    pub fn holds(&self) -> bool {
+    pub fn is_current(&self) -> bool {
         let mut hasher = DigestHasher::default();
         for (path, kind) in &self.inputs {
             let Some(state) = kind.read_state(path) else { return false };
@@ -97,8 +97,8 @@ impl InputFingerprint {
         hasher.finish() == self.states_digest
     }
 
-    /// Serializes the fingerprint: the digest of the states, then for each path a letter, the path
-    /// and a NUL byte.
+    /// Serializes the fingerprint: the hexadecimal digest of the states, then for each path a byte
+    /// for its kind, the path and a NUL byte.
     pub fn to_bytes(&self) -> Vec<u8> {
         let mut bytes = self.states_digest.hex().into_bytes();
         for (path, kind) in &self.inputs {
@@ -109,15 +109,15 @@ impl InputFingerprint {
         bytes
     }
 
-    /// Parses the output of [`Testimony::to_bytes`]; `None` if it is malformed.
+    /// Parses the output of [`InputFingerprint::to_bytes`]; `None` if it is malformed.
     pub fn parse(bytes: &[u8]) -> Option<Self> {
         let (digest, rest) = bytes.split_at_checked(64)?;
-        let answers = format!("sha256:{}", std::str::from_utf8(digest).ok()?).parse().ok()?;
-        let questions = rest.split_inclusive(|&byte| byte == 0).map(|input| {
-            let (letter, path) = input.strip_suffix(&[0])?.split_first()?;
-            Some((fs::path_from_bytes(path), InputKind::from_byte(*letter)?))
+        let states_digest = format!("sha256:{}", std::str::from_utf8(digest).ok()?).parse().ok()?;
+        let inputs = rest.split_inclusive(|&byte| byte == 0).map(|input| {
+            let (kind, path) = input.strip_suffix(&[0])?.split_first()?;
+            Some((fs::path_from_bytes(path), InputKind::from_byte(*kind)?))
         });
-        Some(Self { inputs: questions.collect::<Option<_>>()?, states_digest: answers })
+        Some(Self { inputs: inputs.collect::<Option<_>>()?, states_digest })
     }
 }
 
@@ -137,8 +137,8 @@ impl InputKind {
         }
     }
 
-    fn from_byte(letter: u8) -> Option<Self> {
-        [Self::Metadata, Self::Listing].into_iter().find(|kind| kind.to_byte() == letter)
+    fn from_byte(byte: u8) -> Option<Self> {
+        [Self::Metadata, Self::Listing].into_iter().find(|kind| kind.to_byte() == byte)
     }
 }
 
@@ -159,9 +159,9 @@ fn encode_metadata(found: &Option<PathMetadata>) -> Vec<u8> {
 }
 
 fn encode_stat(stat: &Stat) -> Vec<u8> {
-    let Stat { file_id: identity, size, mode, hard_links: links, mtime_and_ctime: times } = stat;
-    let numbers = [identity.device, identity.inode, *size, u64::from(*mode), *links];
-    let times = times.iter().flat_map(|&(seconds, nanoseconds)| [seconds, nanoseconds]);
+    let Stat { file_id, size, mode, hard_links, mtime, ctime } = stat;
+    let numbers = [file_id.device, file_id.inode, *size, u64::from(*mode), *hard_links];
+    let times = [mtime.seconds, mtime.nanoseconds, ctime.seconds, ctime.nanoseconds];
     let bytes = numbers.map(u64::to_le_bytes).into_iter().chain(times.map(i64::to_le_bytes));
     bytes.flatten().collect()
 }
@@ -171,17 +171,17 @@ mod tests {
     use super::*;
 
     /// A time after everything in a test.
-    const LATER: (i64, i64) = (1 << 40, 1);
+    const LATER: Timestamp = Timestamp { seconds: 1 << 40, nanoseconds: 1 };
 
-    fn witness(directory: &Path) -> InputTracker {
-        let mut witness = InputTracker::default();
+    fn track_directory(directory: &Path) -> InputTracker {
+        let mut tracker = InputTracker::default();
         for name in ["file", "link", "absent", "directory"] {
             let path = directory.join(name);
             let found = fs::symlink_metadata(&path).unwrap();
-            witness.record_metadata(path, &found);
+            tracker.record_metadata(path, &found);
         }
-        witness.record_listing(directory.join("directory"), fs::stat(&directory.join("directory")).unwrap());
-        witness
+        tracker.record_listing(directory.join("directory"), fs::stat(&directory.join("directory")).unwrap());
+        tracker
     }
 
     #[cfg(unix)]
@@ -203,9 +203,9 @@ mod tests {
                 std::fs::remove_file(at.join("link")).unwrap();
                 std::os::unix::fs::symlink("elsewhere", at.join("link")).unwrap();
             }),
-            ("what was not there", |at| std::fs::write(at.join("absent"), "").unwrap()),
-            ("a name in a directory", |at| std::fs::write(at.join("directory/new"), "").unwrap()),
-            ("what stood there", |at| std::fs::remove_file(at.join("file")).unwrap()),
+            ("a new file where none was", |at| std::fs::write(at.join("absent"), "").unwrap()),
+            ("a new name in a directory", |at| std::fs::write(at.join("directory/new"), "").unwrap()),
+            ("a removed file", |at| std::fs::remove_file(at.join("file")).unwrap()),
         ];
         for (what, change) in changes {
             let directory = tempfile::tempdir().unwrap();
@@ -213,12 +213,12 @@ mod tests {
             std::fs::write(at.join("file"), "one").unwrap();
             std::os::unix::fs::symlink("file", at.join("link")).unwrap();
             std::fs::create_dir(at.join("directory")).unwrap();
-            let testimony = witness(at).finish(LATER).unwrap();
-            let testimony = InputFingerprint::parse(&testimony.to_bytes()).unwrap();
+            let fingerprint = track_directory(at).finish(LATER).unwrap();
+            let fingerprint = InputFingerprint::parse(&fingerprint.to_bytes()).unwrap();
             // Longer than the granularity of file timestamps.
             std::thread::sleep(std::time::Duration::from_millis(20));
             change(at);
-            assert_eq!(testimony.holds(), what == "nothing", "{what}");
+            assert_eq!(fingerprint.is_current(), what == "nothing", "{what}");
         }
     }
 
@@ -227,21 +227,22 @@ mod tests {
         let directory = tempfile::tempdir().unwrap();
         std::fs::write(directory.path().join("file"), "one").unwrap();
         std::fs::create_dir(directory.path().join("directory")).unwrap();
-        let [_, (seconds, nanoseconds)] =
-            fs::stat(&directory.path().join("directory")).unwrap().mtime_and_ctime;
-        assert!(witness(directory.path()).finish((seconds, nanoseconds)).is_none());
-        assert!(witness(directory.path()).finish((seconds - 1, nanoseconds)).is_none());
-        assert!(witness(directory.path()).finish((seconds + 3, nanoseconds)).is_some());
+        let changed = fs::stat(&directory.path().join("directory")).unwrap().ctime;
+        for (seconds_later, is_recorded) in [(0, false), (-1, false), (3, true)] {
+            let started = Timestamp { seconds: changed.seconds + seconds_later, ..changed };
+            let fingerprint = track_directory(directory.path()).finish(started);
+            assert_eq!(fingerprint.is_some(), is_recorded, "{seconds_later}");
+        }
     }
 
     #[test]
     fn rejects_inputs_that_change_while_reading() {
-        let mut witness = InputTracker::default();
-        witness.record_metadata("/a".into(), &None);
-        witness.record_metadata("/a".into(), &None);
-        assert!(witness.states.len() == 1 && !witness.has_conflict);
-        witness.record_metadata("/a".into(), &Some(PathMetadata::Directory));
-        assert!(witness.finish(LATER).is_none());
+        let mut tracker = InputTracker::default();
+        tracker.record_metadata("/a".into(), &None);
+        tracker.record_metadata("/a".into(), &None);
+        assert!(tracker.states.len() == 1 && !tracker.has_conflict);
+        tracker.record_metadata("/a".into(), &Some(PathMetadata::Directory));
+        assert!(tracker.finish(LATER).is_none());
     }
 
     #[test]

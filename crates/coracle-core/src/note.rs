@@ -1,4 +1,6 @@
-//! Warnings and hints for the user. The library returns them and prints nothing.
+//! Warnings and hints for the user.
+//!
+//! All crates return them and print nothing; the command line shows them.
 
 use std::fmt;
 

@@ -1,7 +1,7 @@
 //! Linux paths inside a root directory or image: bytes separated by `/`, on every host.
 //!
 //! An [`ImagePath`] cannot leave its root and does not convert to a host path implicitly. A
-//! [`Spelled`] path is one that a loader or link contains (`/a/l1/../l2/libb.so`); only
+//! [`RawPath`] is one that a loader or link contains (`/a/l1/../l2/libb.so`); only
 //! [`crate::file_system`] resolves it.
 
 use std::fmt;
@@ -222,7 +222,7 @@ fn write_escaped(f: &mut fmt::Formatter<'_>, bytes: &[u8]) -> fmt::Result {
     f.pad(&text)
 }
 
-/// Returns bytes as text, with control characters and invalid UTF-8 escaped.
+/// Returns `bytes` as text, with control characters and invalid UTF-8 escaped.
 pub fn escape_bytes(bytes: &[u8]) -> String {
     RawPath::new(bytes).to_string()
 }
@@ -264,9 +264,9 @@ mod tests {
     }
 
     #[test]
-    fn directory_is_computed_as_by_loaders() {
-        for (spelled, directory) in [("/lib/x", "/lib"), ("/x", "/"), ("x", "."), ("/a/../x", "/a/..")] {
-            assert_eq!(RawPath::new(spelled).dirname().to_string(), directory);
+    fn computes_dirname_as_loaders_do() {
+        for (raw_path, directory) in [("/lib/x", "/lib"), ("/x", "/"), ("x", "."), ("/a/../x", "/a/..")] {
+            assert_eq!(RawPath::new(raw_path).dirname().to_string(), directory);
         }
     }
 

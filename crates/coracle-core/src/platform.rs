@@ -47,12 +47,12 @@ impl FromStr for Platform {
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         let parts: Vec<&str> = text.split('/').collect();
-        let legal = |part: &&str| {
+        let is_legal = |part: &&str| {
             !part.is_empty()
                 && part.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'.')
         };
         match parts.as_slice() {
-            [os, architecture, variant @ ..] if variant.len() < 2 && parts.iter().all(legal) => Ok(Self {
+            [os, architecture, variant @ ..] if variant.len() < 2 && parts.iter().all(is_legal) => Ok(Self {
                 os: (*os).into(),
                 architecture: (*architecture).into(),
                 variant: variant.first().map(|variant| (*variant).into()),

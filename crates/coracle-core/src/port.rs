@@ -50,9 +50,9 @@ impl FromStr for Port {
             "sctp" => Protocol::Sctp,
             _ => return Err(error("the protocol must be `tcp`, `udp` or `sctp`")),
         };
-        let digits = !number.is_empty() && number.bytes().all(|byte| byte.is_ascii_digit());
+        let is_number = !number.is_empty() && number.bytes().all(|byte| byte.is_ascii_digit());
         match number.parse() {
-            Ok(number) if digits && number > 0 => Ok(Self { number, protocol }),
+            Ok(number) if is_number && number > 0 => Ok(Self { number, protocol }),
             _ => Err(error("it must be a number from 1 to 65535")),
         }
     }

@@ -12,6 +12,7 @@ pub struct Signal(String);
 #[error("`{}` is not a signal", crate::path::escape_bytes(.0.as_bytes()))]
 pub struct ParseSignalError(String);
 
+/// The names that engines accept, sorted.
 const SIGNAL_NAMES: [&str; 36] = [
     "SIGABRT",
     "SIGALRM",
@@ -76,23 +77,21 @@ impl FromStr for Signal {
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         // Engines accept these offsets only: each end of the real-time range names one half of it.
-        let offset = |prefix, most| {
-            text.strip_prefix(prefix)
-                .and_then(parse_number)
-                .is_some_and(|offset| (1..=most).contains(&offset))
+        let is_offset = |prefix, max| {
+            text.strip_prefix(prefix).and_then(parse_number).is_some_and(|offset| (1..=max).contains(&offset))
         };
-        let legal = SIGNAL_NAMES.contains(&text)
-            || offset("SIGRTMIN+", 15)
-            || offset("SIGRTMAX-", 14)
+        let is_legal = SIGNAL_NAMES.contains(&text)
+            || is_offset("SIGRTMIN+", 15)
+            || is_offset("SIGRTMAX-", 14)
             || parse_number(text).is_some_and(|number| (1..=64).contains(&number));
-        if legal { Ok(Self(text.into())) } else { Err(ParseSignalError(text.into())) }
+        if is_legal { Ok(Self(text.into())) } else { Err(ParseSignalError(text.into())) }
     }
 }
 
 /// Parses digits without a sign or leading zeros.
 fn parse_number(text: &str) -> Option<u8> {
-    let plain = text.bytes().all(|byte| byte.is_ascii_digit()) && !text.starts_with('0');
-    if plain { text.parse().ok() } else { None }
+    let is_number = text.bytes().all(|byte| byte.is_ascii_digit()) && !text.starts_with('0');
+    if is_number { text.parse().ok() } else { None }
 }
 
 impl fmt::Display for Signal {

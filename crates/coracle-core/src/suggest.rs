@@ -1,4 +1,4 @@
-//! Suggestions for misspelled names.
+//! "Did you mean": suggestions for misspelled names, for the hints of errors in several crates.
 
 /// Minimum Jaro-Winkler similarity of a suggestion.
 const MIN_SIMILARITY: f64 = 0.8;
@@ -6,12 +6,12 @@ const MIN_SIMILARITY: f64 = 0.8;
 /// Returns the known word most similar to `word`, the first of equally similar ones. `None` if no
 /// word is similar enough.
 pub fn most_similar<'a>(word: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
-    let plain = word.to_lowercase().replace('_', "-");
+    let normalized = word.to_lowercase().replace('_', "-");
     let mut best: Option<(f64, &str)> = None;
     for candidate in known {
-        let likeness = strsim::jaro_winkler(&plain, &candidate.to_lowercase());
-        if likeness >= MIN_SIMILARITY && best.is_none_or(|(known, _)| likeness > known) {
-            best = Some((likeness, candidate));
+        let similarity = strsim::jaro_winkler(&normalized, &candidate.to_lowercase());
+        if similarity >= MIN_SIMILARITY && best.is_none_or(|(highest, _)| similarity > highest) {
+            best = Some((similarity, candidate));
         }
     }
     best.map(|(_, word)| word)

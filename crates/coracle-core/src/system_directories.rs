@@ -3,7 +3,7 @@
 use crate::path::ImagePath;
 
 /// Directories whose contents have the same path on every machine.
-const SYSTEM: [&str; 16] = [
+const SYSTEM_DIRECTORIES: [&str; 16] = [
     "/bin",
     "/sbin",
     "/lib",
@@ -25,7 +25,7 @@ const SYSTEM: [&str; 16] = [
 /// Whether `path` is where distributions put programs and libraries.
 pub fn is_system(path: &ImagePath) -> bool {
     let bytes = path.as_bytes();
-    SYSTEM.iter().any(|directory| {
+    SYSTEM_DIRECTORIES.iter().any(|directory| {
         bytes.strip_prefix(directory.as_bytes()).is_some_and(|rest| rest.is_empty() || rest.starts_with(b"/"))
     }) || bytes.starts_with(b"/usr/lib")
         || path.strip_prefix(&ImagePath::root()).is_some_and(|mut names| is_cross_toolchain(&mut names))

@@ -31,6 +31,7 @@
 //!
 //! ```
 //! use coracle_core::content::Content;
+//! use coracle_core::content_scanner::NoScanner;
 //! use coracle_core::entry::{Entry, EntryNode, EntryReason, LayerKind, Owner};
 //! use coracle_core::path::ImagePath;
 //! use coracle_oci::image::{Image, ImageConfig, ImageSet, InheritedBase};
@@ -55,9 +56,8 @@
 //!     kind: LayerKind::Data,
 //!     compression: Compression::default(),
 //!     progress: &(),
-//!     scanner: &(),
 //! };
-//! let layer = staging.pack_layer(&request, None)?;
+//! let layer = staging.pack_layer(&request, None, &mut NoScanner)?;
 //!
 //! let config = ImageConfig { cmd: vec!["/bin/cat".into(), "/etc/motd".into()], ..Default::default() };
 //! let base = InheritedBase::default();

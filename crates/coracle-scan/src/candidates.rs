@@ -45,7 +45,7 @@ fn byte_class(byte: u8) -> u8 {
     BYTE_CLASSES.get(usize::from(byte)).copied().unwrap_or(OUTSIDE_RUN)
 }
 
-/// Calls `visit` for every offset of `bytes` from `from` until `to` where a run of [`SHORTEST`]
+/// Calls `visit` for every offset of `bytes` from `from` until `to` where a run of [`MIN_RUN`]
 /// characters starts: the byte before it is outside of runs or a divider. The result depends only
 /// on the two bytes before the offset and on the run.
 pub(super) fn visit_candidates(bytes: &[u8], from: usize, to: usize, visit: &mut dyn FnMut(usize)) {

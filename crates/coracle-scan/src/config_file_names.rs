@@ -1,100 +1,19 @@
-//! File names of configuration.
+//! Recognizes configuration by the name of a file.
 
-/// Complete names.
-const CONFIG_FILE_NAMES: [&str; 40] = [
-    ".env",
-    ".netrc",
-    "_netrc",
-    ".npmrc",
-    ".pypirc",
-    ".pgpass",
-    ".my.cnf",
-    ".htpasswd",
-    ".git-credentials",
-    ".dockercfg",
-    ".dockerconfigjson",
-    "kubeconfig",
-    "credentials",
-    "settings.py",
-    "local_settings.py",
-    "wp-config.php",
-    "database.yml",
-    "secrets.yml",
-    "parameters.yml",
-    "config.php",
-    "config.rb",
-    "config.py",
-    "config.js",
-    "config.json",
-    "config.yml",
-    "config.yaml",
-    "config.toml",
-    "settings.json",
-    "settings.yml",
-    "settings.yaml",
-    "settings.toml",
-    "values.toml",
-    "values.yaml",
-    "values.yml",
-    "secrets.json",
-    "secrets.yaml",
-    "secrets.toml",
-    "web.config",
-    "app.config",
-    "authorized_keys",
-];
-
-/// Endings of names.
-const CONFIG_FILE_ENDINGS: [&str; 17] = [
-    ".env",
-    ".conf",
-    ".cfg",
-    ".cnf",
-    ".ini",
-    ".properties",
-    ".j2",
-    ".tfvars",
-    ".tfstate",
-    ".kubeconfig",
-    ".ovpn",
-    ".key",
-    ".p12",
-    ".pfx",
-    ".jks",
-    ".keystore",
-    ".kdbx",
-];
-
-/// Beginnings and endings of names.
-const CONFIG_FILE_PATTERNS: [(&str, &str); 13] = [
-    (".env.", ""),
-    ("application", ".yml"),
-    ("application", ".yaml"),
-    ("bootstrap", ".yml"),
-    ("bootstrap", ".yaml"),
-    ("appsettings", ".json"),
-    ("docker-compose", ".yml"),
-    ("docker-compose", ".yaml"),
-    ("client_secret", ".json"),
-    ("service-account", ".json"),
-    ("secret", ".yaml"),
-    ("id_rsa", ""),
-    ("id_ed25519", ""),
-];
-
-/// Endings of examples and other files that are not configuration.
-const EXAMPLE_ENDINGS: [&str; 6] = [".example", ".sample", ".template", ".dist", ".pub", ".md"];
+use super::data::config_file_names::{
+    CONFIG_FILE_ENDINGS, CONFIG_FILE_NAMES, CONFIG_FILE_PATTERNS, EXAMPLE_ENDINGS,
+};
 
 /// Returns whether a file with this name is probably configuration.
 pub(super) fn is_config_file_name(name: &[u8]) -> bool {
     let name = name.to_ascii_lowercase();
     let ends = |ending: &str| name.ends_with(ending.as_bytes());
-    let is_whole = CONFIG_FILE_NAMES.iter().any(|whole| name == whole.as_bytes());
+    let is_known_name = CONFIG_FILE_NAMES.iter().any(|known| name == known.as_bytes());
     let is_pattern = || {
         CONFIG_FILE_PATTERNS.iter().any(|(start, ending)| name.starts_with(start.as_bytes()) && ends(ending))
     };
     !EXAMPLE_ENDINGS.iter().any(|ending| ends(ending))
-        && (is_whole || CONFIG_FILE_ENDINGS.iter().any(|ending| ends(ending)) || is_pattern())
+        && (is_known_name || CONFIG_FILE_ENDINGS.iter().any(|ending| ends(ending)) || is_pattern())
 }
 
 #[cfg(test)]

@@ -1,8 +1,9 @@
 //! Credentials without a distinctive format, recognized by the text around them.
 
+use super::alphabet::{decode_base64_prefix, is_alphanumeric, is_base64, is_base64url, leading_run};
 use super::entropy;
-use super::rule_match::RuleMatch;
-use super::window::{Window, is_alphanumeric, is_base64, is_base64url, last_bytes, leading_run};
+use super::finding::RuleMatch;
+use super::window::{Window, last_bytes};
 
 /// Finds a credential that starts at the offset, by the text around it.
 pub(super) fn find_contextual_credential(window: &Window<'_>) -> Option<RuleMatch> {
@@ -29,13 +30,14 @@ fn json_web_token(window: &Window<'_>) -> Option<RuleMatch> {
         window.leading_run(|byte| is_base64url(byte) || byte == b'.').splitn(3, |&byte| byte == b'.');
     let (header, payload, signature) = (parts.next()?, parts.next()?, parts.next()?);
     let signature = leading_run(signature, is_base64url);
-    let (header, payload) = (entropy::decode_base64_prefix(header), entropy::decode_base64_prefix(payload));
+    let (header, payload) = (decode_base64_prefix(header), decode_base64_prefix(payload));
     let is_token = memchr::memmem::find(&header, b"\"alg\"").is_some() && payload.starts_with(b"{\"");
     // The example token of jwt.io has this subject.
-    let is_shown = memchr::memmem::find(&payload, b"\"1234567890\"").is_some();
+    let is_example = [b"\"1234567890\"".as_slice(), b"example"]
+        .iter()
+        .any(|part| memchr::memmem::find(&payload, part).is_some());
     let is_signed = signature.len() >= 40 && entropy::is_random(signature);
-    (is_token && is_signed && !is_shown && memchr::memmem::find(&payload, b"example").is_none())
-        .then(|| RuleMatch::new_error("token", "a signed JSON Web Token"))
+    (is_token && is_signed && !is_example).then(|| RuleMatch::new_error("token", "a signed JSON Web Token"))
 }
 
 /// Returns whether `bytes` may start with exactly `size` base64 characters. Tests only the last one
@@ -124,7 +126,7 @@ fn password_hash(window: &Window<'_>) -> Option<RuleMatch> {
     })
 }
 
-/// `PrivateKey = KEY` of WireGuard. Without spaces it is one of the forms in `tokens.rs`.
+/// `PrivateKey = KEY` of WireGuard. Without spaces it is one of the token formats.
 fn wireguard_key(window: &Window<'_>) -> Option<RuleMatch> {
     if !may_have_base64_run(window.rest, 44) {
         return None;
@@ -139,6 +141,9 @@ fn wireguard_key(window: &Window<'_>) -> Option<RuleMatch> {
 
 #[cfg(test)]
 mod tests {
+    use base64::Engine as _;
+    use base64::prelude::BASE64_URL_SAFE_NO_PAD;
+
     use super::*;
 
     /// Returns whether a credential is found at `^`, which is removed. The text is split into
@@ -170,13 +175,13 @@ mod tests {
 
     #[test]
     fn finds_signed_web_tokens() {
-        let encode = |text: &str| String::from_utf8(entropy::encode_base64_groups(text.as_bytes())).unwrap();
+        let encode = |text: &str| BASE64_URL_SAFE_NO_PAD.encode(text);
         let header = encode("{\"alg\":\"HS256\",\"typ\":\"JWT\"} ");
         let payload = encode("{\"sub\":\"service\",\"exp\":1900000000}  ");
         assert!(found(&["Bearer ^", &header, ".", &payload, ".", HASH]));
         assert!(!found(&["Bearer ^", &header, ".", &payload, ".", "sig"]), "no signature");
-        let shown = encode("{\"sub\":\"1234567890\",\"name\":\"John Doe\"}");
-        assert!(!found(&["Bearer ^", &header, ".", &shown, ".", HASH]));
+        let example = encode("{\"sub\":\"1234567890\",\"name\":\"John Doe\"}");
+        assert!(!found(&["Bearer ^", &header, ".", &example, ".", HASH]));
         assert!(!found(&["Bearer ^", &payload, ".", &payload, ".", HASH]), "no algorithm");
     }
 

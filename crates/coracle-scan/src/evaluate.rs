@@ -1,8 +1,9 @@
 //! Evaluates all findings: accepted ones, warnings, and whether the image may be published.
 
-use super::finding::{Error, Finding, FindingSubject, Severity};
-use super::{ScanPolicy, SecretScanner};
 use coracle_core::note::Note;
+
+use super::finding::{Finding, FindingSubject, FindingsError};
+use super::scanner::SecretScanner;
 
 /// The maximum number of findings in one note.
 const MAX_LISTED: usize = 16;
@@ -13,7 +14,7 @@ impl SecretScanner {
     ///
     /// # Errors
     /// Fails with all findings that are errors and not accepted.
-    pub fn evaluate(self) -> Result<Vec<Note>, Error> {
+    pub fn evaluate(self) -> Result<Vec<Note>, FindingsError> {
         let unused = self.unused_allow_notes();
         let secrets = self.secrets.unsearched_notes();
         let mut notes = self.evaluate_findings()?;
@@ -25,26 +26,24 @@ impl SecretScanner {
     /// Evaluates the findings so far, before all content has been scanned.
     ///
     /// # Errors
-    /// Fails as [`Gate::verdict`] does.
-    pub fn evaluate_findings(mut self) -> Result<Vec<Note>, Error> {
-        let findings = self.findings.get_mut();
-        findings.sort();
+    /// Fails with all findings that are errors and not accepted.
+    pub fn evaluate_findings(mut self) -> Result<Vec<Note>, FindingsError> {
+        self.findings.sort();
         // Two rules, or two offsets of a value, can produce the same finding.
-        findings.dedup();
+        self.findings.dedup();
         // A configuration file also has the same content as itself: one finding is enough.
-        findings.dedup_by(|next, first| {
+        self.findings.dedup_by(|next, first| {
             (&next.subject, next.rule, next.offset) == (&first.subject, "configuration", None)
                 && first.rule == next.rule
         });
         let (accepted, open): (Vec<Finding>, Vec<Finding>) = self
             .findings
-            .into_inner()
             .into_iter()
             .partition(|finding| self.policy.accepted_reason(&finding.subject).is_some());
         let (errors, warnings): (Vec<Finding>, Vec<Finding>) =
             open.into_iter().partition(|finding| self.policy.is_error(finding));
         if !errors.is_empty() {
-            return Err(Error(errors));
+            return Err(FindingsError::new(errors));
         }
         let accepted: Vec<String> = accepted
             .iter()
@@ -66,46 +65,28 @@ impl SecretScanner {
 
     /// Returns whether a finding so far is an error and not accepted.
     pub fn has_unaccepted_errors(&self) -> bool {
-        let open = |finding: &&Finding| self.policy.accepted_reason(&finding.subject).is_none();
-        self.findings.borrow().iter().filter(open).any(|finding| self.policy.is_error(finding))
+        let is_open = |finding: &&Finding| self.policy.accepted_reason(&finding.subject).is_none();
+        self.findings.iter().filter(is_open).any(|finding| self.policy.is_error(finding))
     }
 
     /// Returns a note for each entry of `allow` without a finding.
     fn unused_allow_notes(&self) -> Vec<Note> {
         let covers = |allowed: &dyn Fn(&FindingSubject) -> bool| {
-            self.findings.borrow().iter().any(|finding| allowed(&finding.subject))
+            self.findings.iter().any(|finding| allowed(&finding.subject))
         };
         let paths = self.policy.allowed_paths.keys().filter(|allowed| {
             let is_path =
                 |subject: &FindingSubject| matches!(subject, FindingSubject::File(path) if path.is_within(allowed));
             !covers(&is_path) && !self.allowed_for_libraries.contains(allowed)
         });
-        let words = self.policy.allowed_values.keys();
-        let words = words.filter(|allowed| !covers(&|subject| subject.to_string() == **allowed));
-        paths.map(ToString::to_string).chain(words.cloned()).map(|name| unused_allow_note(&name)).collect()
+        let values = self.policy.allowed_values.keys();
+        let values = values.filter(|allowed| !covers(&|subject| subject.to_string() == **allowed));
+        paths.map(ToString::to_string).chain(values.cloned()).map(|name| unused_allow_note(&name)).collect()
     }
 }
 
 fn unused_allow_note(name: &str) -> Note {
     Note::Warning(format!("nothing was found at `{name}`: remove it from `[allow]` or `--allow`"))
-}
-
-impl ScanPolicy {
-    /// Returns whether a finding is an error unless it is accepted.
-    fn is_error(&self, finding: &Finding) -> bool {
-        self.strict || finding.severity == Severity::Error
-    }
-
-    /// Returns why findings in `subject` are accepted; `None` if they are not.
-    fn accepted_reason(&self, subject: &FindingSubject) -> Option<&str> {
-        let reason = match subject {
-            FindingSubject::File(path) => {
-                self.allowed_paths.iter().find(|(allowed, _)| path.is_within(allowed)).map(|(_, why)| why)
-            }
-            FindingSubject::ConfigValue(..) => self.allowed_values.get(&subject.to_string()),
-        };
-        reason.map(String::as_str)
-    }
 }
 
 /// Formats `lines` below `heading`; a single one is put on the same line.

@@ -1,5 +1,7 @@
-//! Findings of the secret scanner, and the error that lists them.
+//! Findings of the secret scanner, the matches of rules that they are made from, and the error that
+//! lists them.
 
+use std::borrow::Cow;
 use std::fmt;
 
 use coracle_core::path::{ImagePath, escape_bytes};
@@ -37,8 +39,44 @@ pub enum FindingCategory {
 pub enum FindingSubject {
     /// A file of the image.
     File(ImagePath),
-    /// A variable, label, annotation or argument: kind and name.
-    ConfigValue(&'static str, String),
+    /// A value of the image config: kind and name. Arguments are named by their number, from 1.
+    ConfigValue(ConfigValueKind, String),
+}
+
+/// The kind of a value of the image config. `Display` is the word in `[allow]`.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub enum ConfigValueKind {
+    /// An annotation: `annotation`.
+    Annotation,
+    /// An argument of the program: `arg`.
+    Arg,
+    /// An environment variable: `env`.
+    Env,
+    /// A label: `label`.
+    Label,
+}
+
+impl ConfigValueKind {
+    /// Returns the kind with its article, for messages.
+    pub(super) fn description(self) -> &'static str {
+        match self {
+            Self::Annotation => "an annotation",
+            Self::Arg => "an argument",
+            Self::Env => "a variable",
+            Self::Label => "a label",
+        }
+    }
+}
+
+impl fmt::Display for ConfigValueKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Annotation => "annotation",
+            Self::Arg => "arg",
+            Self::Env => "env",
+            Self::Label => "label",
+        })
+    }
 }
 
 /// The severity of a finding.
@@ -84,10 +122,35 @@ impl fmt::Display for Finding {
     }
 }
 
+/// The match of a rule at one offset of a file.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(super) struct RuleMatch {
+    /// The name of the rule.
+    pub(super) rule: &'static str,
+    /// What was found, for messages.
+    pub(super) description: Cow<'static, str>,
+    /// The number of bytes before the offset at which the match starts.
+    pub(super) start_before: usize,
+    /// Whether it is an error or a warning.
+    pub(super) severity: Severity,
+}
+
+impl RuleMatch {
+    /// Creates an error whose match starts at the offset.
+    pub(super) fn new_error(rule: &'static str, description: &'static str) -> Self {
+        Self { rule, description: description.into(), start_before: 0, severity: Severity::Error }
+    }
+
+    /// Returns the match with its start moved to `start_before` bytes before the offset.
+    pub(super) fn starting_before(self, start_before: usize) -> Self {
+        Self { start_before, ..self }
+    }
+}
+
 /// All findings because of which the image is not published.
 #[derive(Debug, thiserror::Error)]
 #[error("{}", format_findings(.0))]
-pub struct Error(pub Vec<Finding>);
+pub struct FindingsError(Vec<Finding>);
 
 /// The maximum number of findings in a message.
 const MAX_LISTED: usize = 500;
@@ -106,32 +169,42 @@ fn format_findings(findings: &[Finding]) -> String {
     lines.join("\n")
 }
 
-impl Error {
+impl FindingsError {
+    pub(super) fn new(findings: Vec<Finding>) -> Self {
+        Self(findings)
+    }
+
+    /// The findings, sorted by subject.
+    pub fn findings(&self) -> &[Finding] {
+        &self.0
+    }
+
     /// A suggested next step.
     pub fn hint(&self) -> Option<String> {
-        let first =
-            |fault| self.0.iter().find(|finding| finding.category == fault).map(|found| &found.subject);
+        let first_subject = |category| {
+            self.0.iter().find(|finding| finding.category == category).map(|finding| &finding.subject)
+        };
         let accept = |subject: &FindingSubject| {
             format!(
                 "to accept it, pass `--allow '{subject}=REASON'`, or add `\"{subject}\" = \"REASON\"` to `[allow]` in \
                  the recipe"
             )
         };
-        let leave_out = first(FindingCategory::InImage).map(|subject| {
-            let read =
+        let remove = first_subject(FindingCategory::InImage).map(|subject| {
+            let remove =
                 "remove it: programs read configuration and secrets from mounted files, see `[[config]]`";
-            format!("{read}\n{}", accept(subject))
+            format!("{remove}\n{}", accept(subject))
         });
-        let mount = first(FindingCategory::HiddenByMount).map(|_| {
+        let move_mount = first_subject(FindingCategory::HiddenByMount).map(|_| {
             "choose another mount path, such as `/etc/NAME`: a mount hides everything that the image has there"
                 .to_owned()
         });
-        let mark = first(FindingCategory::InConfigMap).map(|subject| {
-            let mark =
+        let make_secret = first_subject(FindingCategory::InConfigMap).map(|subject| {
+            let make_secret =
                 "mark the value `writeOnly` in the schema, or move the file to a Secret, see `[[secret]]`";
-            format!("{mark}\n{}", accept(subject))
+            format!("{make_secret}\n{}", accept(subject))
         });
-        let hints: Vec<String> = leave_out.into_iter().chain(mount).chain(mark).collect();
+        let hints: Vec<String> = remove.into_iter().chain(move_mount).chain(make_secret).collect();
         (!hints.is_empty()).then(|| hints.join("\n"))
     }
 }

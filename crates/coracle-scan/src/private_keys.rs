@@ -4,9 +4,10 @@
 
 use memchr::memmem;
 
+use super::alphabet::{decode_base64_prefix, is_base64, leading_run};
 use super::entropy;
-use super::rule_match::RuleMatch;
-use super::window::{Window, bytes_after, is_base64, last_bytes, leading_run};
+use super::finding::RuleMatch;
+use super::window::{Window, bytes_after, last_bytes};
 
 /// Text in headers of private keys: PEM of every kind, OpenSSH, PGP, SSH2; and OpenVPN's shared
 /// keys.
@@ -28,9 +29,9 @@ pub(super) fn find_key_body(window: &Window<'_>) -> Option<RuleMatch> {
         return None;
     }
     let before = last_bytes(window.before, MAX_HEADER_DISTANCE);
-    let (header, word) =
+    let (header, header_size) =
         KEY_HEADERS.iter().filter_map(|header| Some((memmem::rfind(before, header)?, header.len()))).max()?;
-    let between = before.get(header + word..).unwrap_or_default();
+    let between = before.get(header + header_size..).unwrap_or_default();
     // `PRIVATE KEY-----`, `PRIVATE KEY BLOCK-----`, `PRIVATE KEY ----`, `Static key V1-----`
     let end = memmem::find(between, b"----").filter(|end| *end <= " BLOCK".len());
     let is_header = end.is_some() && memmem::find(between, b"-END").is_none();
@@ -48,7 +49,7 @@ pub(super) fn find_key_body(window: &Window<'_>) -> Option<RuleMatch> {
 /// kubeconfigs; or a PuTTY key file.
 pub(super) fn find_encoded_key(window: &Window<'_>) -> Option<RuleMatch> {
     if window.rest.starts_with(b"LS0tLS1CRUdJTi") {
-        let text = entropy::decode_base64_prefix(leading_run(window.rest, is_base64));
+        let text = decode_base64_prefix(leading_run(window.rest, is_base64));
         let body = bytes_after(&text, b"PRIVATE KEY-----")?;
         return (body.len() >= 48).then(|| RuleMatch::new_error("private-key", "a private key in base 64"));
     }
@@ -128,6 +129,9 @@ fn is_gnupg_key(start: &[u8]) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use base64::Engine as _;
+    use base64::prelude::BASE64_STANDARD;
+
     use super::*;
 
     const LINES: &str = "MIIEvQIBADANBgkqhkiG9w0BAQEFAASCBKcwggSjAgEAAoIBAQC7VJTUt9Us8cKj";
@@ -158,7 +162,7 @@ mod tests {
             assert_eq!(found(&format!("key: {rsa}{between}{LINES}")).is_some(), expected, "{between:?}");
         }
         assert_eq!(found(&format!("{rsa}\nMIIE...")), None);
-        assert_eq!(found(&format!("the PRIVATE{} of somebody, ---- {LINES}", " KEY")), None);
+        assert_eq!(found(&format!("the PRIVATE{} of a server, ---- {LINES}", " KEY")), None);
         assert_eq!(found(&format!("{rsa}\nMIIE{}", "x".repeat(60))), None);
         assert_eq!(found(&format!("-----BEGIN CERTIFICATE-----\n{LINES}")), None);
         let key = found(&format!("key: {rsa}\n{LINES}")).unwrap();
@@ -168,13 +172,10 @@ mod tests {
     #[test]
     fn finds_keys_in_base64() {
         let text = format!("{}\n{LINES}", header(""));
-        let encoded_text = String::from_utf8(entropy::encode_base64_groups(text.as_bytes())).unwrap();
         let is_found = |text: &str| find_encoded_key(&Window::new(text.as_bytes(), 0)).is_some();
-        assert!(is_found(&encoded_text));
+        assert!(is_found(&BASE64_STANDARD.encode(&text)));
         let certificate = text.replace("PRIVATE KEY", "CERTIFICATE");
-        assert!(!is_found(
-            &String::from_utf8(entropy::encode_base64_groups(certificate.as_bytes())).unwrap()
-        ));
+        assert!(!is_found(&BASE64_STANDARD.encode(&certificate)));
     }
 
     #[test]

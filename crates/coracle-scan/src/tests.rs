@@ -2,13 +2,22 @@
 
 use proptest::prelude::*;
 
-use super::*;
 use coracle_core::path::ImagePath;
 
+use super::file_scan::FileScan;
+use super::*;
+use ConfigValueKind::{Annotation, Arg, Env, Label};
+
 /// Returns the findings in `bytes` when they are passed in chunks that end at `cuts`.
-fn found(gate: &SecretScanner, bytes: &[u8], kind: ScanScope, cuts: &[usize]) -> Vec<(Option<u64>, String)> {
+fn found(
+    scanner: &SecretScanner,
+    bytes: &[u8],
+    scope: ScanScope,
+    cuts: &[usize],
+) -> Vec<(Option<u64>, String)> {
     let subject = FindingSubject::File(ImagePath::root().join(b"f"));
-    let mut scan = FileScan::new(gate, subject, kind, bytes.len() as u64);
+    let mut scan =
+        FileScan::new(&scanner.policy.config_files, &scanner.secrets, subject, scope, bytes.len() as u64);
     let mut start = 0;
     for &cut in cuts.iter().chain([&bytes.len()]) {
         if let Some(piece) = bytes.get(start..cut).filter(|piece| !piece.is_empty()) {
@@ -22,14 +31,14 @@ fn found(gate: &SecretScanner, bytes: &[u8], kind: ScanScope, cuts: &[usize]) ->
     found
 }
 
-fn gate() -> SecretScanner {
+fn test_scanner() -> SecretScanner {
     let secrets = vec![SecretValue { name: "db.password".into(), value: b"open sesame".to_vec() }];
-    let texts = vec![ConfigFile { description: "`/etc/a`".into(), content: vec![b'a'; 9000] }];
-    SecretScanner::new(ScanPolicy { secrets, config_files: texts, ..ScanPolicy::default() })
+    let config_files = vec![ConfigFile { description: "`/etc/a`".into(), content: vec![b'a'; 9000] }];
+    SecretScanner::new(ScanPolicy { secrets, config_files, ..ScanPolicy::default() })
 }
 
 /// Secrets that are found. They are joined here so that secret scanners do not report this file.
-fn needle() -> impl Strategy<Value = String> {
+fn secret() -> impl Strategy<Value = String> {
     let token = ["gh", "p_zQWBuTSOoRi4A9sp", "HcVY5ncnsDkxkJ0mLq17"].concat();
     let line = "MIIEvQIBADANBgkqhkiG9w0BAQEFAASCBKcwggSjAgEAAoIBAQC7VJTUt9Us8cKj";
     let key = format!("-----BEGIN RSA PRIVATE{}-----\n{line}\n{line}\n", " KEY");
@@ -49,72 +58,72 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(96))]
     #[test]
     fn findings_do_not_depend_on_chunks(
-        parts in proptest::collection::vec((filler(), needle()), 1..4),
+        parts in proptest::collection::vec((filler(), secret()), 1..4),
         cuts in proptest::collection::vec(0_usize..16_000, 0..8),
         small in 1_usize..64
     ) {
         let mut bytes = Vec::new();
         let mut positions = Vec::new();
-        for (filler, needle) in parts {
+        for (filler, secret) in parts {
             bytes.extend(filler);
             positions.push(bytes.len() as u64);
-            bytes.extend(needle.into_bytes());
+            bytes.extend(secret.into_bytes());
             bytes.push(b'\n');
         }
-        let gate = gate();
+        let scanner = test_scanner();
         let mut cuts: Vec<usize> = cuts.into_iter().map(|cut| cut % (bytes.len() + 1)).collect();
         cuts.sort();
-        for kind in [ScanScope::Included, ScanScope::Program] {
-            let whole = found(&gate, &bytes, kind, &[]);
-            if kind == ScanScope::Included && !bytes.contains(&0) {
+        for scope in [ScanScope::Included, ScanScope::Program] {
+            let whole = found(&scanner, &bytes, scope, &[]);
+            if scope == ScanScope::Included && !bytes.contains(&0) {
                 for position in &positions {
                     prop_assert!(whole.iter().any(|(offset, _)| *offset == Some(*position)), "{position} of {whole:?}");
                 }
             }
-            prop_assert_eq!(&found(&gate, &bytes, kind, &cuts), &whole);
+            prop_assert_eq!(&found(&scanner, &bytes, scope, &cuts), &whole);
             let pieces: Vec<usize> = (small..bytes.len()).step_by(small).collect();
-            prop_assert_eq!(&found(&gate, &bytes, kind, &pieces), &whole);
+            prop_assert_eq!(&found(&scanner, &bytes, scope, &pieces), &whole);
         }
     }
 }
 
 #[test]
 fn finds_copies_of_configuration_files() {
-    let gate = gate();
+    let scanner = test_scanner();
     for cuts in [&[][..], &[1], &[4096, 8192]] {
-        assert_eq!(found(&gate, &[b'a'; 9000], ScanScope::Included, cuts).len(), 1);
-        assert_eq!(found(&gate, &[b'a'; 9001], ScanScope::Included, cuts), []);
+        assert_eq!(found(&scanner, &[b'a'; 9000], ScanScope::Included, cuts).len(), 1);
+        assert_eq!(found(&scanner, &[b'a'; 9001], ScanScope::Included, cuts), []);
     }
     let mut other = [b'a'; 9000];
     other[8999] = b'b';
-    assert_eq!(found(&gate, &other, ScanScope::Included, &[4096]), []);
+    assert_eq!(found(&scanner, &other, ScanScope::Included, &[4096]), []);
 }
 
 #[test]
 fn scans_config_values() {
     let token = ["gh", "p_zQWBuTSOoRi4A9sp", "HcVY5ncnsDkxkJ0mLq17"].concat();
     for (kind, name, value, expected) in [
-        ("label", "token", token.as_str(), true),
-        ("env", "DB_PASSWORD", "tr0ub4dor", true),
-        ("arg", "1", "--password=tr0ub4dor", true),
-        ("annotation", "note", "say open sesame to it", true),
-        ("env", "RUST_LOG", "info", false),
-        ("env", "PATH", "/usr/local/bin:/usr/bin", false),
-        ("arg", "2", "--config=/etc/shop/shop.toml", false),
-        ("label", "org.opencontainers.image.revision", "f47ac10b58cc4372a5670e02b2c3d479f47ac10b", false),
+        (Label, "token", token.as_str(), true),
+        (Env, "DB_PASSWORD", "tr0ub4dor", true),
+        (Arg, "1", "--password=tr0ub4dor", true),
+        (Annotation, "note", "say open sesame to it", true),
+        (Env, "RUST_LOG", "info", false),
+        (Env, "PATH", "/usr/local/bin:/usr/bin", false),
+        (Arg, "2", "--config=/etc/shop/shop.toml", false),
+        (Label, "org.opencontainers.image.revision", "f47ac10b58cc4372a5670e02b2c3d479f47ac10b", false),
     ] {
-        let mut gate = gate();
-        gate.scan_config_value(kind, name, value);
-        assert_eq!(gate.evaluate().is_err(), expected, "{kind} {name}");
+        let mut scanner = test_scanner();
+        scanner.scan_config_value(kind, name, value);
+        assert_eq!(scanner.evaluate().is_err(), expected, "{kind} {name}");
     }
 }
 
 #[test]
 fn reports_a_secret_value_once_per_config_value() {
-    for kind in ["env", "label", "annotation", "arg"] {
-        let mut gate = gate();
-        gate.scan_config_value(kind, "1", "open sesame, b3BlbiBzZXNhbWU=, open sesame");
-        let message = gate.evaluate().unwrap_err().to_string();
+    for kind in [Env, Label, Annotation, Arg] {
+        let mut scanner = test_scanner();
+        scanner.scan_config_value(kind, "1", "open sesame, b3BlbiBzZXNhbWU=, open sesame");
+        let message = scanner.evaluate().unwrap_err().to_string();
         assert_eq!(message.matches("the secret value").count(), 1, "{message}");
     }
 }
@@ -122,14 +131,14 @@ fn reports_a_secret_value_once_per_config_value() {
 #[test]
 fn names_the_kind_of_config_value_with_a_password() {
     for (kind, name, value, what) in [
-        ("env", "DB_PASSWORD", "tr0ub4dor", "a password in a variable"),
-        ("label", "db.password", "tr0ub4dor", "a password in a label"),
-        ("annotation", "db.password", "tr0ub4dor", "a password in an annotation"),
-        ("arg", "1", "--password=tr0ub4dor", "a password in an argument"),
+        (Env, "DB_PASSWORD", "tr0ub4dor", "a password in a variable"),
+        (Label, "db.password", "tr0ub4dor", "a password in a label"),
+        (Annotation, "db.password", "tr0ub4dor", "a password in an annotation"),
+        (Arg, "1", "--password=tr0ub4dor", "a password in an argument"),
     ] {
-        let mut gate = gate();
-        gate.scan_config_value(kind, name, value);
-        let message = gate.evaluate().unwrap_err().to_string();
+        let mut scanner = test_scanner();
+        scanner.scan_config_value(kind, name, value);
+        let message = scanner.evaluate().unwrap_err().to_string();
         assert!(message.ends_with(&format!("  {kind}:{name}: {what} (password)")), "{message}");
     }
 }
@@ -140,8 +149,8 @@ fn hints_to_move_a_mount_that_hides_files() {
         Finding::new_error(FindingSubject::File(ImagePath::root().join(name)), "place", String::new())
     };
     let hidden = Finding { category: FindingCategory::HiddenByMount, ..finding(b"app") };
-    let hint = Error(vec![hidden.clone()]).hint().unwrap();
+    let hint = FindingsError::new(vec![hidden.clone()]).hint().unwrap();
     assert!(hint.starts_with("choose another mount path") && !hint.contains("--allow"), "{hint}");
-    let hint = Error(vec![hidden, finding(b"page")]).hint().unwrap();
+    let hint = FindingsError::new(vec![hidden, finding(b"page")]).hint().unwrap();
     assert!(hint.contains("--allow '/page=REASON'") && hint.contains("choose another mount path"), "{hint}");
 }

@@ -5,9 +5,13 @@
 
 use memchr::memmem;
 
+use super::alphabet::{decode_base64_prefix, is_base64, leading_run};
+use super::data::words::{
+    EXAMPLE_HOST_STARTS, NOT_PASSWORDS, REFERENCE_PARTS, REFERENCE_STARTS, SECRET_NAME_ENDINGS,
+};
 use super::entropy;
-use super::rule_match::RuleMatch;
-use super::window::{Window, bytes_after, is_base64, last_bytes, leading_run};
+use super::finding::RuleMatch;
+use super::window::{Window, bytes_after, last_bytes};
 
 /// The rules of this file, each with the string that it is searched by.
 pub(super) const ANCHORS: [(&[u8], AnchorRule); 4] = [
@@ -26,7 +30,7 @@ pub(super) fn is_in_text(window: &Window<'_>) -> bool {
         && !window.rest.get(..TEXT_CONTEXT).unwrap_or(window.rest).contains(&0)
 }
 
-/// The number of bytes on each side that [`is_text`] tests.
+/// The number of bytes on each side that [`is_in_text`] tests.
 const TEXT_CONTEXT: usize = 128;
 
 /// `SCHEME://USER:PASSWORD@HOST`
@@ -44,23 +48,24 @@ fn url_password(window: &Window<'_>) -> Option<RuleMatch> {
     let password = leading_run(rest, |byte| is_part(byte) || b":*,;(){}[]".contains(&byte));
     let host =
         leading_run(rest.get(password.len()..)?.strip_prefix(b"@")?, |byte| is_part(byte) || byte == b'[');
-    let lower = host.to_ascii_lowercase();
-    let is_example =
-        [b"example".as_slice(), b"host", b"server", b"domain", b"proxy.", b"www.bogus", b"localhost"]
-            .iter()
-            .any(|word| {
-                let is_name = lower.starts_with(word) && (word != b"localhost" || password.len() < 8);
-                is_name || *word == b"example" && memmem::find(&lower, word).is_some()
-            });
     // `cvs://:METHOD:USER@HOST` has no password.
     let is_method = user.is_empty() && password.contains(&b':');
     (scheme > 0
         && !is_method
         && !host.is_empty()
-        && !is_example
+        && !is_example_host(host, password)
         && may_be_password(password)
         && password != user)
         .then(|| RuleMatch::new_error("password", "a password in a URL").starting_before(scheme))
+}
+
+/// Returns whether `host` is a placeholder in documentation. `localhost` is one only with a short
+/// password.
+fn is_example_host(host: &[u8], password: &[u8]) -> bool {
+    let host = host.to_ascii_lowercase();
+    EXAMPLE_HOST_STARTS.iter().any(|start| host.starts_with(start.as_bytes()))
+        || memmem::find(&host, b"example").is_some()
+        || host.starts_with(b"localhost") && password.len() < 8
 }
 
 /// `machine HOST login USER password PASSWORD`, in any order after the host.
@@ -86,7 +91,7 @@ fn netrc_login(window: &Window<'_>) -> Option<RuleMatch> {
 fn docker_login(window: &Window<'_>) -> Option<RuleMatch> {
     let rest = window.rest.strip_prefix(b"\"auth\"")?.trim_ascii_start().strip_prefix(b":")?;
     let value = leading_run(rest.trim_ascii_start().strip_prefix(b"\"")?, is_base64);
-    let login = entropy::decode_base64_prefix(value);
+    let login = decode_base64_prefix(value);
     let colon = login.iter().position(|&byte| byte == b':')?;
     let (user, password) = login.split_at(colon);
     let is_text = !user.is_empty() && login.iter().all(u8::is_ascii_graphic);
@@ -110,27 +115,11 @@ fn kubeconfig_credential(window: &Window<'_>) -> Option<RuleMatch> {
         .then(|| RuleMatch::new_error("kubeconfig", "a kubeconfig with a login"))
 }
 
-/// Endings of names whose values are secrets.
-const SECRET_NAME_ENDINGS: [&str; 12] = [
-    "password",
-    "passwd",
-    "secret",
-    "secret_key",
-    "secretkey",
-    "api_key",
-    "apikey",
-    "token",
-    "private_key",
-    "passphrase",
-    "access_key",
-    "pwd",
-];
-
-/// The description of a match of [`assignment`].
+/// The description of a match of [`password_assignment`].
 pub(super) const ASSIGNED_PASSWORD: &str = "a password in a configuration file";
 
 /// Finds an assignment whose sign (`=` or `:`) is at the offset, whose name ends with one of
-/// [`NAMES`], and whose value can be a password.
+/// [`SECRET_NAME_ENDINGS`], and whose value can be a password.
 pub(super) fn password_assignment(window: &Window<'_>) -> Option<RuleMatch> {
     let sign = *window.rest.first()?;
     let line = window.before.rsplit(|&byte| byte == b'\n').next().unwrap_or_default();
@@ -175,67 +164,20 @@ fn is_expression(value: &[u8]) -> bool {
 
 /// Returns whether `value` can be a password, and not a placeholder, a reference or a keyword.
 fn may_be_password(value: &[u8]) -> bool {
-    const WORDS: [&str; 25] = [
-        "password",
-        "passwd",
-        "pass",
-        "secret",
-        "user",
-        "token",
-        "true",
-        "false",
-        "null",
-        "none",
-        "nil",
-        "required",
-        "string",
-        "optional",
-        "sufficient",
-        "undefined",
-        "default",
-        "auto",
-        "port",
-        "login",
-        "word",
-        "pwd",
-        "files",
-        "compat",
-        "systemd",
-    ];
     let lower = value.to_ascii_lowercase();
-    let is_word = WORDS.iter().any(|word| lower == word.as_bytes());
-    let is_reference = [
-        &b"$"[..],
-        b"{",
-        b"<",
-        b"%",
-        b"@",
-        b"/",
-        b"*",
-        b"!",
-        b"(",
-        b"[",
-        b"file:",
-        b"env:",
-        b"vault:",
-        b"pass:",
-        b"...",
-    ]
-    .iter()
-    .any(|start| lower.starts_with(start))
-        || [&b"${"[..], b"{{", b"$(", b"%s", b"..", b"()"]
-            .iter()
-            .any(|part| memmem::find(&lower, part).is_some());
+    let is_keyword = NOT_PASSWORDS.iter().any(|word| lower == word.as_bytes());
+    let is_reference = REFERENCE_STARTS.iter().any(|start| lower.starts_with(start.as_bytes()))
+        || REFERENCE_PARTS.iter().any(|part| memmem::find(&lower, part.as_bytes()).is_some());
     let is_one_character = value.iter().all(|byte| Some(byte) == value.first());
     value.len() >= 4
-        && !is_word
+        && !is_keyword
         && !is_reference
         && !is_one_character
         && !entropy::is_placeholder(value)
         && value.iter().all(|byte| byte.is_ascii_graphic() || *byte >= 0x80)
 }
 
-/// Returns the offsets at which [`assignment`] is tried: each `=` or `:` of `bytes` from `from`
+/// Returns the offsets at which [`password_assignment`] is tried: each `=` or `:` of `bytes` from `from`
 /// until `to` that follows a name.
 pub(super) fn assignment_signs(bytes: &[u8], from: usize, to: usize) -> impl Iterator<Item = usize> + '_ {
     let part = bytes.get(from..to).unwrap_or_default();
@@ -247,6 +189,9 @@ pub(super) fn assignment_signs(bytes: &[u8], from: usize, to: usize) -> impl Ite
 
 #[cfg(test)]
 mod tests {
+    use base64::Engine as _;
+    use base64::prelude::BASE64_STANDARD as STANDARD;
+
     use super::*;
 
     /// Returns whether a rule matches at an occurrence of its anchor in `text`.
@@ -287,14 +232,11 @@ mod tests {
         assert!(!found("machine HOST login USER password \"PASSWORD\""));
         assert!(!found("the machine that you login to with a password"));
         assert!(!found("machine learning is not what this login password is"));
-        let auth = |login: &str| format!("{{\"auths\":{{\"r\":{{\"auth\": \"{}\"}}}}}}", base64_of(login));
+        let auth =
+            |login: &str| format!("{{\"auths\":{{\"r\":{{\"auth\": \"{}\"}}}}}}", STANDARD.encode(login));
         assert!(found(&auth("ada:tr0ub4dor!!")));
         assert!(!found(&auth("no colon at all")));
         assert!(!found("{\"auth\": true}"));
-    }
-
-    fn base64_of(text: &str) -> String {
-        String::from_utf8(entropy::encode_base64_groups(text.as_bytes())).unwrap()
     }
 
     #[test]

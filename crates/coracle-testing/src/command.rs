@@ -19,7 +19,7 @@ pub struct Coracle {
     args: Vec<OsString>,
     env: Vec<(&'static str, String)>,
     stdout: Stdio,
-    /// What another program writes into the folder, even when the run fails.
+    /// Whether another program writes this file into the folder, even if the run fails.
     others: fn(&Path) -> bool,
 }
 
@@ -59,7 +59,7 @@ impl Coracle {
         self.args.extend(args.map(OsString::from));
     }
 
-    /// Runs it through another program, which writes things of its own.
+    /// Runs `program` in its place, which may write files for which `others` returns true.
     pub fn through(self, program: impl Into<PathBuf>, others: fn(&Path) -> bool) -> Self {
         Self { program: program.into(), others, ..self }
     }
@@ -78,13 +78,13 @@ impl Coracle {
         self
     }
 
-    /// Lets it write its output here, where no test sees it.
+    /// Writes stdout to another file, which is not asserted.
     pub fn writing_to(mut self, stdout: impl Into<Stdio>) -> Self {
         self.stdout = stdout.into();
         self
     }
 
-    /// The process, not started; for those that are killed.
+    /// The command, not started, for tests that kill it.
     pub fn command(&self) -> Command {
         let mut command = Command::new(&self.program);
         command.args(&self.args).current_dir(&self.folder).env_clear();
@@ -92,9 +92,9 @@ impl Coracle {
         command
     }
 
-    /// Runs it. `[FOLDER]` stands for the working directory, `[..]` for the rest of a line, `...` for any lines,
-    /// `ESC` for the escape character.
-    /// `SNAPSHOTS=overwrite` writes what was seen into the test.
+    /// Runs it and asserts exit code, stdout and stderr. In the expected text, `[FOLDER]` is the
+    /// working directory, `[..]` the rest of a line, `...` any lines, and `ESC` the escape
+    /// character. With `SNAPSHOTS=overwrite`, the actual output replaces the expected text.
     #[track_caller]
     pub fn ends(self, status: i32, stdout: Inline, stderr: Inline) {
         let own = || {
@@ -126,7 +126,7 @@ impl Coracle {
     }
 }
 
-/// Everything below `folder`: the names with their sizes and times, links not followed.
+/// Returns all paths below `folder` with their sizes and times. Links are not followed.
 pub fn listing(folder: &Path) -> BTreeMap<PathBuf, String> {
     let mut found = BTreeMap::new();
     let mut pending = vec![folder.to_owned()];
@@ -138,7 +138,7 @@ pub fn listing(folder: &Path) -> BTreeMap<PathBuf, String> {
             if kind.is_dir() {
                 pending.push(path.clone());
             }
-            // A directory is touched by what comes and goes in it.
+            // The time of a directory changes with its entries.
             let what = if kind.is_dir() {
                 "directory".to_owned()
             } else {

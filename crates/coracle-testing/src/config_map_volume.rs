@@ -8,31 +8,31 @@ use std::path::{Path, PathBuf};
 /// The directory of a volume.
 pub struct AtomicWriter {
     directory: PathBuf,
-    times: u32,
+    write_count: u32,
 }
 
 impl AtomicWriter {
-    /// Writes to `directory`; what stands in the way of a file's link goes.
+    /// Creates a writer for `directory`. Files with the name of a link are replaced.
     pub fn new(directory: &Path) -> Self {
-        Self { directory: directory.to_owned(), times: 0 }
+        Self { directory: directory.to_owned(), write_count: 0 }
     }
 
-    /// Puts these files in place of those before.
+    /// Replaces all files by these, in one step.
     pub fn write(&mut self, files: &[(&str, &str)]) {
-        let at = |name: &str| self.directory.join(name);
-        self.times += 1;
-        let new = format!("..2026_11_24_10_00_0{}.1", self.times);
-        fs::create_dir(at(&new)).unwrap();
+        let path = |name: &str| self.directory.join(name);
+        self.write_count += 1;
+        let new = format!("..2026_11_24_10_00_0{}.1", self.write_count);
+        fs::create_dir(path(&new)).unwrap();
         for (name, text) in files {
-            fs::write(at(&new).join(name), text).unwrap();
+            fs::write(path(&new).join(name), text).unwrap();
         }
-        let old = fs::read_link(at("..data")).ok();
-        symlink(&new, at("..data_tmp")).unwrap();
-        fs::rename(at("..data_tmp"), at("..data")).unwrap();
+        let old = fs::read_link(path("..data")).ok();
+        symlink(&new, path("..data_tmp")).unwrap();
+        fs::rename(path("..data_tmp"), path("..data")).unwrap();
         for (name, _) in files {
-            if fs::read_link(at(name)).is_err() {
-                let _ = fs::remove_file(at(name));
-                symlink(Path::new("..data").join(name), at(name)).unwrap();
+            if fs::read_link(path(name)).is_err() {
+                let _ = fs::remove_file(path(name));
+                symlink(Path::new("..data").join(name), path(name)).unwrap();
             }
         }
         if let Some(old) = old {

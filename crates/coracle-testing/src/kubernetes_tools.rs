@@ -9,19 +9,17 @@ use crate::{skipped, workspace_root};
 
 const TOOLS: [&str; 4] = ["kubectl", "helm", "kubernetes-validate", "python"];
 
-/// Whether all of them are there.
+/// Whether all tools are installed; skips the test otherwise.
 #[track_caller]
-pub fn are_there() -> bool {
+pub fn are_installed() -> bool {
     let missing: Vec<&str> = TOOLS.into_iter().filter(|tool| !path(tool).exists()).collect();
     if !missing.is_empty() {
-        skipped(&format!(
-            "{} not there: `bash .ci/tools` installs them into target/tools",
-            missing.join(", ")
-        ));
+        skipped(&format!("{} missing: `bash .ci/tools` installs them into target/tools", missing.join(", ")));
     }
     missing.is_empty()
 }
 
+/// The path of an installed tool.
 pub fn path(tool: &str) -> PathBuf {
     workspace_root().join("target/tools/bin").join(tool)
 }
@@ -52,7 +50,7 @@ for path in sys.argv[1:]:
         if document is not None:
             print(json.dumps(document))";
 
-/// The documents in a YAML text, as somebody else's parser reads them.
+/// Returns the documents in a YAML text as PyYAML parses them, for comparison.
 pub fn documents(folder: &Path, text: &str) -> Vec<Value> {
     std::fs::write(folder.join("read-back.yaml"), text).unwrap();
     let lines = output(folder, "python", &["-c", READ, "read-back.yaml"]);

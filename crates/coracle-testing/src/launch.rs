@@ -6,15 +6,16 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::OnceLock;
 
-/// The start of a command that runs inside `root`: variables are to follow, `--`, the program and its arguments. The
-/// user is `UID:GID`, which only root can become, or `-` for whoever runs the test.
+/// Returns the start of a command that runs a program inside `root`. The caller appends variables,
+/// `--`, the program and its arguments. The user is `UID:GID`, which needs root, or `-` for the
+/// current one.
 pub fn launch(root: &Path, directory: &str, user: &str) -> Command {
     let mut launch = Command::new(launcher().unwrap());
     launch.arg(root).args([directory, user]);
     launch
 }
 
-/// The program that starts others, built once; nothing where there is no compiler.
+/// The program that [`launch`] runs, built once; `None` without a C compiler.
 pub fn launcher() -> Option<&'static Path> {
     static LAUNCHER: OnceLock<Option<PathBuf>> = OnceLock::new();
     let build = || {
@@ -29,7 +30,7 @@ pub fn launcher() -> Option<&'static Path> {
     LAUNCHER.get_or_init(build).as_deref()
 }
 
-/// Whether this user may mount and change the root.
+/// Whether the current user can create mount namespaces and change the root.
 pub fn namespaces() -> bool {
     static ALLOWED: OnceLock<bool> = OnceLock::new();
     *ALLOWED.get_or_init(|| {
@@ -38,9 +39,9 @@ pub fn namespaces() -> bool {
     })
 }
 
-/// Runs what `run` runs until the kernel takes the program: a fork in another test may still hold a file open that was
-/// just written.
-pub fn unless_busy<T>(mut run: impl FnMut() -> T, stderr: impl Fn(&T) -> String) -> T {
+/// Repeats `run` while it fails with "Text file busy": a child that another test forked may have
+/// the new program open for writing.
+pub fn retry_while_busy<T>(mut run: impl FnMut() -> T, stderr: impl Fn(&T) -> String) -> T {
     let mut outputs = std::iter::repeat_with(&mut run).take(1000);
     outputs.find(|output| !stderr(output).contains("Text file busy")).unwrap()
 }

@@ -42,19 +42,19 @@ impl Running {
     /// Waits for the end of the process.
     pub fn finish(mut self) -> Finished {
         let Some(status) = poll(LIMIT, || self.child.try_wait().unwrap()) else {
-            panic!("no end after {LIMIT:?}: {}\n{}", self.shown, self.said());
+            panic!("no end after {LIMIT:?}: {}\n{}", self.shown, self.output_so_far());
         };
         let (stdout, stderr) = (text(&self.stdout), text(&self.stderr));
         Finished { shown: std::mem::take(&mut self.shown), status, stdout, stderr }
     }
 
     /// Whether the process has ended.
-    pub fn is_over(&mut self) -> bool {
+    pub fn has_exited(&mut self) -> bool {
         self.child.try_wait().unwrap().is_some()
     }
 
     /// What the process has said until now.
-    pub fn said(&self) -> String {
+    pub fn output_so_far(&self) -> String {
         format!("stdout: {}\nstderr: {}", text(&self.stdout), text(&self.stderr))
     }
 }

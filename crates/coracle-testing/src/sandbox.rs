@@ -98,10 +98,10 @@ impl Sandbox {
     pub fn daemon(&self, daemon: &mut Command, ask: impl Fn() -> Command) {
         let mut daemon = start(daemon);
         let serves = poll(Duration::from_secs(30), || {
-            let over = daemon.is_over();
+            let over = daemon.has_exited();
             (over || start(&mut ask()).finish().status.success()).then_some(!over)
         });
-        assert_eq!(serves, Some(true), "the daemon does not serve\n{}", daemon.said());
+        assert_eq!(serves, Some(true), "the daemon does not serve\n{}", daemon.output_so_far());
     }
 }
 

@@ -17,7 +17,7 @@ pub struct Image {
 
 impl Image {
     /// Every image of a layout, those of a nested index as well.
-    pub fn all(layout: &Path) -> Vec<Self> {
+    pub fn read_all(layout: &Path) -> Vec<Self> {
         let mut pending = vec![json(&layout.join("index.json"))];
         let mut images = Vec::new();
         while let Some(index) = pending.pop() {
@@ -33,8 +33,8 @@ impl Image {
     }
 
     /// The image of a layout that has only one.
-    pub fn only(layout: &Path) -> Self {
-        let mut images = Self::all(layout);
+    pub fn read_single(layout: &Path) -> Self {
+        let mut images = Self::read_all(layout);
         assert_eq!(images.len(), 1, "images of {}", layout.display());
         images.remove(0)
     }

@@ -52,7 +52,6 @@ impl<'a> BuildMonitor<'a> {
     pub(in crate::cli) fn notes(self) -> Vec<Note> {
         self.notes.into_inner().unwrap_or_else(PoisonError::into_inner)
     }
-
 }
 
 impl Observer for BuildMonitor<'_> {

@@ -13,6 +13,7 @@ use coracle_kube::config::{
 };
 use coracle_kube::template::Delimiters;
 use coracle_kube::values::{KeyPath, ValueSource};
+use coracle_kube::{LocatedProblem, RecipeLocation};
 
 impl Validator<'_> {
     pub(super) fn config(
@@ -63,9 +64,10 @@ impl Validator<'_> {
         found: &Configuration,
     ) {
         let words = super::places::mount_paths(file, flags);
-        for config::ConfigProblem { message, hint, path: about } in config::find_problems(found) {
+        for LocatedProblem { message, hint, location } in config::find_problems(found) {
             let is_about = |word: &&&Spanned<String>| {
-                ImagePath::parse(word.get_ref().as_bytes()).is_ok_and(|path| Some(path) == about)
+                ImagePath::parse(word.get_ref().as_bytes())
+                    .is_ok_and(|path| location == Some(RecipeLocation::Mount(path)))
             };
             let word = words.iter().rev().find(is_about);
             let flag = if flags.mounts.is_empty() { "--secret" } else { "--config" };

@@ -5,12 +5,12 @@ use std::collections::BTreeMap;
 use super::super::schema::{self, IntOrString, Spanned, StrictTable};
 use super::{RawValue, Validator, ValueOrigin};
 use coracle_core::path::escape_bytes;
-use coracle_core::quantity;
 use coracle_kube::manifests::names;
 use coracle_kube::manifests::settings::{
     Probe, ProbeAction, Probes, ReloadSidecar, ResourceSettings, SERVICE_TYPES, ServiceSetting,
     WORKLOAD_KINDS, WorkloadKind, WorkloadSettings,
 };
+use coracle_kube::quantity;
 
 /// Macros that Kubernetes accepts as a schedule.
 const SCHEDULE_MACROS: [&str; 7] =

@@ -3,8 +3,8 @@
 use super::super::schema::{self, Spanned};
 use super::{RawValue, Validator, ValueOrigin};
 use coracle_core::path::{ImagePath, escape_bytes};
-use coracle_core::quantity;
 use coracle_kube::config::{FileVariable, SecretMount, WritableDirectory};
+use coracle_kube::quantity;
 
 /// Whether every version of Kubernetes accepts `name` as the name of a variable.
 fn is_variable_name(name: &str) -> bool {

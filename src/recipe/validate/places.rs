@@ -7,7 +7,7 @@ use super::super::document::RecipeDocument;
 use super::super::schema::{self, Spanned};
 use super::super::{ConfigOverrides, SourcePosition, resolve_path};
 use coracle_core::path::ImagePath;
-use coracle_kube::manifests::RecipeLocation;
+use coracle_kube::RecipeLocation;
 
 /// Returns the positions of keys of `[kubernetes]`, mounts, files of variables, and patches.
 pub(super) fn source_positions(

@@ -3,9 +3,9 @@
 use super::*;
 use crate::rootfs::LayerKind;
 use coracle_core::content::Content;
-use coracle_core::file_system::memory::MemoryTree;
+use coracle_core::file_system::MemoryFs;
 
-impl BaseFileSystem for MemoryTree {
+impl BaseFileSystem for MemoryFs {
     fn directory(&self, path: &ImagePath) -> Option<(u32, Owner)> {
         matches!(self.node(path), Ok(Some(coracle_core::file_system::FsNode::Directory)))
             .then_some((0o700, Owner { uid: 1, gid: 2 }))
@@ -42,7 +42,8 @@ fn planned(text: &str) -> Rootfs {
 }
 
 fn shown(ours: &str, base: &str) -> Result<String, String> {
-    let above = subtract_base(&planned(ours), &MemoryTree::new(base)).map_err(|error| error.to_string())?;
+    let above =
+        subtract_base(&planned(ours), &MemoryFs::from_text(base)).map_err(|error| error.to_string())?;
     let entries = above.rootfs.iter().map(|(path, entry)| match &entry.node {
         EntryNode::Directory => format!("{path}/ {:o} {}", entry.mode, entry.owner),
         EntryNode::Symlink(target) => format!("{path} -> {target}"),

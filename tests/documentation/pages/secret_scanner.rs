@@ -15,7 +15,7 @@ pub(super) const PAGE: Page = Page {
 fn prepare(runner: &DocRunner) {
     runner
         .hello("app")
-        .file("assets/deploy.md", format!("the token: {}\n", planted_secrets::with_checksum("ghp_")))
+        .file("assets/deploy.md", format!("the token: {}\n", planted_secrets::token_with_checksum("ghp_")))
         .file("config/shop.toml.j2", "listen = {{ port }}\n")
         .file("config/values.toml", "port = 1\n");
 }

@@ -26,7 +26,7 @@ fn rejects_a_file_that_grows_while_packed() {
         done.store(true, Ordering::Relaxed);
         let said = String::from_utf8(output.stderr).unwrap();
         let expected = format!(
-            "error: cannot pack `{}`: the file changed while it was being read; build again once it is complete\n",
+            "error: cannot read `{}`: the file changed while it was being read; run the same command again once it is complete\n",
             project.path("data").display()
         );
         assert_eq!((said.as_str(), output.status.code()), (expected.as_str(), Some(1)));

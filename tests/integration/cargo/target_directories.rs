@@ -77,7 +77,7 @@ fn reports_a_read_only_target_directory() {
         str![[r#"
 error: cannot create `[FOLDER]/target/coracle`: Read-only file system (os error 30)
 
-hint: choose another directory with `--output`
+hint: choose a directory on a file system that can be written
 
 "#]],
     );

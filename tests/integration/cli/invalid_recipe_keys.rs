@@ -130,7 +130,7 @@ hint: write it by number as `UID[:GID]`, such as `65532`: Kubernetes can't tell 
         2,
         str![],
         str![[r#"
-error: `--tag`: `Shop:1` is not an image name: invalid reference format
+error: `--tag`: `Shop:1` is not an image name: `Shop` must consist of lower-case letters and digits, separated by `.`, `_`, `__` or `-`
 
 hint: write it as `NAME[:TAG]` in lower case, such as `shop`, `shop:1.2` or `ghcr.io/acme/shop:1.2`
 

@@ -54,7 +54,9 @@ fn reports_objects_that_kubernetes_rejects() {
     let ended = TestFolder::new().run_with(&["config", "check", "@", "-"], &changed(&[("motd: hi", &large)]));
     assert_eq!((ended.status, ended.stdout.as_str()), (0, ""));
     assert!(
-        ended.stderr.starts_with("warning: stdin:1:1: ConfigMap/shop: client-side `kubectl apply` would store"),
+        ended
+            .stderr
+            .starts_with("warning: stdin:1:1: ConfigMap/shop: client-side `kubectl apply` would store"),
         "{}",
         ended.stderr
     );

@@ -210,14 +210,7 @@ impl FileSystem for Everywhere<'_> {
         let depth = path.components().count();
         // Two paths are two files.
         let inode = path.as_bytes().iter().fold(7, |sum: u64, &byte| sum.wrapping_mul(31) ^ u64::from(byte));
-        let identity = FileId { device: 1, inode };
-        let stat = Stat {
-            file_id: identity,
-            size: self.0.len() as u64,
-            mode: 0o755,
-            hard_links: 1,
-            mtime_and_ctime: [(0, 0); 2],
-        };
+        let stat = Stat::synthetic(FileId { device: 1, inode }, self.0.len() as u64, 0o755);
         Ok(match depth {
             0 | 1 => Some(FsNode::Directory),
             2 => Some(FsNode::File(FsFile { stat, content: Content::from_bytes(self.0) })),

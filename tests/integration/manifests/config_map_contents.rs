@@ -69,7 +69,7 @@ fn maps(is_text_free: bool) -> (Vec<Value>, BTreeMap<String, Bytes>) {
 
 #[test]
 fn python_reads_every_text_and_byte() {
-    if !kubernetes_tools::are_there() {
+    if !kubernetes_tools::are_installed() {
         return;
     }
     let folder = tempfile::tempdir().unwrap();
@@ -82,7 +82,7 @@ fn python_reads_every_text_and_byte() {
 
 #[test]
 fn kubectl_reads_what_it_can_write() {
-    if !kubernetes_tools::are_there() {
+    if !kubernetes_tools::are_installed() {
         return;
     }
     let folder = tempfile::tempdir().unwrap();
@@ -114,7 +114,7 @@ fn rendered(out: &Path, mount: &str) -> Bytes {
 
 #[test]
 fn a_chart_gives_pods_what_config_render_writes() {
-    if !kubernetes_tools::are_there() {
+    if !kubernetes_tools::are_installed() {
         return;
     }
     let project = Project::of("DaemonSet");

@@ -33,7 +33,7 @@ fn readme_shows_the_configmap_that_its_main_job_prints() {
 /// The Job of docs/shared-cache.md is one, and `coracle` knows all that it is given there.
 #[test]
 fn the_documented_build_job_is_valid() {
-    if !kubernetes_tools::are_there() {
+    if !kubernetes_tools::are_installed() {
         return;
     }
     let page = fs::read_to_string("docs/shared-cache.md").unwrap();

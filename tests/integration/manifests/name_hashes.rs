@@ -47,7 +47,7 @@ fn is_fit(files: &[(String, Vec<u8>)]) -> bool {
 
 #[test]
 fn name_suffixes_equal_kustomizes() {
-    if !kubernetes_tools::are_there() {
+    if !kubernetes_tools::are_installed() {
         return;
     }
     let folder = tempfile::tempdir().unwrap();

@@ -27,7 +27,7 @@ fn no_output_format_contains_a_secret() {
 
 #[test]
 fn prints_secrets_on_request_with_hashed_names() {
-    if !kubernetes_tools::are_there() {
+    if !kubernetes_tools::are_installed() {
         return;
     }
     let project = Project::of("Deployment");

@@ -15,7 +15,7 @@ const VERSIONS: std::ops::RangeInclusive<u32> = 29..=37;
 
 #[test]
 fn every_output_format_is_valid_and_equivalent() {
-    if !kubernetes_tools::are_there() {
+    if !kubernetes_tools::are_installed() {
         return;
     }
     let all = tempfile::tempdir().unwrap();
@@ -139,7 +139,7 @@ fn strip(value: &mut Value) {
 
 #[test]
 fn charts_validate_their_values() {
-    if !kubernetes_tools::are_there() {
+    if !kubernetes_tools::are_installed() {
         return;
     }
     let project = Project::of("Deployment");
@@ -213,7 +213,7 @@ fn charts_validate_their_values() {
 /// What is said twice stands there once, and whoever passes the schema by still can't change what selects the pods.
 #[test]
 fn labels_of_a_chart_are_unique_and_select_its_pods() {
-    if !kubernetes_tools::are_there() {
+    if !kubernetes_tools::are_installed() {
         return;
     }
     let project = Project::of("Deployment");

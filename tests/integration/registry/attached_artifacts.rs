@@ -42,7 +42,7 @@ fn copies_referrers_of_an_image() {
         deep.push(&shop).unwrap();
         let theirs = Artifact::new(&image, "theirs");
         theirs.push(&there).unwrap();
-        fake.asked();
+        fake.take_requests();
         let (from, to) =
             (format!("docker://{}/shop:1", fake.address), format!("docker://{}/other:1", fake.address));
         let args = ["copy", &from, &to, "--referrers"];
@@ -53,12 +53,12 @@ fn copies_referrers_of_an_image() {
         let expected = [notes[0].digest(), notes[1].digest(), theirs.digest()];
         assert_eq!(about(&there, &image.digest()), expected.into());
         assert_eq!(about(&there, &notes[0].digest()), [deep.digest()].into());
-        fake.asked();
+        fake.take_requests();
         let (code, stdout, said) = run(folder.path(), &[&args[..], &["--format=json"]].concat());
         assert_eq!(code, Some(0), "{said}");
         let shown: Value = serde_json::from_str(&stdout).unwrap();
         assert_eq!(shown["referrers"].as_array().unwrap().len(), 3);
-        let asked = fake.asked();
+        let asked = fake.take_requests();
         assert!(asked.iter().all(|request| !request.starts_with("P")), "{asked:?}");
     }
 }
@@ -93,21 +93,21 @@ fn publishes_a_contract_as_a_referrer() {
         let published = format!("--publish-contract={contract}");
         let args = ["build", "./app", &name, "--push", "-q", "-o=oci:two.oci", "--config=/etc/shop=config"];
         let args = [&args[..], &[&published, "--cache-dir=cache"]].concat();
-        fake.asked();
+        fake.take_requests();
         let (code, stdout, said) = run(at, &args);
         assert_eq!(code, Some(0), "{said}");
         assert!(stdout.trim().ends_with(&digest), "{stdout}");
-        let asked = fake.asked();
+        let asked = fake.take_requests();
         assert_eq!(asked.last().unwrap(), "PUT /v2/shop/manifests/2", "the name comes last: {asked:?}");
         let there = about(&fake.shop(), &digest.parse().unwrap());
         let [artifact] = Vec::from_iter(there).try_into().unwrap();
-        fake.asked();
+        fake.take_requests();
 
         let (_, again, said) = run(at, &args);
         assert_eq!(again, stdout, "{said}");
         let expected =
             ["HEAD /v2/shop/manifests/2".to_owned(), format!("HEAD /v2/shop/manifests/{artifact}")];
-        assert_eq!(fake.asked(), expected);
+        assert_eq!(fake.take_requests(), expected);
 
         assert_eq!(check(&image, &[]).0, Some(0));
         // Joined, the image is one of an index, and what was said of it counts.

@@ -6,7 +6,7 @@ use std::process::Command;
 
 use serde_json::Value;
 
-use super::fake::{FakeRegistry, Trouble};
+use super::fake::{FakeRegistry, Fault};
 use super::push_and_copy::{folder, run, run_with};
 
 /// `hello`, static, in `folder`.
@@ -25,7 +25,7 @@ fn base(fake: &FakeRegistry, folder: &Path) -> String {
     let name = format!("docker://{}/base:1", fake.address);
     let (code, stdout, said) = run(folder, &["build", "./app:/usr/bin/env", "-o", &name, "-q"]);
     assert_eq!(code, Some(0), "{said}");
-    fake.asked();
+    fake.take_requests();
     stdout.trim().to_owned()
 }
 
@@ -42,7 +42,7 @@ fn a_static_program_never_fetches_its_base() {
     let args = ["build", "./hello", "--base", &base, "-o", &shop, "--cache-dir=cache"];
     let (code, stdout, said) = run(folder.path(), &args);
     assert_eq!(code, Some(0), "{said}");
-    let asked = fake.asked();
+    let asked = fake.take_requests();
     assert_eq!(blobs(&asked, "GET"), 1, "its config alone: {asked:?}");
     assert!(said.contains("mounted from another repository"), "{said}");
     assert_eq!(asked.last().unwrap(), "PUT /v2/shop/manifests/1");
@@ -51,17 +51,17 @@ fn a_static_program_never_fetches_its_base() {
     let (_, again, said) = run(folder.path(), &args);
     assert_eq!(again, stdout);
     assert!(said.contains("unchanged"), "{said}");
-    assert_eq!(fake.asked(), ["HEAD /v2/base/manifests/1", "HEAD /v2/shop/manifests/1"]);
+    assert_eq!(fake.take_requests(), ["HEAD /v2/base/manifests/1", "HEAD /v2/shop/manifests/1"]);
 
     // Named by its digest, an unchanged one asks for itself alone.
     let pinned =
         format!("{}/base@{}", fake.address, digest.split_once('@').map_or(digest.as_str(), |(_, d)| d));
     let args = ["build", "./hello", "--base", &pinned, "-o", &shop, "--cache-dir=cache"];
     run(folder.path(), &args);
-    fake.asked();
+    fake.take_requests();
     let (_, again, said) = run(folder.path(), &args);
     assert!(said.contains("unchanged"), "{said}");
-    assert_eq!(fake.asked(), ["HEAD /v2/shop/manifests/1"]);
+    assert_eq!(fake.take_requests(), ["HEAD /v2/shop/manifests/1"]);
     assert_ne!(again, stdout, "the base is called otherwise");
 
     // Into a layout, all of it comes here, and once.
@@ -69,10 +69,10 @@ fn a_static_program_never_fetches_its_base() {
     let (code, _, said) = run(folder.path(), &args);
     assert_eq!(code, Some(0), "{said}");
     assert!(coracle_oci::layout::verify_layout(&folder.path().join("out")).unwrap().is_empty());
-    assert_eq!(blobs(&fake.asked(), "GET"), 3, "two layers and the config");
+    assert_eq!(blobs(&fake.take_requests(), "GET"), 3, "two layers and the config");
     let again = ["build", "./hello", "--base", &base, "-o", "oci:again", "--cache-dir=cache"];
     run(folder.path(), &again);
-    assert_eq!(blobs(&fake.asked(), "GET"), 1);
+    assert_eq!(blobs(&fake.take_requests(), "GET"), 1);
 }
 
 #[test]
@@ -88,12 +88,12 @@ fn fetches_the_base_of_a_dynamic_program_once() {
         stdout.trim().rsplit_once('@').map_or(stdout.trim().to_owned(), |(_, digest)| digest.to_owned())
     };
     let one = build("oci:one");
-    assert_eq!(blobs(&fake.asked(), "GET"), 3);
+    assert_eq!(blobs(&fake.take_requests(), "GET"), 3);
     let index: Value =
         serde_json::from_slice(&fs::read(folder.path().join("one/index.json")).unwrap()).unwrap();
     assert_eq!(index["manifests"][0]["digest"], one.as_str());
     assert_eq!(build("oci:two"), one);
-    assert_eq!(blobs(&fake.asked(), "GET"), 1, "the config");
+    assert_eq!(blobs(&fake.take_requests(), "GET"), 1, "the config");
     // What is damaged here is fetched once more.
     for file in fs::read_dir(folder.path().join("cache/v1/blobs")).unwrap() {
         let path = file.unwrap().path();
@@ -102,11 +102,11 @@ fn fetches_the_base_of_a_dynamic_program_once() {
         }
     }
     assert_eq!(build("oci:three"), one);
-    assert_eq!(blobs(&fake.asked(), "GET"), 3);
+    assert_eq!(blobs(&fake.take_requests(), "GET"), 3);
     // To another registry, the layers are sent from here.
     let other = FakeRegistry::start();
     assert_eq!(build(&format!("docker://{}/shop:1", other.address)), one);
-    assert_eq!(blobs(&fake.asked(), "GET"), 1);
+    assert_eq!(blobs(&fake.take_requests(), "GET"), 1);
 }
 
 /// Who comes second waits rather than fetch it, too; and a base that is interrupted leaves nothing.
@@ -123,7 +123,7 @@ fn concurrent_builds_fetch_their_base_once() {
         run(folder.path(), &["build", "-f=a.toml", "-f=b.toml", "-f=c.toml", "--cache-dir=cache"]);
     assert_eq!(code, Some(0), "{said}");
     assert_eq!(stdout.lines().count(), 3);
-    assert_eq!(blobs(&fake.asked(), "GET"), 2 + 3, "two layers, and a config for each");
+    assert_eq!(blobs(&fake.take_requests(), "GET"), 2 + 3, "two layers, and a config for each");
     assert!(coracle_oci::layout::verify_layout(&folder.path().join("c.oci")).unwrap().is_empty());
 }
 
@@ -140,7 +140,7 @@ fn reports_errors_of_base_images() {
     };
     let name = |name: &str| format!("{}/{name}", fake.address);
     refused(&name("none:1"), 3, &["cannot use the base image `docker://", "there is no image at", "hint: "]);
-    fake.trouble(100, "GET", "/blobs/", Trouble::Says(403, vec![], ""));
+    fake.inject_fault(100, "GET", "/blobs/", Fault::Respond(403, vec![], ""));
     refused(&name("base:1"), 3, &["403", "/blobs/", "hint: "]);
     let dead = "127.0.0.1:1/base:1";
     let (code, _, said) = run_with(folder.path(), &["build", "./app", "--base", dead, "-o", "oci:out"], &[]);

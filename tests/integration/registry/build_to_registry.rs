@@ -10,7 +10,7 @@ use coracle_testing::{coracle_in, listing};
 use serde_json::Value;
 
 use super::docker_registry;
-use super::fake::{FakeRegistry, FakeRepositories as _, Trouble};
+use super::fake::{FakeRegistry, FakeRepositories as _, Fault};
 use super::push_and_copy::{folder, run, run_with};
 
 /// A line of a key that opens nothing.
@@ -59,11 +59,11 @@ fn builds_directly_to_a_registry() {
     assert!(listing(&at.join("tmp")).is_empty());
 
     // Nothing has changed: one question.
-    fake.asked();
+    fake.take_requests();
     let (again, said) = build(&["-o", &to]);
     assert_eq!(again, stdout);
     assert!(said.contains(": unchanged\n"), "{said}");
-    assert_eq!(fake.asked(), ["HEAD /v2/shop/manifests/1"]);
+    assert_eq!(fake.take_requests(), ["HEAD /v2/shop/manifests/1"]);
 
     // The registry has lost it: it is built and sent again.
     {
@@ -120,7 +120,7 @@ fn builds_to_several_destinations() {
     assert_eq!(index["manifests"][0]["digest"], image["digest"]);
     // Each blob was sent once.
     let sends = fake
-        .asked()
+        .take_requests()
         .into_iter()
         .filter(|request| request.starts_with("PUT ") && request.contains("/uploads/"));
     assert_eq!(sends.count(), 3);
@@ -146,7 +146,7 @@ fn several_platforms_are_one_push() {
     let (code, stdout, said) =
         run(folder.path(), &["build", "one:/app/m", "two:/app/m", "-o", &to, "--no-cache", "-q"]);
     assert_eq!(code, Some(0), "{said}");
-    let asked = fake.asked();
+    let asked = fake.take_requests();
     assert_eq!(asked.last().unwrap(), "PUT /v2/shop/manifests/all", "{asked:?}");
     let index = fake.shop().pull_manifest(ManifestReference::Tag("all")).unwrap().unwrap();
     assert!(stdout.trim().ends_with(&index.digest.to_string()), "{stdout}");
@@ -194,12 +194,12 @@ fn a_failed_upload_changes_nothing() {
     let (code, _, said) = run(at, &["build", "./app", "-o=oci:app.oci", "-q"]);
     assert_eq!(code, Some(0), "{said}");
     let before = listing(at);
-    for (method, part, trouble, word) in [
-        ("POST", "uploads", Trouble::Says(403, vec![], ""), "403"),
-        ("HEAD", "blobs", Trouble::Says(401, vec![], ""), "401"),
-        ("PUT", "uploads", Trouble::Says(500, vec![], ""), "500"),
+    for (method, part, fault, word) in [
+        ("POST", "uploads", Fault::Respond(403, vec![], ""), "403"),
+        ("HEAD", "blobs", Fault::Respond(401, vec![], ""), "401"),
+        ("PUT", "uploads", Fault::Respond(500, vec![], ""), "500"),
     ] {
-        fake.trouble(100, method, part, trouble);
+        fake.inject_fault(100, method, part, fault);
         // Two layers and a config fail; one word is enough.
         let args = ["build", "./app", "--arg=x", "-o", &to, "-o=oci:app.oci", "-q", "--no-cache"];
         let (code, stdout, said) = run(at, &args);
@@ -217,7 +217,7 @@ fn an_interrupt_cancels_open_uploads() {
     let (fake, folder) = (FakeRegistry::start(), folder());
     let at = folder.path();
     // No upload begins before this has been interrupted.
-    fake.trouble(100, "POST", "uploads", Trouble::Slow(Duration::from_millis(1500)));
+    fake.inject_fault(100, "POST", "uploads", Fault::Delay(Duration::from_millis(1500)));
     let to = at_registry(&fake, "shop:1");
     let mut command = coracle_in(at, []).command();
     command.args(["build", "./app", "-o", &to, "-o=oci:app.oci", "-q", "--no-cache"]);
@@ -233,7 +233,7 @@ fn an_interrupt_cancels_open_uploads() {
         (status.code(), stdout.as_slice(), said.as_str()),
         (Some(130), &b""[..], "error: interrupted; no tag was written\n")
     );
-    let asked = fake.asked();
+    let asked = fake.take_requests();
     assert!(asked.iter().any(|request| request.starts_with("DELETE /v2/shop/blobs/uploads/")), "{asked:?}");
     let state = fake.state();
     assert!(state.uploads.is_empty() && state.tags.is_empty() && state.blobs.is_empty());

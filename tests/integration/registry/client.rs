@@ -34,12 +34,12 @@ fn pushes_and_pulls_an_image() {
 fn an_unchanged_image_takes_one_head_request() {
     let (fake, image) = (FakeRegistry::start(), image(&[9]));
     image.push(&fake.shop(), "1").unwrap();
-    fake.asked();
+    fake.take_requests();
     assert_eq!(
         fake.shop().head_manifest(ManifestReference::Tag("1")).unwrap().unwrap().digest,
         image.digest()
     );
-    assert_eq!(fake.asked(), ["HEAD /v2/shop/manifests/1"]);
+    assert_eq!(fake.take_requests(), ["HEAD /v2/shop/manifests/1"]);
 }
 
 #[test]
@@ -51,7 +51,7 @@ fn a_new_blob_takes_three_requests_and_an_existing_one_takes_one() {
         assert_eq!(shop.push_blob(&blob).unwrap(), PushOutcome::Sent);
         let digest = blob.digest;
         assert_eq!(
-            fake.asked(),
+            fake.take_requests(),
             [
                 format!("HEAD /v2/shop/blobs/{digest}"),
                 "POST /v2/shop/blobs/uploads/".into(),
@@ -59,7 +59,7 @@ fn a_new_blob_takes_three_requests_and_an_existing_one_takes_one() {
             ]
         );
         assert_eq!(shop.push_blob(&blob).unwrap(), PushOutcome::Present);
-        assert_eq!(fake.asked(), [format!("HEAD /v2/shop/blobs/{digest}")]);
+        assert_eq!(fake.take_requests(), [format!("HEAD /v2/shop/blobs/{digest}")]);
     }
 }
 
@@ -76,10 +76,10 @@ fn mounts_blobs_if_supported() {
 
     // Where it does not, the session that comes instead is used.
     fake.state().no_mounts = true;
-    fake.asked();
+    fake.take_requests();
     let other = client.repository_client(&fake.repository("other"), &Access::push());
     assert_eq!(other.push_blob(&blob).unwrap(), PushOutcome::Sent);
-    let asked = fake.asked();
+    let asked = fake.take_requests();
     assert_eq!(asked.len(), 3, "{asked:?}");
     assert_eq!(asked[1], format!("POST /v2/other/blobs/uploads/?mount={}&from=base", blob.digest));
     assert!(fake.state().uploads.is_empty());
@@ -115,7 +115,7 @@ fn uploads_files_concurrently_and_each_once() {
         assert_eq!(pair, [PushOutcome::Sent, PushOutcome::Present]);
     }
     assert_eq!(fake.state().blobs.len(), 10);
-    assert_eq!(fake.asked().iter().filter(|asked| asked.starts_with("PUT")).count(), 10);
+    assert_eq!(fake.take_requests().iter().filter(|asked| asked.starts_with("PUT")).count(), 10);
 }
 
 #[test]
@@ -187,21 +187,21 @@ fn uses_plain_http_only_for_localhost_or_on_request() {
     let error = open(proxied()).head_manifest(ManifestReference::Tag("1")).unwrap_err();
     assert!(error.to_string().ends_with("at `registry.invalid`: the proxy can't connect"), "{error}");
     assert!(!format!("{error:?} {:?}", proxied()).contains("hush"));
-    assert_eq!(fake.asked(), ["CONNECT registry.invalid:443"]);
+    assert_eq!(fake.take_requests(), ["CONNECT registry.invalid:443"]);
 
     let insecure = RegistrySettings { insecure_registries: vec!["registry.invalid".into()], ..proxied() };
     let shop = open(insecure);
     assert_eq!(shop.head_manifest(ManifestReference::Tag("1")).unwrap(), None);
     let connects = ["CONNECT registry.invalid:443", "CONNECT registry.invalid:80"];
     let expected = [&connects[..], &["HEAD /v2/shop/manifests/1"]].concat();
-    assert_eq!(fake.asked(), expected);
+    assert_eq!(fake.take_requests(), expected);
     assert_eq!(shop.head_manifest(ManifestReference::Tag("1")).unwrap(), None);
-    assert_eq!(fake.asked(), ["HEAD /v2/shop/manifests/1"]);
+    assert_eq!(fake.take_requests(), ["HEAD /v2/shop/manifests/1"]);
 
     // What is not to go through it does not, nor what is on this machine.
     let direct = RegistrySettings { no_proxy: vec![".invalid".into()], ..proxied() };
     open(direct).head_manifest(ManifestReference::Tag("1")).unwrap_err();
-    assert_eq!(fake.asked(), [""; 0]);
+    assert_eq!(fake.take_requests(), [""; 0]);
     assert_eq!(fake.shop_with(proxied()).head_manifest(ManifestReference::Tag("1")).unwrap(), None);
-    assert_eq!(fake.asked(), ["HEAD /v2/shop/manifests/1"]);
+    assert_eq!(fake.take_requests(), ["HEAD /v2/shop/manifests/1"]);
 }

@@ -8,7 +8,7 @@ use coracle::recipe::{Recipe, RecipeOverrides};
 use coracle::{Observer, Plan, Settings};
 use coracle_oci::registry::RegistryClient;
 
-use super::fake::{FakeRegistry, Trouble, settings};
+use super::fake::{FakeRegistry, Fault, settings};
 use super::push_and_copy::folder;
 
 /// Watches what is packed and sent; where `waits`, packing goes on behind the first layer only when a registry has that.
@@ -104,7 +104,7 @@ fn uploads_a_layer_while_the_next_is_packed() {
 #[test]
 fn an_upload_error_stops_packing() {
     let (fake, folder) = (FakeRegistry::start(), folder());
-    fake.trouble(100, "POST", "uploads", Trouble::Says(403, vec![], ""));
+    fake.inject_fault(100, "POST", "uploads", Fault::Respond(403, vec![], ""));
     // Without a block on disk, and long to pack.
     File::create(folder.path().join("data")).unwrap().set_len(4 << 30).unwrap();
     let recipe = recipe(folder.path(), &format!("docker://{}/shop:1", fake.address));

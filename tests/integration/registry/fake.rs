@@ -6,7 +6,7 @@ use coracle_core::reference::ImageReference;
 use coracle_oci::registry::{
     Access, RegistryClient, RegistrySettings, Repository, RepositoryClient, RetryPolicy, Timeouts,
 };
-pub(super) use coracle_testing::registry::{FakeRegistry, Login, Trouble};
+pub(super) use coracle_testing::registry::{FakeRegistry, Fault, Login};
 
 /// Repositories of the fake registry.
 pub(super) trait FakeRepositories {
@@ -25,7 +25,7 @@ impl FakeRepositories for FakeRegistry {
 
     fn shop(&self) -> RepositoryClient {
         let mut settings = settings();
-        if self.state().impatient {
+        if self.state().short_timeouts {
             settings.timeouts.response = Duration::from_millis(300);
         }
         self.shop_with(settings)

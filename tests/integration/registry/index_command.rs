@@ -52,9 +52,9 @@ fn joins_images_of_one_repository_without_transfers() {
     let (at, shop, (one, two)) = (folder.path(), fake.shop(), (amd64(), arm64()));
     one.push(&shop, "1-amd64").unwrap();
     two.push(&shop, "1-arm64").unwrap();
-    fake.asked();
+    fake.take_requests();
     let (stdout, said) = join(&fake, at, &["@shop:1", "@shop:1-arm64", "@shop:1-amd64"]);
-    let asked = fake.asked();
+    let asked = fake.take_requests();
     let (reads, writes) = asked.split_at(4);
     assert!(reads.iter().all(|request| request.starts_with("GET ")), "{asked:?}");
     assert_eq!(writes, ["HEAD /v2/shop/manifests/1", "PUT /v2/shop/manifests/1"]);
@@ -73,7 +73,7 @@ fn joins_images_of_one_repository_without_transfers() {
     assert_eq!(document, expected);
 
     // The other way round, by digest, and with an image named twice: the same bytes, and nothing is written.
-    fake.asked();
+    fake.take_requests();
     let by_digest = format!("docker://{}/shop@{}", fake.address, one.digest());
     let host = format!("docker://{}/shop", fake.address);
     let (code, again, said) = run(
@@ -82,7 +82,7 @@ fn joins_images_of_one_repository_without_transfers() {
     );
     assert_eq!((code, again), (Some(0), stdout), "{said}");
     assert!(said.contains(": unchanged\n"), "{said}");
-    let asked = fake.asked();
+    let asked = fake.take_requests();
     let others: Vec<&String> = asked.iter().filter(|request| !request.starts_with("GET ")).collect();
     assert_eq!(others, ["HEAD /v2/shop/manifests/1"]);
 
@@ -108,10 +108,10 @@ fn mounts_or_copies_images_of_other_repositories() {
     join(&fake, at, &["oci:two.oci", "@other:arm64"]);
     let blobs = |layout: &str| fs::read_dir(at.join(layout).join("blobs/sha256")).unwrap().count();
     assert_eq!(blobs("two.oci"), 5, "the index, one manifest, its config, two layers");
-    fake.asked();
+    fake.take_requests();
     let (stdout, said) = join(&fake, at, &["@shop:1", "oci:two.oci", "@other:amd64"]);
     assert!(said.contains("sent 2 blobs") && said.contains("mounted from another repository"), "{said}");
-    let asked = fake.asked();
+    let asked = fake.take_requests();
     assert_eq!(asked.last().unwrap(), "PUT /v2/shop/manifests/1", "the name comes last: {asked:?}");
     // Into a layout, whose index is the same.
     let (local, _) = join(&fake, at, &["oci:all.oci:1", "@shop:1", "-q"]);

@@ -8,7 +8,7 @@ use coracle_oci::registry::{
     Access, BlobUpload, Credential, ManifestReference, PushOutcome, RegistryClient, RegistrySettings, Secret,
 };
 
-use super::fake::{FakeRegistry, FakeRepositories as _, Login, Trouble, settings};
+use super::fake::{FakeRegistry, FakeRepositories as _, Fault, Login, settings};
 use super::test_image::{image, upload};
 
 pub(crate) const USER: &str = "anna";
@@ -36,9 +36,9 @@ fn sends_a_password_after_the_first_challenge() {
     let without =
         fake.state().requests.iter().filter(|request| request.header("authorization").is_none()).count();
     assert!((1..=2).contains(&without), "{without}");
-    fake.asked();
+    fake.take_requests();
     shop.head_manifest(ManifestReference::Tag("1")).unwrap();
-    assert_eq!(fake.asked().len(), 1);
+    assert_eq!(fake.take_requests().len(), 1);
 }
 
 #[test]
@@ -47,7 +47,7 @@ fn one_token_serves_a_push_with_mounts() {
     let client = RegistryClient::new(anna(&fake)).unwrap();
     let blob = upload(b"shared");
     client.repository_client(&fake.repository("base"), &Access::push()).push_blob(&blob).unwrap();
-    fake.asked();
+    fake.take_requests();
     let access = Access::Push { mounts: vec!["base".into()] };
     let shop = client.repository_client(&fake.repository("shop"), &access);
     assert_eq!(
@@ -55,7 +55,8 @@ fn one_token_serves_a_push_with_mounts() {
         PushOutcome::Mounted
     );
     image(&[9, 10, 11]).push(&shop, "1").unwrap();
-    let tokens: Vec<String> = fake.asked().into_iter().filter(|asked| asked.contains("/token")).collect();
+    let tokens: Vec<String> =
+        fake.take_requests().into_iter().filter(|asked| asked.contains("/token")).collect();
     let expected =
         "GET /token?service=fake&scope=repository:shop:pull%2Cpush&scope=repository:base:pull&account=anna";
     assert_eq!(tokens, [expected]);
@@ -64,7 +65,7 @@ fn one_token_serves_a_push_with_mounts() {
 #[test]
 fn accepts_tokens_without_mount_scope() {
     let fake = with(Login::Tokens);
-    fake.trouble(9, "GET", "base", Trouble::Says(403, vec![], ""));
+    fake.inject_fault(9, "GET", "base", Fault::Respond(403, vec![], ""));
     let access = Access::Push { mounts: vec!["base".into()] };
     let shop = RegistryClient::new(anna(&fake)).unwrap().repository_client(&fake.repository("shop"), &access);
     assert_eq!(
@@ -81,10 +82,10 @@ fn pulls_anonymously() {
     image(&[9]).push(&fake.shop_with(anna(&fake)), "1").unwrap();
     let client = RegistryClient::new(settings()).unwrap();
     let shop = client.repository_client(&fake.repository("shop"), &Access::Pull);
-    fake.asked();
+    fake.take_requests();
     assert!(shop.head_manifest(ManifestReference::Tag("1")).unwrap().is_some());
     assert!(shop.pull_manifest(ManifestReference::Tag("1")).unwrap().is_some());
-    let asked = fake.asked();
+    let asked = fake.take_requests();
     assert_eq!(asked[0], "HEAD /v2/shop/manifests/1");
     assert_eq!(asked[1], "GET /token?service=fake&scope=repository:shop:pull");
     assert_eq!(asked[2..], ["HEAD /v2/shop/manifests/1", "GET /v2/shop/manifests/1"]);
@@ -133,7 +134,7 @@ fn sends_a_registry_token_unchanged() {
     fake.state().tokens.push(vec!["repository:shop:pull,push".into()]);
     let token = Credential::RegistryToken(Secret::new("secret-token-0"));
     image(&[9]).push(&fake.shop_with(known(&fake, token)), "1").unwrap();
-    assert!(fake.asked().iter().all(|asked| !asked.contains("/token")));
+    assert!(fake.take_requests().iter().all(|asked| !asked.contains("/token")));
 }
 
 #[test]
@@ -193,7 +194,7 @@ fn a_failed_helper_does_not_prevent_anonymous_pulls() {
     );
     let shop = client.repository_client(&fake.repository("shop"), &Access::Pull);
     assert!(shop.head_manifest(ManifestReference::Tag("1")).unwrap().is_some());
-    fake.trouble(1, "GET", "/token", Trouble::Says(401, vec![], ""));
+    fake.inject_fault(1, "GET", "/token", Fault::Respond(401, vec![], ""));
     let error = client
         .repository_client(&fake.repository("closed"), &Access::Pull)
         .head_manifest(ManifestReference::Tag("1"))
@@ -223,32 +224,32 @@ fn reports_invalid_token_responses() {
         (r#"{"token":["x"]}"#, "not a JSON token response"),
     ] {
         let fake = with(Login::Tokens);
-        fake.trouble(9, "GET", "/token", Trouble::Says(200, vec![], body));
+        fake.inject_fault(9, "GET", "/token", Fault::Respond(200, vec![], body));
         let error = fake.shop().head_manifest(ManifestReference::Tag("1")).unwrap_err();
         assert_eq!(error.to_string(), format!("cannot get a token for `{}/shop`", fake.address));
         let source = std::error::Error::source(&error).unwrap().to_string();
         assert!(source.contains(expected) && source.contains("`GET /token`"), "{source}");
     }
     let fake = with(Login::Tokens);
-    fake.trouble(9, "GET", "/token", Trouble::Resized(2 << 20));
+    fake.inject_fault(9, "GET", "/token", Fault::ResizeResponse(2 << 20));
     let error = fake.shop().head_manifest(ManifestReference::Tag("1")).unwrap_err();
     let source = std::error::Error::source(&error).unwrap().to_string();
     assert!(source.ends_with("the body is larger than 1048576 bytes"), "{source}");
     // Tokens that open nothing are asked for once more, and not for ever.
     let fake = with(Login::Tokens);
-    fake.trouble(
+    fake.inject_fault(
         99,
         "GET",
         "/token",
-        Trouble::Says(200, vec![], r#"{"token":"useless","expires_in":99999999999}"#),
+        Fault::Respond(200, vec![], r#"{"token":"useless","expires_in":99999999999}"#),
     );
     let error = fake.shop().head_manifest(ManifestReference::Tag("1")).unwrap_err();
     assert!(error.to_string().contains("401 Unauthorized"), "{error}");
-    assert!(fake.asked().len() <= 4);
+    assert!(fake.take_requests().len() <= 4);
     // What passes is tried again.
     let fake = with(Login::Tokens);
-    fake.trouble(2, "GET", "/token", Trouble::Says(503, vec![], ""));
-    fake.trouble(1, "GET", "/token", Trouble::Cut);
+    fake.inject_fault(2, "GET", "/token", Fault::Respond(503, vec![], ""));
+    fake.inject_fault(1, "GET", "/token", Fault::Disconnect);
     assert_eq!(fake.shop().head_manifest(ManifestReference::Tag("1")).unwrap(), None);
 }
 

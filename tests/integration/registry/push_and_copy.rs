@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 use tempfile::TempDir;
 
 use super::docker_registry;
-use super::fake::{FakeRegistry, FakeRepositories as _, Trouble};
+use super::fake::{FakeRegistry, FakeRepositories as _, Fault};
 use super::test_image::{MANIFEST, image};
 
 const INDEX: &str = "application/vnd.oci.image.index.v1+json";
@@ -46,17 +46,17 @@ fn pushes_a_build_and_checks_an_unchanged_one_with_one_request() {
     assert_eq!(code, Some(0), "{said}");
     assert!(said.contains(&format!("  pushed to  docker://{name}: sent 3 blobs, ")), "{said}");
     let digest = stdout.trim().strip_prefix(&format!("{name}@")).unwrap().to_owned();
-    let asked = fake.asked();
+    let asked = fake.take_requests();
     let last = asked.last().unwrap();
     assert_eq!(last, "PUT /v2/shop/manifests/1", "the name comes last: {asked:?}");
     let head = fake.shop().head_manifest(ManifestReference::Tag("1")).unwrap().unwrap();
     assert_eq!(head.digest.to_string(), digest);
-    fake.asked();
+    fake.take_requests();
 
     let (_, again, said) = run(folder.path(), &args);
     assert_eq!(again, stdout);
     assert!(said.contains(": unchanged\n"), "{said}");
-    assert_eq!(fake.asked(), ["HEAD /v2/shop/manifests/1"]);
+    assert_eq!(fake.take_requests(), ["HEAD /v2/shop/manifests/1"]);
 
     // Another program, the same libraries: its layer, its config, its manifest.
     let mut bytes = fs::read(folder.path().join("app")).unwrap();
@@ -64,7 +64,7 @@ fn pushes_a_build_and_checks_an_unchanged_one_with_one_request() {
     fs::write(folder.path().join("app"), bytes).unwrap();
     let (_, _, said) = run(folder.path(), &args);
     assert!(said.contains("sent 2 blobs, ") && said.contains("; 1 there already"), "{said}");
-    let writes = fake.asked().into_iter().filter(|request| request.starts_with("PUT ")).count();
+    let writes = fake.take_requests().into_iter().filter(|request| request.starts_with("PUT ")).count();
     assert_eq!(writes, 3);
 }
 
@@ -76,7 +76,7 @@ fn reports_failed_pushes() {
     assert!(said.contains("the image has no name") && said.contains("--tag REGISTRY/NAME:TAG"), "{said}");
     assert!(!folder.path().join("app.oci").exists());
     // The image is built all the same, and the failure is the network's.
-    fake.trouble(100, "PUT", "manifests", Trouble::Says(403, vec![], ""));
+    fake.inject_fault(100, "PUT", "manifests", Fault::Respond(403, vec![], ""));
     let name = format!("{}/shop:1", fake.address);
     let (code, stdout, said) =
         run(folder.path(), &["build", "./app", "-t", &name, "--push", "-q", "-o=oci:app.oci"]);
@@ -102,12 +102,14 @@ fn copies_an_image_between_all_locations() {
     };
     assert!(copy("oci:one.oci", &format!("docker://{host}/shop:1")).contains("sent 3 blobs"));
     assert!(copy("oci-archive:one.tar", &format!("docker://{host}/archive:1")).contains("sent 3 blobs"));
-    fake.asked();
+    fake.take_requests();
     let said = copy(&format!("docker://{host}/shop:1"), &format!("docker://{host}/other:2"));
     assert!(said.contains("sent 0 blobs, 0 B; 3 mounted from another repository"), "{said}");
     assert!(
-        fake.asked().iter().all(|request| !request.starts_with("PATCH ") && !request.contains("digest=")
-            || request.contains("mount="))
+        fake.take_requests()
+            .iter()
+            .all(|request| !request.starts_with("PATCH ") && !request.contains("digest=")
+                || request.contains("mount="))
     );
     copy(&format!("docker://{host}/other:2@{digest}"), "oci:two.oci");
     let blobs = |layout: &str| listing(&at.join(layout).join("blobs")).into_keys().collect::<Vec<_>>();
@@ -117,9 +119,9 @@ fn copies_an_image_between_all_locations() {
     let annotations = &index["manifests"][0]["annotations"];
     assert_eq!(annotations["io.containerd.image.name"], format!("{host}/other:2"));
     // What is there is not asked for again.
-    fake.asked();
+    fake.take_requests();
     copy(&format!("docker://{host}/other:2"), "oci:two.oci:3");
-    assert!(fake.asked().iter().all(|request| !request.contains("/blobs/")));
+    assert!(fake.take_requests().iter().all(|request| !request.contains("/blobs/")));
     let (_, shown, _) =
         run(at, &["copy", "oci:two.oci:3", &format!("docker://{host}/shop:1"), "--format=json"]);
     let shown: Value = serde_json::from_str(&shown).unwrap();
@@ -219,7 +221,7 @@ fn reports_failed_copies() {
     let shop = format!("docker://{host}/shop:1");
     let other = format!("docker://{host}/shop:1@{}", Digest::compute(b"other"));
     let before = listing(at);
-    for (trouble, from, to, exit, part) in [
+    for (fault, from, to, exit, part) in [
         (None, "docker://127.0.0.1:1/shop", "oci:there.oci", 3, "connection refused"),
         (None, &*format!("docker://{host}/none:1"), "oci:there.oci", 3, "there is no image at"),
         (None, &other, "oci:there.oci", 3, "there is no image at"),
@@ -228,12 +230,12 @@ fn reports_failed_copies() {
         (None, &shop, "oci-archive:there.oci/index.json/x", 1, "is not a directory"),
         (None, "there.oci", &shop, 2, "is not a valid image location"),
         (None, &shop, "docker://Capital/Shop", 2, "is not a valid image location"),
-        (Some(Trouble::Altered), &shop, "oci:there.oci", 3, "instead of"),
-        (Some(Trouble::Altered), &shop, "oci-archive:new/x.tar", 3, "instead of"),
-        (Some(Trouble::Says(404, vec![], "")), &shop, "oci:there.oci", 3, "404"),
+        (Some(Fault::AlterResponse), &shop, "oci:there.oci", 3, "instead of"),
+        (Some(Fault::AlterResponse), &shop, "oci-archive:new/x.tar", 3, "instead of"),
+        (Some(Fault::Respond(404, vec![], "")), &shop, "oci:there.oci", 3, "404"),
     ] {
-        if let Some(trouble) = trouble {
-            fake.trouble(100, "GET", "blobs", trouble);
+        if let Some(fault) = fault {
+            fake.inject_fault(100, "GET", "blobs", fault);
         }
         let (code, stdout, said) = run(at, &["copy", from, to]);
         assert_eq!((code, stdout.as_str()), (Some(exit), ""), "{from} {to}: {said}");

@@ -8,7 +8,7 @@ use coracle_oci::registry::ManifestReference;
 use serde_json::json;
 use tempfile::TempDir;
 
-use super::fake::{FakeRegistry, FakeRepositories as _, Trouble};
+use super::fake::{FakeRegistry, FakeRepositories as _, Fault};
 use super::push_and_copy::{folder, run, run_with};
 use super::test_image::{MANIFEST, image, upload};
 
@@ -44,7 +44,7 @@ pub(crate) fn shop(fake: &FakeRegistry) -> (TempDir, String) {
     let (code, stdout, said) = run(at, &args);
     assert_eq!(code, Some(0), "{said}");
     let digest = stdout.trim().split_once('@').unwrap().1.to_owned();
-    fake.asked();
+    fake.take_requests();
     (folder, digest)
 }
 
@@ -69,7 +69,7 @@ fn reads_images_at_registries_like_images_on_disk() {
     let (at, there) = (folder.path(), format!("docker://{}/shop:1", fake.address));
     let shown = same(at, &there, &["config", "show", "@"]);
     assert!(shown.contains("shop.toml"), "{shown}");
-    let asked = fake.asked();
+    let asked = fake.take_requests();
     let reads = ["GET /v2/shop/manifests/1", "GET /v2/shop/blobs/"];
     assert_eq!(asked.len(), 2, "documents alone: {asked:?}");
     assert!(asked.iter().zip(reads).all(|(asked, read)| asked.starts_with(read)), "{asked:?}");
@@ -103,18 +103,18 @@ fn reports_unreadable_images() {
     let broken = json!({"mediaType": MANIFEST, "config": config, "layers": []}).to_string();
     shop.put_manifest(ManifestReference::Tag("broken"), MANIFEST, broken.as_bytes()).unwrap();
     image(&[9]).push(&shop, "plain").unwrap();
-    for (trouble, place, exit, part) in [
+    for (fault, place, exit, part) in [
         (None, format!("docker://{host}/shop:none"), 3, "there is no image at `docker://"),
         (None, format!("docker://{host}/shop:broken"), 3, "is not JSON"),
         (None, format!("docker://{host}/shop:plain"), 1, "has no contract"),
         (None, "docker://127.0.0.1:1/shop".into(), 3, "connection refused"),
         (None, format!("docker://{host}/Shop"), 2, "is not a valid image location"),
-        (Some(Trouble::Altered), format!("docker://{host}/shop@{digest}"), 3, "instead of"),
-        (Some(Trouble::Says(404, vec![], "")), format!("docker://{host}/shop@{digest}"), 3, "404"),
-        (Some(Trouble::Says(403, vec![], "")), format!("docker://{host}/shop@{digest}"), 3, "403"),
+        (Some(Fault::AlterResponse), format!("docker://{host}/shop@{digest}"), 3, "instead of"),
+        (Some(Fault::Respond(404, vec![], "")), format!("docker://{host}/shop@{digest}"), 3, "404"),
+        (Some(Fault::Respond(403, vec![], "")), format!("docker://{host}/shop@{digest}"), 3, "403"),
     ] {
-        if let Some(trouble) = trouble {
-            fake.trouble(100, "GET", "blobs", trouble);
+        if let Some(fault) = fault {
+            fake.inject_fault(100, "GET", "blobs", fault);
         }
         let (code, stdout, said) = run(at, &["config", "show", &place]);
         assert_eq!((code, stdout.as_str()), (Some(exit), ""), "{place}: {said}");
@@ -136,7 +136,7 @@ fn pins_tags_to_the_registrys_digests() {
     let (at, host) = (folder.path(), fake.address.to_string());
     let other = image(&[9]);
     other.push(&fake.shop(), "latest").unwrap();
-    fake.asked();
+    fake.take_requests();
     let text = format!(
         "spec:\n  containers:\n  - image: {host}/shop:1  # ours\n  - image: {host}/shop\n  \
          - {{image: '{host}/shop:1'}}\n  - image: {host}/none@sha256:{}\n\
@@ -150,7 +150,7 @@ fn pins_tags_to_the_registrys_digests() {
         .replace(&format!("{host}/shop:1"), &format!("{host}/shop:1@{digest}"))
         .replace(&format!("{host}/shop\n"), &format!("{host}/shop:latest@{}\n", other.digest()));
     assert_eq!(stdout, expected);
-    let mut asked = fake.asked();
+    let mut asked = fake.take_requests();
     asked.sort();
     assert_eq!(asked, ["HEAD /v2/shop/manifests/1", "HEAD /v2/shop/manifests/latest"]);
     // What is pinned stays, and nobody is asked; without the flag neither.
@@ -159,7 +159,7 @@ fn pins_tags_to_the_registrys_digests() {
     assert_eq!(again, expected);
     let (_, plain, _) = run(at, &["resolve", "m.yaml"]);
     assert_eq!(plain, text);
-    assert!(fake.asked().is_empty());
+    assert!(fake.take_requests().is_empty());
 
     for (image, exit, part) in [
         (format!("{host}/shop:none"), 1, "m.yaml:2:12: there is no image at"),

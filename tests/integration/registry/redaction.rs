@@ -4,7 +4,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use coracle_oci::registry::{Credential, ManifestReference, RegistryClient, RegistryError, Secret};
 
-use super::fake::{FakeRepositories as _, Login, Trouble};
+use super::fake::{FakeRepositories as _, Fault, Login};
 use super::login::{USER, anna, known, with};
 
 /// Whatever a registry repeats, and however an error is printed.
@@ -41,23 +41,23 @@ fn no_error_shows_a_secret() {
     }
     // A registry that repeats it where it may send us.
     let token = "secret-token-0";
-    for (trouble, expected) in [
-        (Trouble::Says(307, vec![("location", format!("http://{token}.invalid/"))], ""), "[secret].invalid"),
+    for (fault, expected) in [
+        (Fault::Respond(307, vec![("location", format!("http://{token}.invalid/"))], ""), "[secret].invalid"),
         (
-            Trouble::Says(307, vec![("location", format!("/v2/shop/manifests/{token}"))], ""),
+            Fault::Respond(307, vec![("location", format!("/v2/shop/manifests/{token}"))], ""),
             "more than 5 redirects",
         ),
-        (Trouble::Says(200, vec![("content-type", token.into())], r#"{"mediaType":"a"}"#), "is `[secret]`"),
+        (Fault::Respond(200, vec![("content-type", token.into())], r#"{"mediaType":"a"}"#), "is `[secret]`"),
     ] {
         let fake = with(Login::Tokens);
         let shop = fake.shop_with(anna(&fake));
         shop.head_manifest(ManifestReference::Tag("1")).unwrap();
-        fake.trouble(6, "GET", "/manifests/", trouble);
+        fake.inject_fault(6, "GET", "/manifests/", fault);
         check(&shop.pull_manifest(ManifestReference::Tag("1")).unwrap_err(), expected);
     }
     // A token server that repeats what it got.
     let fake = with(Login::Tokens);
-    fake.trouble(1, "GET", "/token", Trouble::Says(400, vec![], r#"{"details":"bad hunter2hunter2"}"#));
+    fake.inject_fault(1, "GET", "/token", Fault::Respond(400, vec![], r#"{"details":"bad hunter2hunter2"}"#));
     let settings = known(&fake, Credential::password(USER, "hunter2hunter2"));
     check(&fake.shop_with(settings).head_manifest(ManifestReference::Tag("1")).unwrap_err(), "bad [secret]");
 }

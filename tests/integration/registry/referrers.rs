@@ -4,7 +4,7 @@ use coracle_core::digest::Digest;
 use coracle_oci::registry::{ManifestReference, RegistryError, RepositoryClient};
 use serde_json::{Value, json};
 
-use super::fake::{FakeRegistry, FakeRepositories as _, Trouble};
+use super::fake::{FakeRegistry, FakeRepositories as _, Fault};
 use super::test_image::{Image, MANIFEST, image, upload};
 
 const KIND: &str = "application/vnd.example.note";
@@ -109,23 +109,26 @@ fn repeats_an_overwritten_update() {
     let artifact = Artifact::about(&image);
     // The first look sees nothing, and so does the one after the first write.
     let empty = r#"{"schemaVersion":2,"mediaType":"application/vnd.oci.image.index.v1+json","manifests":[]}"#;
-    fake.trouble(
+    fake.inject_fault(
         3,
         "GET",
         "/manifests/sha256-",
-        Trouble::Says(200, vec![("content-type", INDEX.into())], empty),
+        Fault::Respond(200, vec![("content-type", INDEX.into())], empty),
     );
     artifact.push(&shop).unwrap();
-    let puts =
-        fake.asked().iter().filter(|asked| asked.starts_with("PUT") && asked.contains("sha256-")).count();
+    let puts = fake
+        .take_requests()
+        .iter()
+        .filter(|asked| asked.starts_with("PUT") && asked.contains("sha256-"))
+        .count();
     assert_eq!(puts, 2);
     assert_eq!(shop.referrers(&image.digest()).unwrap().len(), 1);
 
-    fake.trouble(
+    fake.inject_fault(
         99,
         "GET",
         "/manifests/sha256-",
-        Trouble::Says(200, vec![("content-type", INDEX.into())], empty),
+        Fault::Respond(200, vec![("content-type", INDEX.into())], empty),
     );
     let error = artifact.push(&shop).unwrap_err();
     assert!(error.to_string().starts_with("other clients keep overwriting the tag"), "{error}");
@@ -137,21 +140,21 @@ fn rejects_an_invalid_referrers_index() {
     let shop = fake.shop();
     image.push(&shop, "1").unwrap();
     for body in ["{}", "[]", r#"{"manifests":{}}"#, "<html>"] {
-        fake.trouble(1, "GET", "/referrers/", Trouble::Says(200, vec![], body));
+        fake.inject_fault(1, "GET", "/referrers/", Fault::Respond(200, vec![], body));
         let error = shop.referrers(&image.digest()).unwrap_err();
         assert!(error.to_string().contains("not an image index"), "{error}");
     }
-    fake.asked();
+    fake.take_requests();
     let deep =
         vec![("content-type", INDEX.to_owned()), ("link", "</v2/shop/referrers/next>; rel=\"next\"".into())];
-    fake.trouble(
+    fake.inject_fault(
         999,
         "GET",
         "/referrers/",
-        Trouble::Says(200, deep, r#"{"manifests":[{"digest":"sha256:../x"},7]}"#),
+        Fault::Respond(200, deep, r#"{"manifests":[{"digest":"sha256:../x"},7]}"#),
     );
     assert_eq!(shop.referrers(&image.digest()).unwrap(), []);
-    assert_eq!(fake.asked()[1..], vec!["GET /v2/shop/referrers/next"; 99]);
+    assert_eq!(fake.take_requests()[1..], vec!["GET /v2/shop/referrers/next"; 99]);
     let error = shop.add_referrer(MANIFEST, &image.manifest).unwrap_err();
     assert_eq!(error.to_string(), format!("manifest `{}` has no subject", image.digest()));
 }

@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::Path;
 
-use super::fake::{FakeRegistry, Trouble};
+use super::fake::{FakeRegistry, Fault};
 use super::push_and_copy::{folder, run};
 
 fn builds(folder: &Path, args: &[&str]) -> (String, String) {
@@ -26,7 +26,7 @@ fn reuses_layers_of_other_machines() {
     let (digest, said) =
         builds(one.path(), &["--cache-from", &cache, "--cache-to", &cache, "-o", &shop("1")]);
     assert!(!said.contains("warning"), "{said}");
-    let asked = fake.asked();
+    let asked = fake.take_requests();
     assert_eq!(count(&asked, "PUT", "/v2/cache/manifests/layer-v1-"), 2, "{asked:?}");
     assert!(count(&asked, "POST", "/v2/cache/blobs/uploads/?mount=") >= 2, "from the image: {asked:?}");
 
@@ -35,7 +35,7 @@ fn reuses_layers_of_other_machines() {
         builds(other.path(), &["--cache-from", &cache, "-o", &format!("docker://{}/other:1", fake.address)]);
     assert_eq!(again, digest);
     assert!(said.contains("sent 1 blob, ") && said.contains("2 mounted from another repository"), "{said}");
-    let asked = fake.asked();
+    let asked = fake.take_requests();
     assert_eq!(count(&asked, "GET", "/v2/cache/blobs/"), 2, "{asked:?}");
     assert_eq!(count(&asked, "PUT", "/v2/cache/"), 0, "it may read alone");
 
@@ -43,7 +43,7 @@ fn reuses_layers_of_other_machines() {
     let third = format!("docker://{}/third:1", fake.address);
     let (again, _) = builds(other.path(), &["--cache-from", &cache, "--trust-cache", "-o", &third]);
     assert_eq!(again, digest);
-    let asked = fake.asked();
+    let asked = fake.take_requests();
     assert_eq!(count(&asked, "GET", "/v2/cache/blobs/"), 0, "{asked:?}");
     assert_eq!(count(&asked, "PUT", "/v2/third/blobs/"), 1, "the config");
 
@@ -56,14 +56,14 @@ fn reuses_layers_of_other_machines() {
     let mut bytes = fs::read(other.path().join("app")).unwrap();
     *bytes.last_mut().unwrap() ^= 1;
     fs::write(other.path().join("app"), bytes).unwrap();
-    fake.asked();
+    fake.take_requests();
     let (changed, _) =
         builds(other.path(), &["--cache-from", &cache, "--cache-to", &cache, "-o", &shop("2")]);
     assert_ne!(changed, digest);
-    assert_eq!(count(&fake.asked(), "PUT", "/v2/cache/manifests/layer-v1-"), 1);
+    assert_eq!(count(&fake.take_requests(), "PUT", "/v2/cache/manifests/layer-v1-"), 1);
     let (again, _) = builds(one.path(), &["--cache-from", &cache, "--cache-to", &cache, "-o", &shop("3")]);
     assert_eq!(again, digest, "of one shape, both are there");
-    assert_eq!(count(&fake.asked(), "PUT", "/v2/cache/manifests/"), 0);
+    assert_eq!(count(&fake.take_requests(), "PUT", "/v2/cache/manifests/"), 0);
 }
 
 /// A layer under the name of another, and caches that fail: the image is what it is without.
@@ -83,7 +83,7 @@ fn verifies_cached_layers() {
     for (verb, part) in
         [("GET", "/v2/cache/manifests/"), ("GET", "/v2/cache/blobs/"), ("PUT", "/v2/cache/manifests/")]
     {
-        fake.trouble(100, verb, part, Trouble::Says(403, vec![], ""));
+        fake.inject_fault(100, verb, part, Fault::Respond(403, vec![], ""));
         let (again, said) =
             builds(one.path(), &["--cache-from", &cache, "--cache-to", &cache, "-o", "oci:again"]);
         assert_eq!(again, digest);

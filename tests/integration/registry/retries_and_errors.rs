@@ -6,12 +6,12 @@ use std::time::{Duration, Instant};
 use coracle_core::digest::Digest;
 use coracle_oci::registry::{ManifestReference, PushOutcome, RegistryError};
 
-use super::fake::{FakeRegistry, FakeRepositories as _, Trouble, settings};
+use super::fake::{FakeRegistry, FakeRepositories as _, Fault, settings};
 use super::test_image::{MANIFEST, image, read, upload};
 
-fn says(status: u16) -> Trouble {
+fn says(status: u16) -> Fault {
     let body = r#"{"errors":[{"code":"FAULT","message":"\u001b[31mred\u001b[0m"}]}"#;
-    Trouble::Says(status, vec![("content-type", "application/json".into())], body)
+    Fault::Respond(status, vec![("content-type", "application/json".into())], body)
 }
 
 type Step = fn(&FakeRegistry) -> Result<(), RegistryError>;
@@ -41,7 +41,7 @@ const LAYER: usize = 100_000;
 fn fake() -> FakeRegistry {
     let fake = FakeRegistry::start();
     image(&[LAYER]).push(&fake.shop(), "1").unwrap();
-    fake.asked();
+    fake.take_requests();
     fake
 }
 
@@ -55,38 +55,38 @@ fn assert_names(error: &RegistryError, fake: &FakeRegistry, method: &str) {
 
 #[test]
 fn retries_temporary_errors() {
-    for trouble in [says(429), says(500), says(502), says(503), says(504), Trouble::Cut] {
+    for fault in [says(429), says(500), says(502), says(503), says(504), Fault::Disconnect] {
         for (method, part, step) in STEPS {
             let fake = fake();
-            fake.trouble(2, method, part, trouble.clone());
-            step(&fake).unwrap_or_else(|error| panic!("{method} {part} {trouble:?}: {error}"));
+            fake.inject_fault(2, method, part, fault.clone());
+            step(&fake).unwrap_or_else(|error| panic!("{method} {part} {fault:?}: {error}"));
         }
     }
 }
 
 #[test]
 fn reports_permanent_errors() {
-    for (trouble, expected) in [
+    for (fault, expected) in [
         (says(429), "429 Too Many Requests (FAULT: \\u{1b}[31mred\\u{1b}[0m)"),
         (says(500), "500 Internal Server Error (FAULT"),
         (says(502), "502 Bad Gateway (FAULT"),
         (says(403), "403 Forbidden (FAULT"),
         (says(401), "401 Unauthorized (FAULT"),
         (says(418), "418 I'm a teapot (FAULT"),
-        (Trouble::Cut, "the connection was closed too early"),
-        (Trouble::EndlessHeader, "its headers are too large"),
-        (Trouble::Raw("SSH-2.0-OpenSSH_9.2\r\n\r\n"), "http parse fail"),
-        (Trouble::Slow(Duration::from_secs(1)), "timed out"),
+        (Fault::Disconnect, "the connection was closed too early"),
+        (Fault::EndlessHeader, "its headers are too large"),
+        (Fault::RawResponse("SSH-2.0-OpenSSH_9.2\r\n\r\n"), "http parse fail"),
+        (Fault::Delay(Duration::from_secs(1)), "timed out"),
     ] {
         for (method, part, step) in STEPS {
             let fake = fake();
             let uploads = *part == "/uploads/";
-            fake.trouble(99, method, part, trouble.clone());
-            fake.state().impatient = matches!(trouble, Trouble::Slow(_));
+            fake.inject_fault(99, method, part, fault.clone());
+            fake.state().short_timeouts = matches!(fault, Fault::Delay(_));
             let result = step(&fake);
             if *part == "/uploads/" && *method == "PUT" && result.is_ok() {
                 // The answer alone was lost, and the registry said so when it was asked for the blob.
-                assert!(matches!(trouble, Trouble::Cut | Trouble::Slow(_)), "{trouble:?}");
+                assert!(matches!(fault, Fault::Disconnect | Fault::Delay(_)), "{fault:?}");
                 continue;
             }
             let error = result.unwrap_err();
@@ -110,25 +110,30 @@ fn honors_retry_after() {
     };
     for headers in [vec![("retry-after", "1".to_owned())], date()] {
         let fake = fake();
-        fake.trouble(1, "HEAD", "/manifests/", Trouble::Says(429, headers, ""));
+        fake.inject_fault(1, "HEAD", "/manifests/", Fault::Respond(429, headers, ""));
         let start = Instant::now();
         STEPS[0].2(&fake).unwrap();
         assert!(start.elapsed() >= Duration::from_secs(1));
     }
     // Longer than anybody waits: one clear error at once.
     let fake = fake();
-    fake.trouble(1, "HEAD", "/manifests/", Trouble::Says(429, vec![("retry-after", "3600".into())], ""));
+    fake.inject_fault(
+        1,
+        "HEAD",
+        "/manifests/",
+        Fault::Respond(429, vec![("retry-after", "3600".into())], ""),
+    );
     let error = STEPS[0].2(&fake).unwrap_err();
     assert_eq!(error.hint().unwrap(), "try again in 3600 s");
-    assert_eq!(fake.asked().len(), 1);
+    assert_eq!(fake.take_requests().len(), 1);
 }
 
 #[test]
 fn resumes_a_cut_upload() {
     let bytes = image(&[LAYER]).layers.remove(0);
     let fake = FakeRegistry::start();
-    fake.trouble(1, "PUT", "/uploads/", Trouble::CutUpload(60_000));
-    fake.trouble(1, "PATCH", "/uploads/", Trouble::CutUpload(1_000));
+    fake.inject_fault(1, "PUT", "/uploads/", Fault::TruncateUpload(60_000));
+    fake.inject_fault(1, "PATCH", "/uploads/", Fault::TruncateUpload(1_000));
     assert_eq!(fake.shop().push_blob(&upload(&bytes)).unwrap(), PushOutcome::Sent);
     let ranges: Vec<String> =
         fake.state().requests.iter().filter_map(|r| r.header("content-range").map(str::to_owned)).collect();
@@ -141,9 +146,9 @@ fn restarts_an_upload_that_was_not_kept() {
     let bytes = image(&[LAYER]).layers.remove(0);
     let fake = FakeRegistry::start();
     fake.state().no_resume = true;
-    fake.trouble(2, "PUT", "/uploads/", Trouble::CutUpload(60_000));
+    fake.inject_fault(2, "PUT", "/uploads/", Fault::TruncateUpload(60_000));
     assert_eq!(fake.shop().push_blob(&upload(&bytes)).unwrap(), PushOutcome::Sent);
-    fake.trouble(9, "PUT", "/uploads/", Trouble::CutUpload(10));
+    fake.inject_fault(9, "PUT", "/uploads/", Fault::TruncateUpload(10));
     let error = fake.shop().push_blob(&upload(b"another")).unwrap_err();
     assert_names(&error, &fake, "PUT");
     assert!(fake.state().uploads.is_empty());
@@ -156,8 +161,13 @@ fn resumes_a_cut_download() {
     for no_ranges in [false, true] {
         let fake = fake();
         fake.state().no_ranges = no_ranges;
-        fake.trouble(1, "GET", "/blobs/", Trouble::CutAnswer(70_000));
-        fake.trouble(1, "GET", "/blobs/", Trouble::CutAnswer(90_000 - if no_ranges { 0 } else { 70_000 }));
+        fake.inject_fault(1, "GET", "/blobs/", Fault::TruncateResponse(70_000));
+        fake.inject_fault(
+            1,
+            "GET",
+            "/blobs/",
+            Fault::TruncateResponse(90_000 - if no_ranges { 0 } else { 70_000 }),
+        );
         assert_eq!(&read(&fake.shop(), &digest, LAYER).unwrap(), layer);
         let ranges: Vec<String> =
             fake.state().requests.iter().filter_map(|r| r.header("range").map(str::to_owned)).collect();
@@ -169,25 +179,25 @@ fn resumes_a_cut_download() {
 fn rejects_blobs_with_another_digest_or_size() {
     let layer = &image(&[LAYER]).layers[0];
     let digest = Digest::compute(layer);
-    for (trouble, expected) in [
-        (Trouble::Altered, "` instead of `sha256:"),
-        (Trouble::Resized(LAYER + 1), "the blob is longer than the 100000 bytes of its descriptor"),
-        (Trouble::Resized(LAYER - 1), "the connection was closed too early"),
-        (Trouble::Resized(0), "the connection was closed too early"),
-        (Trouble::CutAnswer(0), "the connection was closed too early"),
+    for (fault, expected) in [
+        (Fault::AlterResponse, "` instead of `sha256:"),
+        (Fault::ResizeResponse(LAYER + 1), "the blob is longer than the 100000 bytes of its descriptor"),
+        (Fault::ResizeResponse(LAYER - 1), "the connection was closed too early"),
+        (Fault::ResizeResponse(0), "the connection was closed too early"),
+        (Fault::TruncateResponse(0), "the connection was closed too early"),
     ] {
         let fake = fake();
         fake.state().no_ranges = true;
-        fake.trouble(99, "GET", "/blobs/", trouble.clone());
+        fake.inject_fault(99, "GET", "/blobs/", fault.clone());
         let error = read(&fake.shop(), &digest, LAYER).unwrap_err();
         assert_names(&error, &fake, "GET");
-        assert!(error.to_string().contains(expected), "{trouble:?}: {error}");
+        assert!(error.to_string().contains(expected), "{fault:?}: {error}");
     }
     // A part that is another than was asked for.
     let fake = fake();
-    fake.trouble(1, "GET", "/blobs/", Trouble::CutAnswer(5));
-    let other = Trouble::Says(206, vec![("content-range", "bytes 0-99999/100000".into())], "");
-    fake.trouble(1, "GET", "/blobs/", other);
+    fake.inject_fault(1, "GET", "/blobs/", Fault::TruncateResponse(5));
+    let other = Fault::Respond(206, vec![("content-range", "bytes 0-99999/100000".into())], "");
+    fake.inject_fault(1, "GET", "/blobs/", other);
     let error = read(&fake.shop(), &digest, LAYER).unwrap_err();
     assert!(error.to_string().contains("not the requested range"), "{error}");
 }
@@ -197,7 +207,7 @@ fn verifies_an_empty_blob() {
     let fake = fake();
     fake.shop().push_blob(&upload(b"")).unwrap();
     assert_eq!(read(&fake.shop(), &Digest::compute(b""), 0).unwrap(), b"");
-    fake.trouble(1, "GET", "/blobs/", Trouble::Resized(1));
+    fake.inject_fault(1, "GET", "/blobs/", Fault::ResizeResponse(1));
     let error = read(&fake.shop(), &Digest::compute(b""), 0).unwrap_err();
     assert!(error.to_string().contains("longer than the 0 bytes"), "{error}");
 }
@@ -205,29 +215,29 @@ fn verifies_an_empty_blob() {
 #[test]
 fn rejects_manifests_with_another_digest() {
     let digest = image(&[LAYER]).digest();
-    for (trouble, expected) in [
-        (Trouble::Altered, "instead of"),
-        (Trouble::Resized(10), "instead of"),
-        (Trouble::Resized(5 << 20), "the body is larger than 4194304 bytes"),
-        (Trouble::CutAnswer(10), "the connection was closed too early"),
-        (Trouble::Says(200, vec![("content-type", "a/b".into())], "{}"), "instead of"),
+    for (fault, expected) in [
+        (Fault::AlterResponse, "instead of"),
+        (Fault::ResizeResponse(10), "instead of"),
+        (Fault::ResizeResponse(5 << 20), "the body is larger than 4194304 bytes"),
+        (Fault::TruncateResponse(10), "the connection was closed too early"),
+        (Fault::Respond(200, vec![("content-type", "a/b".into())], "{}"), "instead of"),
     ] {
         for target in [ManifestReference::Tag("1"), ManifestReference::Digest(digest)] {
             let fake = fake();
-            fake.trouble(99, "GET", "/manifests/", trouble.clone());
+            fake.inject_fault(99, "GET", "/manifests/", fault.clone());
             let result = fake.shop().pull_manifest(target);
-            if matches!((&trouble, target), (Trouble::Says(..), ManifestReference::Tag(_))) {
+            if matches!((&fault, target), (Fault::Respond(..), ManifestReference::Tag(_))) {
                 // A tag may be anything.
                 assert_eq!(result.unwrap().unwrap().media_type, "a/b");
                 continue;
             }
             let error = result.unwrap_err();
             assert_names(&error, &fake, "GET");
-            assert!(error.to_string().contains(expected), "{trouble:?}: {error}");
+            assert!(error.to_string().contains(expected), "{fault:?}: {error}");
         }
     }
     let fake = fake();
-    fake.trouble(1, "GET", "/manifests/", Trouble::CutAnswer(10));
+    fake.inject_fault(1, "GET", "/manifests/", Fault::TruncateResponse(10));
     assert_eq!(fake.shop().pull_manifest(ManifestReference::Tag("1")).unwrap().unwrap().digest, digest);
 }
 
@@ -235,19 +245,19 @@ fn rejects_manifests_with_another_digest() {
 fn reports_a_registry_that_stored_another_digest() {
     let fake = fake();
     let other = Digest::compute(b"other").to_string();
-    fake.trouble(
+    fake.inject_fault(
         1,
         "PUT",
         "/manifests/",
-        Trouble::Says(201, vec![("docker-content-digest", other.clone())], ""),
+        Fault::Respond(201, vec![("docker-content-digest", other.clone())], ""),
     );
     let error = STEPS[2].2(&fake).unwrap_err();
     assert!(error.to_string().contains(&format!("has the digest `{other}` instead of")), "{error}");
-    fake.trouble(
+    fake.inject_fault(
         1,
         "PUT",
         "/uploads/",
-        Trouble::Says(201, vec![("docker-content-digest", other.clone())], ""),
+        Fault::Respond(201, vec![("docker-content-digest", other.clone())], ""),
     );
     let error = STEPS[5].2(&fake).unwrap_err();
     assert!(error.to_string().contains(&format!("has the digest `{other}` instead of")), "{error}");
@@ -261,13 +271,13 @@ fn reports_an_upload_without_location() {
         vec![("location", "http://u:p@127.0.0.1/".into())],
     ] {
         let fake = fake();
-        fake.trouble(1, "POST", "/uploads/", Trouble::Says(202, location, ""));
+        fake.inject_fault(1, "POST", "/uploads/", Fault::Respond(202, location, ""));
         let error = STEPS[4].2(&fake).unwrap_err();
         assert!(error.to_string().ends_with("it has no valid Location header"), "{error}");
     }
     let fake = fake();
     let location = vec![("location", "http://registry.invalid/upload?_state=signed".to_owned())];
-    fake.trouble(1, "POST", "/uploads/", Trouble::Says(202, location, ""));
+    fake.inject_fault(1, "POST", "/uploads/", Fault::Respond(202, location, ""));
     let error = STEPS[4].2(&fake).unwrap_err();
     assert!(error.to_string().contains("would continue at `registry.invalid` without TLS"), "{error}");
     assert!(!format!("{error:?}").contains("signed"), "{error:?}");
@@ -276,9 +286,9 @@ fn reports_an_upload_without_location() {
 #[test]
 fn retries_are_counted() {
     let fake = fake();
-    fake.trouble(99, "HEAD", "/manifests/", says(503));
+    fake.inject_fault(99, "HEAD", "/manifests/", says(503));
     STEPS[0].2(&fake).unwrap_err();
-    assert_eq!(fake.asked().len(), settings().retry_policy.attempts as usize);
+    assert_eq!(fake.take_requests().len(), settings().retry_policy.attempts as usize);
 }
 
 #[test]
@@ -286,7 +296,7 @@ fn a_rejected_blob_ends_the_push() {
     let fake = fake();
     let blobs: Vec<Vec<u8>> = (0..40_u8).map(|n| vec![n; 10]).collect();
     let uploads: Vec<_> = blobs.iter().map(|blob| upload(blob)).collect();
-    fake.trouble(1, "PUT", "/uploads/", says(403));
+    fake.inject_fault(1, "PUT", "/uploads/", says(403));
     let error = fake.shop().push_blobs(&uploads).unwrap_err();
     assert_names(&error, &fake, "PUT");
     assert!(fake.state().uploads.is_empty());

@@ -7,7 +7,7 @@ use coracle_core::digest::Digest;
 use coracle_core::progress::Progress;
 use coracle_oci::registry::{BlobContent, BlobUpload, PushOutcome, RegistryError, RepositoryClient};
 
-use super::fake::{FakeRegistry, FakeRepositories as _, Trouble};
+use super::fake::{FakeRegistry, FakeRepositories as _, Fault};
 use super::test_image::{image, upload};
 
 const SIZE: usize = 100_000;
@@ -36,12 +36,12 @@ fn copies_a_blob_without_a_file_and_resumes_after_cuts() {
     let layer = image(&[SIZE]).layers.remove(0);
     let digest = Digest::compute(&layer);
     from.shop().push_blob(&upload(&layer)).unwrap();
-    from.trouble(1, "GET", "/blobs/", Trouble::CutAnswer(20_000));
-    to.trouble(1, "PUT", "/uploads/", Trouble::CutUpload(60_000));
-    from.asked();
+    from.inject_fault(1, "GET", "/blobs/", Fault::TruncateResponse(20_000));
+    to.inject_fault(1, "PUT", "/uploads/", Fault::TruncateUpload(60_000));
+    from.take_requests();
     assert_eq!(copy(&from.shop(), &to.shop(), digest).unwrap(), PushOutcome::Sent);
     assert_eq!(to.state().blobs[&("shop".to_owned(), digest.to_string())], layer);
-    assert_eq!(from.asked().len(), 3);
+    assert_eq!(from.take_requests().len(), 3);
 }
 
 #[test]
@@ -50,7 +50,7 @@ fn rejects_an_altered_blob() {
     let layer = image(&[SIZE]).layers.remove(0);
     let digest = Digest::compute(&layer);
     from.shop().push_blob(&upload(&layer)).unwrap();
-    from.trouble(9, "GET", "/blobs/", Trouble::Altered);
+    from.inject_fault(9, "GET", "/blobs/", Fault::AlterResponse);
     let said = copy(&from.shop(), &to.shop(), digest).unwrap_err().to_string();
     assert!(said.contains(&to.address.to_string()) && said.contains(&from.address.to_string()), "{said}");
     assert!(said.contains("cannot read the content to send: the response to `GET /v2/shop/blobs/"), "{said}");

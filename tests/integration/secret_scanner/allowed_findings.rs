@@ -1,13 +1,13 @@
 //! Findings that are accepted on purpose.
 
-use coracle_testing::planted_secrets::armoured;
+use coracle_testing::planted_secrets::pem_block;
 use snapbox::str;
 
 use crate::secret_scanner::project::Project;
 
 fn project() -> Project {
     let project = Project::new();
-    project.file("assets/demo.pem", armoured(&["PRIVATE", "KEY"].join(" "), ""));
+    project.file("assets/demo.pem", pem_block(&["PRIVATE", "KEY"].join(" "), ""));
     project
 }
 

@@ -1,7 +1,7 @@
 //! What is configuration by its place, or equal to it; secret values; and what only looks like
 //! configuration.
 
-use coracle_testing::planted_secrets::armoured;
+use coracle_testing::planted_secrets::pem_block;
 use snapbox::str;
 
 use crate::secret_scanner::project::Project;
@@ -190,7 +190,7 @@ fn rejects_secrets_in_config_maps() {
     let recipe = RECIPE.replace("\"config/shop.toml.j2\",", "\"config/shop.toml.j2\", \"config/motd.j2\",");
     project.file("coracle.toml", recipe.replace("config/log.txt", "config/key.txt"));
     project.file("config/motd.j2", "{{ name }} says: open sesame\n");
-    project.file("config/key.txt", armoured(&["RSA PRIVATE", "KEY"].join(" "), ""));
+    project.file("config/key.txt", pem_block(&["RSA PRIVATE", "KEY"].join(" "), ""));
     let refused = ["--set-file=password=password"];
     let (code, said) = project.build(&refused);
     assert_eq!(code, Some(4), "{said}");

@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 
 use coracle::rootfs::{Entry, EntryNode, EntryReason, LayerKind, Owner};
 use coracle_core::content::Content;
+use coracle_core::content_scanner::ContentScanner as _;
 use coracle_core::path::ImagePath;
 use coracle_scan::{Finding, ScanPolicy, SecretScanner};
 use coracle_testing::skipped;
@@ -36,7 +37,7 @@ fn files(folders: &[&str]) -> Vec<PathBuf> {
     found
 }
 
-/// What the gate finds in `file`, packed for `reason`.
+/// Returns the findings in `file` if it is packed for `reason`.
 fn findings(file: &Path, reason: EntryReason) -> Vec<Finding> {
     let bytes = std::fs::read(file).unwrap();
     let path = ImagePath::parse(file.as_os_str().as_bytes()).unwrap();
@@ -47,10 +48,11 @@ fn findings(file: &Path, reason: EntryReason) -> Vec<Finding> {
         reason,
         layer_kind: LayerKind::Data,
     };
-    let gate = SecretScanner::new(ScanPolicy::default());
-    let mut scan = gate.scan_file(&path, &entry).expect("it is somebody's own");
+    let mut scanner = SecretScanner::new(ScanPolicy::default());
+    let mut scan = scanner.start_scan(&path, &entry).expect("files of the user are scanned");
     bytes.chunks(1 << 16).for_each(|chunk| scan.update(chunk));
-    scan.finish()
+    scan.finish();
+    scanner.findings().to_vec()
 }
 
 /// As many of `files` as are wanted, from all of them.

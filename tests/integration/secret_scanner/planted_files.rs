@@ -1,6 +1,6 @@
 //! What is planted is refused, each of it, wherever it is.
 
-use coracle_testing::planted_secrets::{drawn, plants, with_checksum};
+use coracle_testing::planted_secrets::{planted_files, random_text, token_with_checksum};
 
 use crate::secret_scanner::project::Project;
 
@@ -8,25 +8,26 @@ use crate::secret_scanner::project::Project;
 #[test]
 fn rejects_planted_secrets_in_included_files() {
     let project = Project::new();
-    let plants = plants();
-    assert!(plants.len() >= 100, "{} are too few", plants.len());
-    for plant in &plants {
+    let planted_files = planted_files();
+    assert!(planted_files.len() >= 100, "{} are too few", planted_files.len());
+    for plant in &planted_files {
         project.file(&format!("assets/{}", plant.file), &plant.text);
     }
     let (code, said) = project.build(&["app", "--include", "assets/:/srv"]);
     assert_eq!(code, Some(4), "{said}");
     let is_refused = |file: &str| said.lines().any(|line| line.starts_with(&format!("  /srv/{file}")));
     let missed: Vec<&str> =
-        plants.iter().map(|plant| &*plant.file).filter(|file| !is_refused(file)).collect();
+        planted_files.iter().map(|plant| &*plant.file).filter(|file| !is_refused(file)).collect();
     assert!(missed.is_empty(), "{missed:#?}\n{said}");
 }
 
 /// Layers are made in blocks of a mebibyte, and files are searched as they fill them.
 #[test]
 fn rejects_secrets_across_block_borders() {
-    let plants: Vec<_> = plants().into_iter().filter(|plant| plant.file.starts_with("tokens/")).collect();
+    let planted_files: Vec<_> =
+        planted_files().into_iter().filter(|plant| plant.file.starts_with("tokens/")).collect();
     let project = Project::new();
-    for (index, plant) in plants.iter().step_by(4).enumerate() {
+    for (index, plant) in planted_files.iter().step_by(4).enumerate() {
         // The edge goes through the midst of each in turn: the tar has headers of 512 bytes before it.
         let size = (1 << 20) - 512 - (index + plant.text.len() / 2);
         let text = [" ".repeat(size).as_bytes(), &plant.text].concat();
@@ -34,7 +35,7 @@ fn rejects_secrets_across_block_borders() {
     }
     let (code, said) = project.build(&["app", "--include", "assets/:/srv"]);
     assert_eq!(code, Some(4), "{said}");
-    for index in 0..plants.len().div_ceil(4) {
+    for index in 0..planted_files.len().div_ceil(4) {
         assert!(said.contains(&format!("\n  /srv/{index:02} at byte 10")), "{index}: {said}");
     }
 }
@@ -42,8 +43,8 @@ fn rejects_secrets_across_block_borders() {
 #[test]
 fn rejects_secrets_in_program_data() {
     let project = Project::new();
-    let token = with_checksum(&["gh", "p_"].concat());
-    let key = coracle_testing::planted_secrets::armoured(&["RSA PRIVATE", "KEY"].join(" "), "");
+    let token = token_with_checksum(&["gh", "p_"].concat());
+    let key = coracle_testing::planted_secrets::pem_block(&["RSA PRIVATE", "KEY"].join(" "), "");
     for (name, text) in [("token", &token), ("key", &key)] {
         let source = format!("#include <stdio.h>\nint main(void) {{ return puts({text:?}); }}");
         project.compile(name, &source);
@@ -64,11 +65,11 @@ fn rejects_secrets_in_program_data() {
 #[test]
 fn rejects_secrets_in_the_image_config() {
     let project = Project::new();
-    let token = with_checksum(&["gh", "p_"].concat());
+    let token = token_with_checksum(&["gh", "p_"].concat());
     let value = format!("TOKEN={token}");
     let url = format!(
         "DATABASE_URL=postgres://shop:{}@db.internal/shop",
-        drawn(coracle_testing::planted_secrets::HEX, 12)
+        random_text(coracle_testing::planted_secrets::HEX_DIGITS, 12)
     );
     for (flag, value, name) in [
         ("--env", value.as_str(), "env:TOKEN"),

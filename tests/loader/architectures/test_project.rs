@@ -5,7 +5,7 @@ use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use coracle_testing::launch::{launch, unless_busy};
+use coracle_testing::launch::{launch, retry_while_busy};
 use coracle_testing::process::{Finished, start, stdout_of};
 use coracle_testing::unpacked::Image;
 use tempfile::TempDir;
@@ -61,7 +61,7 @@ impl Project {
             "--output",
             "oci:layout",
         ]));
-        Image::all(&self.path("layout"))
+        Image::read_all(&self.path("layout"))
     }
 
     /// What the image's process prints in the image's root, which is left as `root`. An emulator is put there as well.
@@ -78,7 +78,7 @@ impl Project {
         }
         command.args(image.command());
         let stderr = |finished: &Finished| finished.stderr.clone();
-        unless_busy(|| start(&mut command).finish(), stderr).success()
+        retry_while_busy(|| start(&mut command).finish(), stderr).success()
     }
 }
 

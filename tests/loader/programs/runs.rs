@@ -5,7 +5,7 @@ use std::path::Path;
 use std::process::Command;
 
 use coracle_testing::bundle::bundle;
-use coracle_testing::launch::{launch, unless_busy};
+use coracle_testing::launch::{launch, retry_while_busy};
 use coracle_testing::process::{Finished, start};
 use coracle_testing::sandbox::Sandbox;
 use coracle_testing::unpacked::Image;
@@ -31,7 +31,7 @@ pub(crate) fn in_image(program: &Program) -> Result<Ran, String> {
     let directory = tempfile::tempdir().unwrap();
     let (layout, root) = (directory.path().join("layout"), directory.path().join("root"));
     build(program, &layout)?;
-    let image = Image::only(&layout);
+    let image = Image::read_single(&layout);
     image.unpack(&root);
     for mount in program.mounts {
         fs::create_dir(root.join(mount)).unwrap();
@@ -70,6 +70,7 @@ pub(crate) fn build(program: &Program, layout: &Path) -> Result<(), String> {
 }
 
 fn run(command: &mut Command) -> Ran {
-    let finished = unless_busy(|| start(command).finish(), |finished: &Finished| finished.stderr.clone());
+    let finished =
+        retry_while_busy(|| start(command).finish(), |finished: &Finished| finished.stderr.clone());
     Ran { status: finished.status.code(), stdout: finished.stdout, stderr: finished.stderr }
 }

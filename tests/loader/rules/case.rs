@@ -10,7 +10,7 @@ use coracle_core::file_system::HostFs;
 use coracle_core::path::RawPath;
 use coracle_ld::closure::{Closure, ExecutedKind, LinkMap, ResolveOptions};
 use coracle_ld::ldso::{HwcapsSelection, LoaderEnvironment};
-use coracle_testing::launch::{launch, launcher, namespaces, unless_busy};
+use coracle_testing::launch::{launch, launcher, namespaces, retry_while_busy};
 use coracle_testing::requirement::{find, is_available};
 use tempfile::TempDir;
 
@@ -326,7 +326,7 @@ impl Case {
         launch.arg("--cpu=5").arg(inner.get_program()).args(inner.get_args());
         launch.args(variables).args(self.variables()).arg("--").args(command);
         let stderr = |output: &Output| String::from_utf8_lossy(&output.stderr).into_owned();
-        unless_busy(|| launch.output().unwrap(), stderr)
+        retry_while_busy(|| launch.output().unwrap(), stderr)
     }
 
     fn variables(&self) -> Vec<String> {

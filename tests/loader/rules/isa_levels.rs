@@ -1,6 +1,6 @@
 //! Libraries that say which CPU they need. Source: `dl_isa_level_check`, `sysdeps/x86/dl-prop.h`.
 
-use coracle_ld::closure::{Problem, Severity, isa_level};
+use coracle_ld::closure::{Problem, Severity, check_isa_level};
 
 use crate::rules::case::Case;
 use crate::rules::elf::{Elf, library, linked, program};
@@ -16,7 +16,7 @@ fn with(libb: &Elf) -> Case {
 /// What is said of the program's own closure.
 fn problems(case: Case) -> Vec<Problem> {
     let mut problems = Vec::new();
-    case.inspect_map("/app", |map| problems = isa_level::check_isa_level(map).unwrap());
+    case.inspect_map("/app", |map| problems = check_isa_level(map).unwrap());
     problems
 }
 

@@ -1,13 +1,13 @@
 //! Libraries of glibc and of musl in one program: what loaders make of them, and what we say.
 
-use coracle_ld::closure::{Problem, Severity, mixed_c_libraries};
+use coracle_ld::closure::{Problem, Severity, check_c_libraries};
 
 use crate::rules::case::Case;
 use crate::rules::elf::{library, linked, musl_program, program};
 
 fn problems(case: Case) -> Vec<(Severity, String)> {
     let mut problems = Vec::new();
-    case.inspect_map("/app", |map| problems = mixed_c_libraries::check_c_libraries(map).unwrap());
+    case.inspect_map("/app", |map| problems = check_c_libraries(map).unwrap());
     problems.into_iter().map(|Problem { severity, message, .. }| (severity, message)).collect()
 }
 

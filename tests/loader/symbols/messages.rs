@@ -7,7 +7,8 @@ use std::process::Command;
 use coracle_core::file_system::HostFs;
 use coracle_core::path::RawPath;
 use coracle_ld::closure::{
-    Closure, ExecutedKind, Problem, ProblemKind, ResolveOptions, Severity, symbols, versions,
+    Closure, ExecutedKind, Problem, ProblemKind, ResolveOptions, Severity, check_symbol_versions,
+    check_symbols,
 };
 
 /// Every problem of a program, and the loader that it names.
@@ -23,21 +24,19 @@ pub(crate) fn problems_in(tree: &Path, program: &Path) -> Option<(String, Vec<Pr
     let ExecutedKind::Elf(elf) = &closure.executed[0].kind else { return None };
     let objects = &elf.link_map;
     let interpreter = objects.objects[0].object.interpreter.as_ref()?.to_string();
-    let mut problems = versions::check_versions(objects).unwrap();
-    problems.extend(symbols::check_symbols(objects).unwrap());
+    let mut problems = check_symbol_versions(objects).unwrap();
+    problems.extend(check_symbols(objects).unwrap());
     Some((interpreter, problems))
 }
 
 /// What is wrong, in words that ours and the loader's messages have in common.
 pub(crate) fn ours(problems: &[Problem]) -> BTreeSet<String> {
     let word = |problem: &Problem| match problem.kind {
-        ProblemKind::SymbolVersion if problem.message.contains("so the loader fails") => "assertion".into(),
-        ProblemKind::SymbolVersion if problem.message.contains("has no symbol versions") => {
-            "unversioned".into()
-        }
-        ProblemKind::SymbolVersion if problem.message.contains("DT_RELR") => "relr".into(),
-        ProblemKind::SymbolVersion => format!("version {}", problem.needed_name),
-        ProblemKind::Symbol => format!("symbol {}", problem.needed_name),
+        ProblemKind::LoaderAssertion => "assertion".into(),
+        ProblemKind::UnversionedLibrary => "unversioned".into(),
+        ProblemKind::MissingRelrMarker => "relr".into(),
+        ProblemKind::MissingVersion => format!("version {}", problem.needed_name),
+        ProblemKind::MissingSymbol => format!("symbol {}", problem.needed_name),
         other => format!("neither, but {other:?}: {problem}"),
     };
     problems.iter().map(word).collect()

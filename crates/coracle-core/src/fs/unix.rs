@@ -1,4 +1,4 @@
-//! File operations on Unix hosts.
+//! Calls of Unix hosts. `other.rs` has the same functions for the other hosts.
 
 use std::ffi::OsStr;
 use std::fs::{DirBuilder, File, Metadata, Permissions};
@@ -9,22 +9,20 @@ use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use super::{FileId, SocketConnection, Stat};
+use super::metadata::{FileId, Stat, Timestamp};
 
-pub(crate) fn stat(metadata: &Metadata) -> Stat {
+pub(super) fn stat(metadata: &Metadata) -> Stat {
     Stat {
         file_id: FileId { device: metadata.dev(), inode: metadata.ino() },
         size: metadata.size(),
         mode: metadata.mode() & 0o7777,
         hard_links: metadata.nlink(),
-        mtime_and_ctime: [
-            (metadata.mtime(), metadata.mtime_nsec()),
-            (metadata.ctime(), metadata.ctime_nsec()),
-        ],
+        mtime: Timestamp { seconds: metadata.mtime(), nanoseconds: metadata.mtime_nsec() },
+        ctime: Timestamp { seconds: metadata.ctime(), nanoseconds: metadata.ctime_nsec() },
     }
 }
 
-pub(crate) fn special_file_name(metadata: &Metadata) -> &'static str {
+pub(super) fn special_file_name(metadata: &Metadata) -> &'static str {
     let kind = metadata.file_type();
     match () {
         () if kind.is_block_device() => "block device",
@@ -35,33 +33,48 @@ pub(crate) fn special_file_name(metadata: &Metadata) -> &'static str {
     }
 }
 
-pub(crate) fn create_private_dir_all(path: &Path) -> io::Result<()> {
+#[cfg(target_os = "linux")]
+pub(super) fn extended_attribute_names(path: &Path) -> Vec<String> {
+    let Ok(size) = rustix::fs::llistxattr(path, &mut [0_u8; 0]) else { return Vec::new() };
+    let mut buffer = vec![0; size];
+    let Ok(size) = rustix::fs::llistxattr(path, &mut buffer) else { return Vec::new() };
+    buffer.truncate(size);
+    let names = buffer.split(|&byte| byte == 0).filter(|name| !name.is_empty());
+    names.map(|name| String::from_utf8_lossy(name).into_owned()).collect()
+}
+
+#[cfg(not(target_os = "linux"))]
+pub(super) fn extended_attribute_names(_path: &Path) -> Vec<String> {
+    Vec::new()
+}
+
+pub(super) fn create_private_dir_all(path: &Path) -> io::Result<()> {
     DirBuilder::new().recursive(true).mode(0o700).create(path)
 }
 
-pub(crate) fn private_dir_permissions() -> Option<Permissions> {
+pub(super) fn private_dir_permissions() -> Option<Permissions> {
     Some(Permissions::from_mode(0o700))
 }
 
-pub(crate) fn is_private_dir(directory: &Metadata, made: &Metadata) -> bool {
-    directory.mode() & 0o077 == 0 && directory.uid() == made.uid()
+pub(super) fn is_private_dir(directory: &Metadata, own_file: &Metadata) -> bool {
+    directory.mode() & 0o077 == 0 && directory.uid() == own_file.uid()
 }
 
-pub(crate) fn read_exact_at(file: &File, buffer: &mut [u8], offset: u64) -> io::Result<()> {
+pub(super) fn read_exact_at(file: &File, buffer: &mut [u8], offset: u64) -> io::Result<()> {
     file.read_exact_at(buffer, offset)
 }
 
-pub(crate) fn os_str_to_bytes(text: &OsStr) -> Vec<u8> {
+pub(super) fn os_str_to_bytes(text: &OsStr) -> Vec<u8> {
     text.as_bytes().to_vec()
 }
 
-pub(crate) fn path_from_bytes(bytes: &[u8]) -> PathBuf {
+pub(super) fn path_from_bytes(bytes: &[u8]) -> PathBuf {
     OsStr::from_bytes(bytes).into()
 }
 
-pub(crate) fn connect_unix_socket(path: &Path, timeout: Duration) -> io::Result<Box<dyn SocketConnection>> {
+pub(super) fn connect_unix_socket(path: &Path, timeout: Duration) -> io::Result<UnixStream> {
     let stream = UnixStream::connect(path)?;
     stream.set_read_timeout(Some(timeout))?;
     stream.set_write_timeout(Some(timeout))?;
-    Ok(Box::new(stream))
+    Ok(stream)
 }

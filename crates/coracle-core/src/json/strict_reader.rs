@@ -31,8 +31,8 @@ pub fn read_strict(text: &str, on_number: impl FnMut(NumberLiteral<'_>)) -> Resu
     Ok(value)
 }
 
-/// Returns the error message without line and column.
-pub fn error_message(error: &serde_json::Error) -> String {
+/// Returns the message of `error` without line and column.
+pub fn message_without_position(error: &serde_json::Error) -> String {
     let text = error.to_string();
     text.rsplit_once(" at line ").map_or(text.as_str(), |(message, _)| message).to_owned()
 }
@@ -48,6 +48,7 @@ struct StrictReader<'t, F> {
 }
 
 impl<F: FnMut(NumberLiteral<'_>)> StrictReader<'_, F> {
+    /// Finds the next number in the text and reports it. Strings are skipped.
     fn report_number(&mut self) {
         let is_part = |c: char| c.is_ascii_digit() || matches!(c, '-' | '+' | '.' | 'e' | 'E');
         while let Some(at) = self.rest.find(|c: char| c == '"' || c == '\n' || c == '-' || c.is_ascii_digit())
@@ -65,11 +66,12 @@ impl<F: FnMut(NumberLiteral<'_>)> StrictReader<'_, F> {
         }
     }
 
-    fn with_key<T>(&mut self, name: String, read: impl FnOnce(&mut Self) -> T) -> T {
-        self.key_path.push(name);
-        let read = read(self);
+    /// Calls `read_value` with `key` appended to the path.
+    fn with_key<T>(&mut self, key: String, read_value: impl FnOnce(&mut Self) -> T) -> T {
+        self.key_path.push(key);
+        let value = read_value(self);
         self.key_path.pop();
-        read
+        value
     }
 }
 
@@ -129,7 +131,7 @@ impl<'de, F: FnMut(NumberLiteral<'_>)> Visitor<'de> for &mut StrictReader<'_, F>
     fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<Value, A::Error> {
         let mut list = Vec::new();
         while let Some(item) =
-            self.with_key(list.len().to_string(), |below| items.next_element_seed(below))?
+            self.with_key(list.len().to_string(), |reader| items.next_element_seed(reader))?
         {
             list.push(item);
         }
@@ -142,7 +144,7 @@ impl<'de, F: FnMut(NumberLiteral<'_>)> Visitor<'de> for &mut StrictReader<'_, F>
             if table.contains_key(&name) {
                 return Err(A::Error::custom(format!("duplicate key `{}`", escape_bytes(name.as_bytes()))));
             }
-            let value = self.with_key(name.clone(), |below| members.next_value_seed(below))?;
+            let value = self.with_key(name.clone(), |reader| members.next_value_seed(reader))?;
             table.insert(name, value);
         }
         Ok(Value::Object(table))

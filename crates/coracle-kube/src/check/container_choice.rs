@@ -1,14 +1,11 @@
 //! Finds the containers of the image: by digest, by name, or by `coracle://NAME`; else the only
 //! container.
 
-use super::Expectations;
-use super::containers::Container;
+use super::container::Container;
+use super::expectations::Expectations;
 use super::finding::{CheckFinding, CheckReport, CheckRule};
-use super::objects::ManifestFile;
-use coracle_core::reference::familiar_name;
-
-/// The scheme of image names in manifests that are not resolved yet.
-pub const IMAGE_SCHEME: &str = "coracle://";
+use super::image_name::{IMAGE_SCHEME, ImageName, is_in_repository};
+use super::manifest_object::ManifestFile;
 
 /// Returns the containers of the image; adds a finding if there is none.
 pub(super) fn choose_containers<'a>(
@@ -17,70 +14,50 @@ pub(super) fn choose_containers<'a>(
     inputs: &[ManifestFile],
     report: &mut CheckReport,
 ) -> Vec<Container<'a>> {
-    let named =
-        |name: &str| containers.iter().copied().filter(|found| found.name() == name).collect::<Vec<_>>();
-    let by = |test: &dyn Fn(&str) -> bool| -> Vec<Container<'a>> {
-        containers.iter().copied().filter(|found| test(found.image())).collect()
+    let with_image = |is_wanted: &dyn Fn(&str) -> bool| -> Vec<Container<'a>> {
+        containers.iter().copied().filter(|container| is_wanted(container.image())).collect()
     };
     let chosen = match &expected.container_name {
-        Some(name) => named(name),
+        Some(name) => containers.iter().copied().filter(|container| container.name() == name).collect(),
         None => {
             let has_digest = |image: &str| {
-                image_digest(image).is_some_and(|digest| expected.digests.contains(&digest.to_owned()))
+                ImageName::split(image)
+                    .digest
+                    .is_some_and(|digest| expected.digests.contains(&digest.to_owned()))
             };
-            let steps: [&dyn Fn(&str) -> bool; 3] = [
+            // The first criterion that any container meets decides.
+            let criteria: [&dyn Fn(&str) -> bool; 3] = [
                 &has_digest,
                 &|image| expected.names.iter().any(|name| is_in_repository(image, name)),
                 &|image| image.starts_with(IMAGE_SCHEME),
             ];
-            let found = steps.iter().map(|test| by(test)).find(|found| !found.is_empty());
-            found.unwrap_or_else(|| if containers.len() == 1 { containers.to_vec() } else { Vec::new() })
+            let matching = criteria.iter().map(|is_wanted| with_image(is_wanted));
+            matching
+                .into_iter()
+                .find(|found| !found.is_empty())
+                .unwrap_or_else(|| if containers.len() == 1 { containers.to_vec() } else { Vec::new() })
         }
     };
     // A file with a YAML error may have the container.
-    let is_unread = report.findings.iter().any(|finding| finding.rule == CheckRule::InvalidYaml);
-    if chosen.is_empty() && !(is_unread && containers.is_empty()) {
+    let is_incomplete = report.findings.iter().any(|finding| finding.rule == CheckRule::InvalidYaml);
+    if chosen.is_empty() && !(is_incomplete && containers.is_empty()) {
         report.findings.push(no_container_finding(containers, expected, inputs));
     }
     for container in &chosen {
-        if let Some(other) =
-            image_digest(container.image()).filter(|digest| !expected.digests.contains(&(*digest).to_owned()))
+        if let Some(other) = ImageName::split(container.image())
+            .digest
+            .filter(|digest| !expected.digests.contains(&(*digest).to_owned()))
             && !expected.digests.is_empty()
         {
-            let place = container.node.at_path(&["image"]).span;
+            let span = container.node.at_path(&["image"]).span;
             let message = format!("the container has another image, `{other}`");
-            report.notes.push(container.finding(CheckRule::OtherImage, place, message));
+            report.notes.push(container.finding(CheckRule::OtherImage, span, message));
         }
     }
     chosen
 }
 
-/// Returns the part after `@`.
-fn image_digest(image: &str) -> Option<&str> {
-    image.split_once('@').map(|(_, digest)| digest)
-}
-
-/// Returns whether `image` is in the repository of the full name `name`, with any tag. After
-/// `coracle://`, the last part of the name suffices.
-fn is_in_repository(image: &str, name: &str) -> bool {
-    let repository = repository_name(name);
-    match image.strip_prefix(IMAGE_SCHEME) {
-        Some(short) => {
-            let short = self::repository_name(short);
-            short == repository || repository.rsplit('/').next() == Some(short.as_str())
-        }
-        None => self::repository_name(image) == repository,
-    }
-}
-
-/// Returns a name without digest and tag, in its short form.
-pub(super) fn repository_name(image: &str) -> String {
-    let name = image.split('@').next().unwrap_or(image);
-    let slash = name.rfind('/').map_or(0, |slash| slash + 1);
-    let colon = name.get(slash..).and_then(|last| last.find(':'));
-    familiar_name(name.get(..colon.map_or(name.len(), |colon| slash + colon)).unwrap_or(name)).to_owned()
-}
-
+/// Returns the finding that no container has the image.
 fn no_container_finding(
     containers: &[Container<'_>],
     expected: &Expectations<'_>,
@@ -104,25 +81,5 @@ fn no_container_finding(
     match containers.first() {
         Some(first) => first.object.finding(CheckRule::ContainerNotFound, first.object.node.span, message),
         None => CheckFinding::for_file(file, CheckRule::ContainerNotFound, message),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn matches_repositories_with_any_tag() {
-        for (image, name, expected) in [
-            ("shop", "docker.io/library/shop:latest", true),
-            ("docker.io/library/shop:1@sha256:ab", "docker.io/library/shop:latest", true),
-            ("coracle://shop", "ghcr.io/acme/shop:1", true),
-            ("coracle://ghcr.io/acme/shop", "ghcr.io/acme/shop:1", true),
-            ("localhost:5000/shop", "localhost:5000/shop:2", true),
-            ("ghcr.io/acme/shop2", "ghcr.io/acme/shop:1", false),
-            ("shop", "ghcr.io/acme/shop:1", false),
-        ] {
-            assert_eq!(is_in_repository(image, name), expected, "{image}");
-        }
     }
 }

@@ -35,20 +35,20 @@ impl ExpectedFiles {
         let known = values.merged();
         let secrets = secret_keys(document);
         for template in &document.templates {
-            let place = (template.mount.clone(), template.key.clone());
+            let span = (template.mount.clone(), template.key.clone());
             match render_file(template, known, &secrets) {
-                Ok(Some(bytes)) => drop(made.files.insert(place, bytes)),
+                Ok(Some(bytes)) => drop(made.files.insert(span, bytes)),
                 Ok(None) => {
                     let message = "not compared: the file is secret and its values are not given".to_owned();
                     report.notes.push(CheckFinding::for_file(
-                        format!("{}/{}", place.0, place.1),
+                        format!("{}/{}", span.0, span.1),
                         CheckRule::ValuesViolateSchema,
                         message,
                     ));
                 }
                 Err(why) => {
                     report.findings.push(CheckFinding::for_file(
-                        format!("{}/{}", place.0, place.1),
+                        format!("{}/{}", span.0, span.1),
                         CheckRule::ValuesViolateSchema,
                         why,
                     ));
@@ -105,18 +105,18 @@ fn validated_values(document: &ContractDocument, values: Values, report: &mut Ch
         Ok(values) => Some(values),
         Err(values::ValuesError::Violations(violations)) => {
             for violation in violations {
-                let (file, place) = match &violation.origin {
+                let (file, span) = match &violation.origin {
                     Some(ValueOrigin::Source(ValueSource::File(path))) => {
                         (path.display().to_string(), key_position(path, &violation.key))
                     }
                     Some(origin) => (origin.to_string(), None),
                     None => ("the values".to_owned(), None),
                 };
-                let place = place.unwrap_or_default();
+                let span = span.unwrap_or_default();
                 let message = values::Violation { origin: None, ..violation }.to_string();
                 report.findings.push(CheckFinding {
-                    line: place.line,
-                    column: place.column,
+                    line: span.line,
+                    column: span.column,
                     ..CheckFinding::for_file(file, CheckRule::ValuesViolateSchema, message)
                 });
             }

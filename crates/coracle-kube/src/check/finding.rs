@@ -175,3 +175,8 @@ impl CheckReport {
         self
     }
 }
+
+/// Returns `text` with control characters escaped, for messages.
+pub(super) fn printable_text(text: &str) -> String {
+    escape_bytes(text.as_bytes())
+}

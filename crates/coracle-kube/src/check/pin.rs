@@ -4,21 +4,13 @@
 //! Like `ko resolve`: `coracle://NAME` is replaced wherever it is a whole string; other names of
 //! known images are replaced in `image` and `reference` fields.
 
-use super::config_object::printable_text;
-use super::container_choice::{IMAGE_SCHEME, repository_name};
-use super::objects::ManifestFile;
+use super::finding::printable_text;
+use super::image_name::IMAGE_SCHEME;
+use super::manifest_object::ManifestFile;
+use super::pinnable_image::find_image;
 use crate::yaml::{self, Node, NodeKind, Span};
 
-/// An image that references can be replaced by.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub struct PinnableImage {
-    /// The name that manifests use.
-    pub name: String,
-    /// The name with tag that is written: `ghcr.io/acme/shop:1.2`.
-    pub reference: String,
-    /// The digest: `sha256:…`.
-    pub digest: String,
-}
+pub use super::pinnable_image::PinnableImage;
 
 /// A text with references by digest.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -67,9 +59,9 @@ struct TextEdit {
 /// Fails with every `coracle://NAME` without a unique known image, and every reference whose YAML
 /// notation cannot be replaced in place.
 pub fn pin_images(input: &ManifestFile, known: &[PinnableImage]) -> Result<PinnedText, Vec<PinError>> {
-    let refuse = |line, column, message| PinError { file: input.name.clone(), line, column, message };
+    let pin_error = |line, column, message| PinError { file: input.name.clone(), line, column, message };
     let documents = yaml::parse_nodes(&input.text)
-        .map_err(|error| vec![refuse(error.line, error.column, error.message)])?;
+        .map_err(|error| vec![pin_error(error.line, error.column, error.message)])?;
     let (mut edits, mut errors) = (Vec::new(), Vec::new());
     for document in &documents {
         visit_strings(document, "", &mut |node, text, key| match find_image(text, key, known) {
@@ -77,10 +69,10 @@ pub fn pin_images(input: &ManifestFile, known: &[PinnableImage]) -> Result<Pinne
             Ok(Some((index, text))) => match replacement(&input.text, node, &text) {
                 Ok(text) => edits.push(TextEdit { span: node.defined_span, text, image_index: index }),
                 Err(message) => {
-                    errors.push(refuse(node.defined_span.line, node.defined_span.column, message))
+                    errors.push(pin_error(node.defined_span.line, node.defined_span.column, message))
                 }
             },
-            Err(message) => errors.push(refuse(node.span.line, node.span.column, message)),
+            Err(message) => errors.push(pin_error(node.span.line, node.span.column, message)),
         });
     }
     if !errors.is_empty() {
@@ -110,8 +102,8 @@ pub fn find_unpinned_images(
     let mut found = Vec::new();
     for document in &documents {
         visit_images(document, &mut |node, text| {
-            let is_due = !text.contains('@') && matches!(find_image(text, "image", known), Ok(None));
-            if is_due && !text.starts_with(IMAGE_SCHEME) {
+            let is_unpinned = !text.contains('@') && matches!(find_image(text, "image", known), Ok(None));
+            if is_unpinned && !text.starts_with(IMAGE_SCHEME) {
                 let Span { line, column, .. } = node.span;
                 found.push(UnpinnedImage { text: text.to_owned(), line, column });
             }
@@ -121,96 +113,47 @@ pub fn find_unpinned_images(
 }
 
 /// Visits the image references of containers and image volumes, at any depth.
-fn visit_images<'a>(node: &'a Node, seen: &mut dyn FnMut(&'a Node, &'a str)) {
+fn visit_images<'a>(node: &'a Node, visit: &mut dyn FnMut(&'a Node, &'a str)) {
     for item in node.items() {
-        visit_images(item, seen);
+        visit_images(item, visit);
     }
-    for (key, below) in node.entries() {
+    for (key, value) in node.entries() {
         let path: &[&str] = match key.name.as_str() {
             "containers" | "initContainers" | "ephemeralContainers" => &["image"],
             "volumes" => &["image", "reference"],
             _ => &[],
         };
-        let named = below.items().iter().map(|item| item.at_path(path)).filter(|_| !path.is_empty());
-        named.filter_map(|image| Some((image, image.text()?))).for_each(|(image, text)| seen(image, text));
-        visit_images(below, seen);
+        let images = value.items().iter().map(|item| item.at_path(path)).filter(|_| !path.is_empty());
+        images.filter_map(|image| Some((image, image.text()?))).for_each(|(image, text)| visit(image, text));
+        visit_images(value, visit);
     }
 }
 
 fn apply_edits(text: &str, edits: &[TextEdit]) -> PinnedText {
-    let mut resolved = PinnedText { text: String::with_capacity(text.len()), used_images: Vec::new() };
-    let mut done = 0;
+    let mut pinned = PinnedText { text: String::with_capacity(text.len()), used_images: Vec::new() };
+    let mut copied = 0;
     for edit in edits {
-        resolved.text.push_str(text.get(done..edit.span.start).unwrap_or_default());
-        resolved.text.push_str(&edit.text);
-        resolved.used_images.push(edit.image_index);
-        done = edit.span.end;
+        pinned.text.push_str(text.get(copied..edit.span.start).unwrap_or_default());
+        pinned.text.push_str(&edit.text);
+        pinned.used_images.push(edit.image_index);
+        copied = edit.span.end;
     }
-    resolved.text.push_str(text.get(done..).unwrap_or_default());
-    resolved.used_images.sort_unstable();
-    resolved.used_images.dedup();
-    resolved
+    pinned.text.push_str(text.get(copied..).unwrap_or_default());
+    pinned.used_images.sort_unstable();
+    pinned.used_images.dedup();
+    pinned
 }
 
 /// Visits every string with the key that it belongs to.
-fn visit_strings<'a>(node: &'a Node, key: &'a str, seen: &mut dyn FnMut(&'a Node, &'a str, &'a str)) {
+fn visit_strings<'a>(node: &'a Node, key: &'a str, visit: &mut dyn FnMut(&'a Node, &'a str, &'a str)) {
     match &node.kind {
-        NodeKind::Text(text) => seen(node, text, key),
-        NodeKind::Sequence(items) => items.iter().for_each(|item| visit_strings(item, key, seen)),
+        NodeKind::Text(text) => visit(node, text, key),
+        NodeKind::Sequence(items) => items.iter().for_each(|item| visit_strings(item, key, visit)),
         NodeKind::Mapping(members) => {
-            members.iter().for_each(|(key, node)| visit_strings(node, &key.name, seen))
+            members.iter().for_each(|(key, node)| visit_strings(node, &key.name, visit))
         }
         NodeKind::Scalar(_) => {}
     }
-}
-
-/// Returns the index of the image that a text names, and the reference to write.
-fn find_image(text: &str, key: &str, known: &[PinnableImage]) -> Result<Option<(usize, String)>, String> {
-    if let Some(name) = text.strip_prefix(IMAGE_SCHEME) {
-        let wanted = repository_name(name);
-        let is_it = |known: &PinnableImage| {
-            let repository = repository_name(&known.name);
-            let own = self::repository_name(&known.reference);
-            [&repository, &own]
-                .iter()
-                .any(|found| **found == wanted || found.rsplit('/').next() == Some(wanted.as_str()))
-        };
-        let found: Vec<usize> =
-            known.iter().enumerate().filter(|(_, known)| is_it(known)).map(|(index, _)| index).collect();
-        return match found.as_slice() {
-            [index] => {
-                Ok(known.get(*index).map(|known| (*index, format!("{}@{}", known.reference, known.digest))))
-            }
-            [] => Err(format!("no known image is named `{}`", printable_text(text))),
-            _ => Err(format!("several known images match `{}`", printable_text(text))),
-        };
-    }
-    if key != "image" && key != "reference" {
-        return Ok(None);
-    }
-    let is_exact = |known: &PinnableImage| known.name == text;
-    let index = known.iter().position(is_exact).or_else(|| {
-        known.iter().position(|known| {
-            let same = [&known.name, &known.reference]
-                .iter()
-                .any(|name| repository_name(name) == repository_name(text));
-            same && image_tag(text).is_none_or(|written| image_tag(&known.reference) == Some(written))
-        })
-    });
-    let found = index.and_then(|index| Some((index, known.get(index)?)));
-    Ok(found.map(|(index, known)| {
-        let name = text.split('@').next().unwrap_or(text);
-        let tag = if image_tag(text).is_some() { None } else { image_tag(&known.reference) };
-        let tag = tag.map(|tag| format!(":{tag}")).unwrap_or_default();
-        (index, format!("{name}{tag}@{}", known.digest))
-    }))
-}
-
-/// Returns the tag of a reference.
-fn image_tag(image: &str) -> Option<&str> {
-    let name = image.split('@').next().unwrap_or(image);
-    let last = name.rsplit('/').next().unwrap_or(name);
-    last.split_once(':').map(|(_, tag)| tag)
 }
 
 /// Returns `new` in the quotes of the text that it replaces. Fails for multi-line and escaped

@@ -1,21 +1,22 @@
-//! Mounts from a directory: every file in it except values and schema.
+//! The files of a configuration directory, such as `config/`: values, schema, and files to mount.
 
 use std::path::{Path, PathBuf};
 
-use super::MountFile;
+use coracle_core::fs::Context as _;
+
+use super::configuration::MountFile;
 use crate::template::Delimiters;
 
-/// Lists a directory that describes a mount. Files with the extension `.j2` are templates. Ignores
+/// Lists a directory with the files of a mount, and perhaps their values and schema. Files with the extension `.j2` are templates. Ignores
 /// subdirectories, which contain included templates.
 ///
 /// # Errors
 /// Fails if the directory cannot be read, or contains a pipe, socket or device.
-pub fn read_config_dir(folder: &Path) -> coracle_core::fs::Result<ConfigDir> {
-    use coracle_core::fs::Context;
+pub fn read_config_dir(directory: &Path) -> coracle_core::fs::Result<ConfigDir> {
     let mut found = ConfigDir::default();
-    let mut entries: Vec<PathBuf> = std::fs::read_dir(folder)
+    let mut entries: Vec<PathBuf> = std::fs::read_dir(directory)
         .and_then(|entries| entries.map(|entry| Ok(entry?.path())).collect())
-        .context("list", folder)?;
+        .context("list", directory)?;
     entries.sort();
     for path in entries {
         // A dangling link is an error: a file is missing.
@@ -49,10 +50,10 @@ pub struct ConfigDir {
 }
 
 /// Returns a file of a mount. The default `key` is the file name, without `.j2` for a template.
-pub fn mount_file(from: PathBuf, key: Option<String>, verbatim: bool) -> MountFile {
-    let name = from.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
-    let plain = name.strip_suffix(".j2").map(str::to_owned);
-    let delimiters = (plain.is_some() && !verbatim).then(Delimiters::default);
-    let key = key.unwrap_or_else(|| if verbatim { name } else { plain.unwrap_or(name) });
-    MountFile { source: from, key, delimiters }
+pub fn mount_file(source: PathBuf, key: Option<String>, verbatim: bool) -> MountFile {
+    let name = source.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
+    let template_key = name.strip_suffix(".j2").map(str::to_owned);
+    let delimiters = (template_key.is_some() && !verbatim).then(Delimiters::default);
+    let key = key.unwrap_or_else(|| if verbatim { name } else { template_key.unwrap_or(name) });
+    MountFile { source, key, delimiters }
 }

@@ -3,9 +3,9 @@
 use std::io;
 use std::path::Path;
 
-use crate::template::{self, Format};
+use crate::problem::{LocatedProblem, join_messages};
+use crate::template::{Format, TemplateError};
 use crate::values;
-use coracle_core::path::ImagePath;
 
 /// Why a configuration cannot be rendered.
 #[derive(Debug, thiserror::Error)]
@@ -14,74 +14,8 @@ pub enum ConfigError {
     #[error(transparent)]
     Values(#[from] values::ValuesError),
     /// Every problem with files, keys and mounts.
-    #[error("{}", .0.iter().map(|problem| problem.message.as_str()).collect::<Vec<_>>().join("\n"))]
-    Problems(Vec<ConfigProblem>),
-}
-
-/// One problem of a configuration.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub struct ConfigProblem {
-    /// The message.
-    pub message: String,
-    /// Advice on how to fix it.
-    pub hint: String,
-    /// The mount or the variable's file with the problem; `None` for a problem in a source file.
-    pub path: Option<ImagePath>,
-}
-
-impl ConfigProblem {
-    pub(crate) fn new(message: impl Into<String>, hint: impl Into<String>) -> Self {
-        Self { message: message.into(), hint: hint.into(), path: None }
-    }
-
-    pub(super) fn at_path(path: &ImagePath, message: impl Into<String>, hint: impl Into<String>) -> Self {
-        Self { path: Some(path.clone()), ..Self::new(message, hint) }
-    }
-
-    pub(super) fn cannot_read(path: &Path, error: &io::Error) -> Self {
-        Self::new(
-            format!("cannot read `{}`: {error}", path.display()),
-            "check the spelling and the permissions",
-        )
-    }
-
-    pub(super) fn template_not_utf8(path: &Path) -> Self {
-        Self::new(
-            format!("the template `{}` is not UTF-8", path.display()),
-            "to copy the file unchanged, remove `.j2` from its name or write `verbatim = true`",
-        )
-    }
-
-    pub(super) fn invalid_rendered_file(format: Format, message: &str, file: &str, line: usize) -> Self {
-        Self::new(
-            format!("the rendered file is not valid {format}: {message}\n   --> {file}:{line}"),
-            "fix the template there; filters such as `|toml` print a value with quotes",
-        )
-    }
-
-    pub(super) fn invalid_verbatim_file(format: Format, message: &str, path: &Path, line: usize) -> Self {
-        Self::new(
-            format!(
-                "`{}` is not valid {format}: {message}\n   --> {}:{line}",
-                path.display(),
-                path.display()
-            ),
-            "fix the file, or use `key` to give it a name with another extension",
-        )
-    }
-
-    pub(super) fn verbatim_file_not_utf8(format: Format, path: &Path) -> Self {
-        Self::new(
-            format!("`{}` is not UTF-8, so it is not valid {format}", path.display()),
-            "fix the file, or use `key` to give it a name with another extension",
-        )
-    }
-}
-
-impl From<template::TemplateError> for ConfigProblem {
-    fn from(error: template::TemplateError) -> Self {
-        Self::new(error.to_string(), error.hint().unwrap_or_default())
-    }
+    #[error("{}", join_messages(.0))]
+    Problems(Vec<LocatedProblem>),
 }
 
 impl ConfigError {
@@ -97,4 +31,55 @@ impl ConfigError {
             }
         }
     }
+}
+
+impl From<TemplateError> for LocatedProblem {
+    fn from(error: TemplateError) -> Self {
+        Self::new(error.to_string(), error.hint().unwrap_or_default())
+    }
+}
+
+pub(super) fn cannot_read(path: &Path, error: &io::Error) -> LocatedProblem {
+    LocatedProblem::new(
+        format!("cannot read `{}`: {error}", path.display()),
+        "check the spelling and the permissions",
+    )
+}
+
+pub(super) fn template_not_utf8(path: &Path) -> LocatedProblem {
+    LocatedProblem::new(
+        format!("the template `{}` is not UTF-8", path.display()),
+        "to copy the file unchanged, remove `.j2` from its name or write `verbatim = true`",
+    )
+}
+
+pub(super) fn invalid_rendered_file(
+    format: Format,
+    message: &str,
+    file: &str,
+    line: usize,
+) -> LocatedProblem {
+    LocatedProblem::new(
+        format!("the rendered file is not valid {format}: {message}\n   --> {file}:{line}"),
+        "fix the template there; filters such as `|toml` print a value with quotes",
+    )
+}
+
+pub(super) fn invalid_verbatim_file(
+    format: Format,
+    message: &str,
+    path: &Path,
+    line: usize,
+) -> LocatedProblem {
+    LocatedProblem::new(
+        format!("`{}` is not valid {format}: {message}\n   --> {}:{line}", path.display(), path.display()),
+        "fix the file, or use `key` to give it a name with another extension",
+    )
+}
+
+pub(super) fn verbatim_file_not_utf8(format: Format, path: &Path) -> LocatedProblem {
+    LocatedProblem::new(
+        format!("`{}` is not UTF-8, so it is not valid {format}", path.display()),
+        "fix the file, or use `key` to give it a name with another extension",
+    )
 }

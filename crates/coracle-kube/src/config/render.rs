@@ -1,10 +1,11 @@
 //! Renders the files of every mount: all, those without secrets, or those whose values are given.
 
-use super::{
-    ConfigError, ConfigProblem, Configuration, FileSource, MountFile, RenderedFile, RenderedMount,
-    find_problems, keys, read_source,
-};
-use crate::template::{self, Format, RenderedText, UsedKeys};
+use super::configuration::{Configuration, MountFile, RenderedFile, RenderedMount};
+use super::error::{self, ConfigError};
+use super::source_files::{FileSource, read_source};
+use super::validation::{find_problems, size_problem};
+use crate::problem::LocatedProblem;
+use crate::template::{Format, RenderedText, TemplateError, UsedKeys};
 use crate::values::{KeyPath, Schema, ValueSource, Values};
 
 /// Which files are rendered.
@@ -32,7 +33,7 @@ pub struct PartialRender {
 /// # Errors
 /// Fails with every problem found, with file and line.
 pub fn render(configuration: &Configuration) -> Result<Vec<RenderedMount>, ConfigError> {
-    Ok(render_scope(configuration, RenderScope::All)?.mounts)
+    Ok(render_in_scope(configuration, RenderScope::All)?.mounts)
 }
 
 /// Renders every file that is not secret. Secret files are listed without content, and their values
@@ -41,7 +42,7 @@ pub fn render(configuration: &Configuration) -> Result<Vec<RenderedMount>, Confi
 /// # Errors
 /// Fails like [`render`].
 pub fn render_public(configuration: &Configuration) -> Result<Vec<RenderedMount>, ConfigError> {
-    Ok(render_scope(configuration, RenderScope::WithoutSecrets)?.mounts)
+    Ok(render_in_scope(configuration, RenderScope::WithoutSecrets)?.mounts)
 }
 
 /// Renders every file whose values are given, for builds, which have no secrets. Without a schema,
@@ -50,13 +51,13 @@ pub fn render_public(configuration: &Configuration) -> Result<Vec<RenderedMount>
 /// # Errors
 /// Fails with every problem that no further value can fix.
 pub fn render_partial(configuration: &Configuration) -> Result<PartialRender, ConfigError> {
-    render_scope(configuration, RenderScope::GivenValues)
+    render_in_scope(configuration, RenderScope::GivenValues)
 }
 
-fn render_scope(configuration: &Configuration, extent: RenderScope) -> Result<PartialRender, ConfigError> {
+fn render_in_scope(configuration: &Configuration, scope: RenderScope) -> Result<PartialRender, ConfigError> {
     let schema = configuration.schema.as_deref().map(Schema::read).transpose()?;
     let values = Values::read(&configuration.values)?;
-    let values = match (&schema, extent) {
+    let values = match (&schema, scope) {
         (None, _) => values,
         (Some(schema), RenderScope::All) => values.validate(schema)?,
         (Some(schema), RenderScope::WithoutSecrets) => values.validate_without_secrets(schema)?,
@@ -64,7 +65,7 @@ fn render_scope(configuration: &Configuration, extent: RenderScope) -> Result<Pa
     };
     let secrets = match &schema {
         Some(schema) => schema.secrets(),
-        None if extent == RenderScope::GivenValues => values.set_file_keys(),
+        None if scope == RenderScope::GivenValues => values.set_file_keys(),
         None => Vec::new(),
     };
     let mut problems = find_problems(configuration);
@@ -73,15 +74,15 @@ fn render_scope(configuration: &Configuration, extent: RenderScope) -> Result<Pa
     for mount in &configuration.mounts {
         let mut files: Vec<RenderedFile> = Vec::new();
         for file in &mount.files {
-            match render_file(file, &values, &secrets, extent) {
+            match render_file(file, &values, &secrets, scope) {
                 Ok(rendered) => files.push(rendered),
                 Err(error)
-                    if extent == RenderScope::GivenValues && error.is_missing_value(schema.as_ref()) => {}
+                    if scope == RenderScope::GivenValues && error.is_missing_value(schema.as_ref()) => {}
                 Err(error) => problems.push(error.into()),
             }
         }
         files.sort_by(|a, b| a.key.cmp(&b.key));
-        problems.extend(keys::size_problem(mount, &files));
+        problems.extend(size_problem(mount, &files));
         mounts.push(RenderedMount {
             path: mount.path.clone(),
             reload: mount.reload.clone(),
@@ -97,7 +98,7 @@ fn render_scope(configuration: &Configuration, extent: RenderScope) -> Result<Pa
 
 /// Returns problems with secrets on the command line, where other users of the machine can read
 /// them.
-fn secrets_on_command_line(sources: &[ValueSource], secrets: &[KeyPath]) -> Vec<ConfigProblem> {
+fn secrets_on_command_line(sources: &[ValueSource], secrets: &[KeyPath]) -> Vec<LocatedProblem> {
     let keys = sources.iter().filter_map(|source| match source {
         ValueSource::Set { key, .. } => Some(key),
         ValueSource::File(_) | ValueSource::SetFile { .. } => None,
@@ -105,7 +106,7 @@ fn secrets_on_command_line(sources: &[ValueSource], secrets: &[KeyPath]) -> Vec<
     let secret = keys.filter(|key| secrets.iter().any(|secret| secret.overlaps(key)));
     secret
         .map(|key| {
-            ConfigProblem::new(
+            LocatedProblem::new(
                 format!("`{key}` is secret and must not be on the command line, which other users can read"),
                 format!("read it from a file with `--set-file {key}=FILE`, or from stdin with `--set-file {key}=-`"),
             )
@@ -117,10 +118,11 @@ fn render_file(
     file: &MountFile,
     values: &Values,
     secrets: &[KeyPath],
-    extent: RenderScope,
+    scope: RenderScope,
 ) -> Result<RenderedFile, RenderFileError> {
-    let is_secret =
-        |uses: &UsedKeys| uses.iter().any(|used| secrets.iter().any(|secret| secret.overlaps(used)));
+    let is_secret = |used_keys: &UsedKeys| {
+        used_keys.iter().any(|used| secrets.iter().any(|secret| secret.overlaps(used)))
+    };
     let (key, format) = (file.key.clone(), Format::from_file_name(&file.key));
     let template = match read_source(file)? {
         FileSource::Verbatim(bytes) => {
@@ -129,19 +131,19 @@ fn render_file(
         }
         FileSource::Template(template) => template,
     };
-    if extent == RenderScope::WithoutSecrets {
-        let uses = template.used_keys()?;
-        if is_secret(&uses) {
-            return Ok(RenderedFile { key, bytes: Vec::new(), is_secret: true, format, used_keys: uses });
+    if scope == RenderScope::WithoutSecrets {
+        let used_keys = template.used_keys()?;
+        if is_secret(&used_keys) {
+            return Ok(RenderedFile { key, bytes: Vec::new(), is_secret: true, format, used_keys });
         }
     }
     let rendered = template.render(values.merged()).map_err(|error| {
-        let uses_secret = template.used_keys().is_ok_and(|uses| is_secret(&uses));
+        let uses_secret = template.used_keys().is_ok_and(|used_keys| is_secret(&used_keys));
         if uses_secret { error.redacted() } else { error }
     })?;
     validate_rendered(file, format, &rendered, is_secret(&rendered.used_keys))?;
-    let RenderedText { text, used_keys: uses, .. } = rendered;
-    Ok(RenderedFile { key, bytes: text.into_bytes(), is_secret: is_secret(&uses), format, used_keys: uses })
+    let RenderedText { text, used_keys, .. } = rendered;
+    Ok(RenderedFile { key, bytes: text.into_bytes(), is_secret: is_secret(&used_keys), format, used_keys })
 }
 
 /// Validates a rendered file by its extension; errors have the line of the template.
@@ -150,37 +152,36 @@ fn validate_rendered(
     format: Option<Format>,
     rendered: &RenderedText,
     is_secret: bool,
-) -> Result<(), ConfigProblem> {
+) -> Result<(), LocatedProblem> {
     let Some(format) = format else { return Ok(()) };
-    let Err(fault) = format.validate(&rendered.text) else { return Ok(()) };
+    let Err(syntax_error) = format.validate(&rendered.text) else { return Ok(()) };
     let (name, line) = rendered
-        .template_line(fault.offset)
+        .template_line(syntax_error.offset)
         .map_or((file.source.display().to_string(), 1), |(name, line)| (name.to_owned(), line));
-    let message = if is_secret { "details hidden because the file is secret" } else { &fault.message };
-    Err(ConfigProblem::invalid_rendered_file(format, message, &name, line))
+    let message = if is_secret { "details hidden because the file is secret" } else { &syntax_error.message };
+    Err(error::invalid_rendered_file(format, message, &name, line))
 }
 
 /// Validates a file that is copied unchanged by its extension.
-fn validate_verbatim(file: &MountFile, format: Option<Format>, bytes: &[u8]) -> Result<(), ConfigProblem> {
+fn validate_verbatim(file: &MountFile, format: Option<Format>, bytes: &[u8]) -> Result<(), LocatedProblem> {
     let Some(format) = format else { return Ok(()) };
-    let text = std::str::from_utf8(bytes)
-        .map_err(|_| ConfigProblem::verbatim_file_not_utf8(format, &file.source))?;
-    let Err(fault) = format.validate(text) else { return Ok(()) };
-    let line = text.get(..fault.offset).unwrap_or_default().matches('\n').count() + 1;
-    Err(ConfigProblem::invalid_verbatim_file(format, &fault.message, &file.source, line))
+    let text = std::str::from_utf8(bytes).map_err(|_| error::verbatim_file_not_utf8(format, &file.source))?;
+    let Err(syntax_error) = format.validate(text) else { return Ok(()) };
+    let line = text.get(..syntax_error.offset).unwrap_or_default().matches('\n').count() + 1;
+    Err(error::invalid_verbatim_file(format, &syntax_error.message, &file.source, line))
 }
 
 /// Why a file cannot be rendered.
 enum RenderFileError {
-    Template(template::TemplateError),
-    Other(ConfigProblem),
+    Template(TemplateError),
+    Problem(LocatedProblem),
 }
 
 impl RenderFileError {
     /// Returns whether the cause is a missing value that may be given later: one that the schema
     /// allows, or any without a schema.
     fn is_missing_value(&self, schema: Option<&Schema>) -> bool {
-        let Self::Template(template::TemplateError::Undefined { name, .. }) = self else { return false };
+        let Self::Template(TemplateError::Undefined { name, .. }) = self else { return false };
         let is_name = |c: char| c.is_alphanumeric() || c == '_' || c == '.';
         let end = name.find(|c: char| !is_name(c)).unwrap_or(name.len());
         let key = name.get(..end).and_then(|name| name.parse::<KeyPath>().ok());
@@ -188,23 +189,23 @@ impl RenderFileError {
     }
 }
 
-impl From<ConfigProblem> for RenderFileError {
-    fn from(problem: ConfigProblem) -> Self {
-        Self::Other(problem)
+impl From<LocatedProblem> for RenderFileError {
+    fn from(problem: LocatedProblem) -> Self {
+        Self::Problem(problem)
     }
 }
 
-impl From<template::TemplateError> for RenderFileError {
-    fn from(error: template::TemplateError) -> Self {
+impl From<TemplateError> for RenderFileError {
+    fn from(error: TemplateError) -> Self {
         Self::Template(error)
     }
 }
 
-impl From<RenderFileError> for ConfigProblem {
+impl From<RenderFileError> for LocatedProblem {
     fn from(error: RenderFileError) -> Self {
         match error {
             RenderFileError::Template(error) => error.into(),
-            RenderFileError::Other(problem) => problem,
+            RenderFileError::Problem(problem) => problem,
         }
     }
 }

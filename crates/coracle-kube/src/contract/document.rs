@@ -7,8 +7,9 @@ use base64::engine::general_purpose::STANDARD;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::{Contract, ContractError};
-use crate::config::{self, ConfigProblem};
+use super::label::{Contract, ContractError};
+use crate::config;
+use crate::problem::LocatedProblem;
 use crate::template::{Delimiters, Template};
 use crate::values::KeyPath;
 use coracle_core::json;
@@ -63,13 +64,13 @@ impl ContractDocument {
 }
 
 impl ContractTemplate {
-    /// Reads a file; returns it with the keys that it uses.
+    /// Reads the source of a mounted file; returns it with the keys that it uses.
     pub(super) fn from_file(
         mount: &ImagePath,
         file: &config::MountFile,
-    ) -> Result<(Self, Vec<KeyPath>), ConfigProblem> {
+    ) -> Result<(Self, Vec<KeyPath>), LocatedProblem> {
         let source = config::read_source(file)?;
-        let named = Self {
+        let empty = Self {
             mount: mount.to_string(),
             key: file.key.clone(),
             text: None,
@@ -79,15 +80,15 @@ impl ContractTemplate {
         };
         Ok(match source {
             config::FileSource::Verbatim(bytes) => {
-                (Self { data: Some(STANDARD.encode(bytes)), ..named }, Vec::new())
+                (Self { data: Some(STANDARD.encode(bytes)), ..empty }, Vec::new())
             }
             config::FileSource::Template(template) => {
-                let uses = template.used_keys()?.into_iter().collect();
+                let used_keys = template.used_keys()?.into_iter().collect();
                 let includes = template.read_includes();
                 let Template { text, delimiters, .. } = template;
                 (
-                    Self { delimiters: custom_delimiters(delimiters), includes, text: Some(text), ..named },
-                    uses,
+                    Self { delimiters: custom_delimiters(delimiters), includes, text: Some(text), ..empty },
+                    used_keys,
                 )
             }
         })

@@ -2,12 +2,13 @@
 
 use std::collections::BTreeMap;
 
-use super::{CONTRACT_VERSION, ContractTemplate};
-use super::{
-    Contract, ContractDirectory, ContractDocument, ContractError, ContractFile, ContractMount,
+use super::document::{ContractDocument, ContractTemplate};
+use super::label::{
+    CONTRACT_VERSION, Contract, ContractDirectory, ContractError, ContractFile, ContractMount,
     ContractParameter, ContractVariable,
 };
-use crate::config::{self, ConfigProblem, Configuration};
+use crate::config::{self, Configuration, FileVariable, WritableDirectory};
+use crate::problem::LocatedProblem;
 use crate::template::Format;
 use crate::values::{KeyPath, Schema};
 use coracle_core::digest::Digest;
@@ -35,24 +36,30 @@ impl ContractDocument {
         let mut mounts: BTreeMap<&ImagePath, ContractMount> = BTreeMap::new();
         let mut templates = Vec::new();
         for mount in &configuration.mounts {
-            let made = mounts.entry(&mount.path).or_insert_with(|| empty_mount(&mount.path, &mount.reload));
+            let contract_mount =
+                mounts.entry(&mount.path).or_insert_with(|| empty_mount(&mount.path, &mount.reload));
             for file in &mount.files {
                 match ContractTemplate::from_file(&mount.path, file) {
-                    Ok((template, uses)) => {
+                    Ok((template, used_keys)) => {
                         templates.push(template);
                         let secret =
-                            uses.iter().any(|used| secrets.iter().any(|secret| secret.overlaps(used)));
-                        made.files.push(contract_file(&file.key, secret, mount.is_optional, &uses));
+                            used_keys.iter().any(|used| secrets.iter().any(|secret| secret.overlaps(used)));
+                        contract_mount.files.push(contract_file(
+                            &file.key,
+                            secret,
+                            mount.is_optional,
+                            &used_keys,
+                        ));
                     }
                     Err(problem) => problems.push(problem),
                 }
             }
         }
         for secret in &configuration.secrets {
-            let made =
+            let contract_mount =
                 mounts.entry(&secret.path).or_insert_with(|| empty_mount(&secret.path, &secret.reload));
             let files = secret.keys.iter();
-            made.files.extend(files.map(|key| ContractFile {
+            contract_mount.files.extend(files.map(|key| ContractFile {
                 format: None,
                 ..contract_file(key, true, secret.is_optional, &[])
             }));
@@ -96,30 +103,24 @@ fn empty_mount(path: &ImagePath, reload: &config::ReloadMethod) -> ContractMount
     ContractMount { path: path.to_string(), reload: reload.to_string(), files: Vec::new() }
 }
 
-fn contract_file(key: &str, secret: bool, optional: bool, uses: &[KeyPath]) -> ContractFile {
+fn contract_file(key: &str, secret: bool, optional: bool, used_keys: &[KeyPath]) -> ContractFile {
     let format = Format::from_file_name(key).map(|format| format.extension().to_owned());
-    let uses = uses.iter().map(ToString::to_string).collect();
+    let uses = used_keys.iter().map(ToString::to_string).collect();
     ContractFile { key: key.to_owned(), secret, optional, format, uses }
 }
 
 /// Returns a problem if a variable's file does not exist, or is secret without permission.
-fn variable_problem(variable: &config::FileVariable, mounts: &[ContractMount]) -> Option<ConfigProblem> {
-    let name = &variable.name;
+fn variable_problem(variable: &FileVariable, mounts: &[ContractMount]) -> Option<LocatedProblem> {
     let path = variable.file.to_string();
-    let file = path.rsplit_once('/').and_then(|(mount, key)| {
-        let mount = mounts.iter().find(|found| found.path == mount)?;
+    let file = path.rsplit_once('/').and_then(|(mount_path, key)| {
+        let mount = mounts.iter().find(|mount| mount.path == mount_path)?;
         mount.files.iter().find(|file| file.key == key)
     });
     match file {
-        None => Some(ConfigProblem::new(
-            format!("the variable `{name}` refers to `{path}`, which is not a file of any mount"),
-            "write the path of a mount and a key, for example `from = \"/etc/app/log-level\"`",
-        )),
-        Some(file) if file.secret && !variable.is_secret_allowed => Some(ConfigProblem::new(
-            format!("the variable `{name}` would contain `{path}`, which is secret"),
-            "let the program read the file: child processes and crash reports expose variables; if it cannot, write \
-             `secret-in-environment = true`",
-        )),
+        None => Some(LocatedProblem::variable_without_file(&variable.name, &variable.file)),
+        Some(file) if file.secret && !variable.is_secret_allowed => {
+            Some(LocatedProblem::variable_with_secret(&variable.name, &variable.file))
+        }
         Some(_) => None,
     }
 }
@@ -145,12 +146,12 @@ fn contract_parameters(
         .collect()
 }
 
-fn contract_variable(variable: &config::FileVariable) -> ContractVariable {
+fn contract_variable(variable: &FileVariable) -> ContractVariable {
     ContractVariable { name: variable.name.clone(), from: variable.file.to_string() }
 }
 
-fn writable_directory(state: &config::WritableDirectory) -> ContractDirectory {
-    ContractDirectory { path: state.path.to_string(), persistent: state.size.is_some() }
+fn writable_directory(directory: &WritableDirectory) -> ContractDirectory {
+    ContractDirectory { path: directory.path.to_string(), persistent: directory.size.is_some() }
 }
 
 fn sorted_by<T>(items: impl Iterator<Item = T>, key: impl Fn(&T) -> String) -> Vec<T> {

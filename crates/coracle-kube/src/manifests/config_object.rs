@@ -2,38 +2,15 @@
 
 use std::collections::BTreeMap;
 
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
-use serde_json::{Map as Members, Value, json};
-
-use super::{ManifestProblem, kustomize_hash};
-use crate::config;
 use coracle_core::note::Note;
 use coracle_core::path::ImagePath;
+use serde_json::{Value, json};
 
-/// The largest total size of an object's annotations, in bytes (`ValidateAnnotationsSize`).
-const MAX_ANNOTATION_BYTES: usize = 262_144;
-/// The annotation in which client-side `kubectl apply` stores the object.
-const LAST_APPLIED_ANNOTATION: &str = "kubectl.kubernetes.io/last-applied-configuration";
-
-/// ConfigMap or Secret.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum ConfigObjectKind {
-    /// For public files.
-    ConfigMap,
-    /// For secret files.
-    Secret,
-}
-
-impl ConfigObjectKind {
-    /// Returns the value of the object's `kind`.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::ConfigMap => "ConfigMap",
-            Self::Secret => "Secret",
-        }
-    }
-}
+use super::kustomize_hash;
+use super::object_data::{ConfigObjectKind, ObjectData};
+use crate::config::RenderedMount;
+use crate::kubernetes_limits::{LAST_APPLIED_ANNOTATION, MAX_ANNOTATION_BYTES, MAX_OBJECT_BYTES};
+use crate::problem::LocatedProblem;
 
 /// A ConfigMap or Secret with the files of one mount.
 #[derive(Clone, PartialEq, Debug)]
@@ -89,15 +66,15 @@ impl ConfigObject {
     }
 
     /// Returns a problem if the files are too large for one object.
-    pub(super) fn size_problem(&self) -> Option<ManifestProblem> {
+    pub(super) fn size_problem(&self) -> Option<LocatedProblem> {
         let size: usize = self.files.iter().map(|(_, bytes)| bytes.len()).sum();
-        (size > config::MAX_OBJECT_BYTES).then(|| {
-            ManifestProblem::new(
+        (size > MAX_OBJECT_BYTES).then(|| {
+            LocatedProblem::new(
                 format!(
                     "the {} for `{}` has {size} bytes; the limit of a Kubernetes object is {}",
                     self.kind.as_str(),
                     self.mount,
-                    config::MAX_OBJECT_BYTES
+                    MAX_OBJECT_BYTES
                 ),
                 "split the files into several mounts, or include those that never change in the image",
             )
@@ -131,49 +108,8 @@ impl ConfigObject {
     }
 }
 
-/// `data` and `binaryData` of a ConfigMap or Secret.
-pub(super) struct ObjectData {
-    pub(super) data: Value,
-    pub(super) binary: Value,
-}
-
-impl ObjectData {
-    /// Encodes the files. UTF-8 in a ConfigMap stays text; everything else is base64.
-    pub(super) fn encode(kind: ConfigObjectKind, files: &[(String, Vec<u8>)]) -> Self {
-        let (mut data, mut binary) = (Members::new(), Members::new());
-        for (key, bytes) in files {
-            match (kind, std::str::from_utf8(bytes)) {
-                (ConfigObjectKind::Secret, _) => data.insert(key.clone(), json!(encode_base64(bytes))),
-                (ConfigObjectKind::ConfigMap, Ok(text)) => data.insert(key.clone(), json!(text)),
-                (ConfigObjectKind::ConfigMap, Err(_)) => {
-                    binary.insert(key.clone(), json!(encode_base64(bytes)))
-                }
-            };
-        }
-        Self { data: Value::Object(data), binary: Value::Object(binary) }
-    }
-}
-
-/// Encodes base64 as kustomize does: broken into lines, because the line breaks are hashed.
-fn encode_base64(bytes: &[u8]) -> String {
-    const LINE: usize = 70;
-    let encoded = STANDARD.encode(bytes);
-    if encoded.len() < LINE {
-        return encoded;
-    }
-    let mut lines = String::with_capacity(encoded.len() + encoded.len() / LINE + 1);
-    let mut rest = encoded.as_str();
-    while !rest.is_empty() {
-        let (line, after) = rest.split_at(LINE.min(rest.len()));
-        lines.push_str(line);
-        lines.push('\n');
-        rest = after;
-    }
-    lines
-}
-
 /// Divides the files of a mount into public (`false`) and secret (`true`) ones.
-pub(super) fn split_by_secrecy(mount: &config::RenderedMount) -> BTreeMap<bool, Vec<(String, Vec<u8>)>> {
+pub(super) fn split_by_secrecy(mount: &RenderedMount) -> BTreeMap<bool, Vec<(String, Vec<u8>)>> {
     let mut divided: BTreeMap<bool, Vec<(String, Vec<u8>)>> = BTreeMap::new();
     for file in &mount.files {
         divided.entry(file.is_secret).or_default().push((file.key.clone(), file.bytes.clone()));

@@ -5,10 +5,14 @@ use std::collections::BTreeMap;
 
 use serde_json::{Value, json};
 
-use super::config_object::{ConfigObject, ConfigObjectKind, split_by_secrecy};
-use super::metadata::{self, ObjectNames, with_member};
-use super::{Application, ManifestProblem, names};
+use super::application::Application;
+use super::config_object::{ConfigObject, split_by_secrecy};
+use super::metadata::{self, ObjectNames};
+use super::names;
+use super::object_data::ConfigObjectKind;
+use super::object_members::with_member;
 use crate::config::{ReloadMethod, RenderedMount};
+use crate::problem::LocatedProblem;
 use coracle_core::path::ImagePath;
 use coracle_core::signal::Signal;
 
@@ -46,7 +50,7 @@ fn object_base_name(application: &Application<'_>, names: &ObjectNames, path: &I
 
 /// Returns the objects of all rendered files, including Secrets that are only referenced.
 fn all_config_objects(application: &Application<'_>, names: &ObjectNames) -> Vec<ConfigObject> {
-    let mut maps = Vec::new();
+    let mut config_objects = Vec::new();
     for mount in application.rendered_mounts {
         let mut parts = split_by_secrecy(mount);
         // A mount without files is an empty directory.
@@ -55,7 +59,7 @@ fn all_config_objects(application: &Application<'_>, names: &ObjectNames) -> Vec
         }
         for (is_secret, files) in parts {
             let kind = if is_secret { ConfigObjectKind::Secret } else { ConfigObjectKind::ConfigMap };
-            maps.push(ConfigObject {
+            config_objects.push(ConfigObject {
                 kind,
                 mount: mount.path.clone(),
                 base_name: object_base_name(application, names, &mount.path),
@@ -67,7 +71,7 @@ fn all_config_objects(application: &Application<'_>, names: &ObjectNames) -> Vec
             });
         }
     }
-    maps
+    config_objects
 }
 
 /// Returns the ConfigMaps and Secrets to generate.
@@ -75,23 +79,24 @@ pub(super) fn generated_config_objects(
     application: &Application<'_>,
     names: &ObjectNames,
 ) -> Vec<ConfigObject> {
-    let mut maps = all_config_objects(application, names);
-    maps.retain(|map| map.kind == ConfigObjectKind::ConfigMap || application.has_secrets);
-    maps
+    let mut config_objects = all_config_objects(application, names);
+    config_objects
+        .retain(|config_object| config_object.kind == ConfigObjectKind::ConfigMap || application.has_secrets);
+    config_objects
 }
 
 /// Returns every directory where ConfigMaps and Secrets are mounted, in the recipe's order.
 pub(super) fn config_volumes<'a>(
     application: &Application<'a>,
     names: &ObjectNames,
-    problems: &mut Vec<ManifestProblem>,
+    problems: &mut Vec<LocatedProblem>,
 ) -> Vec<ConfigVolume<'a>> {
-    let maps = all_config_objects(application, names);
-    let mut places: Vec<ConfigVolume<'a>> = Vec::new();
+    let config_objects = all_config_objects(application, names);
+    let mut config_volumes: Vec<ConfigVolume<'a>> = Vec::new();
     for mount in application.rendered_mounts {
-        let of_mount = maps.iter().filter(|map| map.mount == mount.path);
-        let sources = of_mount.map(|map| volume_object(map, mount, names)).collect();
-        places.push(ConfigVolume {
+        let of_mount = config_objects.iter().filter(|config_object| config_object.mount == mount.path);
+        let sources = of_mount.map(|config_object| volume_object(config_object, mount, names)).collect();
+        config_volumes.push(ConfigVolume {
             path: &mount.path,
             volume: names::path_label(&mount.path),
             sources,
@@ -106,14 +111,15 @@ pub(super) fn config_volumes<'a>(
             is_external: true,
             is_optional: secret.is_optional,
         };
-        let rendered =
-            maps.iter().find(|map| map.kind == ConfigObjectKind::Secret && map.name() == source.name);
-        if let Some(map) = rendered {
+        let rendered = config_objects.iter().find(|config_object| {
+            config_object.kind == ConfigObjectKind::Secret && config_object.name() == source.name
+        });
+        if let Some(config_object) = rendered {
             problems.push(
-                ManifestProblem::new(
+                LocatedProblem::new(
                     format!(
                         "the Secret `{}` is generated for `{}`, but `[[secret]]` uses the same name",
-                        source.name, map.mount
+                        source.name, config_object.mount
                     ),
                     "use another `name` in `[[secret]]`",
                 )
@@ -121,24 +127,24 @@ pub(super) fn config_volumes<'a>(
             );
         }
         let signal = reload_signal(&secret.reload);
-        match places.iter_mut().find(|place| *place.path == secret.path) {
-            Some(place) => {
-                if let (Some(one), Some(other)) = (place.signal, signal)
+        match config_volumes.iter_mut().find(|config_volume| *config_volume.path == secret.path) {
+            Some(config_volume) => {
+                if let (Some(one), Some(other)) = (config_volume.signal, signal)
                     && one != other
                 {
                     problems.push(
-                        ManifestProblem::new(
+                        LocatedProblem::new(
                             format!("changes of `{}` have two signals: `{one}` and `{other}`", secret.path),
                             "use the same `reload` in both tables",
                         )
                         .at_mount(&secret.path),
                     );
                 }
-                place.signal = place.signal.or(signal);
-                place.sources.push(source);
+                config_volume.signal = config_volume.signal.or(signal);
+                config_volume.sources.push(source);
             }
             None => {
-                places.push(ConfigVolume {
+                config_volumes.push(ConfigVolume {
                     path: &secret.path,
                     volume: names::path_label(&secret.path),
                     sources: vec![source],
@@ -147,14 +153,14 @@ pub(super) fn config_volumes<'a>(
             }
         }
     }
-    places
+    config_volumes
 }
 
-fn volume_object(map: &ConfigObject, mount: &RenderedMount, names: &ObjectNames) -> VolumeObject {
+fn volume_object(config_object: &ConfigObject, mount: &RenderedMount, names: &ObjectNames) -> VolumeObject {
     VolumeObject {
-        kind: map.kind,
-        name: if names.has_hashes { map.name() } else { map.base_name.clone() },
-        keys: map.files.iter().map(|(key, _)| key.clone()).collect(),
+        kind: config_object.kind,
+        name: if names.has_hashes { config_object.name() } else { config_object.base_name.clone() },
+        keys: config_object.files.iter().map(|(key, _)| key.clone()).collect(),
         is_external: false,
         is_optional: mount.is_optional,
     }
@@ -235,17 +241,17 @@ impl VolumeObject {
 /// Returns hints about Secrets that the user must create, with the command for it.
 pub(super) fn missing_secret_notes(
     application: &Application<'_>,
-    places: &[ConfigVolume<'_>],
+    config_volumes: &[ConfigVolume<'_>],
 ) -> Vec<String> {
     let mut missing: BTreeMap<&str, Vec<String>> = BTreeMap::new();
     let mut notes = Vec::new();
-    for place in places {
-        for source in place.sources.iter().filter(|source| source.kind == ConfigObjectKind::Secret) {
+    for config_volume in config_volumes {
+        for source in config_volume.sources.iter().filter(|source| source.kind == ConfigObjectKind::Secret) {
             if source.is_external {
                 let keys = missing.entry(&source.name).or_default();
                 keys.extend(source.keys.iter().map(|key| format!("`{key}`")));
             } else if !application.has_secrets {
-                let path = place.path.to_string();
+                let path = config_volume.path.to_string();
                 let from: Vec<String> =
                     source.keys.iter().map(|key| format!("--from-file=out{path}/{key}")).collect();
                 notes.push(format!(

@@ -2,22 +2,23 @@
 
 use serde_json::{Value, json};
 
-use super::config_object::ConfigObjectKind;
+use super::application::Application;
 use super::config_volumes::ConfigVolume;
-use super::metadata::with_member;
-use super::{Application, ManifestProblem};
+use super::object_data::ConfigObjectKind;
+use super::object_members::with_member;
 use crate::config::FileVariable;
+use crate::problem::LocatedProblem;
 
 /// Returns `env` of the program's container.
 pub(super) fn container_env(
     application: &Application<'_>,
-    places: &[ConfigVolume<'_>],
-    problems: &mut Vec<ManifestProblem>,
+    config_volumes: &[ConfigVolume<'_>],
+    problems: &mut Vec<LocatedProblem>,
 ) -> Vec<Value> {
     let variables = application.configuration.variables.iter();
     variables
-        .filter_map(|variable| match value_from(application, variable, places) {
-            Ok(from) => Some(json!({ "name": variable.name, "valueFrom": from })),
+        .filter_map(|variable| match value_from(application, variable, config_volumes) {
+            Ok(source) => Some(json!({ "name": variable.name, "valueFrom": source })),
             Err(problem) => {
                 problems.push(problem.at_mount(&variable.file));
                 None
@@ -26,23 +27,21 @@ pub(super) fn container_env(
         .collect()
 }
 
+/// Returns the `valueFrom` of a variable.
 fn value_from(
     application: &Application<'_>,
     variable: &FileVariable,
-    places: &[ConfigVolume<'_>],
-) -> Result<Value, ManifestProblem> {
-    let FileVariable { name, file: from, is_secret_allowed: may_be_secret } = variable;
-    let found = places.iter().find_map(|place| {
-        let key = from.strip_prefix(place.path)?;
+    config_volumes: &[ConfigVolume<'_>],
+) -> Result<Value, LocatedProblem> {
+    let FileVariable { name, file, is_secret_allowed } = variable;
+    let found = config_volumes.iter().find_map(|config_volume| {
+        let key = file.strip_prefix(config_volume.path)?;
         let key = String::from_utf8(key.collect::<Vec<_>>().join(&b'/')).ok()?;
-        let source = place.sources.iter().find(|source| source.keys.contains(&key))?;
-        Some((place, source, key))
+        let source = config_volume.sources.iter().find(|source| source.keys.contains(&key))?;
+        Some((config_volume, source, key))
     });
-    let Some((place, source, key)) = found else {
-        return Err(ManifestProblem::new(
-            format!("the variable `{name}` refers to `{from}`, which is not a file of any mount"),
-            "write the path of a mount and a key, for example `from = \"/etc/app/log-level\"`",
-        ));
+    let Some((config_volume, source, key)) = found else {
+        return Err(LocatedProblem::variable_without_file(name, file));
     };
     let reference = with_member(
         json!({ "name": source.name, "key": key }),
@@ -50,19 +49,18 @@ fn value_from(
         if source.is_optional { json!(true) } else { Value::Null },
     );
     match source.kind {
-        ConfigObjectKind::Secret if !may_be_secret => Err(ManifestProblem::new(
-            format!("the variable `{name}` would contain `{from}`, which is secret"),
-            "let the program read the file; if it cannot, write `secret-in-environment = true`",
-        )),
+        ConfigObjectKind::Secret if !is_secret_allowed => {
+            Err(LocatedProblem::variable_with_secret(name, file))
+        }
         ConfigObjectKind::Secret => Ok(json!({ "secretKeyRef": reference })),
         ConfigObjectKind::ConfigMap => {
-            let mounts = application.rendered_mounts.iter().filter(|mount| mount.path == *place.path);
-            let mut files = mounts.flat_map(|mount| &mount.files).filter(|file| file.key == key);
+            let mounts = application.rendered_mounts.iter().filter(|mount| mount.path == *config_volume.path);
+            let mut files = mounts.flat_map(|mount| &mount.files).filter(|rendered| rendered.key == key);
             let is_text = |bytes: &[u8]| std::str::from_utf8(bytes).is_ok_and(|text| !text.contains('\0'));
-            if files.any(|file| !is_text(&file.bytes)) {
-                return Err(ManifestProblem::new(
+            if files.any(|rendered| !is_text(&rendered.bytes)) {
+                return Err(LocatedProblem::new(
                     format!(
-                        "the variable `{name}` cannot contain `{from}`, which is not UTF-8 text without NUL bytes"
+                        "the variable `{name}` cannot contain `{file}`, which is not UTF-8 text without NUL bytes"
                     ),
                     "let the program read the file",
                 ));

@@ -1,15 +1,17 @@
 //! The kustomize layout: a base whose ConfigMaps are generated from the rendered files, and an
 //! overlay for each environment. `kubectl kustomize` makes the same objects from it as
-//! [`super::manifests`].
+//! [`super::generate_manifests`].
 
 use serde_json::{Value, json};
 
-use super::config_object::{ConfigObject, ConfigObjectKind};
-use super::metadata::{ObjectNames, with_member};
-use super::{
-    Application, ManifestProblem, Manifests, ManifestsError, OutputFiles, names, workload, yaml_writer,
-};
+use super::application::{Application, Manifests, ManifestsError, OutputFiles};
+use super::config_object::ConfigObject;
+use super::metadata::ObjectNames;
+use super::object_data::ConfigObjectKind;
+use super::object_members::with_member;
+use super::{names, workload, yaml_writer};
 use crate::config::RenderedMount;
+use crate::problem::LocatedProblem;
 use coracle_core::note::Note;
 
 /// An environment's name, and the mounts rendered with its values.
@@ -18,7 +20,7 @@ pub type OverlayFiles = (String, Vec<RenderedMount>);
 /// Returns every file of the layout.
 ///
 /// # Errors
-/// Fails like [`super::manifests`], and if an environment's name cannot name a directory, or
+/// Fails like [`super::generate_manifests`], and if an environment's name cannot name a directory, or
 /// kustomize does not support the content of a file.
 pub fn kustomize_files(
     application: &Application<'_>,
@@ -34,7 +36,7 @@ pub fn kustomize_files(
     write_base(&application, base, &mut files);
     for (environment, mounts) in environments {
         if !is_directory_name(environment) {
-            problems.push(ManifestProblem::new(
+            problems.push(LocatedProblem::new(
                 format!(
                     "the environment `{}` is not a valid directory name",
                     coracle_core::path::escape_bytes(environment.as_bytes())
@@ -47,16 +49,19 @@ pub fn kustomize_files(
             super::generate_with_names(&Application { rendered_mounts: mounts, ..application }, &names)?;
         problems.extend(content_problems(&of_environment.config_objects));
         let folder = format!("overlays/{environment}");
-        let maps = config_map_generators(&of_environment.config_objects, &folder, &mut files);
-        let maps = maps.into_iter().map(|map| with_member(map, "behavior", json!("replace"))).collect();
-        let overlay = kustomization(&application, json!(["../../base"]), maps);
+        let config_objects = config_map_generators(&of_environment.config_objects, &folder, &mut files);
+        let config_objects = config_objects
+            .into_iter()
+            .map(|config_object| with_member(config_object, "behavior", json!("replace")))
+            .collect();
+        let overlay = kustomization(&application, json!(["../../base"]), config_objects);
         files.insert(format!("{folder}/kustomization.yaml"), to_yaml_bytes(&overlay));
     }
     if problems.is_empty() { Ok((files, notes)) } else { Err(ManifestsError(problems)) }
 }
 
 fn write_base(application: &Application<'_>, base: Manifests, files: &mut OutputFiles) {
-    let maps = config_map_generators(&base.config_objects, "base", files);
+    let config_objects = config_map_generators(&base.config_objects, "base", files);
     let mut resources = Vec::new();
     let mut images = Value::Null;
     for mut object in base.objects {
@@ -74,11 +79,12 @@ fn write_base(application: &Application<'_>, base: Manifests, files: &mut Output
                 json!({ "name": application.image.name, "digest": application.image.digest.to_string() });
             images = json!([with_member(entry, "newTag", json!(tag))]);
         }
-        let file = workload::object_file_name(&object, application);
+        let file = workload::object_file_name(&object, application.name);
         files.insert(format!("base/{file}"), to_yaml_bytes(&object));
         resources.push(json!(file));
     }
-    let base = with_member(kustomization(application, Value::Array(resources), maps), "images", images);
+    let base =
+        with_member(kustomization(application, Value::Array(resources), config_objects), "images", images);
     files.insert("base/kustomization.yaml".into(), to_yaml_bytes(&base));
 }
 
@@ -92,61 +98,73 @@ fn has_same_image_name(application: &Application<'_>) -> bool {
     })
 }
 
-fn kustomization(application: &Application<'_>, resources: Value, maps: Vec<Value>) -> Value {
+fn kustomization(application: &Application<'_>, resources: Value, config_objects: Vec<Value>) -> Value {
     let document = json!({
         "apiVersion": "kustomize.config.k8s.io/v1beta1",
         "kind": "Kustomization",
         "resources": resources,
     });
     let document = with_member(document, "namespace", json!(application.settings.namespace));
-    with_member(document, "configMapGenerator", Value::Array(maps))
+    with_member(document, "configMapGenerator", Value::Array(config_objects))
 }
 
 /// Returns a `configMapGenerator` for each ConfigMap; writes their files below `folder`.
-fn config_map_generators(maps: &[ConfigObject], folder: &str, files: &mut OutputFiles) -> Vec<Value> {
-    let public = maps.iter().filter(|map| map.kind == ConfigObjectKind::ConfigMap);
+fn config_map_generators(
+    config_objects: &[ConfigObject],
+    folder: &str,
+    files: &mut OutputFiles,
+) -> Vec<Value> {
+    let public =
+        config_objects.iter().filter(|config_object| config_object.kind == ConfigObjectKind::ConfigMap);
     public
-        .map(|map| {
-            let label = names::path_label(&map.mount);
+        .map(|config_object| {
+            let label = names::path_label(&config_object.mount);
             let mut listed = Vec::new();
-            for (key, bytes) in &map.files {
+            for (key, bytes) in &config_object.files {
                 listed.push(format!("{key}=files/{label}/{key}"));
                 files.insert(format!("{folder}/files/{label}/{key}"), bytes.clone());
             }
-            let metadata = |key: &str| map.metadata.get(key).cloned().unwrap_or_default();
+            let metadata = |key: &str| config_object.metadata.get(key).cloned().unwrap_or_default();
             let options =
                 with_member(json!({ "labels": metadata("labels") }), "annotations", metadata("annotations"));
-            let option = if map.is_immutable { "immutable" } else { "disableNameSuffixHash" };
+            let option = if config_object.is_immutable { "immutable" } else { "disableNameSuffixHash" };
             let options = with_member(options, option, json!(true));
-            with_member(json!({ "name": map.base_name, "options": options }), "files", json!(listed))
+            with_member(
+                json!({ "name": config_object.base_name, "options": options }),
+                "files",
+                json!(listed),
+            )
         })
         .collect()
 }
 
 /// Returns problems with content that kustomize changes: its YAML does not escape control
 /// characters, and does not quote keys that look like numbers.
-fn content_problems(maps: &[ConfigObject]) -> Vec<ManifestProblem> {
+fn content_problems(config_objects: &[ConfigObject]) -> Vec<LocatedProblem> {
     let mut problems = Vec::new();
-    for (map, (key, bytes)) in maps.iter().flat_map(|map| map.files.iter().map(move |file| (map, file))) {
+    for (config_object, (key, bytes)) in config_objects
+        .iter()
+        .flat_map(|config_object| config_object.files.iter().map(move |file| (config_object, file)))
+    {
         if is_ambiguous_key(key) {
             problems.push(
-                ManifestProblem::new(
+                LocatedProblem::new(
                     format!(
                         "kustomize does not support the key `{key}`: it reads it as a number, boolean, date or null"
                     ),
                     "give the file another `key`, or use `--layout yaml` or `--layout helm`",
                 )
-                .at_mount(&map.mount),
+                .at_mount(&config_object.mount),
             );
         }
         if std::str::from_utf8(bytes).is_ok_and(is_unsupported_text) {
-            problems.push(ManifestProblem::new(
+            problems.push(LocatedProblem::new(
                 format!(
                     "kustomize does not support `{key}` of `{}`: it has control characters, or lines that start with a tab",
-                    map.mount
+                    config_object.mount
                 ),
                 "remove them, or use `--layout yaml` or `--layout helm`",
-            ).at_mount(&map.mount));
+            ).at_mount(&config_object.mount));
         }
     }
     problems

@@ -5,7 +5,7 @@
 
 use serde_json::{Value, json};
 
-use super::config_object::{ConfigObjectKind, ObjectData};
+use super::object_data::{ConfigObjectKind, ObjectData};
 use coracle_core::digest::Digest;
 
 /// The length of a suffix, in characters.
@@ -104,7 +104,7 @@ fn write_go_string(text: &str, out: &mut String) {
 mod tests {
     use super::*;
 
-    fn of(kind: ConfigObjectKind, files: &[(&str, &[u8])]) -> String {
+    fn suffix(kind: ConfigObjectKind, files: &[(&str, &[u8])]) -> String {
         let files: Vec<(String, Vec<u8>)> =
             files.iter().map(|(key, bytes)| ((*key).to_owned(), bytes.to_vec())).collect();
         name_suffix(kind, &ObjectData::encode(kind, &files))
@@ -123,7 +123,7 @@ mod tests {
             (ConfigObjectKind::Secret, vec![("password", b"s3cret")], "bf5fk5d75b"),
             (ConfigObjectKind::Secret, vec![], "46f8b28mk5"),
         ] {
-            assert_eq!(of(kind, &files), expected);
+            assert_eq!(suffix(kind, &files), expected);
         }
     }
 }

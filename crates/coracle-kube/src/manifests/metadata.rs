@@ -2,8 +2,9 @@
 
 use serde_json::{Map, Value, json};
 
-use super::Application;
+use super::application::Application;
 use super::names::is_label_value;
+use super::object_members::with_member;
 
 /// The label that selects all objects of an application.
 pub(super) const NAME_LABEL: &str = "app.kubernetes.io/name";
@@ -47,18 +48,4 @@ pub(super) fn object_labels(application: &Application<'_>) -> Value {
     labels.extend(application.settings.labels.iter().map(|(name, value)| (name.clone(), json!(value))));
     labels.insert(NAME_LABEL.into(), json!(application.name));
     Value::Object(labels)
-}
-
-/// Adds a member to `object`, unless `value` is null or an empty list or table.
-pub(super) fn with_member(mut object: Value, key: &str, value: Value) -> Value {
-    let says = match &value {
-        Value::Null => false,
-        Value::Array(items) => !items.is_empty(),
-        Value::Object(members) => !members.is_empty(),
-        _ => true,
-    };
-    if let Some(members) = object.as_object_mut().filter(|_| says) {
-        members.insert(key.to_owned(), value);
-    }
-    object
 }

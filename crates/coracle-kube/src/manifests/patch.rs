@@ -4,9 +4,11 @@ use std::path::{Path, PathBuf};
 
 use serde_json::Value;
 
+use super::application::{Application, Manifests, ManifestsError};
 use super::merge_patch::merge_patch;
 use super::metadata::ObjectNames;
-use super::{Application, ManifestProblem, Manifests, ManifestsError, RecipeLocation, workload};
+use super::workload;
+use crate::problem::LocatedProblem;
 use crate::values;
 use crate::yaml::{self, Node};
 use coracle_core::path;
@@ -37,21 +39,20 @@ impl ManifestPatch {
         for path in paths {
             match Self::read_file(path) {
                 Ok(read) => patches.extend(read),
-                Err(problem) => problems
-                    .push(ManifestProblem { location: Some(RecipeLocation::Patch(path.clone())), ..problem }),
+                Err(problem) => problems.push(problem.at_patch(path.clone())),
             }
         }
         if problems.is_empty() { Ok(patches) } else { Err(ManifestsError(problems)) }
     }
 
-    fn read_file(path: &Path) -> Result<Vec<Self>, ManifestProblem> {
+    fn read_file(path: &Path) -> Result<Vec<Self>, LocatedProblem> {
         let bytes = std::fs::read(path).map_err(|error| {
             let hint =
                 "check the spelling and the permissions; relative paths start at the recipe's directory";
-            ManifestProblem::new(format!("cannot read `{}`: {error}", path.display()), hint)
+            LocatedProblem::new(format!("cannot read `{}`: {error}", path.display()), hint)
         })?;
         let problem = |message: String| {
-            ManifestProblem::new(message, "a patch is YAML with `kind` and the members to change")
+            LocatedProblem::new(message, "a patch is YAML with `kind` and the members to change")
         };
         let text =
             String::from_utf8(bytes).map_err(|_| problem(format!("`{}` is not UTF-8", path.display())))?;
@@ -62,7 +63,7 @@ impl ManifestPatch {
                 "`{}`, line {line}: the number at `{key}` is ambiguous: tools read it differently",
                 path.display()
             );
-            return Err(ManifestProblem::new(
+            return Err(LocatedProblem::new(
                 message,
                 "write it in decimal, as in JSON: the mode `0440` is 288",
             ));
@@ -75,12 +76,9 @@ impl ManifestPatch {
     }
 
     /// Returns a problem located at this patch.
-    fn problem_here(&self, message: &str, hint: impl Into<String>) -> ManifestProblem {
+    fn problem_here(&self, message: &str, hint: impl Into<String>) -> LocatedProblem {
         let message = format!("{}, document {}: {message}", self.path.display(), self.document);
-        ManifestProblem {
-            location: Some(RecipeLocation::Patch(self.path.clone())),
-            ..ManifestProblem::new(message, hint)
-        }
+        LocatedProblem::new(message, hint).at_patch(self.path.clone())
     }
 
     fn kind(&self) -> Option<&str> {
@@ -107,8 +105,8 @@ impl ManifestPatch {
     /// Returns the JSON pointer of another identifying member that differs from `object`'s.
     fn mismatched_pointer(&self, object: &Value) -> Option<&'static str> {
         ["/apiVersion", "/metadata/namespace"].into_iter().find(|pointer| {
-            let said = self.value.pointer(pointer);
-            said.is_some() && object.pointer(pointer) != said
+            let expected = self.value.pointer(pointer);
+            expected.is_some() && object.pointer(pointer) != expected
         })
     }
 
@@ -124,7 +122,7 @@ impl ManifestPatch {
         change
     }
 
-    fn not_a_table_problem(&self, key: &str) -> ManifestProblem {
+    fn not_a_table_problem(&self, key: &str) -> LocatedProblem {
         self.problem_here(
             &format!("`{key}` must be a table: a {} requires it", self.target_title()),
             "write the members to change in it; `null` removes a member",
@@ -144,17 +142,17 @@ impl ManifestPatch {
 pub(super) fn apply_patches(
     application: &Application<'_>,
     names: &ObjectNames,
-    made: &mut Manifests,
-) -> Vec<ManifestProblem> {
-    application.patches.iter().filter_map(|patch| apply_patch(application, names, patch, made)).collect()
+    manifests: &mut Manifests,
+) -> Vec<LocatedProblem> {
+    application.patches.iter().filter_map(|patch| apply_patch(application, names, patch, manifests)).collect()
 }
 
 fn apply_patch(
     application: &Application<'_>,
     names: &ObjectNames,
     patch: &ManifestPatch,
-    made: &mut Manifests,
-) -> Option<ManifestProblem> {
+    manifests: &mut Manifests,
+) -> Option<LocatedProblem> {
     if patch.kind().is_none() {
         let message = "`kind` of the object to change is missing";
         return Some(patch.problem_here(message, format!("write `kind: {}`", application.settings.kind)));
@@ -164,7 +162,7 @@ fn apply_patch(
     let plain = |name: String| name.replace(&names.prefix, application.name);
     let base_of = |object: &Value| plain(name_of(object).to_owned());
     let mut count = 0;
-    for object in made.objects.iter_mut().filter(|object| patch.matches(object, &base_of(object))) {
+    for object in manifests.objects.iter_mut().filter(|object| patch.matches(object, &base_of(object))) {
         count += 1;
         if let Some(key) = removed_required_table(&change) {
             return Some(patch.not_a_table_problem(key));
@@ -180,8 +178,8 @@ fn apply_patch(
             return Some(patch.problem_here(&message, "write the members of the container to change"));
         }
     }
-    for map in &mut made.config_objects {
-        if !patch.matches(&map.to_object(), &plain(map.base_name.clone())) {
+    for config_object in &mut manifests.config_objects {
+        if !patch.matches(&config_object.to_object(), &plain(config_object.base_name.clone())) {
             continue;
         }
         count += 1;
@@ -189,7 +187,7 @@ fn apply_patch(
         let more = members.map(|(key, _)| key).find(|key| *key != "metadata");
         if let Some(key) = more {
             return Some(patch.problem_here(
-                &format!("a patch cannot change `{key}` of a {}", map.kind.as_str()),
+                &format!("a patch cannot change `{key}` of a {}", config_object.kind.as_str()),
                 "a patch can only change labels and annotations; change the template for the content",
             ));
         }
@@ -197,11 +195,11 @@ fn apply_patch(
             return Some(patch.not_a_table_problem(key));
         }
         if let Some(metadata) = change.get("metadata") {
-            merge_patch(&mut map.metadata, metadata, "");
+            merge_patch(&mut config_object.metadata, metadata, "");
         }
     }
     match count {
-        0 => Some(no_match_problem(application, names, patch, made)),
+        0 => Some(no_match_problem(application, names, patch, manifests)),
         1 => None,
         _ => Some(patch.problem_here(
             &format!("{count} objects match the patch for {}", patch.target_title()),
@@ -222,13 +220,17 @@ fn no_match_problem(
     application: &Application<'_>,
     names: &ObjectNames,
     patch: &ManifestPatch,
-    made: &Manifests,
-) -> ManifestProblem {
+    manifests: &Manifests,
+) -> LocatedProblem {
     let plain = |name: &str| name.replace(&names.prefix, application.name);
-    let maps = made.config_objects.iter().map(|map| (map.to_object(), map.base_name.as_str()));
-    let objects = made.objects.iter().map(|object| (object.clone(), name_of(object)));
-    let others =
-        maps.chain(objects).filter(|(object, name)| patch.matches_kind_and_name(object, &plain(name)));
+    let config_objects = manifests
+        .config_objects
+        .iter()
+        .map(|config_object| (config_object.to_object(), config_object.base_name.as_str()));
+    let objects = manifests.objects.iter().map(|object| (object.clone(), name_of(object)));
+    let others = config_objects
+        .chain(objects)
+        .filter(|(object, name)| patch.matches_kind_and_name(object, &plain(name)));
     let other = others.into_iter().find_map(|(object, name)| {
         let pointer = patch.mismatched_pointer(&object)?;
         let text = |value: &Value| {
@@ -236,18 +238,18 @@ fn no_match_problem(
             path::escape_bytes(text.as_bytes())
         };
         let key = pointer.rsplit('/').next().unwrap_or(pointer);
-        let (found, said) = (text(&object), text(&patch.value));
+        let (found, expected) = (text(&object), text(&patch.value));
         let kind = path::escape_bytes(patch.kind().unwrap_or_default().as_bytes());
         let found = if found.is_empty() { format!("no `{key}`") } else { format!("the `{key}` `{found}`") };
         Some(patch.problem_here(
-            &format!("the {kind} `{}` has {found}, but the patch has `{said}`", plain(name)),
+            &format!("the {kind} `{}` has {found}, but the patch has `{expected}`", plain(name)),
             format!("use the same `{key}` in the patch, or remove it"),
         ))
     });
     other.unwrap_or_else(|| {
         patch.problem_here(
             &format!("there is no {} for the patch", patch.target_title()),
-            format!("the objects are: {}", object_titles(names, application, made)),
+            format!("the objects are: {}", object_titles(names, application, manifests)),
         )
     })
 }
@@ -256,12 +258,15 @@ fn name_of(object: &Value) -> &str {
     object.pointer("/metadata/name").and_then(Value::as_str).unwrap_or_default()
 }
 
-fn object_titles(names: &ObjectNames, application: &Application<'_>, made: &Manifests) -> String {
-    let maps = made.config_objects.iter().map(|map| (map.kind.as_str(), map.base_name.clone()));
+fn object_titles(names: &ObjectNames, application: &Application<'_>, manifests: &Manifests) -> String {
+    let config_objects = manifests
+        .config_objects
+        .iter()
+        .map(|config_object| (config_object.kind.as_str(), config_object.base_name.clone()));
     let kind = |object: &Value| object.get("kind").and_then(Value::as_str).unwrap_or_default().to_owned();
     let objects: Vec<(String, String)> =
-        made.objects.iter().map(|object| (kind(object), name_of(object).to_owned())).collect();
-    let all = maps.map(|(kind, name)| (kind.to_owned(), name)).chain(objects);
+        manifests.objects.iter().map(|object| (kind(object), name_of(object).to_owned())).collect();
+    let all = config_objects.map(|(kind, name)| (kind.to_owned(), name)).chain(objects);
     let listed: Vec<String> = all
         .map(|(kind, name)| format!("{kind} `{}`", name.replace(&names.prefix, application.name)))
         .collect();

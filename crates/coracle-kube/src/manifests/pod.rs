@@ -1,24 +1,24 @@
-//! The pod: one container of the image with a read-only root, following the restricted Pod Security
-//! Standard.
+//! The pod: one container of the image with a read-only root, and sidecars that send signals.
 
 use serde_json::{Value, json};
 
+use super::application::Application;
 use super::config_volumes::ConfigVolume;
-use super::metadata::{self, with_member};
+use super::object_members::with_member;
+use super::pod_security::{container_security_context, pod_security_context};
 use super::settings::{Probe, ProbeAction, Probes};
 use super::writable_volumes::WritableVolumes;
-use super::{Application, ManifestProblem, container_env, reload_sidecar};
+use super::{container_env, metadata};
+use crate::problem::LocatedProblem;
 use coracle_core::port::{Port, Protocol};
-
-/// The first port that does not require root or a sysctl.
-const FIRST_UNPRIVILEGED_PORT: u16 = 1024;
+use coracle_core::signal::Signal;
 
 /// Returns `metadata` and `spec` of a pod.
 pub(super) fn pod_template(
     application: &Application<'_>,
-    places: &[ConfigVolume<'_>],
-    states: &WritableVolumes,
-    problems: &mut Vec<ManifestProblem>,
+    config_volumes: &[ConfigVolume<'_>],
+    writable: &WritableVolumes,
+    problems: &mut Vec<LocatedProblem>,
 ) -> Value {
     let settings = application.settings;
     let metadata = with_member(
@@ -26,22 +26,22 @@ pub(super) fn pod_template(
         "annotations",
         json!(settings.annotations),
     );
-    let sidecars = reload_sidecar::reload_sidecars(application, places, problems);
-    let shares = if sidecars.is_empty() { Value::Null } else { json!(true) };
+    let sidecars = reload_sidecars(application, config_volumes, problems);
+    let shares_processes = if sidecars.is_empty() { Value::Null } else { json!(true) };
     let volumes: Vec<Value> =
-        places.iter().map(ConfigVolume::to_volume).chain(states.volumes.iter().cloned()).collect();
+        config_volumes.iter().map(ConfigVolume::to_volume).chain(writable.volumes.iter().cloned()).collect();
     let secrets: Vec<Value> =
         settings.image_pull_secrets.iter().map(|name| json!({ "name": name })).collect();
     let mut spec = json!({
         "automountServiceAccountToken": false,
         // Variables for every Service of the namespace would be unwanted configuration.
         "enableServiceLinks": false,
-        "securityContext": pod_security_context(application, places, states),
-        "containers": [program_container(application, places, states, problems)],
+        "securityContext": pod_security_context(application, config_volumes, writable),
+        "containers": [program_container(application, config_volumes, writable, problems)],
     });
     for (key, value) in [
         ("initContainers", Value::Array(sidecars)),
-        ("shareProcessNamespace", shares),
+        ("shareProcessNamespace", shares_processes),
         ("volumes", Value::Array(volumes)),
         ("imagePullSecrets", Value::Array(secrets)),
         ("terminationGracePeriodSeconds", json!(settings.termination_grace)),
@@ -54,13 +54,16 @@ pub(super) fn pod_template(
 
 fn program_container(
     application: &Application<'_>,
-    places: &[ConfigVolume<'_>],
-    states: &WritableVolumes,
-    problems: &mut Vec<ManifestProblem>,
+    config_volumes: &[ConfigVolume<'_>],
+    writable: &WritableVolumes,
+    problems: &mut Vec<LocatedProblem>,
 ) -> Value {
     let settings = application.settings;
-    let mounts: Vec<Value> =
-        places.iter().map(ConfigVolume::volume_mount).chain(states.mounts.iter().cloned()).collect();
+    let mounts: Vec<Value> = config_volumes
+        .iter()
+        .map(ConfigVolume::volume_mount)
+        .chain(writable.mounts.iter().cloned())
+        .collect();
     let resources = with_member(json!({}), "requests", json!(settings.resources.requests));
     let resources = with_member(resources, "limits", json!(settings.resources.limits));
     let mut container = json!({
@@ -72,7 +75,7 @@ fn program_container(
     });
     for (key, value) in [
         ("ports", application.ports.iter().map(container_port).collect()),
-        ("env", Value::Array(container_env::container_env(application, places, problems))),
+        ("env", Value::Array(container_env::container_env(application, config_volumes, problems))),
         ("resources", resources),
         ("volumeMounts", Value::Array(mounts)),
     ] {
@@ -83,9 +86,9 @@ fn program_container(
         [("startupProbe", startup), ("readinessProbe", readiness), ("livenessProbe", liveness)]
     {
         // Readiness has no meaning for a pod that runs to completion.
-        let is_asked = key != "readinessProbe" || !settings.kind.runs_to_completion();
-        if let Some(asked) = probe.as_ref().filter(|_| is_asked) {
-            container = with_member(container, key, self::container_probe(application, asked, problems));
+        let is_used = key != "readinessProbe" || !settings.kind.runs_to_completion();
+        if let Some(probe) = probe.as_ref().filter(|_| is_used) {
+            container = with_member(container, key, container_probe(application, probe, problems));
         }
     }
     container
@@ -111,7 +114,7 @@ fn container_port(port: &Port) -> Value {
 fn container_probe(
     application: &Application<'_>,
     probe: &Probe,
-    problems: &mut Vec<ManifestProblem>,
+    problems: &mut Vec<LocatedProblem>,
 ) -> Value {
     let action = match &probe.action {
         ProbeAction::Http { path, port } => {
@@ -138,18 +141,18 @@ fn container_probe(
 
 /// Returns the default port of an HTTP probe: the only exposed TCP port. Exposed ports have no
 /// order, so there is no default among several.
-fn default_probe_port(application: &Application<'_>, path: &str) -> Result<u16, ManifestProblem> {
+fn default_probe_port(application: &Application<'_>, path: &str) -> Result<u16, LocatedProblem> {
     let ports = application.ports.iter().filter(|port| port.protocol == Protocol::Tcp);
     let ports: Vec<u16> = ports.map(|port| port.number).collect();
     match ports.as_slice() {
         [port] => Ok(*port),
-        [] => Err(ManifestProblem::new(
+        [] => Err(LocatedProblem::new(
             format!("the HTTP probe of `{path}` has no port: the image exposes none"),
             "write `expose = [\"8080\"]` in `[image]`, or add `port` to the probe",
         )),
         several => {
             let several: Vec<String> = several.iter().map(u16::to_string).collect();
-            Err(ManifestProblem::new(
+            Err(LocatedProblem::new(
                 format!(
                     "the HTTP probe of `{path}` has no port: the image exposes several, {}",
                     several.join(", ")
@@ -160,43 +163,49 @@ fn default_probe_port(application: &Application<'_>, path: &str) -> Result<u16, 
     }
 }
 
-/// Returns the security context of every container.
-pub(super) fn container_security_context() -> Value {
-    json!({
-        "allowPrivilegeEscalation": false,
-        "readOnlyRootFilesystem": true,
-        "capabilities": { "drop": ["ALL"] },
-    })
-}
-
-fn pod_security_context(
+/// Returns native sidecars that watch a mounted directory and send a signal on changes, which the
+/// kubelet does not do. The recipe names the image; docs/manifests.md documents its environment.
+fn reload_sidecars(
     application: &Application<'_>,
-    places: &[ConfigVolume<'_>],
-    states: &WritableVolumes,
-) -> Value {
-    let Application { uid, gid, .. } = application;
-    let is_root = *uid == 0;
-    let has_claims = !states.claims.is_empty() || !states.claim_templates.is_empty();
-    // Secret files are readable by root and the group; a new claim's owner is root.
-    let needs_group = has_claims || !states.mounts.is_empty() || places.iter().any(ConfigVolume::has_secrets);
-    let low =
-        application.ports.iter().map(|port| port.number).filter(|port| *port < FIRST_UNPRIVILEGED_PORT).min();
-    let sysctl = low
-        .filter(|_| !is_root)
-        .map(|port| json!([{ "name": "net.ipv4.ip_unprivileged_port_start", "value": port.to_string() }]));
-    let mut security = json!({
-        "runAsUser": uid,
-        // Kubernetes ignores the group of the image's `User`.
-        "runAsGroup": gid,
-        "seccompProfile": { "type": "RuntimeDefault" },
-    });
-    for (key, value) in [
-        ("runAsNonRoot", if is_root { Value::Null } else { json!(true) }),
-        ("fsGroup", if needs_group { json!(gid) } else { Value::Null }),
-        ("fsGroupChangePolicy", if has_claims { json!("OnRootMismatch") } else { Value::Null }),
-        ("sysctls", json!(sysctl)),
-    ] {
-        security = with_member(security, key, value);
-    }
-    security
+    config_volumes: &[ConfigVolume<'_>],
+    problems: &mut Vec<LocatedProblem>,
+) -> Vec<Value> {
+    let signalled: Vec<_> =
+        config_volumes.iter().filter_map(|volume| Some((volume, volume.signal?))).collect();
+    let Some((first, signal)) = signalled.first() else { return Vec::new() };
+    let Some(reloader) = &application.settings.reload_sidecar else {
+        problems.push(LocatedProblem::new(
+            format!("nothing sends `{signal}` when `{}` changes: the kubelet does not send signals", first.path),
+            "set `reload-image` in `[kubernetes]` to an image that sends it, or let the program watch the directory with \
+             `reload = \"watch\"`",
+        ).at_mount(first.path));
+        return Vec::new();
+    };
+    let Some(process) = application.process_name else {
+        problems.push(
+            LocatedProblem::new(
+                format!("cannot tell which process to send `{signal}` to"),
+                "set `programs` in `[image]`",
+            )
+            .at_key("reload-image"),
+        );
+        return Vec::new();
+    };
+    let sidecar = |(index, (volume, signal)): (usize, &(&ConfigVolume<'_>, &Signal))| {
+        let container = json!({
+            "name": if index == 0 { "reload".to_owned() } else { format!("reload-{}", index + 1) },
+            "image": reloader.image,
+            // Makes an init container a native sidecar.
+            "restartPolicy": "Always",
+            "env": [
+                { "name": "WATCH_DIR", "value": volume.path.to_string() },
+                { "name": "SIGNAL", "value": signal.to_string() },
+                { "name": "PROCESS", "value": process },
+            ],
+            "securityContext": container_security_context(),
+            "volumeMounts": [volume.volume_mount()],
+        });
+        with_member(with_member(container, "command", json!(reloader.command)), "args", json!(reloader.args))
+    };
+    signalled.iter().enumerate().map(sidecar).collect()
 }

@@ -2,35 +2,38 @@
 
 use serde_json::{Value, json};
 
+use super::application::Application;
 use super::config_volumes::ConfigVolume;
-use super::metadata::{self, ObjectNames, with_member};
+use super::metadata::{self, ObjectNames};
+use super::object_members::with_member;
+use super::pod;
 use super::settings::{ServiceSetting, ServiceType, WorkloadKind};
 use super::writable_volumes::{self, WritableVolumes};
-use super::{Application, ManifestProblem, pod};
+use crate::problem::LocatedProblem;
 
 /// Returns claims, the Service, and last the workload.
 pub(super) fn workload_objects(
     application: &Application<'_>,
     names: &ObjectNames,
-    places: &[ConfigVolume<'_>],
-    problems: &mut Vec<ManifestProblem>,
+    config_volumes: &[ConfigVolume<'_>],
+    problems: &mut Vec<LocatedProblem>,
 ) -> Vec<Value> {
     problems.extend(settings_problems(application));
-    let states = writable_volumes::writable_volumes(application, names, problems);
-    let template = pod::pod_template(application, places, &states, problems);
+    let writable = writable_volumes::writable_volumes(application, names, problems);
+    let template = pod::pod_template(application, config_volumes, &writable, problems);
     let service = service_object(application, names);
-    let workload = workload_object(application, names, &states, template);
-    states.claims.into_iter().chain(service).chain([workload]).collect()
+    let workload = workload_object(application, names, &writable, template);
+    writable.claims.into_iter().chain(service).chain([workload]).collect()
 }
 
 /// Returns problems with settings that do not fit the workload's kind.
-fn settings_problems(application: &Application<'_>) -> Vec<ManifestProblem> {
+fn settings_problems(application: &Application<'_>) -> Vec<LocatedProblem> {
     let settings = application.settings;
     let kind = settings.kind;
     let mut problems = Vec::new();
     if settings.replicas.is_some() && !kind.has_replicas() {
         problems.push(
-            ManifestProblem::new(
+            LocatedProblem::new(
                 format!("a {kind} has no `replicas`"),
                 "remove it, or write `kind = \"Deployment\"`",
             )
@@ -39,14 +42,14 @@ fn settings_problems(application: &Application<'_>) -> Vec<ManifestProblem> {
     }
     match (&settings.schedule, kind) {
         (None, WorkloadKind::CronJob) => problems.push(
-            ManifestProblem::new(
+            LocatedProblem::new(
                 "the CronJob has no `schedule`",
                 "write `schedule = \"0 3 * * *\"` in `[kubernetes]`",
             )
             .at_key("kind"),
         ),
         (Some(_), kind) if kind != WorkloadKind::CronJob => problems.push(
-            ManifestProblem::new(
+            LocatedProblem::new(
                 format!("a {kind} has no `schedule`"),
                 "remove it, or write `kind = \"CronJob\"`",
             )
@@ -56,21 +59,21 @@ fn settings_problems(application: &Application<'_>) -> Vec<ManifestProblem> {
     }
     match &settings.service {
         ServiceSetting::Always(_) if kind.runs_to_completion() => problems.push(
-            ManifestProblem::new(
+            LocatedProblem::new(
                 format!("a {kind} cannot have a Service: its pods run to completion"),
                 "remove `service`",
             )
             .at_key("service"),
         ),
         ServiceSetting::Always(Some(_)) if kind == WorkloadKind::StatefulSet => problems.push(
-            ManifestProblem::new(
+            LocatedProblem::new(
                 "the Service of a StatefulSet is headless, so it cannot have a type",
                 "remove `service`; write a manifest of your own for another Service",
             )
             .at_key("service"),
         ),
         ServiceSetting::Never if kind == WorkloadKind::StatefulSet => problems.push(
-            ManifestProblem::new(
+            LocatedProblem::new(
                 "a StatefulSet needs a Service for the DNS names of its pods",
                 "remove `service`",
             )
@@ -78,7 +81,7 @@ fn settings_problems(application: &Application<'_>) -> Vec<ManifestProblem> {
         ),
         ServiceSetting::Always(_) if application.ports.is_empty() && kind != WorkloadKind::StatefulSet => {
             problems.push(
-                ManifestProblem::new(
+                LocatedProblem::new(
                     "the Service has no port: the image exposes none",
                     "write `expose = [\"8080\"]` in `[image]`",
                 )
@@ -93,7 +96,7 @@ fn settings_problems(application: &Application<'_>) -> Vec<ManifestProblem> {
 fn workload_object(
     application: &Application<'_>,
     names: &ObjectNames,
-    states: &WritableVolumes,
+    writable: &WritableVolumes,
     template: Value,
 ) -> Value {
     let settings = application.settings;
@@ -105,7 +108,7 @@ fn workload_object(
     };
     let selector = || json!({ "matchLabels": metadata::selector_labels(application) });
     // Two pods cannot use one claim, so the old pod must end before a new one starts.
-    let is_single = kind == WorkloadKind::Deployment && states.is_exclusive;
+    let is_single = kind == WorkloadKind::Deployment && writable.is_exclusive;
     let replicas = if is_single { Some(settings.replicas.unwrap_or(1)) } else { settings.replicas };
     let strategy = if is_single { json!({ "type": "Recreate" }) } else { Value::Null };
     let spec = match kind {
@@ -118,14 +121,14 @@ fn workload_object(
             with_member(
                 with_member(spec, "replicas", json!(replicas)),
                 "volumeClaimTemplates",
-                json!(states.claim_templates),
+                json!(writable.claim_templates),
             )
         }
         WorkloadKind::DaemonSet => json!({ "selector": selector(), "template": template }),
         WorkloadKind::Job => json!({ "template": template }),
         WorkloadKind::CronJob => {
             let job = json!({ "spec": { "template": template } });
-            let forbid = if states.is_exclusive { json!("Forbid") } else { Value::Null };
+            let forbid = if writable.is_exclusive { json!("Forbid") } else { Value::Null };
             with_member(
                 json!({ "schedule": settings.schedule, "jobTemplate": job }),
                 "concurrencyPolicy",
@@ -208,15 +211,14 @@ pub(super) fn find_program_container<'a>(
     containers.iter_mut().find(|container| container.get("name").is_some_and(|name| name == application.name))
 }
 
-/// Returns the file name for an object: its kind, and for claims the volume.
-pub(super) fn object_file_name(object: &Value, application: &Application<'_>) -> String {
+/// Returns the file name for an object: its kind, and for claims the volume. `prefix` is the prefix of
+/// object names, see [`ObjectNames`].
+pub(super) fn object_file_name(object: &Value, prefix: &str) -> String {
     let text = |pointer: &str| object.pointer(pointer).and_then(Value::as_str).unwrap_or_default();
     let kind = text("/kind").to_ascii_lowercase();
-    let volume =
-        text("/metadata/name").rsplit_once(['\u{1}']).map_or(text("/metadata/name"), |(_, rest)| rest);
-    let volume = volume.strip_prefix(application.name).unwrap_or(volume);
+    let name = text("/metadata/name");
     match text("/kind") {
-        "PersistentVolumeClaim" => format!("{kind}{volume}.yaml"),
+        "PersistentVolumeClaim" => format!("{kind}{}.yaml", name.strip_prefix(prefix).unwrap_or(name)),
         _ => format!("{kind}.yaml"),
     }
 }

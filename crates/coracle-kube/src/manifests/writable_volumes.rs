@@ -3,10 +3,13 @@
 
 use serde_json::{Value, json};
 
-use super::metadata::{self, ObjectNames, with_member};
+use super::application::Application;
+use super::metadata::{self, ObjectNames};
+use super::names;
+use super::object_members::with_member;
 use super::settings::WorkloadKind;
-use super::{Application, ManifestProblem, names};
 use crate::config::WritableDirectory;
+use crate::problem::LocatedProblem;
 
 /// The directory for temporary files.
 const TMP_DIRECTORY: &str = "/tmp";
@@ -24,61 +27,65 @@ pub(super) struct WritableVolumes {
     pub(super) is_exclusive: bool,
 }
 
+/// Returns the volumes of all writable directories, and of `/tmp` if the settings ask for it.
 pub(super) fn writable_volumes(
     application: &Application<'_>,
     names: &ObjectNames,
-    problems: &mut Vec<ManifestProblem>,
+    problems: &mut Vec<LocatedProblem>,
 ) -> WritableVolumes {
     let settings = application.settings;
-    let mut states = WritableVolumes::default();
-    for state in &application.configuration.writable_directories {
-        let volume = names::path_label(&state.path);
-        let path = state.path.to_string();
-        states.mounts.push(json!({ "name": volume, "mountPath": path }));
-        let Some(size) = &state.size else {
-            states.volumes.push(json!({ "name": volume, "emptyDir": {} }));
+    let mut writable = WritableVolumes::default();
+    for directory in &application.configuration.writable_directories {
+        let volume = names::path_label(&directory.path);
+        let path = directory.path.to_string();
+        writable.mounts.push(json!({ "name": volume, "mountPath": path }));
+        let Some(size) = &directory.size else {
+            writable.volumes.push(json!({ "name": volume, "emptyDir": {} }));
             continue;
         };
-        problems.extend(shared_claim_problem(application, state));
-        let spec = claim_spec(application, state, size);
+        problems.extend(shared_claim_problem(application, directory));
+        let spec = claim_spec(application, directory, size);
         if settings.kind == WorkloadKind::StatefulSet {
-            states.claim_templates.push(json!({ "metadata": { "name": volume }, "spec": spec }));
+            writable.claim_templates.push(json!({ "metadata": { "name": volume }, "spec": spec }));
             continue;
         }
         let name = format!("{}-{volume}", names.prefix);
-        states.volumes.push(json!({ "name": volume, "persistentVolumeClaim": { "claimName": name } }));
-        states.claims.push(json!({
+        writable.volumes.push(json!({ "name": volume, "persistentVolumeClaim": { "claimName": name } }));
+        writable.claims.push(json!({
             "apiVersion": "v1",
             "kind": "PersistentVolumeClaim",
             "metadata": metadata::named_metadata(application, &name),
             "spec": spec,
         }));
-        states.is_exclusive |= !state.is_shared;
+        writable.is_exclusive |= !directory.is_shared;
     }
     let has_tmp = application
         .configuration
         .writable_directories
         .iter()
-        .any(|state| state.path.to_string() == TMP_DIRECTORY);
+        .any(|directory| directory.path.to_string() == TMP_DIRECTORY);
     if settings.has_writable_tmp && !has_tmp {
-        states.volumes.push(json!({ "name": "tmp", "emptyDir": {} }));
-        states.mounts.push(json!({ "name": "tmp", "mountPath": TMP_DIRECTORY }));
+        writable.volumes.push(json!({ "name": "tmp", "emptyDir": {} }));
+        writable.mounts.push(json!({ "name": "tmp", "mountPath": TMP_DIRECTORY }));
     }
-    states
+    writable
 }
 
-fn claim_spec(application: &Application<'_>, state: &WritableDirectory, size: &str) -> Value {
-    let mode = if state.is_shared { "ReadWriteMany" } else { "ReadWriteOnce" };
+fn claim_spec(application: &Application<'_>, directory: &WritableDirectory, size: &str) -> Value {
+    let mode = if directory.is_shared { "ReadWriteMany" } else { "ReadWriteOnce" };
     let spec = json!({ "accessModes": [mode], "resources": { "requests": { "storage": size } } });
     with_member(spec, "storageClassName", json!(application.settings.storage_class))
 }
 
 /// Returns a problem if several pods would need the same exclusive claim.
-fn shared_claim_problem(application: &Application<'_>, state: &WritableDirectory) -> Option<ManifestProblem> {
-    if state.is_shared {
+fn shared_claim_problem(
+    application: &Application<'_>,
+    directory: &WritableDirectory,
+) -> Option<LocatedProblem> {
+    if directory.is_shared {
         return None;
     }
-    let path = &state.path;
+    let path = &directory.path;
     let (message, hint) = match (application.settings.kind, application.settings.replicas) {
         (WorkloadKind::Deployment, Some(2..)) => (
             format!("the pods of the Deployment share the claim for `{path}`, but only one pod can use it"),
@@ -91,5 +98,5 @@ fn shared_claim_problem(application: &Application<'_>, state: &WritableDirectory
         ),
         _ => return None,
     };
-    Some(ManifestProblem::new(message, hint).at_mount(path))
+    Some(LocatedProblem::new(message, hint).at_mount(path))
 }

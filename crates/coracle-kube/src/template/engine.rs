@@ -8,8 +8,11 @@ use minijinja::value::{Serde, ValueKind};
 use minijinja::{AutoEscape, Environment, ErrorKind, Output, State, UndefinedBehavior, escape_formatter};
 use serde_json::Value;
 
+use super::error::TemplateError;
 use super::includes::Includes;
-use super::{RenderedText, Template, TemplateError, UsedKeys, filters, rendered};
+use super::rendered::RenderedText;
+use super::source::{Template, UsedKeys};
+use super::{filters, rendered};
 
 /// The most steps of one rendering; a loop over 10,000 values takes about a tenth.
 const MAX_STEPS: u64 = 10_000_000;
@@ -23,10 +26,10 @@ pub(super) fn render_template(
 ) -> Result<RenderedText, TemplateError> {
     let included = Arc::new(included);
     let environment = new_engine(template, &included)?;
-    let wrong = |error| TemplateError::from_engine(&error, template, values);
+    let template_error = |error| TemplateError::from_engine(&error, template, values);
     let name = template.file_name();
-    let main = environment.template_from_named_str(&name, &template.text).map_err(wrong)?;
-    let (text, spans) = main.render_with_spans(Serde(values)).map_err(wrong)?;
+    let main = environment.template_from_named_str(&name, &template.text).map_err(template_error)?;
+    let (text, spans) = main.render_with_spans(Serde(values)).map_err(template_error)?;
     Ok(rendered::from_spans(template, text, &spans, used_keys_with_includes(&environment, &main, &included)))
 }
 
@@ -77,12 +80,12 @@ fn new_engine<'a>(
     environment.set_formatter(format_value);
     let included = Arc::clone(included);
     environment.set_loader(move |name| {
-        let refused = |why: String| minijinja::Error::new(ErrorKind::InvalidOperation, why);
+        let include_error = |why: String| minijinja::Error::new(ErrorKind::InvalidOperation, why);
         match included.get(name) {
             Some(Ok(text)) => Ok(text.clone()),
-            Some(Err(why)) => Err(refused(why.clone())),
+            Some(Err(why)) => Err(include_error(why.clone())),
             // The name may be a value, and a secret one.
-            None => Err(refused("the name of an included template must be a string literal".into())),
+            None => Err(include_error("the name of an included template must be a string literal".into())),
         }
     });
     Ok(environment)
@@ -95,14 +98,14 @@ fn format_value(
     state: &mut State<'_, '_>,
     value: &minijinja::Value,
 ) -> Result<(), minijinja::Error> {
-    let what = match value.kind() {
+    let type_name = match value.kind() {
         ValueKind::Bool => return Ok(out.write_str(if value.is_true() { "true" } else { "false" })?),
         ValueKind::None => "null",
         ValueKind::Map => "a table",
         ValueKind::Seq | ValueKind::Iterable => "a list",
         _ => return escape_formatter(out, state, value),
     };
-    let why = format!("cannot print {what}: use `|json`, `|toml` or `|yaml`");
+    let why = format!("cannot print {type_name}: use `|json`, `|toml` or `|yaml`");
     Err(minijinja::Error::new(ErrorKind::InvalidOperation, why))
 }
 

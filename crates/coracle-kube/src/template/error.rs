@@ -1,4 +1,4 @@
-//! Template errors with file and line.
+//! Template errors with file and line, and syntax errors of rendered files.
 
 use std::error::Error as _;
 use std::path::PathBuf;
@@ -6,7 +6,8 @@ use std::path::PathBuf;
 use minijinja::ErrorKind;
 use serde_json::Value;
 
-use super::Template;
+use super::source::Template;
+use crate::values::similar_key;
 
 /// The engine's message when includes or macros are nested too deeply.
 const RECURSION_LIMIT_MESSAGE: &str = "recursion limit exceeded";
@@ -56,6 +57,15 @@ pub enum TemplateError {
     },
 }
 
+/// A syntax error with its position.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct SyntaxError {
+    /// The reason.
+    pub message: String,
+    /// The byte offset where the error was detected.
+    pub offset: usize,
+}
+
 impl TemplateError {
     pub(super) fn from_engine(error: &minijinja::Error, template: &Template, values: &Value) -> Self {
         // An error in an included template is the cause of one in the template that includes it.
@@ -96,20 +106,20 @@ impl TemplateError {
         if !chain.iter().any(|error| error.kind() == ErrorKind::BadInclude) {
             return None;
         }
-        let places: Vec<(&str, usize)> =
+        let includes: Vec<(&str, usize)> =
             chain.iter().filter_map(|error| Some((error.name()?, error.line()?))).collect();
         let before = |end: usize| {
-            let (last, before) = places.get(..=end)?.split_last()?;
+            let (last, before) = includes.get(..=end)?.split_last()?;
             Some((before.iter().position(|(name, _)| *name == last.0)?, end))
         };
-        let deepest = places.len().checked_sub(1)?;
+        let deepest = includes.len().checked_sub(1)?;
         let (start, end, last) = match (0..=deepest).find_map(before) {
             Some((start, end)) => (start, end, end.checked_sub(1)?),
             None => (0, deepest, deepest),
         };
-        let (name, line) = places.get(last)?;
+        let (name, line) = includes.get(last)?;
         Some(Self::TooDeep {
-            chain: places.get(start..=end)?.iter().map(|(name, _)| template.path_of(name)).collect(),
+            chain: includes.get(start..=end)?.iter().map(|(name, _)| template.path_of(name)).collect(),
             file: template.path_of(name),
             line: *line,
         })
@@ -142,27 +152,26 @@ impl TemplateError {
 
 /// Returns the expression at `range` of a template; for the name of a filter, the filter's input.
 fn failing_expression(source: &str, range: std::ops::Range<usize>) -> Option<&str> {
-    let Some(given) = source.get(..range.start)?.trim_end().strip_suffix('|') else {
+    let Some(input) = source.get(..range.start)?.trim_end().strip_suffix('|') else {
         return source.get(range);
     };
     let is_part = |c: char| c.is_alphanumeric() || "_.[]'\"|".contains(c);
-    let given = given.trim_end();
-    let start = given.rfind(|c| !is_part(c)).and_then(|at| given.get(at..)).unwrap_or(given);
+    let input = input.trim_end();
+    let start = input.rfind(|c| !is_part(c)).and_then(|index| input.get(index..)).unwrap_or(input);
     start.trim_start_matches(|c| !is_part(c)).split('|').next()
 }
 
 /// Returns the name in `values` that is most similar to an undefined one.
 fn similar_name(name: &str, values: &Value) -> Option<String> {
-    let (mut value, mut above) = (values, Vec::new());
+    let (mut value, mut parents) = (values, Vec::new());
     for part in name.split('.') {
         let table = value.as_object()?;
         if let Some(next) = table.get(part) {
-            (value, above) = (next, [above, vec![part]].concat());
+            (value, parents) = (next, [parents, vec![part]].concat());
             continue;
         }
-        let near = table.keys().min_by_key(|key| strsim::damerau_levenshtein(key, part))?;
-        return (strsim::damerau_levenshtein(near, part) <= 2)
-            .then(|| [above, vec![near]].concat().join("."));
+        let similar = similar_key(part, table.keys())?;
+        return Some([parents, vec![similar]].concat().join("."));
     }
     None
 }

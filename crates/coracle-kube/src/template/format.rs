@@ -1,9 +1,9 @@
 //! File formats by file name, and their validation.
 
-mod line_formats;
-
 use std::fmt;
 
+use super::error::SyntaxError;
+use super::line_formats;
 use crate::yaml;
 use coracle_core::json;
 
@@ -22,15 +22,6 @@ pub enum Format {
     Properties,
     /// `.env`: `NAME=value` in shell syntax.
     Env,
-}
-
-/// A syntax error with its position.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub struct SyntaxError {
-    /// The reason.
-    pub message: String,
-    /// The byte offset where the error was detected.
-    pub offset: usize,
 }
 
 impl Format {
@@ -72,7 +63,7 @@ impl Format {
             }),
             Self::Json => json::read_strict(text, |_| ()).map(drop).map_err(|error| SyntaxError {
                 offset: byte_offset(text, error.line(), error.column()),
-                message: json::error_message(&error),
+                message: json::message_without_position(&error),
             }),
             Self::Yaml => yaml::parse_documents(text).map(drop).map_err(|error| SyntaxError {
                 offset: byte_offset(text, error.line, error.column),

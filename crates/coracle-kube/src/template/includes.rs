@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 use std::path::{Component, Path};
 
-use super::{Delimiters, Template};
+use super::source::{Delimiters, Template};
 
 /// The largest template, in bytes.
 const MAX_TEMPLATE_BYTES: u64 = 4 << 20;
@@ -19,14 +19,14 @@ pub(super) type Includes = BTreeMap<String, Result<Option<String>, String>>;
 /// Reads the includes of `template`, recursively.
 pub(super) fn read_includes(template: &Template) -> Includes {
     let mut found = Includes::new();
-    let mut open = included_names(&template.text, &template.delimiters);
-    while let Some(name) = open.pop() {
+    let mut pending = included_names(&template.text, &template.delimiters);
+    while let Some(name) = pending.pop() {
         if found.contains_key(&name) || found.len() == MAX_INCLUDES {
             continue;
         }
         let text = read_include(template.directory(), &name);
         if let Ok(Some(text)) = &text {
-            open.extend(included_names(text, &template.delimiters));
+            pending.extend(included_names(text, &template.delimiters));
         }
         found.insert(name, text);
     }

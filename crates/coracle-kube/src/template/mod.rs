@@ -6,49 +6,20 @@
 mod engine;
 mod error;
 mod filters;
-pub mod format;
+mod format;
 mod includes;
+mod line_formats;
 mod rendered;
+mod source;
 
-use std::collections::BTreeSet;
-use std::path::{Path, PathBuf};
+use std::collections::BTreeMap;
 
 use serde_json::Value;
 
-pub use error::TemplateError;
+pub use error::{SyntaxError, TemplateError};
 pub use format::Format;
 pub use rendered::RenderedText;
-
-use crate::values::KeyPath;
-
-/// A template and its syntax.
-#[derive(Clone, Debug)]
-pub struct Template {
-    /// The path, for messages; includes are read from its directory and below.
-    pub path: PathBuf,
-    /// The text of the template.
-    pub text: String,
-    /// The delimiters of values, blocks and comments.
-    pub delimiters: Delimiters,
-}
-
-/// Delimiters of a template, each a start and an end.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub struct Delimiters {
-    /// Around values: `{{ }}`.
-    pub variable: (String, String),
-    /// Around blocks: `{% %}`.
-    pub block: (String, String),
-    /// Around comments: `{# #}`.
-    pub comment: (String, String),
-}
-
-impl Default for Delimiters {
-    fn default() -> Self {
-        let pair = |start: &str, end: &str| (start.to_owned(), end.to_owned());
-        Self { variable: pair("{{", "}}"), block: pair("{%", "%}"), comment: pair("{#", "#}") }
-    }
-}
+pub use source::{Delimiters, Template, UsedKeys};
 
 impl Template {
     /// Renders the template with `values`; reads its includes.
@@ -73,7 +44,7 @@ impl Template {
     /// Fails like [`Self::render`].
     pub fn render_with(
         &self,
-        includes: &std::collections::BTreeMap<String, String>,
+        includes: &BTreeMap<String, String>,
         values: &Value,
     ) -> Result<RenderedText, TemplateError> {
         engine::render_template(self, includes::from_texts(includes), values)
@@ -83,36 +54,17 @@ impl Template {
     ///
     /// # Errors
     /// Fails if the syntax is invalid.
-    pub fn used_keys_with(
-        &self,
-        includes: &std::collections::BTreeMap<String, String>,
-    ) -> Result<UsedKeys, TemplateError> {
+    pub fn used_keys_with(&self, includes: &BTreeMap<String, String>) -> Result<UsedKeys, TemplateError> {
         engine::find_used_keys(self, includes::from_texts(includes))
     }
 
-    /// Returns all templates that are included, recursively, from name to text.
-    pub fn read_includes(&self) -> std::collections::BTreeMap<String, String> {
-        let found = includes::read_includes(self).into_iter();
-        found.filter_map(|(name, text)| Some((name, text.ok()??))).collect()
-    }
-
-    fn directory(&self) -> &Path {
-        self.path.parent().unwrap_or(Path::new(""))
-    }
-
-    /// Returns the name by which includes refer to this template.
-    fn file_name(&self) -> String {
-        self.path.file_name().unwrap_or(self.path.as_os_str()).to_string_lossy().into_owned()
-    }
-
-    /// Returns the path of the template or include of this name.
-    fn path_of(&self, name: &str) -> String {
-        self.directory().join(name).display().to_string()
+    /// Returns all templates that are included, recursively, from name to text. Leaves out those
+    /// that cannot be read: rendering reports them.
+    pub fn read_includes(&self) -> BTreeMap<String, String> {
+        let includes = includes::read_includes(self).into_iter();
+        includes.filter_map(|(name, text)| Some((name, text.ok()??))).collect()
     }
 }
-
-/// The keys that a template and its includes may use; a table's key represents all of its contents.
-pub type UsedKeys = BTreeSet<KeyPath>;
 
 #[cfg(test)]
 mod tests;

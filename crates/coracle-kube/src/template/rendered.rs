@@ -4,7 +4,7 @@ use std::ops::Range;
 
 use minijinja::OutputSpan;
 
-use super::{Template, UsedKeys};
+use super::source::{Template, UsedKeys};
 
 /// The output of a template.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -31,23 +31,23 @@ pub(super) fn from_spans(
     spans: &[OutputSpan],
     uses: UsedKeys,
 ) -> RenderedText {
-    let origin = |span: &OutputSpan| SpanOrigin {
+    let span_origin = |span: &OutputSpan| SpanOrigin {
         output: span.output_range(),
         file: template.path_of(span.name()),
         source: span.source_range(),
         line: span.line(),
     };
-    RenderedText { text, used_keys: uses, spans: spans.iter().map(origin).collect() }
+    RenderedText { text, used_keys: uses, spans: spans.iter().map(span_origin).collect() }
 }
 
 impl RenderedText {
     /// Returns the template and line that the byte at `offset` comes from; `None` for an empty
     /// template.
     pub fn template_line(&self, offset: usize) -> Option<(&str, usize)> {
-        let at = self.spans.iter().rev().find(|origin| origin.output.start <= offset)?;
+        let span = self.spans.iter().rev().find(|origin| origin.output.start <= offset)?;
         // Literal text may span several lines.
-        let is_plain = at.output.len() == at.source.len();
-        let before = self.text.get(at.output.start..offset.min(at.output.end)).unwrap_or_default();
-        Some((&at.file, at.line + if is_plain { before.matches('\n').count() } else { 0 }))
+        let is_literal = span.output.len() == span.source.len();
+        let before = self.text.get(span.output.start..offset.min(span.output.end)).unwrap_or_default();
+        Some((&span.file, span.line + if is_literal { before.matches('\n').count() } else { 0 }))
     }
 }

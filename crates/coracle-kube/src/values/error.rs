@@ -3,7 +3,8 @@
 use std::fmt;
 use std::path::PathBuf;
 
-use super::{KeyPath, ValueOrigin, ValueSource};
+use super::key_path::KeyPath;
+use super::value_source::{ValueOrigin, ValueSource};
 use coracle_core::fs;
 
 /// Why values or their schema cannot be used.
@@ -123,6 +124,6 @@ fn line_suffix(line: Option<usize>) -> String {
     line.map(|line| format!(", line {line}")).unwrap_or_default()
 }
 
-fn join_lines<T: fmt::Display>(all: &[T]) -> String {
-    all.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n")
+fn join_lines<T: fmt::Display>(items: &[T]) -> String {
+    items.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n")
 }

@@ -1,9 +1,12 @@
-//! Key paths in template syntax: `db.hosts.0`.
+//! Key paths in template syntax, such as `db.hosts.0`, and suggestions for misspelled keys.
 
 use std::fmt;
 use std::str::FromStr;
 
 use serde_json::Value;
+
+/// The largest edit distance of a suggested key.
+const MAX_SUGGESTION_DISTANCE: usize = 2;
 
 /// The path of a value: keys from the top level down, with array indexes as numbers.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Default, Debug)]
@@ -21,8 +24,8 @@ impl KeyPath {
         Self(names.collect())
     }
 
-    pub(super) fn new(names: &[String]) -> Self {
-        Self(names.to_vec())
+    pub(super) fn new(keys: &[String]) -> Self {
+        Self(keys.to_vec())
     }
 
     /// Returns `other` with this path in front.
@@ -32,16 +35,18 @@ impl KeyPath {
 
     /// Returns whether one of the keys is `name`.
     pub(super) fn contains_key(&self, name: &str) -> bool {
-        self.0.iter().any(|own| own == name)
+        self.0.iter().any(|key| key == name)
     }
 
+    /// Returns this path with `name` at its end.
     pub(super) fn join(&self, name: &str) -> Self {
         Self(self.0.iter().cloned().chain([name.to_owned()]).collect())
     }
 
+    /// Returns the path without its last key; `None` for the top level.
     pub(super) fn parent(&self) -> Option<Self> {
-        let (_, above) = self.0.split_last()?;
-        Some(Self(above.to_vec()))
+        let (_, parent) = self.0.split_last()?;
+        Some(Self(parent.to_vec()))
     }
 
     /// Returns the value at this path in `value`.
@@ -87,4 +92,10 @@ impl fmt::Display for KeyPath {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&coracle_core::path::escape_bytes(self.0.join(".").as_bytes()))
     }
+}
+
+/// Returns the key that is most similar to `name`, if it is similar enough for a typo.
+pub(crate) fn similar_key<'k>(name: &str, keys: impl Iterator<Item = &'k String>) -> Option<&'k String> {
+    let nearest = keys.min_by_key(|key| strsim::damerau_levenshtein(key, name))?;
+    (strsim::damerau_levenshtein(nearest, name) <= MAX_SUGGESTION_DISTANCE).then_some(nearest)
 }

@@ -2,9 +2,9 @@
 
 use serde_json::Value;
 
-use super::schema::MAX_DEPTH;
-use super::schema_walk::NAMED_SCHEMA_KEYWORDS;
-use super::{KeyPath, Schema};
+use super::key_path::KeyPath;
+use super::schema::{MAX_DEPTH, Schema};
+use super::subschemas::{NAMED_SCHEMA_KEYWORDS, VALUE_KEYWORDS};
 
 /// A value that a schema declares.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -18,9 +18,6 @@ pub struct SchemaParameter {
     /// Whether the value or a table above it is secret.
     pub is_secret: bool,
 }
-
-/// Keywords that contain values.
-const VALUE_KEYWORDS: [&str; 4] = ["default", "enum", "const", "examples"];
 
 impl Schema {
     /// Returns every declared value without `properties` of its own, sorted by key.
@@ -40,22 +37,23 @@ impl Schema {
         found
     }
 
-    /// `open` holds the enclosing schemas, to detect recursion.
+    /// Collects the parameters of `schema`, which describes the value at `key`. `ancestors` are the
+    /// enclosing schemas, to detect recursion.
     fn collect_parameters<'a>(
         &'a self,
         schema: &'a Value,
-        at: &KeyPath,
+        key: &KeyPath,
         is_required: bool,
-        open: &mut Vec<&'a Value>,
+        ancestors: &mut Vec<&'a Value>,
         found: &mut Vec<SchemaParameter>,
     ) {
         let schema = self.resolve_refs(schema);
-        let is_open = open.iter().any(|open| std::ptr::eq(*open, schema));
-        let named = schema.get("properties").and_then(Value::as_object);
-        let Some(named) = named.filter(|_| !is_open && open.len() < MAX_DEPTH) else {
-            if !open.is_empty() {
+        let is_recursive = ancestors.iter().any(|ancestor| std::ptr::eq(*ancestor, schema));
+        let properties = schema.get("properties").and_then(Value::as_object);
+        let Some(properties) = properties.filter(|_| !is_recursive && ancestors.len() < MAX_DEPTH) else {
+            if !ancestors.is_empty() {
                 found.push(SchemaParameter {
-                    key: at.clone(),
+                    key: key.clone(),
                     types: type_names(schema),
                     is_required,
                     is_secret: false,
@@ -64,13 +62,13 @@ impl Schema {
             return;
         };
         let required = schema.get("required").and_then(Value::as_array);
-        open.push(schema);
-        for (name, schema) in named {
-            let is_named =
-                required.is_some_and(|names| names.iter().any(|known| known.as_str() == Some(name)));
-            self.collect_parameters(schema, &at.join(name), is_required && is_named, open, found);
+        ancestors.push(schema);
+        for (name, schema) in properties {
+            let is_listed =
+                required.is_some_and(|names| names.iter().any(|listed| listed.as_str() == Some(name)));
+            self.collect_parameters(schema, &key.join(name), is_required && is_listed, ancestors, found);
         }
-        open.pop();
+        ancestors.pop();
     }
 
     /// Returns the schema without keywords that may show a secret value. If anything is secret,

@@ -7,7 +7,9 @@ use serde_json::{Number, Value};
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
-use super::{KeyPath, ValueSource, ValuesError};
+use super::error::ValuesError;
+use super::key_path::KeyPath;
+use super::value_source::ValueSource;
 use crate::yaml::{self, Node, NodeKind};
 use coracle_core::json;
 
@@ -18,8 +20,10 @@ pub(super) struct ParsedValues {
     pub(super) non_canonical: Vec<NonCanonicalNumber>,
 }
 
+/// The position of a number that is not in canonical form.
 pub(super) struct NonCanonicalNumber {
     pub(super) key: KeyPath,
+    /// The line, from 1.
     line: usize,
 }
 
@@ -29,16 +33,16 @@ const MAX_REPORTED_NUMBERS: usize = 50;
 impl ParsedValues {
     /// Returns the errors about numbers, for a text from `origin`.
     pub(super) fn errors(&self, origin: &ValueSource) -> Vec<ValuesError> {
-        let error = |altered: &NonCanonicalNumber| match origin {
+        let error = |number: &NonCanonicalNumber| match origin {
             ValueSource::Set { key, .. } => ValuesError::NonCanonicalNumber {
-                key: key.concat(&altered.key),
+                key: key.concat(&number.key),
                 origin: origin.clone(),
                 line: None,
             },
             _ => ValuesError::NonCanonicalNumber {
-                key: altered.key.clone(),
+                key: number.key.clone(),
                 origin: origin.clone(),
-                line: Some(altered.line),
+                line: Some(number.line),
             },
         };
         self.non_canonical.iter().map(error).collect()
@@ -48,21 +52,21 @@ impl ParsedValues {
 /// Parses TOML.
 pub(super) fn parse_toml(text: &str) -> Result<ParsedValues, String> {
     let table = DeTable::parse(text).map_err(|error| {
-        let place =
+        let position =
             error.span().map(|span| format!("line {}: ", line_at(text, span.start))).unwrap_or_default();
-        format!("{place}{}", error.message())
+        format!("{position}{}", error.message())
     })?;
     let mut reader = ValueReader { text, ..ValueReader::default() };
-    let value = reader.read_table(table.into_inner());
-    Ok(reader.written(value))
+    let value = reader.read_toml_table(table.into_inner());
+    Ok(reader.into_parsed(value))
 }
 
 /// Parses one YAML document; an empty one is an empty table.
 pub(super) fn parse_yaml(text: &str) -> Result<ParsedValues, String> {
     let node = yaml::parse_single(text).map_err(|error| error.to_string())?;
     let mut reader = ValueReader { text, ..ValueReader::default() };
-    let value = node.filter(|node| !node.is_null()).map(|node| reader.read_node(&node));
-    Ok(reader.written(value.unwrap_or_else(|| Value::Object(serde_json::Map::new()))))
+    let value = node.filter(|node| !node.is_null()).map(|node| reader.read_yaml_node(&node));
+    Ok(reader.into_parsed(value.unwrap_or_else(|| Value::Object(serde_json::Map::new()))))
 }
 
 /// Parses JSON.
@@ -70,18 +74,18 @@ pub(super) fn parse_json(text: &str) -> Result<ParsedValues, serde_json::Error> 
     let mut reader = ValueReader::default();
     let value = json::read_strict(text, |json::NumberLiteral { key_path: path, line, text }| {
         if parse_canonical_number(text).is_none() {
-            reader.altered(path, line);
+            reader.report_number(path, line);
         }
     })?;
-    Ok(reader.written(value))
+    Ok(reader.into_parsed(value))
 }
 
 /// Returns lines and keys of the numbers in `documents` that are not in canonical form. The
 /// documents were parsed from `text`.
 pub(crate) fn find_non_canonical_numbers(text: &str, documents: &[Node]) -> Vec<(usize, KeyPath)> {
     let mut reader = ValueReader { text, ..ValueReader::default() };
-    documents.iter().for_each(|document| drop(reader.read_node(document)));
-    reader.altered.into_iter().map(|altered| (altered.line, altered.key)).collect()
+    documents.iter().for_each(|document| drop(reader.read_yaml_node(document)));
+    reader.non_canonical.into_iter().map(|number| (number.line, number.key)).collect()
 }
 
 /// Parses a number in canonical form: templates and all filters print it as `text` again.
@@ -97,30 +101,32 @@ fn line_at(text: &str, offset: usize) -> usize {
     text.get(..offset).unwrap_or_default().matches('\n').count() + 1
 }
 
+/// Converts parsed YAML and TOML to values, and collects numbers that are not in canonical form.
 #[derive(Default)]
 struct ValueReader<'t> {
     text: &'t str,
+    /// The key of the current value.
     path: Vec<String>,
-    altered: Vec<NonCanonicalNumber>,
+    non_canonical: Vec<NonCanonicalNumber>,
 }
 
 impl ValueReader<'_> {
-    fn written(self, value: Value) -> ParsedValues {
-        ParsedValues { value, non_canonical: self.altered }
+    fn into_parsed(self, value: Value) -> ParsedValues {
+        ParsedValues { value, non_canonical: self.non_canonical }
     }
 
-    fn altered(&mut self, path: &[String], line: usize) {
-        if self.altered.len() < MAX_REPORTED_NUMBERS {
-            self.altered.push(NonCanonicalNumber { key: KeyPath::new(path), line });
+    fn report_number(&mut self, path: &[String], line: usize) {
+        if self.non_canonical.len() < MAX_REPORTED_NUMBERS {
+            self.non_canonical.push(NonCanonicalNumber { key: KeyPath::new(path), line });
         }
     }
 
     /// Reads the number at a byte range of the text.
-    fn number(&mut self, start: usize, end: usize) -> Value {
+    fn read_number(&mut self, start: usize, end: usize) -> Value {
         match parse_canonical_number(self.text.get(start..end).unwrap_or_default()) {
             Some(number) => Value::Number(number),
             None => {
-                self.altered(&self.path.clone(), line_at(self.text, start));
+                self.report_number(&self.path.clone(), line_at(self.text, start));
                 Value::Null
             }
         }
@@ -133,48 +139,50 @@ impl ValueReader<'_> {
         read
     }
 
-    fn read_node(&mut self, node: &Node) -> Value {
+    fn read_yaml_node(&mut self, node: &Node) -> Value {
         match &node.kind {
             NodeKind::Scalar(value @ (Value::Null | Value::Bool(_))) => value.clone(),
             // A number; NaN and infinities, too.
-            NodeKind::Scalar(_) => self.number(node.defined_span.start, node.defined_span.end),
+            NodeKind::Scalar(_) => self.read_number(node.defined_span.start, node.defined_span.end),
             NodeKind::Text(text) => text.as_str().into(),
             NodeKind::Sequence(items) => {
                 let items = items.iter().enumerate();
                 items
-                    .map(|(at, item)| self.with_key(&at.to_string(), |below| below.read_node(item)))
+                    .map(|(at, item)| self.with_key(&at.to_string(), |below| below.read_yaml_node(item)))
                     .collect()
             }
             NodeKind::Mapping(members) => {
                 let members = members.iter();
                 let read = members.map(|(key, node)| {
-                    (key.name.clone(), self.with_key(&key.name, |below| below.read_node(node)))
+                    (key.name.clone(), self.with_key(&key.name, |below| below.read_yaml_node(node)))
                 });
                 Value::Object(read.collect())
             }
         }
     }
 
-    fn read_table(&mut self, table: DeTable<'_>) -> Value {
+    fn read_toml_table(&mut self, table: DeTable<'_>) -> Value {
         let read = table.into_iter().map(|(key, value)| {
-            let value = self.with_key(key.get_ref(), |below| below.toml(value));
+            let value = self.with_key(key.get_ref(), |below| below.read_toml_value(value));
             (key.into_inner().into_owned(), value)
         });
         Value::Object(read.collect())
     }
 
-    fn toml(&mut self, value: Spanned<DeValue<'_>>) -> Value {
+    fn read_toml_value(&mut self, value: Spanned<DeValue<'_>>) -> Value {
         let span = value.span();
         match value.into_inner() {
             DeValue::String(text) => Value::String(text.into_owned()),
             DeValue::Boolean(flag) => flag.into(),
-            DeValue::Integer(_) | DeValue::Float(_) => self.number(span.start, span.end),
+            DeValue::Integer(_) | DeValue::Float(_) => self.read_number(span.start, span.end),
             DeValue::Datetime(_) => self.text.get(span).unwrap_or_default().into(),
             DeValue::Array(items) => {
                 let items = items.into_iter().enumerate();
-                items.map(|(at, item)| self.with_key(&at.to_string(), |below| below.toml(item))).collect()
+                items
+                    .map(|(at, item)| self.with_key(&at.to_string(), |below| below.read_toml_value(item)))
+                    .collect()
             }
-            DeValue::Table(table) => self.read_table(table),
+            DeValue::Table(table) => self.read_toml_table(table),
         }
     }
 }

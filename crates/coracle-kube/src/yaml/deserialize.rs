@@ -1,4 +1,4 @@
-//! Deserialization of nodes from the parser.
+//! Builds nodes from the events of the YAML parser, through serde.
 
 use std::collections::BTreeSet;
 use std::fmt;
@@ -27,16 +27,16 @@ impl Span {
 impl<'de> Deserialize<'de> for Node {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let spanned = Spanned::<NodeKind>::deserialize(deserializer)?;
-        let (place, defined) =
+        let (span, defined_span) =
             (Span::from_location(&spanned.referenced), Span::from_location(&spanned.defined));
-        Ok(Self { span: place, defined_span: defined, kind: spanned.value })
+        Ok(Self { span, defined_span, kind: spanned.value })
     }
 }
 
 impl<'de> Deserialize<'de> for Key {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let spanned = Spanned::<String>::deserialize(deserializer)?;
-        Ok(Self { place: Span::from_location(&spanned.referenced), name: spanned.value })
+        Ok(Self { span: Span::from_location(&spanned.referenced), name: spanned.value })
     }
 }
 
@@ -52,7 +52,7 @@ impl<'de> Visitor<'de> for KindVisitor {
     type Value = NodeKind;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("a node of YAML")
+        f.write_str("a YAML node")
     }
 
     fn visit_bool<E>(self, value: bool) -> Result<NodeKind, E> {
@@ -113,15 +113,15 @@ impl<'de> Visitor<'de> for KindVisitor {
         Ok(NodeKind::Sequence(list))
     }
 
-    fn visit_map<A: MapAccess<'de>>(self, mut members: A) -> Result<NodeKind, A::Error> {
-        let mut table: Vec<(Key, Node)> = Vec::new();
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<NodeKind, A::Error> {
+        let mut entries: Vec<(Key, Node)> = Vec::new();
         let mut names = BTreeSet::new();
-        while let Some(key) = members.next_key::<Key>()? {
+        while let Some(key) = map.next_key::<Key>()? {
             if !names.insert(key.name.clone()) {
                 return Err(A::Error::custom(format!("duplicate mapping key: {}", key.name)));
             }
-            table.push((key, members.next_value()?));
+            entries.push((key, map.next_value()?));
         }
-        Ok(NodeKind::Mapping(table))
+        Ok(NodeKind::Mapping(entries))
     }
 }

@@ -30,7 +30,7 @@ pub enum NodeKind {
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Key {
     /// The position of the key.
-    pub place: Span,
+    pub span: Span,
     /// The key's text.
     pub name: String,
 }
@@ -149,12 +149,12 @@ mod tests {
 
     /// Lists every scalar as `LINE:COLUMN [SOURCE TEXT] VALUE`.
     fn scalars(text: &str, node: &Node, found: &mut Vec<String>) {
-        let slice = |place: Span| text.get(place.start..place.end).unwrap_or("?").to_owned();
+        let slice = |span: Span| text.get(span.start..span.end).unwrap_or("?").to_owned();
         match &node.kind {
             NodeKind::Sequence(items) => items.iter().for_each(|item| scalars(text, item, found)),
             NodeKind::Mapping(members) => {
                 for (key, node) in members {
-                    found.push(format!("{}:{} {}", key.place.line, key.place.column, slice(key.place)));
+                    found.push(format!("{}:{} {}", key.span.line, key.span.column, slice(key.span)));
                     scalars(text, node, found);
                 }
             }

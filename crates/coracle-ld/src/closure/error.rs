@@ -3,8 +3,8 @@
 use std::collections::BTreeSet;
 use std::rc::Rc;
 
+use super::checks::mixed_c_libraries;
 use super::link_map::{DependencyKind, LinkMap, MissingLibrary};
-use super::mixed_c_libraries;
 use crate::elf::{self, Machine};
 use crate::ldso::ld_so_conf::ConfDirectory;
 use crate::ldso::{self, Rejection};
@@ -63,6 +63,14 @@ pub enum Error {
         /// The program's machine.
         wanted: Machine,
     },
+    /// A shared library has no interpreter, and no default loader is known for its machine.
+    #[error("cannot determine the loader of `{library}`: no loader is known for {machine}")]
+    UnknownLoader {
+        /// The library.
+        library: RawPath,
+        /// The library's machine.
+        machine: Machine,
+    },
     /// The kernel or `env` would not find the interpreter of a script.
     #[error("cannot find the interpreter `{interpreter}` of the script `{script}`: {why}")]
     MissingScriptInterpreter {
@@ -111,6 +119,9 @@ pub enum Error {
     /// A file can't be read.
     #[error(transparent)]
     Io(#[from] fs::Error),
+    /// A broken invariant of this crate.
+    #[error("internal error: {0}; please report it")]
+    Internal(&'static str),
 }
 
 impl Error {
@@ -138,6 +149,7 @@ impl Error {
                 "install it, pass `--sysroot <DIR>` with the loader and libraries of its platform, or link the program statically"
                     .into()
             }
+            Self::UnknownLoader { .. } => "give it a loader with `-Wl,-dynamic-linker=PATH`".into(),
             Self::MissingScriptInterpreter { is_env_lookup: true, .. } => {
                 "install it where the image is built, or set its directory with `--env PATH=…`".into()
             }
@@ -148,21 +160,24 @@ impl Error {
             Self::EndlessFilters { .. } => "link the program without `--filter` and `--auxiliary`".into(),
             Self::MissingLibraries(maps) => hint_for_missing(maps),
             Self::Io(error) => return error.hint(),
+            Self::Internal(_) => return None,
         })
     }
 }
 
 /// Formats one library as a sentence, several as a list.
 fn format_missing(maps: &[Rc<LinkMap>]) -> String {
-    let all: Vec<String> = maps
+    let libraries: Vec<String> = maps
         .iter()
         .flat_map(|map| fatal_missing(map).map(|missing| format_missing_library(map, missing)))
         .collect();
-    match &*all {
-        [one] => format!("cannot find {one}"),
-        several => several.iter().fold(format!("cannot find {} libraries", several.len()), |text, one| {
-            format!("{text}\n\n  {}", one.replace('\n', "\n  "))
-        }),
+    match &*libraries {
+        [library] => format!("cannot find {library}"),
+        several => {
+            several.iter().fold(format!("cannot find {} libraries", several.len()), |text, library| {
+                format!("{text}\n\n  {}", library.replace('\n', "\n  "))
+            })
+        }
     }
 }
 
@@ -174,14 +189,14 @@ fn fatal_missing(map: &LinkMap) -> impl Iterator<Item = &MissingLibrary> {
 /// Describes a library with the objects that need it, where it was searched, and rejected files.
 fn format_missing_library(
     map: &LinkMap,
-    MissingLibrary { name, needed_by: by, trace: missed, .. }: &MissingLibrary,
+    MissingLibrary { name, needed_by, trace, .. }: &MissingLibrary,
 ) -> String {
-    let chain: Vec<String> = map.dependency_chain(*by).map(|object| format!("`{object}`")).collect();
-    let places = missed.searched.iter().map(|place| (place.raw_path.to_string(), place.rule.to_string()));
-    let refused = missed.rejected.iter().map(|(path, refusal)| (path.to_string(), refusal.to_string()));
+    let chain: Vec<String> = map.dependency_chain(*needed_by).map(|object| format!("`{object}`")).collect();
+    let searched = trace.searched.iter().map(|step| (step.raw_path.to_string(), step.rule.to_string()));
+    let rejected = trace.rejected.iter().map(|(path, rejection)| (path.to_string(), rejection.to_string()));
     let mut text = format!("`{}`, needed by {}", escape_bytes(name), chain.join(", needed by "));
-    text.push_str(&format_table("searched, in order:", &places.collect::<Vec<_>>()));
-    text.push_str(&format_table("found but refused:", &refused.collect::<Vec<_>>()));
+    text.push_str(&format_table("searched, in order:", &searched.collect::<Vec<_>>()));
+    text.push_str(&format_table("found but refused:", &rejected.collect::<Vec<_>>()));
     text
 }
 
@@ -208,8 +223,9 @@ impl MissingLibrary {
 /// Returns the hints for all missing libraries, one per line.
 fn hint_for_missing(maps: &[Rc<LinkMap>]) -> String {
     let missing = || maps.iter().flat_map(|map| fatal_missing(map));
-    let refused = || missing().flat_map(|missing| missing.trace.rejected.iter().map(|(_, refusal)| refusal));
-    let other_machine = |refusal: &Rejection| matches!(refusal, Rejection::Machine { .. });
+    let rejected =
+        || missing().flat_map(|missing| missing.trace.rejected.iter().map(|(_, rejection)| rejection));
+    let other_machine = |rejection: &Rejection| matches!(rejection, Rejection::Machine { .. });
     if maps.iter().any(|map| {
         fatal_missing(map).any(|missing| mixed_c_libraries::belongs_to_other_libc(map, &missing.name))
     }) {
@@ -235,10 +251,10 @@ fn hint_for_missing(maps: &[Rc<LinkMap>]) -> String {
             directories.join(":")
         ));
     }
-    if refused().any(other_machine) {
+    if rejected().any(other_machine) {
         hints.push("install the library for the program's machine, or link the program statically".into());
     }
-    if refused().any(|refusal| !other_machine(refusal)) {
+    if rejected().any(|rejection| !other_machine(rejection)) {
         hints.push("replace the refused file with a shared library: the loader would stop there, too".into());
     }
     hints.join("\n")

@@ -2,7 +2,10 @@
 
 use std::rc::Rc;
 
-use super::{Error, MapReason, MappedObject, ResolveOptions, Resolver};
+use super::error::Error;
+use super::link_map::{MapReason, MappedObject};
+use super::loader_cache::LoaderCache;
+use super::resolve_options::ResolveOptions;
 use crate::elf;
 use crate::ldso::{HwcapsSelection, Loader, default_interpreters};
 use coracle_core::file_system::{self, FileSystem, ResolutionEnd};
@@ -13,48 +16,46 @@ use coracle_core::path::RawPath;
 /// The path is `PT_INTERP`, unchanged; for a library without one, the usual loader of its machine.
 /// `None` for a static program.
 pub(super) fn read_interpreter(
-    tracer: &Resolver<'_>,
+    loaders: &LoaderCache<'_>,
     hwcaps: &HwcapsSelection,
     program: &MappedObject,
 ) -> Result<Option<(MappedObject, Rc<Loader>)>, Error> {
-    let (tree, options) = (tracer.tree, tracer.options);
+    let (tree, options) = (loaders.tree, loaders.options);
     let object = &program.object;
-    let spelled = match &object.interpreter {
+    let raw_path = match &object.interpreter {
         Some(interpreter) => interpreter.clone(),
         None if object.dynamic.dependencies.is_empty() => return Ok(None),
         None => find_default_interpreter(tree, options, program)?,
     };
     let (wanted, program) = (object.header.machine, program.raw_path.clone());
-    let walk = file_system::resolve_path(tree, &options.working_dir, spelled.as_bytes())?;
+    let walk = file_system::resolve_path(tree, &options.working_dir, raw_path.as_bytes())?;
     let ResolutionEnd::File(path, file) = walk.end.clone() else {
         let why = match wanted.platform() {
             Some(platform) => format!("there is no such file; the program is for {platform}"),
             None => "there is no such file".into(),
         };
-        return Err(Error::MissingInterpreter { program, interpreter: spelled, why, wanted });
+        return Err(Error::MissingInterpreter { program, interpreter: raw_path, why, wanted });
     };
     let unreadable =
-        |source| Error::InvalidLoader { program: program.clone(), interpreter: spelled.clone(), source };
+        |source| Error::InvalidLoader { program: program.clone(), interpreter: raw_path.clone(), source };
     let reader = file.content.open()?;
     let object = Rc::new(elf::ElfObject::read(&reader).map_err(|e| unreadable(e.into()))?);
     let found = object.header.machine;
     if !found.has_same_architecture(wanted) {
-        return Err(Error::InterpreterMachineMismatch { program, interpreter: spelled, found, wanted });
+        return Err(Error::InterpreterMachineMismatch { program, interpreter: raw_path, found, wanted });
     }
-    let loader = tracer.cached_loader(&spelled, &file, &object, hwcaps).map_err(unreadable)?;
-    Ok(Some((
-        MappedObject { raw_path: spelled, walk, path, file, object, reason: MapReason::Interpreter },
-        loader,
-    )))
+    let loader = loaders.cached_loader(&raw_path, &file, &object, hwcaps).map_err(unreadable)?;
+    Ok(Some((MappedObject { raw_path, walk, path, file, object, reason: MapReason::Interpreter }, loader)))
 }
 
+/// Returns the first default loader of the library's machine that exists.
 fn find_default_interpreter(
     tree: &dyn FileSystem,
     options: &ResolveOptions,
     library: &MappedObject,
 ) -> Result<RawPath, Error> {
-    let usual = default_interpreters(&library.object);
-    for path in &usual {
+    let default_paths = default_interpreters(&library.object);
+    for path in &default_paths {
         if matches!(
             file_system::resolve_path(tree, &options.working_dir, path.as_bytes())?.end,
             ResolutionEnd::File(..)
@@ -62,8 +63,10 @@ fn find_default_interpreter(
             return Ok(path.clone());
         }
     }
-    let wanted = library.object.header.machine;
+    let (program, wanted) = (library.raw_path.clone(), library.object.header.machine);
+    let Some(interpreter) = default_paths.into_iter().next() else {
+        return Err(Error::UnknownLoader { library: program, machine: wanted });
+    };
     let why = format!("there is no loader for {wanted}");
-    let interpreter = usual.into_iter().next().unwrap_or_default();
-    Err(Error::MissingInterpreter { program: library.raw_path.clone(), interpreter, why, wanted })
+    Err(Error::MissingInterpreter { program, interpreter, why, wanted })
 }

@@ -3,8 +3,8 @@
 use std::cell::OnceCell;
 use std::rc::Rc;
 
-use super::SymbolReferences;
-use crate::elf;
+use super::problem::{Problem, ProblemKind, Severity, problem_if_damaged};
+use crate::elf::{self, SymbolReference};
 use crate::ldso::ld_so_conf::ConfDirectory;
 use crate::ldso::{Loader, Rule, SearchTrace};
 use coracle_core::file_system::{FsFile, PathResolution};
@@ -91,7 +91,7 @@ pub struct AliasPath {
     /// The other path.
     pub walk: PathResolution,
     /// Why the path was opened.
-    pub found: MapReason,
+    pub reason: MapReason,
 }
 
 /// A name that was not found.
@@ -227,5 +227,50 @@ impl LinkMap {
             _ => None,
         };
         std::iter::successors(self.objects.get(index), by).map(|object| &object.raw_path)
+    }
+}
+
+/// The symbols that the new objects of a link map refer to.
+#[derive(Debug)]
+pub struct SymbolReferences {
+    /// The symbols, sorted, each once.
+    pub symbols: Vec<ReferencedSymbol>,
+    /// Objects whose symbol tables are damaged.
+    pub problems: Vec<Problem>,
+}
+
+/// A symbol and the objects that refer to it.
+#[derive(Clone, Debug)]
+pub struct ReferencedSymbol {
+    /// The symbol.
+    pub reference: SymbolReference,
+    /// Indices of the objects.
+    pub used_by: Vec<usize>,
+}
+
+impl SymbolReferences {
+    /// Reads the references of all new objects except the loader, which relocates itself.
+    fn read(map: &LinkMap) -> fs::Result<Self> {
+        let (mut references, mut problems) = (Vec::new(), Vec::new());
+        for (by, mapped) in map.new_objects().filter(|(_, mapped)| mapped.reason != MapReason::Interpreter) {
+            let read = elf::symbol_references(&mapped.file.content.open()?, &mapped.object);
+            let read = problem_if_damaged(
+                read,
+                ProblemKind::DamagedSymbols,
+                Severity::Warning,
+                &mapped.raw_path,
+                &mut problems,
+            )?;
+            references.extend(read.into_iter().flatten().map(|reference| (reference, by)));
+        }
+        references.sort_unstable();
+        let mut symbols: Vec<ReferencedSymbol> = Vec::new();
+        for (reference, by) in references {
+            match symbols.last_mut() {
+                Some(last) if last.reference == reference => last.used_by.push(by),
+                _ => symbols.push(ReferencedSymbol { reference, used_by: vec![by] }),
+            }
+        }
+        Ok(Self { symbols, problems })
     }
 }

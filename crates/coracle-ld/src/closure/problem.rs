@@ -25,15 +25,39 @@ pub struct Problem {
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub enum ProblemKind {
     /// A missing symbol version.
-    SymbolVersion,
+    MissingVersion,
+    /// An object needs symbol versions of a library that has none.
+    UnversionedLibrary,
+    /// The loader fails an assertion when it binds a versioned symbol to a library without versions.
+    LoaderAssertion,
+    /// An object has `DT_RELR` but does not require the version that marks it.
+    MissingRelrMarker,
+    /// Version tables that can't be read.
+    DamagedVersions,
     /// A symbol that no object defines.
-    Symbol,
+    MissingSymbol,
+    /// Symbol tables that can't be read.
+    DamagedSymbols,
     /// A search path that depends on the working directory or the CPU.
     EnvironmentDependence,
     /// An object that was linked against another C library than the loader's.
     MixedCLibraries,
     /// A CPU level above the baseline.
     CpuLevel,
+}
+
+impl ProblemKind {
+    /// Returns whether the problem is about symbol versions.
+    pub fn concerns_versions(self) -> bool {
+        matches!(
+            self,
+            Self::MissingVersion
+                | Self::UnversionedLibrary
+                | Self::LoaderAssertion
+                | Self::MissingRelrMarker
+                | Self::DamagedVersions
+        )
+    }
 }
 
 /// What a loader does about a [`Problem`].
@@ -66,7 +90,7 @@ pub(super) fn problem_if_damaged<T>(
         Ok(value) => Ok(Some(value)),
         Err(elf::Error::Io(error)) => Err(error),
         Err(error) => {
-            let what = if kind == ProblemKind::SymbolVersion { "versions" } else { "symbols" };
+            let what = if kind == ProblemKind::DamagedVersions { "versions" } else { "symbols" };
             let message = format!("cannot read the {what} of `{object}`: {error}");
             problems.push(Problem {
                 kind,

@@ -1,17 +1,19 @@
-//! Resolves files in one file system, and caches loaders and libraries between them.
+//! Resolves files in one file system as the kernel and the loader would start them.
 
-use std::cell::{OnceCell, RefCell};
+use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::rc::Rc;
 
-use super::{
-    Closure, DlopenCaller, ElfProgram, Error, ExecutedFile, ExecutedKind, LinkMap, MapReason, MappedObject,
-    ResolveOptions, script,
-    walker::{self, Walker},
-};
+use super::dlopen_request::DlopenCaller;
+use super::error::Error;
+use super::executed_file::{Closure, ElfProgram, ExecutedFile, ExecutedKind};
+use super::link_map::{LinkMap, MapReason, MappedObject};
+use super::loader_cache::LoaderCache;
+use super::resolve_options::ResolveOptions;
+use super::shebang;
+use super::walker::{self, Walker};
 use crate::elf::{ElfObject, ElfType, Header};
-use crate::ldso::ld_so_conf::{self, ConfDirectory};
-use crate::ldso::{Dependent, HwcapsSelection, Loader, LoaderEnvironment};
+use crate::ldso::HwcapsSelection;
 use coracle_core::file_system::{self, FileSystem, FsFile, PathResolution, ResolutionEnd};
 use coracle_core::path::{ImagePath, RawPath};
 
@@ -20,25 +22,20 @@ const MAX_NESTED_SCRIPTS: usize = 5;
 
 /// Resolves files in one file system with the same options.
 pub struct Resolver<'a> {
-    pub(super) tree: &'a dyn FileSystem,
-    pub(super) options: &'a ResolveOptions,
-    loaders: RefCell<BTreeMap<(RawPath, HwcapsSelection), Rc<Loader>>>,
+    loaders: LoaderCache<'a>,
     /// The walks of the last program's start by CPU level: the base of its `dlopen` calls.
     start_walks: RefCell<(RawPath, BTreeMap<HwcapsSelection, Walker>)>,
-    /// The directories of `ld.so.conf`, read when a library is first missing.
-    ld_so_conf: OnceCell<Vec<ConfDirectory>>,
 }
 
 impl<'a> Resolver<'a> {
-    /// Creates a tracer; nothing is read yet.
+    /// Creates a resolver; nothing is read yet.
     pub fn new(tree: &'a dyn FileSystem, options: &'a ResolveOptions) -> Self {
-        Self {
-            tree,
-            options,
-            loaders: RefCell::default(),
-            start_walks: RefCell::default(),
-            ld_so_conf: OnceCell::new(),
-        }
+        Self { loaders: LoaderCache::new(tree, options), start_walks: RefCell::default() }
+    }
+
+    /// Returns the CPU level for which libraries are selected.
+    pub(super) fn selected_hwcaps(&self) -> &'a HwcapsSelection {
+        &self.loaders.options.loader_environment.hwcaps
     }
 
     /// Resolves `program`.
@@ -55,72 +52,73 @@ impl<'a> Resolver<'a> {
     /// # Errors
     /// Fails if `file` can't be read or its loader is not found.
     pub fn resolve_partial(&self, file: &RawPath) -> Result<Closure, Error> {
-        let (tree, options) = (self.tree, self.options);
+        let (tree, options) = (self.loaders.tree, self.loaders.options);
         let mut executed: Vec<ExecutedFile> = Vec::new();
         let mut next = vec![file.clone()];
-        while let Some(spelled) = next.pop() {
+        while let Some(raw_path) = next.pop() {
             if executed.len() > MAX_NESTED_SCRIPTS {
                 return Err(Error::ScriptsNestedTooDeep(file.clone()));
             }
             let (path, file, walk) =
-                locate_executed(tree, &spelled, options, executed.last().map(|by| &by.raw_path))?;
-            let start = file.content.open()?.read_bytes_at(0, script::SCRIPT_HEADER_SIZE)?;
+                locate_executed(tree, &raw_path, options, executed.last().map(|by| &by.raw_path))?;
+            let start = file.content.open()?.read_bytes_at(0, shebang::SCRIPT_HEADER_SIZE)?;
             let kind = if start.starts_with(b"#!") {
-                next.extend(script::script_interpreters(tree, &spelled, &start, options)?);
+                next.extend(shebang::script_interpreters(tree, &raw_path, &start, options)?);
                 ExecutedKind::Script
             } else {
-                ExecutedKind::Elf(self.map_program(&read_program(&spelled, &walk, &path, &file)?)?)
+                ExecutedKind::Elf(self.map_program(&read_program(&raw_path, &walk, &path, &file)?)?)
             };
-            executed.push(ExecutedFile { raw_path: spelled, walk, path, file, kind });
+            executed.push(ExecutedFile { raw_path, walk, path, file, kind });
         }
         Ok(Closure { executed })
     }
 
+    /// Returns the link maps after the start of `program`.
     fn map_program(&self, program: &MappedObject) -> Result<ElfProgram, Error> {
-        let (objects, lesser) = self.link_maps(program, &[])?;
-        Ok(ElfProgram {
-            machine: program.object.header.machine,
-            link_map: objects,
-            older_cpu_maps: lesser,
-            dlopened: Vec::new(),
-        })
+        let maps = self.link_maps(program, &[])?;
+        let (link_map, older_cpu_maps) = maps.ok_or(Error::Internal("a program has no link map"))?;
+        let machine = program.object.header.machine;
+        Ok(ElfProgram { machine, link_map, older_cpu_maps, dlopened: Vec::new() })
     }
 
-    /// Returns the link map after the start of `program` and the `dlopen` calls in `opened`: on the
-    /// best CPU, then on older CPUs as far as it differs.
+    /// Returns the link map after the start of `program` and the `dlopen` calls in `calls`: on the
+    /// best CPU, then on older CPUs as far as it differs. `None` if a caller is not mapped on the
+    /// best CPU; older CPUs on which one is not mapped are left out.
     pub(super) fn link_maps(
         &self,
         program: &MappedObject,
-        opened: &[(&DlopenCaller, &[u8])],
-    ) -> Result<(Rc<LinkMap>, Vec<Rc<LinkMap>>), Error> {
-        let with = |hwcaps: &HwcapsSelection| self.link_map(hwcaps, program, opened).map(Rc::new);
-        let best = with(&self.options.loader_environment.hwcaps)?;
-        let mut lesser: Vec<Rc<LinkMap>> = Vec::new();
+        calls: &[(&DlopenCaller, &[u8])],
+    ) -> Result<Option<(Rc<LinkMap>, Vec<Rc<LinkMap>>)>, Error> {
+        let map_for =
+            |hwcaps: &HwcapsSelection| self.link_map(hwcaps, program, calls).map(|map| map.map(Rc::new));
+        let Some(best) = map_for(self.selected_hwcaps())? else { return Ok(None) };
+        let mut older: Vec<Rc<LinkMap>> = Vec::new();
         if best.is_cpu_dependent() {
             for level in best.loader.iter().flat_map(|loader| loader.lower_hwcaps()) {
-                let map = with(&level)?;
-                let is_new = !std::iter::once(&best).chain(&lesser).any(|other| other.has_same_paths(&map));
-                lesser.extend(is_new.then_some(map));
+                let Some(map) = map_for(&level)? else { continue };
+                let is_new = !std::iter::once(&best).chain(&older).any(|other| other.has_same_paths(&map));
+                older.extend(is_new.then_some(map));
             }
         }
-        Ok((best, lesser))
+        Ok(Some((best, older)))
     }
 
-    /// Returns the link map after the start of `program` and the `dlopen` calls in `opened`, each
-    /// based on the one before. It lists what the last call added.
+    /// Returns the link map after the start of `program` and the `dlopen` calls in `calls`, each
+    /// based on the one before. It lists what the last call added. `None` if a caller is not mapped.
     pub(super) fn link_map(
         &self,
         hwcaps: &HwcapsSelection,
         program: &MappedObject,
-        opened: &[(&DlopenCaller, &[u8])],
-    ) -> Result<LinkMap, Error> {
+        calls: &[(&DlopenCaller, &[u8])],
+    ) -> Result<Option<LinkMap>, Error> {
         let Some(mut walker) = self.start_walk(hwcaps, program)? else {
-            return Ok(LinkMap::new_static(program.clone()));
+            return Ok(Some(LinkMap::new_static(program.clone())));
         };
-        for (by, name) in opened {
-            walker.dlopen(self, by, name)?;
+        for (caller, name) in calls {
+            let Some(caller) = walker.caller_index(caller) else { return Ok(None) };
+            walker.dlopen(&self.loaders, caller, name)?;
         }
-        Ok(walker.into_link_map())
+        walker.into_link_map().map(Some)
     }
 
     /// Returns the walk after the start of `program`, which is cached. `None` for a static program.
@@ -132,65 +130,21 @@ impl<'a> Resolver<'a> {
         if let Some(walker) = starts.1.get(hwcaps) {
             return Ok(Some(walker.clone()));
         }
-        let walker = walker::start_walk(self, hwcaps, program.clone())?;
+        let walker = walker::start_walk(&self.loaders, hwcaps, program.clone())?;
         starts.1.extend(walker.clone().map(|walker| (hwcaps.clone(), walker)));
         Ok(walker)
     }
-
-    /// Reads the loader at `interpreter`, or returns it from the cache.
-    pub(super) fn cached_loader(
-        &self,
-        interpreter: &RawPath,
-        file: &FsFile,
-        object: &ElfObject,
-        hwcaps: &HwcapsSelection,
-    ) -> Result<Rc<Loader>, crate::ldso::Error> {
-        let key = (interpreter.clone(), hwcaps.clone());
-        if let Some(loader) = self.loaders.borrow().get(&key) {
-            return Ok(loader.clone());
-        }
-        let environment =
-            LoaderEnvironment { hwcaps: hwcaps.clone(), ..self.options.loader_environment.clone() };
-        let loader =
-            Rc::new(Loader::read(self.tree, interpreter, &file.content.open()?, object, &environment)?);
-        self.loaders.borrow_mut().insert(key, loader.clone());
-        Ok(loader)
-    }
-
-    /// Returns the first directory of `ld.so.conf` with a file called `name` that the loader would
-    /// accept.
-    pub(super) fn find_in_ld_so_conf(
-        &self,
-        loader: &Loader,
-        name: &[u8],
-        requester: &Dependent,
-    ) -> Option<ConfDirectory> {
-        if !loader.is_glibc() || name.contains(&b'/') {
-            return None;
-        }
-        let would_take = |listed: &&ConfDirectory| {
-            let path = RawPath::join_bytes(listed.directory.as_bytes(), name);
-            let found = loader.find_library(self.tree, &self.options.working_dir, path.as_bytes(), requester);
-            // The result is only used for a hint, so errors are ignored.
-            found.is_ok_and(|found| found.is_ok())
-        };
-        self.ld_so_conf
-            .get_or_init(|| ld_so_conf::read_directories(self.tree))
-            .iter()
-            .find(would_take)
-            .cloned()
-    }
 }
 
-/// Resolves a path to an executed file. `wanted_by` is the script whose interpreter it is.
+/// Resolves a path to an executed file. `script` is the script whose interpreter it is.
 fn locate_executed(
     tree: &dyn FileSystem,
-    spelled: &RawPath,
+    raw_path: &RawPath,
     options: &ResolveOptions,
-    wanted_by: Option<&RawPath>,
+    script: Option<&RawPath>,
 ) -> Result<(ImagePath, FsFile, PathResolution), Error> {
-    let walk = file_system::resolve_path(tree, &options.working_dir, spelled.as_bytes())?;
-    let what = match &walk.end {
+    let walk = file_system::resolve_path(tree, &options.working_dir, raw_path.as_bytes())?;
+    let reason = match &walk.end {
         ResolutionEnd::File(path, file) => return Ok((path.clone(), file.clone(), walk)),
         ResolutionEnd::Missing(_)
             if walk.steps.iter().any(|step| matches!(step, file_system::ResolutionStep::Link { .. })) =>
@@ -203,16 +157,16 @@ fn locate_executed(
         ResolutionEnd::NotDirectory(path) => format!("`{path}` is not a directory"),
         ResolutionEnd::TooManyLinks => "its symbolic links form a loop".into(),
     };
-    Err(match wanted_by {
+    Err(match script {
         None => Error::UnusableProgram {
-            program: spelled.clone(),
-            reason: what,
-            found_in_path: find_same_name_in_path(tree, spelled, options)?,
+            program: raw_path.clone(),
+            reason,
+            found_in_path: find_same_name_in_path(tree, raw_path, options)?,
         },
-        Some(by) => Error::MissingScriptInterpreter {
-            script: by.clone(),
-            interpreter: spelled.clone(),
-            why: what,
+        Some(script) => Error::MissingScriptInterpreter {
+            script: script.clone(),
+            interpreter: raw_path.clone(),
+            why: reason,
             is_env_lookup: false,
         },
     })
@@ -221,38 +175,38 @@ fn locate_executed(
 /// Returns the path of a program with the same name in `PATH`.
 fn find_same_name_in_path(
     tree: &dyn FileSystem,
-    spelled: &RawPath,
+    raw_path: &RawPath,
     options: &ResolveOptions,
 ) -> Result<Option<RawPath>, Error> {
-    let found = script::find_in_search_path(tree, spelled.file_name(), options)?;
-    Ok(found.filter(|found| found != spelled))
+    let found = shebang::find_in_search_path(tree, raw_path.file_name(), options)?;
+    Ok(found.filter(|found| found != raw_path))
 }
 
 /// Returns an executed ELF program as the first object of a new link map.
 pub(super) fn reread_program(executed: &ExecutedFile) -> Result<MappedObject, Error> {
-    let ExecutedFile { raw_path: spelled, walk, path, file, .. } = executed;
-    read_program(spelled, walk, path, file)
+    let ExecutedFile { raw_path, walk, path, file, .. } = executed;
+    read_program(raw_path, walk, path, file)
 }
 
 /// Reads the ELF file at `path` as the first object of a link map.
 fn read_program(
-    spelled: &RawPath,
+    raw_path: &RawPath,
     walk: &PathResolution,
     path: &ImagePath,
     file: &FsFile,
 ) -> Result<MappedObject, Error> {
-    let unsound = |source| Error::InvalidElf { program: spelled.clone(), source };
+    let invalid = |source| Error::InvalidElf { program: raw_path.clone(), source };
     let reader = file.content.open()?;
-    let header = Header::read(&reader).map_err(unsound)?;
+    let header = Header::read(&reader).map_err(invalid)?;
     if matches!(header.elf_type, ElfType::Other(_)) {
         return Err(Error::NotExecutable {
-            program: spelled.clone(),
+            program: raw_path.clone(),
             file_kind: "an object file or a core dump",
         });
     }
     Ok(MappedObject {
-        object: Rc::new(ElfObject::read_with_header(&reader, header).map_err(unsound)?),
-        raw_path: spelled.clone(),
+        object: Rc::new(ElfObject::read_with_header(&reader, header).map_err(invalid)?),
+        raw_path: raw_path.clone(),
         walk: walk.clone(),
         path: path.clone(),
         file: file.clone(),

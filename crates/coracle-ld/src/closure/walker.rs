@@ -7,8 +7,11 @@ use std::cell::{Cell, OnceCell};
 use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 
+use super::dlopen_request::DlopenCaller;
+use super::error::Error;
+use super::interpreter;
 use super::link_map::{AliasPath, DependencyKind, Edge, LinkMap, MapReason, MappedObject, MissingLibrary};
-use super::{DlopenCaller, Error, Resolver, interpreter};
+use super::loader_cache::LoaderCache;
 use crate::elf::DynamicDependency;
 use crate::ldso::{self, Candidate, Dependent, HwcapsSelection, Loader};
 use coracle_core::fs::FileId;
@@ -17,21 +20,24 @@ use coracle_core::path::RawPath;
 /// Names of the vDSO, which the kernel maps without a file.
 const VDSO_NAMES: [&[u8]; 3] = [b"linux-vdso.so.1", b"linux-gate.so.1", b"linux-vdso64.so.1"];
 
+/// The index of the program.
+const PROGRAM: usize = 0;
+
 /// Limit for filters that depend on themselves, which would be mapped again without end.
 const MAX_HIDDEN_OBJECTS: usize = 100;
 
 /// Maps the dependencies of `program`. `None` for a static program.
 pub(super) fn start_walk(
-    tracer: &Resolver<'_>,
+    loaders: &LoaderCache<'_>,
     hwcaps: &HwcapsSelection,
     program: MappedObject,
 ) -> Result<Option<Walker>, Error> {
-    let Some((interpreter, loader)) = interpreter::read_interpreter(tracer, hwcaps, &program)? else {
+    let Some((interpreter, loader)) = interpreter::read_interpreter(loaders, hwcaps, &program)? else {
         return Ok(None);
     };
     let mut walker = Walker {
         loader,
-        working_dir: RawPath::from(&tracer.options.working_dir),
+        working_dir: RawPath::from(&loaders.options.working_dir),
         objects: Vec::new(),
         dependents: Vec::new(),
         search_list: Vec::new(),
@@ -46,7 +52,7 @@ pub(super) fn start_walk(
         unused_interpreter: Some(interpreter),
     };
     walker.add_object(program, None);
-    walker.map_start(tracer)?;
+    walker.map_start(loaders)?;
     Ok(Some(walker))
 }
 
@@ -59,8 +65,8 @@ fn means_interpreter(loader: &Loader, interpreter: &MappedObject, name: &[u8]) -
         || loader.is_loader_name(name)
 }
 
-/// A walk in progress. Clones can continue independently. Objects keep their indices; `order` is
-/// the search list, which grows and is reordered.
+/// A walk in progress. Clones can continue independently. Objects keep their indices; the
+/// search list grows and is reordered.
 #[derive(Clone)]
 pub(super) struct Walker {
     loader: Rc<Loader>,
@@ -86,42 +92,44 @@ pub(super) struct Walker {
 
 impl Walker {
     /// Maps the preloads, then all dependencies.
-    fn map_start(&mut self, tracer: &Resolver<'_>) -> Result<(), Error> {
+    fn map_start(&mut self, loaders: &LoaderCache<'_>) -> Result<(), Error> {
         for name in self.loader.clone().preloads() {
-            self.map_name(tracer, 0, name, DependencyKind::Preload)?;
+            self.map_name(loaders, PROGRAM, name, DependencyKind::Preload)?;
         }
-        self.process_search_list(tracer)
+        self.process_search_list(loaders)
     }
 
-    /// Simulates `dlopen` of `name` by a mapped object (`dl_open_worker`, `elf/dl-open.c`). The
+    /// Returns the index of the object that calls `dlopen`; `None` if it is not mapped. An
+    /// interpreter that no object needs has no position yet: its searches are the program's.
+    pub(super) fn caller_index(&self, caller: &DlopenCaller) -> Option<usize> {
+        let DlopenCaller::Library(name) = caller else { return Some(PROGRAM) };
+        let has_name = || self.objects.iter().position(|object| object.has_name(name));
+        let is_interpreter = self.unused_interpreter.as_ref().is_some_and(|object| object.has_name(name));
+        self.by_name.get(name).copied().or_else(has_name).or(is_interpreter.then_some(PROGRAM))
+    }
+
+    /// Simulates `dlopen` of `name` by the object `caller` (`dl_open_worker`, `elf/dl-open.c`). The
     /// search is that for a dependency of the object. Earlier missing libraries are cleared from
     /// the map.
     pub(super) fn dlopen(
         &mut self,
-        tracer: &Resolver<'_>,
-        by: &DlopenCaller,
+        loaders: &LoaderCache<'_>,
+        caller: usize,
         name: &[u8],
     ) -> Result<(), Error> {
         self.count_before_dlopen = Some(self.objects.len());
         self.missing.clear();
-        let by = match by {
-            DlopenCaller::Program => 0,
-            DlopenCaller::Library(name) => {
-                let answering = || self.objects.iter().position(|object| object.has_name(name));
-                self.by_name.get(name).copied().or_else(answering).unwrap_or_default()
-            }
-        };
-        self.map_name(tracer, by, name, DependencyKind::Required)?;
-        self.process_search_list(tracer)
+        self.map_name(loaders, caller, name, DependencyKind::Required)?;
+        self.process_search_list(loaders)
     }
 
     /// Processes the dependencies of the objects in the search list. An object that a filter moves
     /// before the current one is next.
-    fn process_search_list(&mut self, tracer: &Resolver<'_>) -> Result<(), Error> {
+    fn process_search_list(&mut self, loaders: &LoaderCache<'_>) -> Result<(), Error> {
         let mut at = 0;
         while let Some(&index) = self.search_list.get(at) {
             if self.processed.insert(index) {
-                self.map_dependencies(tracer, index, at)?;
+                self.map_dependencies(loaders, index, at)?;
             } else {
                 at += 1;
             }
@@ -131,12 +139,17 @@ impl Walker {
 
     /// Maps the dependencies of the object `index`, at position `at` of the search list, in the
     /// order of its dynamic section.
-    fn map_dependencies(&mut self, tracer: &Resolver<'_>, index: usize, mut at: usize) -> Result<(), Error> {
-        let dependencies = self.objects.get(index).map(|object| object.object.dynamic.dependencies.clone());
-        for dependency in dependencies.unwrap_or_default() {
-            let (name, absence) = match &dependency {
+    fn map_dependencies(
+        &mut self,
+        loaders: &LoaderCache<'_>,
+        index: usize,
+        mut at: usize,
+    ) -> Result<(), Error> {
+        let object = self.objects.get(index).ok_or(UNKNOWN_INDEX)?.object.clone();
+        for dependency in &object.dynamic.dependencies {
+            let (name, kind) = match dependency {
                 DynamicDependency::Needed(name) => {
-                    self.map_name(tracer, index, name, DependencyKind::Required)?;
+                    self.map_name(loaders, index, name, DependencyKind::Required)?;
                     continue;
                 }
                 // musl ignores filters.
@@ -144,7 +157,7 @@ impl Walker {
                 DynamicDependency::Filter(name) => (name, DependencyKind::Required),
                 DynamicDependency::Auxiliary(name) => (name, DependencyKind::Auxiliary),
             };
-            if let Some(filter) = self.map_name(tracer, index, name, absence)?
+            if let Some(filter) = self.map_name(loaders, index, name, kind)?
                 && self.move_before(filter, at)
             {
                 at += 1;
@@ -161,7 +174,7 @@ impl Walker {
         if let Some(position) = moved {
             self.search_list.remove(position);
             self.search_list.insert(at, index);
-            if self.search_list.iter().skip(at).any(|&other| other == 0) {
+            if self.search_list.iter().skip(at).any(|&other| other == PROGRAM) {
                 self.hide_from_lookup(index);
             }
         }
@@ -179,60 +192,60 @@ impl Walker {
     /// Resolves a name for the object `by`, among the mapped objects or in the file system.
     fn map_name(
         &mut self,
-        tracer: &Resolver<'_>,
+        loaders: &LoaderCache<'_>,
         by: usize,
         name: &[u8],
-        absence: DependencyKind,
+        kind: DependencyKind,
     ) -> Result<Option<usize>, Error> {
-        let Some(requester) = self.search_dependent(by, absence) else { return Ok(None) };
-        let meant = self.loader.expand_name(name, &requester);
-        if VDSO_NAMES.contains(&meant.as_slice()) {
+        let dependent = self.search_dependent(by, kind)?;
+        let expanded = self.loader.expand_name(name, &dependent);
+        if VDSO_NAMES.contains(&expanded.as_slice()) {
             return Ok(None);
         }
         // A preload that is mapped already is ignored (`do_preload`, `elf/rtld.c`), so it does not
         // add the interpreter.
-        if absence == DependencyKind::Preload
+        if kind == DependencyKind::Preload
             && self.loader.is_glibc()
             && self
                 .unused_interpreter
                 .as_ref()
-                .is_some_and(|interpreter| means_interpreter(&self.loader, interpreter, &meant))
+                .is_some_and(|interpreter| means_interpreter(&self.loader, interpreter, &expanded))
         {
             return Ok(None);
         }
-        if let Some(to) = self.find_mapped(&meant, by) {
-            self.edges.push(Edge { from: by, to, name: meant, resolved: None, trace: Rc::default() });
+        if let Some(to) = self.find_mapped(&expanded, by) {
+            self.edges.push(Edge { from: by, to, name: expanded, resolved: None, trace: Rc::default() });
             return Ok(Some(to));
         }
-        let (tree, start) = (tracer.tree, &tracer.options.working_dir);
-        match self.loader.find_library(tree, start, name, &requester)? {
-            Ok(_) if self.hidden_count >= MAX_HIDDEN_OBJECTS => Err(self.endless_filters_error(name)),
-            Ok(found) => Ok(Some(self.add_found(by, &meant, found, &requester))),
-            Err(missed) => {
-                let listed = tracer.find_in_ld_so_conf(&self.loader, &meant, &requester);
+        let (tree, start) = (loaders.tree, &loaders.options.working_dir);
+        match self.loader.find_library(tree, start, name, &dependent)? {
+            Ok(_) if self.hidden_count >= MAX_HIDDEN_OBJECTS => Err(self.endless_filters_error(name)?),
+            Ok(found) => Ok(Some(self.add_found(by, &expanded, found, &dependent)?)),
+            Err(trace) => {
+                let listed_in_conf = loaders.find_in_ld_so_conf(&self.loader, &expanded, &dependent);
                 self.missing.push(MissingLibrary {
-                    name: meant,
+                    name: expanded,
                     needed_by: by,
-                    kind: absence,
-                    trace: Rc::new(missed),
-                    listed_in_conf: listed,
+                    kind,
+                    trace: Rc::new(trace),
+                    listed_in_conf,
                 });
                 Ok(None)
             }
         }
     }
 
-    fn endless_filters_error(&self, name: &[u8]) -> Error {
-        let program = self.objects.first().map(|program| program.raw_path.clone()).unwrap_or_default();
-        Error::EndlessFilters { program, name: RawPath::new(name) }
+    fn endless_filters_error(&self, name: &[u8]) -> Result<Error, Error> {
+        let program = self.objects.get(PROGRAM).ok_or(UNKNOWN_INDEX)?.raw_path.clone();
+        Ok(Error::EndlessFilters { program, name: RawPath::new(name) })
     }
 
     /// Returns the object to search for: `by`, or for preloads with musl an empty one.
-    fn search_dependent(&self, by: usize, absence: DependencyKind) -> Option<Rc<Dependent>> {
-        if absence != DependencyKind::Preload || self.loader.is_glibc() {
-            return self.dependents.get(by).cloned();
+    fn search_dependent(&self, by: usize, kind: DependencyKind) -> Result<Rc<Dependent>, Error> {
+        if kind != DependencyKind::Preload || self.loader.is_glibc() {
+            return self.dependents.get(by).cloned().ok_or(UNKNOWN_INDEX);
         }
-        Some(Rc::new(Dependent {
+        Ok(Rc::new(Dependent {
             raw_path: RawPath::default(),
             origin: RawPath::default(),
             rpath: None,
@@ -250,9 +263,9 @@ impl Walker {
             self.unused_interpreter.take_if(|interpreter| means_interpreter(&self.loader, interpreter, name))
         else {
             let is_interpreter = |object: &MappedObject| object.reason == MapReason::Interpreter;
-            let again =
+            let loaded_interpreter =
                 || self.objects.iter().position(is_interpreter).filter(|_| self.loader.is_loader_name(name));
-            return self.by_name.get(name).copied().or_else(again);
+            return self.by_name.get(name).copied().or_else(loaded_interpreter);
         };
         let parent = self.dependents.get(by).cloned();
         let index = self.add_object(interpreter, parent);
@@ -266,36 +279,36 @@ impl Walker {
         by: usize,
         name: &[u8],
         found: ldso::FoundLibrary,
-        requester: &Rc<Dependent>,
-    ) -> usize {
-        let ldso::FoundLibrary { candidate, rule, origin, trace: passed } = found;
-        let passed = Rc::new(passed);
-        let Candidate { spelled, walk, path, file, object } = candidate;
-        let given = (rule.clone(), spelled.clone());
+        dependent: &Rc<Dependent>,
+    ) -> Result<usize, Error> {
+        let ldso::FoundLibrary { candidate, rule, origin, trace } = found;
+        let trace = Rc::new(trace);
+        let Candidate { raw_path, walk, path, file, object } = candidate;
+        let resolved = Some((rule.clone(), raw_path.clone()));
         let reason = MapReason::Needed { by, rule, origin };
         // musl's loader replaces any second C library with itself. glibc does not know the inode of
         // its own loader.
         if !self.loader.is_glibc() && ldso::is_c_library(&file, &object) {
             // The name is not recorded, so musl searches for it again next time.
-            let to = self.interpreter_index(requester);
-            self.edges.push(Edge { from: by, to, name: name.to_vec(), resolved: Some(given), trace: passed });
-            return to;
+            let to = self.interpreter_index(dependent)?;
+            self.edges.push(Edge { from: by, to, name: name.to_vec(), resolved, trace });
+            return Ok(to);
         }
         let to = match self.by_identity.get(&file.stat.file_id) {
             Some(&index) => {
-                self.aliases.push(AliasPath { object: index, walk, found: reason });
+                self.aliases.push(AliasPath { object: index, walk, reason });
                 self.record_name(index, name);
                 index
             }
             None => {
-                let mapped = MappedObject { raw_path: spelled, walk, path, file, object, reason };
-                let index = self.add_object(mapped, Some(requester.clone()));
+                let mapped = MappedObject { raw_path, walk, path, file, object, reason };
+                let index = self.add_object(mapped, Some(dependent.clone()));
                 self.by_name.entry(name.to_vec()).or_insert(index);
                 index
             }
         };
-        self.edges.push(Edge { from: by, to, name: name.to_vec(), resolved: Some(given), trace: passed });
-        to
+        self.edges.push(Edge { from: by, to, name: name.to_vec(), resolved, trace });
+        Ok(to)
     }
 
     /// Records another name of an object. With musl an object has at most one short name
@@ -312,12 +325,12 @@ impl Walker {
     }
 
     /// Returns the index of the interpreter, which is added to the map if necessary.
-    fn interpreter_index(&mut self, requester: &Rc<Dependent>) -> usize {
+    fn interpreter_index(&mut self, dependent: &Rc<Dependent>) -> Result<usize, Error> {
         if let Some(interpreter) = self.unused_interpreter.take() {
-            return self.add_object(interpreter, Some(requester.clone()));
+            return Ok(self.add_object(interpreter, Some(dependent.clone())));
         }
-        let place = self.objects.iter().position(|object| object.reason == MapReason::Interpreter);
-        place.unwrap_or_default()
+        let index = self.objects.iter().position(|object| object.reason == MapReason::Interpreter);
+        index.ok_or(Error::Internal("the loader is missing from its link map"))
     }
 
     /// Appends an object and records its names.
@@ -371,41 +384,50 @@ impl Walker {
 
     /// Returns the link map, with objects in search order. An interpreter that no object needs is
     /// last.
-    pub(super) fn into_link_map(mut self) -> LinkMap {
+    pub(super) fn into_link_map(mut self) -> Result<LinkMap, Error> {
         if let Some(interpreter) = self.unused_interpreter.take() {
             self.add_object(interpreter, None);
         }
-        let mut place = vec![0; self.search_list.len()];
-        for (position, &index) in self.search_list.iter().enumerate() {
-            if let Some(place) = place.get_mut(index) {
-                *place = position;
+        let positions: BTreeMap<usize, usize> =
+            self.search_list.iter().enumerate().map(|(position, &index)| (index, position)).collect();
+        let moved = |index: usize| positions.get(&index).copied().ok_or(UNKNOWN_INDEX);
+        let move_reason = |reason: &mut MapReason| {
+            if let MapReason::Needed { by, .. } = reason {
+                *by = moved(*by)?;
             }
-        }
-        let moved = |index: usize| place.get(index).copied().unwrap_or_default();
-        let found = |found: &mut MapReason| {
-            if let MapReason::Needed { by, .. } = found {
-                *by = moved(*by);
-            }
+            Ok::<(), Error>(())
         };
-        self.objects.iter_mut().for_each(|object| found(&mut object.reason));
-        self.aliases.iter_mut().for_each(|alias| {
-            alias.object = moved(alias.object);
-            found(&mut alias.found);
-        });
-        self.edges.iter_mut().for_each(|edge| (edge.from, edge.to) = (moved(edge.from), moved(edge.to)));
-        self.missing.iter_mut().for_each(|missing| missing.needed_by = moved(missing.needed_by));
-        let added =
-            self.count_before_dlopen.map(|started| (started..self.objects.len()).map(moved).collect());
-        let mut objects: Vec<(usize, MappedObject)> = self.objects.into_iter().enumerate().collect();
-        objects.sort_by_key(|(index, _)| moved(*index));
-        LinkMap {
-            objects: objects.into_iter().map(|(_, object)| object).collect(),
+        for object in &mut self.objects {
+            move_reason(&mut object.reason)?;
+        }
+        for alias in &mut self.aliases {
+            alias.object = moved(alias.object)?;
+            move_reason(&mut alias.reason)?;
+        }
+        for edge in &mut self.edges {
+            (edge.from, edge.to) = (moved(edge.from)?, moved(edge.to)?);
+        }
+        for missing in &mut self.missing {
+            missing.needed_by = moved(missing.needed_by)?;
+        }
+        let opened_objects = match self.count_before_dlopen {
+            Some(count) => Some((count..self.objects.len()).map(moved).collect::<Result<_, _>>()?),
+            None => None,
+        };
+        let mut objects = BTreeMap::new();
+        for (index, object) in self.objects.into_iter().enumerate() {
+            objects.insert(moved(index)?, object);
+        }
+        Ok(LinkMap {
+            objects: objects.into_values().collect(),
             edges: self.edges,
             missing: self.missing,
             aliases: self.aliases,
-            opened_objects: added,
+            opened_objects,
             loader: Some(self.loader),
             references: OnceCell::new(),
-        }
+        })
     }
 }
+
+const UNKNOWN_INDEX: Error = Error::Internal("an index is not that of a mapped object");

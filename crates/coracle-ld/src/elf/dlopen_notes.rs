@@ -5,7 +5,9 @@
 
 use serde_json::Value;
 
-use super::{ElfObject, Error, Result, read_notes};
+use super::elf_object::ElfObject;
+use super::error::{Error, Result};
+use super::notes::read_notes;
 use coracle_core::content::ContentReader;
 
 /// A library that an object may open with dlopen(3).

@@ -5,9 +5,10 @@ use goblin::elf::dynamic::Dyn;
 use goblin::elf::program_header::{PT_DYNAMIC, ProgramHeader};
 use scroll::Pread;
 
-use super::header::file_offset;
+use super::error::{Error, Result};
+use super::file_reader::{StringReader, read_exact};
+use super::header::{Header, file_offset};
 use super::table_addresses::TableAddresses;
-use super::{Error, Header, Result, StringReader, read_exact};
 use coracle_core::content::ContentReader;
 
 /// The entries of the dynamic section that affect loading. Empty for a static program.
@@ -83,7 +84,7 @@ impl DynamicSection {
         Ok(dynamic)
     }
 
-    /// The names in `DT_NEEDED`.
+    /// Returns the names in `DT_NEEDED`.
     pub fn needed(&self) -> impl Iterator<Item = &[u8]> {
         self.dependencies.iter().filter_map(|dependency| match dependency {
             DynamicDependency::Needed(name) => Some(name.as_slice()),

@@ -9,8 +9,8 @@ use std::ops::Range;
 use goblin::elf::section_header::{SHF_ALLOC, SHF_EXECINSTR, SHT_PROGBITS, SectionHeader};
 use memchr::memmem::Finder;
 
-use super::sections::read_section_headers;
-use super::{ElfObject, Error};
+use super::elf_object::ElfObject;
+use super::sections::section_headers_if_valid;
 use coracle_core::content::ContentReader;
 use coracle_core::fs;
 
@@ -31,7 +31,7 @@ pub fn strings_containing(file: &ContentReader, parts: &[&str]) -> fs::Result<BT
     find_strings(file, &whole_file(file), parts, is_path_byte)
 }
 
-/// Like [`words_with`], but searches only the data sections of `object`, not code or symbols.
+/// Like [`strings_containing`], but searches only the data sections of `object`, not code or symbols.
 ///
 /// # Errors
 /// Fails if the file cannot be read.
@@ -43,7 +43,7 @@ pub fn data_strings_containing(
     find_strings(file, &data_ranges(file, object)?, parts, is_path_byte)
 }
 
-/// Like [`words_in`], but a string is a run of printable ASCII bytes, including spaces.
+/// Like [`data_strings_containing`], but a string is a run of printable ASCII bytes, including spaces.
 ///
 /// # Errors
 /// Fails if the file cannot be read.
@@ -55,6 +55,7 @@ pub fn printable_data_strings_containing(
     find_strings(file, &data_ranges(file, object)?, parts, |byte| byte.is_ascii_graphic() || *byte == b' ')
 }
 
+/// Returns whether the byte occurs in names and paths.
 fn is_path_byte(byte: &u8) -> bool {
     byte.is_ascii_alphanumeric() || b"/._+-%@:~=".contains(byte)
 }
@@ -67,13 +68,10 @@ fn whole_file(file: &ContentReader) -> Vec<Range<u64>> {
 /// Returns the ranges of loaded sections without code, or the whole file if section headers are
 /// missing or invalid.
 fn data_ranges(file: &ContentReader, object: &ElfObject) -> fs::Result<Vec<Range<u64>>> {
-    let headers = match read_section_headers(file, &object.header) {
-        Err(Error::Io(error)) => return Err(error),
-        headers => headers.unwrap_or_default(),
-    };
-    let flag = |header: &SectionHeader, flag: u32| header.sh_flags & u64::from(flag) != 0;
+    let headers = section_headers_if_valid(file, &object.header)?;
+    let has_flag = |header: &SectionHeader, flag: u32| header.sh_flags & u64::from(flag) != 0;
     let is_data = |header: &&SectionHeader| {
-        header.sh_type == SHT_PROGBITS && flag(header, SHF_ALLOC) && !flag(header, SHF_EXECINSTR)
+        header.sh_type == SHT_PROGBITS && has_flag(header, SHF_ALLOC) && !has_flag(header, SHF_EXECINSTR)
     };
     let ranges = headers.iter().filter(is_data).map(|header| {
         let end = header.sh_offset.saturating_add(header.sh_size).min(file.size());
@@ -85,14 +83,15 @@ fn data_ranges(file: &ContentReader, object: &ElfObject) -> fs::Result<Vec<Range
     Ok(if ranges.is_empty() || size > file.size() { whole_file(file) } else { ranges })
 }
 
+/// Returns the strings in `ranges` that contain one of `parts`.
 fn find_strings(
     file: &ContentReader,
     ranges: &[Range<u64>],
     parts: &[&str],
-    is_part: fn(&u8) -> bool,
+    is_string_byte: fn(&u8) -> bool,
 ) -> fs::Result<BTreeSet<Vec<u8>>> {
     let finders: Vec<Finder<'_>> = parts.iter().map(|part| Finder::new(part.as_bytes())).collect();
-    let mut words = BTreeSet::new();
+    let mut strings = BTreeSet::new();
     let mut block = vec![0; BLOCK_SIZE];
     for range in ranges {
         let (mut offset, mut kept) = (range.start, 0_usize);
@@ -107,10 +106,10 @@ fn find_strings(
             let from = kept.saturating_sub(MAX_LENGTH);
             let end = if is_last { bytes.len() } else { bytes.len().saturating_sub(MAX_LENGTH) };
             for finder in &finders {
-                collect_matches(bytes, finder, from..end, is_part, &mut words);
+                collect_matches(bytes, finder, from..end, is_string_byte, &mut strings);
             }
-            if words.len() >= MAX_STRINGS {
-                return Ok(words);
+            if strings.len() >= MAX_STRINGS {
+                return Ok(strings);
             }
             if is_last {
                 break;
@@ -120,7 +119,7 @@ fn find_strings(
             block.copy_within(start..start + kept, 0);
         }
     }
-    Ok(words)
+    Ok(strings)
 }
 
 /// Adds the strings in `bytes` around matches of `finder` in `range`. A string with several matches
@@ -129,20 +128,20 @@ fn collect_matches(
     bytes: &[u8],
     finder: &Finder<'_>,
     range: Range<usize>,
-    is_part: fn(&u8) -> bool,
-    words: &mut BTreeSet<Vec<u8>>,
+    is_string_byte: fn(&u8) -> bool,
+    strings: &mut BTreeSet<Vec<u8>>,
 ) {
     let mut past = 0;
     for at in finder.find_iter(bytes).filter(|at| range.contains(at)) {
-        if at < past || words.len() >= MAX_STRINGS {
+        if at < past || strings.len() >= MAX_STRINGS {
             continue;
         }
         let (before, after) = bytes.split_at(at);
-        let before = before.iter().rev().take(MAX_LENGTH).take_while(|byte| is_part(byte)).count();
-        let after = after.iter().take(MAX_LENGTH + 1).take_while(|byte| is_part(byte)).count();
+        let before = before.iter().rev().take(MAX_LENGTH).take_while(|byte| is_string_byte(byte)).count();
+        let after = after.iter().take(MAX_LENGTH + 1).take_while(|byte| is_string_byte(byte)).count();
         past = at + after;
         if before + after <= MAX_LENGTH {
-            words.extend(bytes.get(at - before..past).map(<[u8]>::to_vec));
+            strings.extend(bytes.get(at - before..past).map(<[u8]>::to_vec));
         }
     }
 }
@@ -154,16 +153,16 @@ mod tests {
     use super::*;
     use coracle_core::content::Content;
 
-    fn words(bytes: Vec<u8>, parts: &[&str]) -> Vec<String> {
-        let words = strings_containing(&Content::from_bytes(bytes).open().unwrap(), parts).unwrap();
-        words.into_iter().map(|word| String::from_utf8(word).unwrap()).collect()
+    fn find(bytes: Vec<u8>, parts: &[&str]) -> Vec<String> {
+        let strings = strings_containing(&Content::from_bytes(bytes).open().unwrap(), parts).unwrap();
+        strings.into_iter().map(|word| String::from_utf8(word).unwrap()).collect()
     }
 
     #[test]
     fn finds_whole_strings() {
         let bytes = b"\0libx.so.1\0\x01/usr/bin/env \"/etc/ssl/certs\"libz.so".to_vec();
-        assert_eq!(words(bytes.clone(), &[".so"]), ["libx.so.1", "libz.so"]);
-        assert_eq!(words(bytes, &["/bin/", "ssl/certs"]), ["/etc/ssl/certs", "/usr/bin/env"]);
+        assert_eq!(find(bytes.clone(), &[".so"]), ["libx.so.1", "libz.so"]);
+        assert_eq!(find(bytes, &["/bin/", "ssl/certs"]), ["/etc/ssl/certs", "/usr/bin/env"]);
     }
 
     #[test]
@@ -177,19 +176,19 @@ mod tests {
         ] {
             let mut bytes = vec![0; 4 * BLOCK_SIZE];
             bytes[at..at + 9].copy_from_slice(b"libx.so.1");
-            assert_eq!(words(bytes, &[".so"]), ["libx.so.1"], "{at}");
+            assert_eq!(find(bytes, &[".so"]), ["libx.so.1"], "{at}");
         }
     }
 
     #[test]
     fn limits_length_and_number_of_strings() {
-        assert_eq!(words(b".so".repeat(BLOCK_SIZE), &[".so"]), [""; 0]);
+        assert_eq!(find(b".so".repeat(BLOCK_SIZE), &[".so"]), [""; 0]);
         let many: String = (0..2 * MAX_STRINGS).map(|n| format!("lib{n}.so\0")).collect();
-        assert_eq!(words(many.into_bytes(), &[".so"]).len(), MAX_STRINGS);
+        assert_eq!(find(many.into_bytes(), &[".so"]).len(), MAX_STRINGS);
     }
 
     /// A simple implementation without blocks, for comparison.
-    fn naive(bytes: &[u8], part: &str) -> Vec<String> {
+    fn strings_containing_naive(bytes: &[u8], part: &str) -> Vec<String> {
         let text = String::from_utf8(bytes.to_vec()).unwrap();
         let runs = text.split('\0').filter(|run| run.len() <= MAX_LENGTH && run.contains(part));
         runs.map(str::to_owned).collect::<BTreeSet<_>>().into_iter().collect()
@@ -206,7 +205,7 @@ mod tests {
                 // Strings around the maximum length, and runs of NUL bytes.
                 bytes.extend(word.bytes().chain(vec![b'x'; fill.saturating_sub(MAX_LENGTH)]).chain(vec![0; gap]));
             }
-            prop_assert_eq!(words(bytes.clone(), &[".so"]), naive(&bytes, ".so"));
+            prop_assert_eq!(find(bytes.clone(), &[".so"]), strings_containing_naive(&bytes, ".so"));
         }
     }
 }

@@ -7,7 +7,9 @@ use goblin::elf::header::{
 use goblin::elf::program_header::{PT_INTERP, PT_LOAD, ProgramHeader};
 use scroll::ctx::SizeWith;
 
-use super::{Error, Machine, Result, read_exact};
+use super::error::{Error, Result};
+use super::file_reader::read_exact;
+use super::machine::Machine;
 use coracle_core::content::ContentReader;
 use coracle_core::path::RawPath;
 

@@ -7,8 +7,11 @@
 use goblin::elf::header::{EM_386, EM_X86_64};
 use goblin::elf::program_header::{PT_NOTE, ProgramHeader};
 
+use super::elf_object::ElfObject;
+use super::error::Result;
+use super::file_reader::read_exact;
+use super::header::Header;
 use super::notes::{self, ElfNote};
-use super::{ElfObject, Header, Result, read_exact};
 use coracle_core::content::ContentReader;
 
 /// An x86-64 microarchitecture level. Each level includes the lower ones.

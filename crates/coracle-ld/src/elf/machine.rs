@@ -30,7 +30,7 @@ const RISCV_DOUBLE_FLOAT: u32 = 4;
 /// `EF_PPC64_ABI`.
 const PPC64_ABI: u32 = 3;
 /// `EM_LOONGARCH`.
-const EM_LOONGARCH: u16 = 258;
+pub(crate) const EM_LOONGARCH: u16 = 258;
 
 impl Machine {
     /// Whether class, byte order and `e_machine` are equal. Loaders ignore other files without
@@ -45,7 +45,7 @@ impl Machine {
     /// `sysdeps/*/dl-machine.h`.
     pub fn accepts(self, other: Self) -> bool {
         let differ = |mask: u32| self.e_flags & mask != other.e_flags & mask;
-        let floats = match self.e_machine {
+        let has_other_abi = match self.e_machine {
             h::EM_ARM => {
                 self.e_flags & other.e_flags & ARM_FLOAT == 0
                     && differ(ARM_FLOAT)
@@ -55,7 +55,7 @@ impl Machine {
             h::EM_PPC64 => other.e_flags & PPC64_ABI != 0 && differ(PPC64_ABI),
             _ => false,
         };
-        self.has_same_architecture(other) && !floats
+        self.has_same_architecture(other) && !has_other_abi
     }
 
     /// `EF_ARM_ABI_FLOAT_HARD`: floating-point arguments are passed in FP registers.

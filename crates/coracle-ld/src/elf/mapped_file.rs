@@ -5,8 +5,10 @@
 
 use std::collections::BTreeMap;
 
+use super::elf_object::ElfObject;
+use super::error::{Error, Result};
+use super::file_reader::read_exact;
 use super::header::file_offset;
-use super::{ElfObject, Error, Result};
 use coracle_core::content::ContentReader;
 
 /// Size of a block in bytes.
@@ -56,7 +58,7 @@ impl<'a> MappedFile<'a> {
         }
         let offset = self.file_offset(address)?;
         self.file_offset(address.checked_add(size - 1).ok_or(OUT_OF_BOUNDS)?)?;
-        super::read_exact(self.file, offset, usize::try_from(size).map_err(|_| OUT_OF_BOUNDS)?, "tables")
+        read_exact(self.file, offset, usize::try_from(size).map_err(|_| OUT_OF_BOUNDS)?, "tables")
     }
 
     pub(super) fn read_u16(&mut self, address: u64) -> Result<u16> {
@@ -93,7 +95,7 @@ impl<'a> MappedFile<'a> {
         }
     }
 
-    /// Whether the string at `address` is `text`, which must not contain NUL.
+    /// Returns whether the string at `address` is `text`, which must not contain NUL.
     pub(super) fn string_equals(&mut self, address: u64, text: &[u8]) -> Result<bool> {
         let mut offset = self.file_offset(address)?;
         let mut rest = text;

@@ -5,9 +5,13 @@
 
 use goblin::elf::section_header::SHT_NOTE;
 
-use super::sections::read_section_headers;
-use super::{ElfObject, Error, Header, Result, read_exact};
+use super::elf_object::{ElfObject, NoteRange};
+use super::error::{Error, Result};
+use super::file_reader::read_exact;
+use super::header::Header;
+use super::sections::section_headers_if_valid;
 use coracle_core::content::ContentReader;
+use coracle_core::fs;
 
 /// An ELF note.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -25,14 +29,6 @@ const MAX_NOTE_BYTES: u64 = 1 << 20;
 /// Maximum number of note segments and sections. Linkers write two or three.
 const MAX_RANGES: usize = 64;
 
-/// A file range that contains notes.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(super) struct NoteRange {
-    pub(super) offset: u64,
-    pub(super) size: u64,
-    pub(super) align: u64,
-}
-
 /// Reads the notes of `object`, which was read from `file`.
 ///
 /// # Errors
@@ -45,7 +41,7 @@ pub fn read_notes(file: &ContentReader, object: &ElfObject) -> Result<Vec<ElfNot
         };
         object.notes.iter().any(inside)
     };
-    ranges.extend(note_sections(file, &object.header).into_iter().filter(|range| !covered(range)));
+    ranges.extend(note_sections(file, &object.header)?.into_iter().filter(|range| !covered(range)));
     let mut left = MAX_NOTE_BYTES;
     let mut notes = Vec::new();
     for range in ranges.iter().take(MAX_RANGES) {
@@ -59,16 +55,15 @@ pub fn read_notes(file: &ContentReader, object: &ElfObject) -> Result<Vec<ElfNot
 
 /// Returns the note sections. Damaged section headers are ignored, because loaders do not read
 /// them.
-fn note_sections(file: &ContentReader, header: &Header) -> Vec<NoteRange> {
-    let headers = read_section_headers(file, header).unwrap_or_default();
+fn note_sections(file: &ContentReader, header: &Header) -> fs::Result<Vec<NoteRange>> {
+    let headers = section_headers_if_valid(file, header)?;
     let notes = headers.into_iter().filter(|header| header.sh_type == SHT_NOTE);
-    notes
-        .map(|header| NoteRange {
-            offset: header.sh_offset,
-            size: header.sh_size,
-            align: header.sh_addralign,
-        })
-        .collect()
+    let ranges = notes.map(|header| NoteRange {
+        offset: header.sh_offset,
+        size: header.sh_size,
+        align: header.sh_addralign,
+    });
+    Ok(ranges.collect())
 }
 
 /// Parses consecutive notes: three 32-bit words, owner and description, each padded.

@@ -6,9 +6,11 @@
 
 use goblin::elf::header as h;
 
+use super::elf_object::ElfObject;
+use super::error::{Error, Result};
+use super::machine::{EM_LOONGARCH, Machine};
 use super::mapped_file::MappedFile;
 use super::table_addresses::RelocationTable;
-use super::{ElfObject, Error, Machine, Result};
 
 /// How a relocation uses its symbol (`elf_machine_type_class`, `sysdeps/*/dl-machine.h`).
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
@@ -35,15 +37,15 @@ pub(super) fn referenced_symbols(
     object: &ElfObject,
 ) -> Result<Vec<(u32, RelocationClass)>> {
     let (tables, machine) = (&object.dynamic.tables, object.header.machine);
-    let mut named = SymbolCollector { machine, symbols: Vec::new(), sorted_len: 0 };
+    let mut collector = SymbolCollector { machine, symbols: Vec::new(), sorted_len: 0 };
     if machine.e_machine == h::EM_MIPS {
-        return Ok(named.symbols);
+        return Ok(collector.symbols);
     }
-    named.read_table(memory, exclude_plt(tables.rela, tables.plt), true, RelocationClass::Data)?;
-    named.read_table(memory, exclude_plt(tables.rel, tables.plt), false, RelocationClass::Data)?;
-    named.read_table(memory, tables.plt, tables.plt_has_addends, RelocationClass::Plt)?;
-    named.deduplicate()?;
-    Ok(named.symbols)
+    collector.read_table(memory, exclude_plt(tables.rela, tables.plt), true, RelocationClass::Data)?;
+    collector.read_table(memory, exclude_plt(tables.rel, tables.plt), false, RelocationClass::Data)?;
+    collector.read_table(memory, tables.plt, tables.plt_has_addends, RelocationClass::Plt)?;
+    collector.deduplicate()?;
+    Ok(collector.symbols)
 }
 
 /// Removes the PLT relocations from the end of `all`, where some linkers count them too
@@ -54,6 +56,7 @@ fn exclude_plt(all: RelocationTable, plt: RelocationTable) -> RelocationTable {
     RelocationTable { size, ..all }
 }
 
+/// Collects the symbols of relocation tables.
 struct SymbolCollector {
     machine: Machine,
     symbols: Vec<(u32, RelocationClass)>,
@@ -62,6 +65,7 @@ struct SymbolCollector {
 }
 
 impl SymbolCollector {
+    /// Records the symbols in one table.
     fn read_table(
         &mut self,
         memory: &MappedFile<'_>,
@@ -117,6 +121,7 @@ impl SymbolCollector {
         }
     }
 
+    /// Sorts the symbols and removes duplicates.
     fn deduplicate(&mut self) -> Result<()> {
         self.symbols.sort_unstable();
         self.symbols.dedup();
@@ -141,9 +146,6 @@ fn copy_type(machine: Machine) -> Option<u64> {
     })
 }
 
-/// `EM_LOONGARCH`.
-const EM_LOONGARCH: u16 = 258;
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -151,15 +153,15 @@ mod tests {
     #[test]
     fn collects_each_symbol_once() {
         let machine = Machine { is_64: true, is_little_endian: true, e_machine: h::EM_X86_64, e_flags: 0 };
-        let mut named = SymbolCollector { machine, symbols: Vec::new(), sorted_len: 0 };
+        let mut collector = SymbolCollector { machine, symbols: Vec::new(), sorted_len: 0 };
         for (symbol, kind) in [(7_u64, 6_u64), (0, 8), (3, 5), (7, 6), (3, 6)] {
             let words = [0, symbol << 32 | kind, 0];
             let bytes: Vec<u8> = words.iter().flat_map(|word| word.to_le_bytes()).collect();
-            named.add_relocation(&bytes, RelocationClass::Data);
+            collector.add_relocation(&bytes, RelocationClass::Data);
         }
-        named.deduplicate().unwrap();
+        collector.deduplicate().unwrap();
         assert_eq!(
-            named.symbols,
+            collector.symbols,
             [(3, RelocationClass::Data), (3, RelocationClass::Copy), (7, RelocationClass::Data)]
         );
     }

@@ -4,8 +4,11 @@
 use goblin::elf::section_header as s;
 use goblin::elf::section_header::SectionHeader;
 
-use super::{Error, Header, Result, StringReader, read_exact};
+use super::error::{Error, Result};
+use super::file_reader::{StringReader, read_exact};
+use super::header::Header;
 use coracle_core::content::ContentReader;
+use coracle_core::fs;
 
 /// A section header with its name.
 pub(super) struct Section {
@@ -14,6 +17,7 @@ pub(super) struct Section {
 }
 
 impl Section {
+    /// Returns whether the section is loaded (`SHF_ALLOC`).
     pub(super) fn is_allocated(&self) -> bool {
         self.header.sh_flags & u64::from(s::SHF_ALLOC) != 0
     }
@@ -38,6 +42,18 @@ pub(super) fn read_section_headers(file: &ContentReader, header: &Header) -> Res
     let bytes = read_exact(file, raw.e_shoff, count * size, "section headers")?;
     let headers = SectionHeader::parse_from(&bytes, 0, count, header.parse_context());
     headers.map_err(|_| Error::Truncated("section headers"))
+}
+
+/// Like [`read_section_headers`], but the list is empty if the headers are damaged: loaders do not
+/// read them.
+pub(super) fn section_headers_if_valid(
+    file: &ContentReader,
+    header: &Header,
+) -> fs::Result<Vec<SectionHeader>> {
+    match read_section_headers(file, header) {
+        Err(Error::Io(error)) => Err(error),
+        headers => Ok(headers.unwrap_or_default()),
+    }
 }
 
 /// Reads the section headers with their names. The list is empty if there is no table.

@@ -8,8 +8,9 @@ use goblin::elf::section_header as s;
 use goblin::elf::section_header::SectionHeader;
 use scroll::Pwrite;
 
+use super::error::{Error, Result};
+use super::header::Header;
 use super::sections::{Section, read_sections};
-use super::{Error, Header, Result};
 use coracle_core::content::{Content, ContentReader, SplicePart};
 
 /// Name prefixes of debug and profiling sections.

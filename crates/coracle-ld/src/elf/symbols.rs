@@ -5,10 +5,11 @@
 
 use std::rc::Rc;
 
+use super::elf_object::ElfObject;
+use super::error::{Error, Result};
 use super::mapped_file::MappedFile;
 use super::relocations::{self, RelocationClass};
 use super::versions::{SymbolVersion, SymbolVersions};
-use super::{ElfObject, Error, Result};
 use coracle_core::content::ContentReader;
 
 /// Maximum number of name bytes to read of one file. The largest programs have a few MiB.

@@ -1,8 +1,9 @@
 //! Detects the compiler of a program from its sections. Loaders do not read them, so the result is
 //! used only for advice and defaults.
 
+use super::elf_object::ElfObject;
+use super::error::Error;
 use super::sections::read_sections;
-use super::{ElfObject, Error};
 use coracle_core::content::ContentReader;
 use coracle_core::fs;
 use coracle_core::platform::Platform;

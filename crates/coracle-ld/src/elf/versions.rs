@@ -5,8 +5,9 @@
 
 use std::rc::Rc;
 
+use super::elf_object::ElfObject;
+use super::error::{Error, Result};
 use super::mapped_file::MappedFile;
-use super::{ElfObject, Error, Result};
 use coracle_core::content::ContentReader;
 
 /// `VER_FLG_BASE`.

@@ -1,9 +1,10 @@
 //! A bundle of CA certificates, for programs that use TLS.
 
-use super::policy::Inclusion;
+use super::error::Error;
+use super::implicit_policy::Inclusion;
+use super::openssl;
 use super::program_context::ProgramContext;
 use super::requests::Requests;
-use super::{Error, openssl};
 use crate::elf::{self, Toolchain};
 use coracle_core::path::{ImagePath, RawPath};
 
@@ -20,29 +21,30 @@ const BUNDLE_PATHS: [&str; 6] = [
 /// Libraries that use the bundle.
 const TLS_LIBRARIES: [&str; 2] = ["libssl.so", "libgnutls.so"];
 
-pub(super) fn add_certificates(program: &ProgramContext<'_>, wants: &mut Requests) -> Result<(), Error> {
+/// Adds the bundle of the file system, and a link to it for OpenSSL.
+pub(super) fn add_certificates(program: &ProgramContext<'_>, requests: &mut Requests) -> Result<(), Error> {
     let policy = program.policy.certificates;
-    let asks = match policy {
+    let is_wanted = match policy {
         Inclusion::Never => false,
         Inclusion::Always => true,
         Inclusion::Auto => {
             TLS_LIBRARIES.iter().any(|name| program.library(name).is_some()) || is_go_with_x509(program)?
         }
     };
-    if !asks {
+    if !is_wanted {
         return Ok(());
     }
     for bundle in BUNDLE_PATHS {
-        let Some(extra) = program.data_file(&RawPath::new(bundle), "CA certificates")? else { continue };
-        wants.data_files.push(extra);
-        return link_for_openssl(program, &RawPath::new(bundle), wants);
+        let Some(file) = program.data_file(&RawPath::new(bundle), "CA certificates")? else { continue };
+        requests.data_files.push(file);
+        return link_for_openssl(program, &RawPath::new(bundle), requests);
     }
     let hint =
         "install `ca-certificates` where the image is built, or leave them out with `--certificates false`";
     if policy == Inclusion::Always {
-        wants.add_unmet("cannot find a bundle of CA certificates", hint);
+        requests.add_unmet("cannot find a bundle of CA certificates", hint);
     } else {
-        wants.add_warning(format!(
+        requests.add_warning(format!(
             "no CA certificates were found, so the program can't verify TLS servers\n{hint}"
         ));
     }
@@ -54,15 +56,15 @@ pub(super) fn add_certificates(program: &ProgramContext<'_>, wants: &mut Request
 fn link_for_openssl(
     program: &ProgramContext<'_>,
     bundle: &RawPath,
-    wants: &mut Requests,
+    requests: &mut Requests,
 ) -> Result<(), Error> {
     let Some(libcrypto) = program.library("libcrypto.so") else { return Ok(()) };
     let Some(directory) = openssl::built_in_directory(libcrypto, "OPENSSLDIR")? else { return Ok(()) };
-    let file = RawPath::join_bytes(directory.as_bytes(), b"cert.pem");
+    let link = RawPath::join_bytes(directory.as_bytes(), b"cert.pem");
     let why = "link to the CA certificates for OpenSSL";
-    match (program.data_file(&file, why)?, ImagePath::parse(file.as_bytes())) {
-        (Some(extra), _) => wants.data_files.push(extra),
-        (None, Ok(path)) => wants.add_link(path, bundle.clone(), why),
+    match (program.data_file(&link, why)?, ImagePath::parse(link.as_bytes())) {
+        (Some(file), _) => requests.data_files.push(file),
+        (None, Ok(path)) => requests.add_link(path, bundle.clone(), why),
         (None, Err(_)) => {}
     }
     Ok(())
@@ -71,8 +73,8 @@ fn link_for_openssl(
 /// Returns whether the program was linked by Go and has functions of `crypto/x509` in its function
 /// table.
 fn is_go_with_x509(program: &ProgramContext<'_>) -> Result<bool, Error> {
-    let Some(itself) = program.program_object() else { return Ok(false) };
-    let file = itself.file.content.open()?;
-    let is_go = elf::detect_toolchain(&file, &itself.object)? == Some(Toolchain::Go);
-    Ok(is_go && !elf::data_strings_containing(&file, &itself.object, &["crypto/x509."])?.is_empty())
+    let object = program.program_object();
+    let file = object.file.content.open()?;
+    let is_go = elf::detect_toolchain(&file, &object.object)? == Some(Toolchain::Go);
+    Ok(is_go && !elf::data_strings_containing(&file, &object.object, &["crypto/x509."])?.is_empty())
 }

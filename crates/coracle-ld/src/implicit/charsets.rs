@@ -3,53 +3,55 @@
 //!
 //! The image gets a `gconv-modules` that is reduced to the requested character sets.
 
+use super::data_file::DataContent;
+use super::error::Error;
 use super::gconv_modules::{GconvConfiguration, SelectedModules};
 use super::program_context::ProgramContext;
-use super::requests::{DataContent, Requests};
-use super::{Error, c_library};
-use crate::closure::{DlopenRequest, MappedObject};
+use super::requests::Requests;
+use crate::closure::{DlopenCaller, DlopenRequest, MappedObject};
 use crate::elf::{self, DlopenPriority};
 use coracle_core::path::{ImagePath, RawPath};
 
 /// Maximum size of a configuration file.
 const MAX_CONFIGURATION_SIZE: usize = 4 << 20;
 
-pub(super) fn add_charsets(program: &ProgramContext<'_>, wants: &mut Requests) -> Result<(), Error> {
+/// Opens the modules for the policy's character sets, and adds their configuration.
+pub(super) fn add_charsets(program: &ProgramContext<'_>, requests: &mut Requests) -> Result<(), Error> {
     let Some(charsets) = program.policy.charsets.as_ref().filter(|charsets| !charsets.is_empty()) else {
         return Ok(());
     };
     let Some(libc) = program.glibc() else {
         let why = "`charsets` has no effect: the program does not use glibc, and other C libraries have no gconv modules";
-        wants.mark_unused("charsets", why, "leave `charsets` out");
+        requests.mark_unused("charsets", why, "leave `charsets` out");
         return Ok(());
     };
-    wants.mark_used("charsets");
+    requests.mark_used("charsets");
     let Some(directory) = gconv_directory(libc)? else {
-        wants.add_unmet("cannot determine the directory of glibc's gconv modules", "leave `charsets` out");
+        requests.add_unmet("cannot determine the directory of glibc's gconv modules", "leave `charsets` out");
         return Ok(());
     };
     let configuration = read_gconv_configuration(program, &directory)?;
-    let mut chosen = SelectedModules::default();
+    let mut selected = SelectedModules::default();
     for charset in charsets {
-        if !configuration.select(charset, &mut chosen) {
-            wants.add_unmet(
+        if !configuration.select(charset, &mut selected) {
+            requests.add_unmet(
                 format!("cannot find the character set `{charset}` in `{directory}/gconv-modules`"),
                 "install `libc-bin` or the package that has the modules, or check the spelling with `iconv --list`",
             );
         }
     }
-    let file = |name: &str| RawPath::join_bytes(directory.as_bytes(), name.as_bytes());
-    for module in chosen.module_names() {
-        wants.dlopens.push(DlopenRequest {
-            caller: c_library::dlopen_caller(libc),
-            names: vec![file(&format!("{module}.so")).as_bytes().to_vec()],
+    let file_path = |name: &str| RawPath::join_bytes(directory.as_bytes(), name.as_bytes());
+    for module in selected.module_names() {
+        requests.dlopens.push(DlopenRequest {
+            caller: DlopenCaller::from_library(libc),
+            names: vec![file_path(&format!("{module}.so")).as_bytes().to_vec()],
             purpose: "module for a character set".into(),
             priority: DlopenPriority::Required,
         });
     }
-    let path = ImagePath::parse(file("gconv-modules").as_bytes());
-    if let (Ok(path), false) = (path, chosen.is_empty()) {
-        wants.add_generated_file(path, chosen.to_configuration(), "configuration of character sets");
+    let path = ImagePath::parse(file_path("gconv-modules").as_bytes());
+    if let (Ok(path), false) = (path, selected.is_empty()) {
+        requests.add_generated_file(path, selected.to_configuration(), "configuration of character sets");
     }
     Ok(())
 }
@@ -58,8 +60,8 @@ pub(super) fn add_charsets(program: &ProgramContext<'_>, wants: &mut Requests) -
 /// into glibc.
 fn gconv_directory(libc: &MappedObject) -> Result<Option<RawPath>, Error> {
     let file = libc.file.content.open()?;
-    let words = elf::data_strings_containing(&file, &libc.object, &["/gconv/gconv-modules.cache"])?;
-    Ok(words.into_iter().find(|word| word.starts_with(b"/")).map(|word| RawPath::new(word).dirname()))
+    let strings = elf::data_strings_containing(&file, &libc.object, &["/gconv/gconv-modules.cache"])?;
+    Ok(strings.into_iter().find(|word| word.starts_with(b"/")).map(|word| RawPath::new(word).dirname()))
 }
 
 /// Reads `gconv-modules` and the files below `gconv-modules.d`.
@@ -71,8 +73,8 @@ fn read_gconv_configuration(
     let main = program.data_file(&below(b"gconv-modules"), "")?;
     let more = program.data_files_below(&below(b"gconv-modules.d"), &[], "")?;
     let mut configuration = GconvConfiguration::default();
-    for extra in main.into_iter().chain(more) {
-        let DataContent::File(file) = extra.content else { continue };
+    for data_file in main.into_iter().chain(more) {
+        let DataContent::File(file) = data_file.content else { continue };
         let text = file.content.open()?.read_bytes_at(0, MAX_CONFIGURATION_SIZE)?;
         configuration.add_file(&String::from_utf8_lossy(&text));
     }

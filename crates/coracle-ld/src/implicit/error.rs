@@ -19,6 +19,9 @@ pub enum Error {
     /// A file can't be read.
     #[error(transparent)]
     Io(#[from] fs::Error),
+    /// A broken invariant of this crate.
+    #[error("internal error: {0}; please report it")]
+    Internal(&'static str),
 }
 
 /// Something that was requested but not found or not usable.
@@ -34,19 +37,20 @@ impl Error {
     /// Returns the next step for the user.
     pub fn hint(&self) -> Option<String> {
         match self {
-            Self::Unmet(lacks) => {
-                let mut hints: Vec<&str> = lacks.iter().map(|lack| lack.hint.as_str()).collect();
+            Self::Unmet(unmet) => {
+                let mut hints: Vec<&str> =
+                    unmet.iter().map(|unmet_request| unmet_request.hint.as_str()).collect();
                 hints.dedup();
                 Some(hints.join("\n"))
             }
             Self::Closure(error) => error.hint(),
-            Self::Elf(_) => None,
+            Self::Elf(_) | Self::Internal(_) => None,
             Self::Io(error) => error.hint(),
         }
     }
 }
 
-fn join_messages(lacks: &[UnmetRequest]) -> String {
-    let messages: Vec<&str> = lacks.iter().map(|lack| lack.message.as_str()).collect();
+fn join_messages(unmet: &[UnmetRequest]) -> String {
+    let messages: Vec<&str> = unmet.iter().map(|unmet_request| unmet_request.message.as_str()).collect();
     messages.join("\n")
 }

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use crate::closure::{LinkMap, MappedObject};
+use crate::elf::gnu_hash;
 use coracle_core::fs;
 use coracle_core::path::RawPath;
 
@@ -27,6 +28,7 @@ pub(super) enum FunctionNeed {
     Provider,
 }
 
+/// The functions with each need.
 const FUNCTIONS_BY_NEED: &[(FunctionNeed, &[&str])] = &[
     (FunctionNeed::Libgcc, &["pthread_cancel", "pthread_exit", "backtrace"]),
     (
@@ -104,19 +106,22 @@ pub(super) struct FunctionCalls(BTreeMap<FunctionNeed, FunctionCall>);
 
 impl FunctionCalls {
     /// Adds the calls of the new objects in `map`. Calls by the C library itself are ignored,
-    /// because it works without; so are those of libstdc++, which may call everything.
-    pub(super) fn add(&mut self, map: &LinkMap) -> fs::Result<()> {
-        let wanted = &map.symbol_references()?.symbols;
+    /// because it works without them; so are those of libstdc++, which may call everything.
+    pub(super) fn add_calls_in(&mut self, map: &LinkMap) -> fs::Result<()> {
+        let references = &map.symbol_references()?.symbols;
         for (need, functions) in FUNCTIONS_BY_NEED {
+            // References are sorted by hash, then by name.
             let callers = functions.iter().filter_map(|function| {
-                let at = wanted.partition_point(|wanted| {
-                    (wanted.reference.hash, wanted.reference.name.as_slice())
-                        < (gnu_hash_of(function), function.as_bytes())
+                let first = references.partition_point(|symbol| {
+                    (symbol.reference.hash, symbol.reference.name.as_slice())
+                        < (gnu_hash(function.as_bytes()), function.as_bytes())
                 });
-                let same =
-                    wanted.iter().skip(at).take_while(|wanted| wanted.reference.name == function.as_bytes());
-                let by = same
-                    .flat_map(|wanted| &wanted.used_by)
+                let same_name = references
+                    .iter()
+                    .skip(first)
+                    .take_while(|symbol| symbol.reference.name == function.as_bytes());
+                let by = same_name
+                    .flat_map(|symbol| &symbol.used_by)
                     .filter(|by| !is_libc(map, **by) && !is_libstdcxx(map, **by))
                     .min()?;
                 Some((*by, *function))
@@ -130,6 +135,7 @@ impl FunctionCalls {
         Ok(())
     }
 
+    /// Returns the first call of a function with this need.
     pub(super) fn first_call(&self, need: FunctionNeed) -> Option<&FunctionCall> {
         self.0.get(&need)
     }
@@ -137,18 +143,19 @@ impl FunctionCalls {
 
 /// Returns the new objects of `map` that call `dlopen`.
 pub(super) fn dlopen_callers(map: &LinkMap) -> fs::Result<Vec<&MappedObject>> {
-    let wanted = &map.symbol_references()?.symbols;
-    let opens = |name: &[u8]| name == b"dlopen" || name == b"dlmopen";
-    let mut openers: Vec<usize> = wanted
+    let references = &map.symbol_references()?.symbols;
+    let is_dlopen = |name: &[u8]| name == b"dlopen" || name == b"dlmopen";
+    let mut callers: Vec<usize> = references
         .iter()
-        .filter(|wanted| opens(&wanted.reference.name))
-        .flat_map(|wanted| wanted.used_by.clone())
+        .filter(|symbol| is_dlopen(&symbol.reference.name))
+        .flat_map(|symbol| symbol.used_by.clone())
         .collect();
-    openers.sort_unstable();
-    openers.dedup();
-    Ok(openers.into_iter().filter(|by| !is_libc(map, *by)).filter_map(|by| map.objects.get(by)).collect())
+    callers.sort_unstable();
+    callers.dedup();
+    Ok(callers.into_iter().filter(|by| !is_libc(map, *by)).filter_map(|by| map.objects.get(by)).collect())
 }
 
+/// Returns whether the object at `index` is glibc.
 fn is_libc(map: &LinkMap, index: usize) -> bool {
     soname(map, index).is_some_and(|soname| soname == b"libc.so.6" || soname == b"libpthread.so.0")
 }
@@ -159,9 +166,4 @@ fn is_libstdcxx(map: &LinkMap, index: usize) -> bool {
 
 fn soname(map: &LinkMap, index: usize) -> Option<&[u8]> {
     map.objects.get(index).and_then(|mapped| mapped.object.dynamic.soname.as_deref())
-}
-
-/// Returns the `DT_GNU_HASH` hash, by which references are sorted.
-fn gnu_hash_of(name: &str) -> u32 {
-    crate::elf::gnu_hash(name.as_bytes())
 }

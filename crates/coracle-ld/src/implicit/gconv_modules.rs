@@ -106,14 +106,14 @@ impl GconvConfiguration {
 
     /// Selects the modules that convert from and to `charset`, with all aliases. Returns false if
     /// it is unknown.
-    pub(super) fn select(&self, charset: &str, chosen: &mut SelectedModules) -> bool {
+    pub(super) fn select(&self, charset: &str, selected: &mut SelectedModules) -> bool {
         let asked = normalize_charset(charset);
         if BUILT_IN_CHARSETS.contains(&asked.as_str()) {
             return true;
         }
         let name = self.aliases.get(&asked).cloned().unwrap_or(asked.clone());
         if BUILT_IN_CHARSETS.contains(&name.as_str()) {
-            chosen.aliases.insert((asked, name));
+            selected.aliases.insert((asked, name));
             return true;
         }
         if !self.modules.contains_key(&name) {
@@ -126,13 +126,13 @@ impl GconvConfiguration {
                 continue;
             }
             for line in self.modules.get(&name).into_iter().flatten() {
-                chosen.modules.insert(line.clone());
+                selected.modules.insert(line.clone());
                 next.extend([line.from.clone(), line.to.clone()]);
             }
             names.insert(name);
         }
         let aliases = self.aliases.iter().filter(|(_, to)| names.contains(*to));
-        chosen.aliases.extend(aliases.map(|(from, to)| (from.clone(), to.clone())));
+        selected.aliases.extend(aliases.map(|(from, to)| (from.clone(), to.clone())));
         true
     }
 }
@@ -170,40 +170,40 @@ mod tests {
 
     use super::*;
 
-    fn of(text: &str) -> GconvConfiguration {
+    fn parse(text: &str) -> GconvConfiguration {
         let mut configuration = GconvConfiguration::default();
         configuration.add_file(text);
         configuration
     }
 
-    fn choose(configuration: &GconvConfiguration, name: &str) -> Option<String> {
-        let mut chosen = SelectedModules::default();
-        configuration.select(name, &mut chosen).then(|| chosen.to_configuration())
+    fn select(configuration: &GconvConfiguration, name: &str) -> Option<String> {
+        let mut selected = SelectedModules::default();
+        configuration.select(name, &mut selected).then(|| selected.to_configuration())
     }
 
     #[test]
     fn selects_lines_for_a_character_set() {
-        let configuration = of(
+        let configuration = parse(
             "# comment\nalias UTF16// UTF-16//\nmodule UTF-16// INTERNAL UTF-16 1\nmodule INTERNAL UTF-16// UTF-16 1\n\
              module X// Y// XY 2\nmodule Y// INTERNAL Y.so\nalias TWICE// UTF-8//",
         );
         let utf16 =
             "alias UTF16// UTF-16//\nmodule INTERNAL UTF-16// UTF-16 1\nmodule UTF-16// INTERNAL UTF-16 1\n";
         // Aliases are kept, because programs may use any of them.
-        assert_eq!(choose(&configuration, "utf16").unwrap(), utf16);
-        assert_eq!(choose(&configuration, "UTF-16").unwrap(), utf16);
-        assert_eq!(choose(&configuration, "X").unwrap(), "module X// Y// XY 2\nmodule Y// INTERNAL Y 1\n");
-        assert_eq!(choose(&configuration, "TWICE").unwrap(), "alias TWICE// UTF-8//\n");
+        assert_eq!(select(&configuration, "utf16").unwrap(), utf16);
+        assert_eq!(select(&configuration, "UTF-16").unwrap(), utf16);
+        assert_eq!(select(&configuration, "X").unwrap(), "module X// Y// XY 2\nmodule Y// INTERNAL Y 1\n");
+        assert_eq!(select(&configuration, "TWICE").unwrap(), "alias TWICE// UTF-8//\n");
         for built_in in ["UTF-8", "ucs-2le"] {
-            assert_eq!(choose(&configuration, built_in).unwrap(), "");
+            assert_eq!(select(&configuration, built_in).unwrap(), "");
         }
-        assert_eq!(choose(&configuration, "none"), None);
+        assert_eq!(select(&configuration, "none"), None);
     }
 
     #[test]
     fn follows_long_chains() {
         let lines: String = (0..100_000).map(|n| format!("module C{n}// C{}// M\n", n + 1)).collect();
-        assert_eq!(choose(&of(&lines), "C0").unwrap().lines().count(), 100_000);
+        assert_eq!(select(&parse(&lines), "C0").unwrap().lines().count(), 100_000);
     }
 
     proptest! {
@@ -212,8 +212,8 @@ mod tests {
             text in "((alias|module) [A-D]/{0,2} ([A-D]|INTERNAL)/{0,2}( [xy](.so)?( [0-9])?)?(#.?)?\n|.{0,9}\n){0,20}",
             name in "[A-D]",
         ) {
-            if let Some(chosen) = choose(&of(&text), &name) {
-                prop_assert_eq!(choose(&of(&chosen), &name).unwrap_or_default(), chosen);
+            if let Some(selected) = select(&parse(&text), &name) {
+                prop_assert_eq!(select(&parse(&selected), &name).unwrap_or_default(), selected);
             }
         }
     }

@@ -1,39 +1,38 @@
 //! Implicit dependencies: what a program needs although no loader maps it. These are libraries
 //! opened at run time, and data that the C library, OpenSSL and others read.
 //!
-//! Each rule has its own file, which cites its source. A rule reads a `Program` and adds to
-//! `Wants`. This module does not depend on images.
+//! Each rule has its own file, which cites its source. A rule reads a `ProgramContext` and adds
+//! to `Requests`. This module does not depend on images.
 
-mod c_library;
 mod certificates;
 mod charsets;
-mod dlopen;
+mod data_file;
+mod dlopened_libraries;
 mod error;
 mod function_calls;
 mod gconv_modules;
+mod glibc;
 mod hints;
-mod libgcc;
-mod locales;
+mod implicit_policy;
+mod locale_data;
 mod names_in_strings;
 mod nss;
 mod openssl;
 mod pam;
 mod plugins;
-mod policy;
 mod program_context;
 mod requests;
-mod time_zones;
 
 use crate::closure::{DlopenFailure, DlopenRequest, ExecutedFile, ExecutedKind, Resolver};
 use crate::elf::DlopenPriority;
 use coracle_core::note::Note;
 
+pub use data_file::{DataContent, DataFile};
 pub use error::{Error, UnmetRequest};
 pub use hints::DependencyHint;
+pub use implicit_policy::{ImplicitPolicy, Inclusion, TimeZones};
 pub use plugins::{PLUGIN_FAMILIES, PluginFamily};
-pub use policy::{ImplicitPolicy, Inclusion, TimeZones};
 pub use program_context::DataSources;
-pub use requests::{DataContent, DataFile};
 
 use program_context::ProgramContext;
 use requests::{OptionUses, Requests};
@@ -53,14 +52,14 @@ pub struct Requirements {
 impl Requirements {
     /// Adds the dependencies of another program, without duplicates.
     pub fn merge(&mut self, other: Self) {
-        for extra in other.data_files {
-            if !self.data_files.iter().any(|known| known.spelled == extra.spelled) {
-                self.data_files.push(extra);
+        for file in other.data_files {
+            if !self.data_files.iter().any(|known| known.raw_path == file.raw_path) {
+                self.data_files.push(file);
             }
         }
-        for (what, lack) in other.option_uses {
-            let known = self.option_uses.entry(what).or_insert_with(|| lack.clone());
-            if lack.is_none() {
+        for (option, unmet) in other.option_uses {
+            let known = self.option_uses.entry(option).or_insert_with(|| unmet.clone());
+            if unmet.is_none() {
                 *known = None;
             }
         }
@@ -68,7 +67,7 @@ impl Requirements {
         let notes: Vec<Note> = other.notes.into_iter().filter(is_new).collect();
         self.notes.extend(notes);
         let is_new = |hint: &DependencyHint| {
-            !self.hints.iter().any(|known| (&known.subject, &known.flag) == (&hint.subject, &hint.flag))
+            !self.hints.iter().any(|known| (&known.subject, &known.action) == (&hint.subject, &hint.action))
         };
         let hints: Vec<DependencyHint> = other.hints.into_iter().filter(is_new).collect();
         self.hints.extend(hints);
@@ -79,8 +78,8 @@ impl Requirements {
     /// # Errors
     /// Fails with all unused ones.
     pub fn check_unused_options(&self) -> Result<(), Error> {
-        let lacks: Vec<UnmetRequest> = self.option_uses.values().flatten().cloned().collect();
-        if lacks.is_empty() { Ok(()) } else { Err(Error::Unmet(lacks)) }
+        let unmet: Vec<UnmetRequest> = self.option_uses.values().flatten().cloned().collect();
+        if unmet.is_empty() { Ok(()) } else { Err(Error::Unmet(unmet)) }
     }
 }
 
@@ -91,8 +90,8 @@ impl Requirements {
 /// # Errors
 /// Fails if something that was requested is not found, or if a file can't be read.
 pub fn add_implicit_dependencies(
-    tracer: &Resolver<'_>,
-    places: DataSources<'_>,
+    resolver: &Resolver<'_>,
+    sources: DataSources<'_>,
     policy: &ImplicitPolicy,
     executed: &mut ExecutedFile,
     is_entrypoint: bool,
@@ -101,57 +100,58 @@ pub fn add_implicit_dependencies(
     let mut failed: Vec<DlopenFailure> = Vec::new();
     loop {
         let ExecutedKind::Elf(elf) = &executed.kind else { return Ok(Requirements::default()) };
-        let program = ProgramContext::new(places, policy, is_entrypoint, elf)?;
-        let mut wants = collect_requests(&program)?;
+        let program = ProgramContext::new(sources, policy, is_entrypoint, elf)?;
+        let mut requests = collect_requests(&program)?;
         let mut new = Vec::new();
-        for opening in std::mem::take(&mut wants.dlopens) {
-            if !known.contains(&opening) {
-                known.push(opening.clone());
-                new.push(opening);
+        for request in std::mem::take(&mut requests.dlopens) {
+            if !known.contains(&request) {
+                known.push(request.clone());
+                new.push(request);
             }
         }
         if new.is_empty() {
-            let hints = hints::collect_hints(&program, tracer, executed)?;
-            report_failures(&failed, &mut wants);
-            let Requests { data_files: extras, notes, unmet: lacks, option_uses: uses, .. } = wants;
-            return if lacks.is_empty() {
-                Ok(Requirements { data_files: extras, notes, hints, option_uses: uses })
+            let hints = hints::collect_hints(&program, resolver, executed)?;
+            report_failures(&failed, &mut requests);
+            let Requests { data_files, notes, unmet, option_uses, .. } = requests;
+            return if unmet.is_empty() {
+                Ok(Requirements { data_files, notes, hints, option_uses })
             } else {
-                Err(Error::Unmet(lacks))
+                Err(Error::Unmet(unmet))
             };
         }
-        failed.extend(tracer.dlopen(executed, new)?);
+        failed.extend(resolver.dlopen(executed, new)?);
     }
 }
 
+/// Runs all rules for one program.
 fn collect_requests(program: &ProgramContext<'_>) -> Result<Requests, Error> {
-    let mut wants = Requests::default();
-    libgcc::add_libgcc(program, &mut wants);
-    dlopen::add_dlopened_libraries(program, &mut wants)?;
-    nss::add_nss(program, &mut wants)?;
-    openssl::add_openssl(program, &mut wants)?;
-    certificates::add_certificates(program, &mut wants)?;
-    time_zones::add_time_zones(program, &mut wants)?;
-    locales::add_locales(program, &mut wants)?;
-    charsets::add_charsets(program, &mut wants)?;
-    pam::add_pam(program, &mut wants)?;
-    plugins::add_plugins(program, &mut wants)?;
-    Ok(wants)
+    let mut requests = Requests::default();
+    glibc::add_libgcc(program, &mut requests);
+    dlopened_libraries::add_dlopened_libraries(program, &mut requests)?;
+    nss::add_nss(program, &mut requests)?;
+    openssl::add_openssl(program, &mut requests)?;
+    certificates::add_certificates(program, &mut requests)?;
+    locale_data::add_time_zones(program, &mut requests)?;
+    locale_data::add_locales(program, &mut requests)?;
+    charsets::add_charsets(program, &mut requests)?;
+    pam::add_pam(program, &mut requests)?;
+    plugins::add_plugins(program, &mut requests)?;
+    Ok(requests)
 }
 
 /// Reports libraries that could not be opened: an error if it was requested, otherwise a warning.
-fn report_failures(failed: &[DlopenFailure], wants: &mut Requests) {
+fn report_failures(failed: &[DlopenFailure], requests: &mut Requests) {
     for failed in failed {
         let (names, why) = (failed.tried_names(), &failed.request.purpose);
         let text = format!("cannot open {names} ({why}): {}", failed.reason());
         match failed.request.priority {
             DlopenPriority::Required => {
-                wants.add_unmet(
+                requests.add_unmet(
                     text,
                     "install the package that has it where the image is built, or leave it out",
                 );
             }
-            DlopenPriority::Recommended => wants.add_warning(text),
+            DlopenPriority::Recommended => requests.add_warning(text),
             DlopenPriority::Suggested => {}
         }
     }

@@ -4,47 +4,50 @@
 //! `/etc/nsswitch.conf`, glibc's defaults need more than an image has. Source: `nss/nss_module.c`,
 //! `nss/nss_database.c`.
 
+use super::error::Error;
 use super::function_calls::FunctionNeed;
-use super::policy::Inclusion;
+use super::glibc;
+use super::implicit_policy::Inclusion;
 use super::program_context::ProgramContext;
 use super::requests::Requests;
-use super::{Error, c_library};
-use crate::closure::{DlopenRequest, MappedObject};
+use crate::closure::{DlopenCaller, DlopenRequest, MappedObject};
 use crate::elf::DlopenPriority;
 use coracle_core::path::ImagePath;
 
 /// The version since which `files` and `dns` are part of glibc.
 const BUILT_IN_SINCE: &[u8] = b"GLIBC_2.34";
 
-pub(super) fn add_nss(program: &ProgramContext<'_>, wants: &mut Requests) -> Result<(), Error> {
+/// Adds `/etc/nsswitch.conf`, and opens the modules listed there.
+pub(super) fn add_nss(program: &ProgramContext<'_>, requests: &mut Requests) -> Result<(), Error> {
     let policy = program.policy;
-    let asks = match policy.nss {
+    let is_wanted = match policy.nss {
         Inclusion::Never => return Ok(()),
         Inclusion::Always => true,
         Inclusion::Auto => {
             program.calls.first_call(FunctionNeed::Nss).is_some() || !policy.nss_modules.is_empty()
         }
     };
-    let Some(libc) = program.glibc().filter(|_| asks) else { return Ok(()) };
-    wants.add_generated_file(
+    let Some(libc) = program.glibc().filter(|_| is_wanted) else { return Ok(()) };
+    requests.add_generated_file(
         nsswitch_path(),
         nsswitch_text(&policy.nss_modules),
         "configuration of the name service switch",
     );
-    if !c_library::defines_version(libc, BUILT_IN_SINCE)? {
-        wants
+    if !glibc::defines_version(libc, BUILT_IN_SINCE)? {
+        requests
             .dlopens
             .extend(["files", "dns"].map(|module| module_request(libc, module, DlopenPriority::Recommended)));
     }
     let more = policy.nss_modules.iter().map(|module| module_request(libc, module, DlopenPriority::Required));
-    wants.dlopens.extend(more);
+    requests.dlopens.extend(more);
     Ok(())
 }
 
+/// Returns the request to open one NSS module.
 fn module_request(libc: &MappedObject, module: &str, priority: DlopenPriority) -> DlopenRequest {
     let name = format!("libnss_{module}.so.2").into_bytes();
     DlopenRequest {
-        caller: c_library::dlopen_caller(libc),
+        caller: DlopenCaller::from_library(libc),
         names: vec![name],
         purpose: format!("NSS module `{module}`"),
         priority,

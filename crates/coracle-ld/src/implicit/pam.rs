@@ -3,9 +3,10 @@
 
 use std::collections::BTreeSet;
 
-use super::Error;
+use super::data_file::{DataContent, DataFile};
+use super::error::Error;
 use super::program_context::ProgramContext;
-use super::requests::{DataContent, DataFile, Requests};
+use super::requests::Requests;
 use crate::closure::{DlopenCaller, DlopenRequest, MappedObject};
 use crate::elf::{self, DlopenPriority};
 use coracle_core::path::{RawPath, escape_bytes};
@@ -15,20 +16,21 @@ const SERVICE_DIRECTORIES: [&str; 2] = ["/etc/pam.d", "/usr/lib/pam.d"];
 /// Maximum size of a service's configuration.
 const MAX_SERVICE_SIZE: usize = 1 << 20;
 
-pub(super) fn add_pam(program: &ProgramContext<'_>, wants: &mut Requests) -> Result<(), Error> {
+/// Adds the policy's PAM services, and opens their modules.
+pub(super) fn add_pam(program: &ProgramContext<'_>, requests: &mut Requests) -> Result<(), Error> {
     let Some(services) = program.policy.pam.as_ref().filter(|services| !services.is_empty()) else {
         return Ok(());
     };
     let Some(libpam) = program.library("libpam.so") else {
-        wants.mark_unused("pam", "`pam` has no effect: no libpam is mapped", "leave `pam` out");
+        requests.mark_unused("pam", "`pam` has no effect: no libpam is mapped", "leave `pam` out");
         return Ok(());
     };
-    wants.mark_used("pam");
+    requests.mark_used("pam");
     let Some(modules) = module_directory(libpam)? else {
-        wants.add_unmet("cannot determine the directory of PAM modules", "leave `pam` out");
+        requests.add_unmet("cannot determine the directory of PAM modules", "leave `pam` out");
         return Ok(());
     };
-    let by = DlopenCaller::Library(libpam.object.dynamic.soname.clone().unwrap_or_default());
+    let by = DlopenCaller::from_library(libpam);
     let mut queue: Vec<String> = services.clone();
     let mut known = BTreeSet::new();
     while let Some(service) = queue.pop() {
@@ -36,35 +38,36 @@ pub(super) fn add_pam(program: &ProgramContext<'_>, wants: &mut Requests) -> Res
             continue;
         }
         let shown = escape_bytes(service.as_bytes());
-        let Some(extra) = find_service(program, &service)? else {
+        let Some(file) = find_service(program, &service)? else {
             let why = format!(
                 "cannot find the PAM service `{shown}`: there is no `{}`",
                 service_path("/etc/pam.d", &service)
             );
-            wants.add_unmet(why, "check the spelling");
+            requests.add_unmet(why, "check the spelling");
             continue;
         };
-        if let DataContent::File(file) = &extra.content {
-            let text = file.content.open()?.read_bytes_at(0, MAX_SERVICE_SIZE)?;
+        if let DataContent::File(existing) = &file.content {
+            let text = existing.content.open()?.read_bytes_at(0, MAX_SERVICE_SIZE)?;
             let lines = parse_service(&String::from_utf8_lossy(&text));
             queue.extend(lines.includes);
-            wants.dlopens.extend(lines.modules.into_iter().map(|(module, priority)| DlopenRequest {
+            requests.dlopens.extend(lines.modules.into_iter().map(|(module, priority)| DlopenRequest {
                 caller: by.clone(),
                 names: vec![join_unless_absolute(&modules, &module).as_bytes().to_vec()],
                 purpose: format!("module of the PAM service `{shown}`"),
                 priority,
             }));
         }
-        wants.data_files.push(extra);
+        requests.data_files.push(file);
     }
     Ok(())
 }
 
 /// Returns the directory of PAM modules, which is compiled into libpam.
 fn module_directory(libpam: &MappedObject) -> Result<Option<RawPath>, Error> {
-    let words = elf::data_strings_containing(&libpam.file.content.open()?, &libpam.object, &["/security/"])?;
+    let strings =
+        elf::data_strings_containing(&libpam.file.content.open()?, &libpam.object, &["/security/"])?;
     let mut directories =
-        words.into_iter().filter(|word| word.starts_with(b"/") && word.ends_with(b"/security/"));
+        strings.into_iter().filter(|word| word.starts_with(b"/") && word.ends_with(b"/security/"));
     Ok(directories.next().map(RawPath::new))
 }
 

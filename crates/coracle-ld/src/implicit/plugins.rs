@@ -1,6 +1,7 @@
 //! Plugins of well-known libraries: whole directories of which a program opens some at run time.
 
-use super::Error;
+use super::data_file::DataContent;
+use super::error::Error;
 use super::program_context::ProgramContext;
 use super::requests::Requests;
 use crate::closure::{DlopenCaller, DlopenRequest, MappedObject};
@@ -15,7 +16,7 @@ pub struct PluginFamily {
     soname_prefix: &'static str,
     /// Plugin directories, relative to the library's directory.
     directories: &'static [&'static str],
-    /// Absolute paths of data directories; libraries named in their files are plugins, too.
+    /// Absolute paths of data directories. Libraries named in their files are plugins, too.
     data_directories: &'static [&'static str],
 }
 
@@ -55,25 +56,26 @@ pub const PLUGIN_FAMILIES: &[PluginFamily] = &[
     },
 ];
 
-pub(super) fn add_plugins(program: &ProgramContext<'_>, wants: &mut Requests) -> Result<(), Error> {
+/// Adds the policy's plugin families.
+pub(super) fn add_plugins(program: &ProgramContext<'_>, requests: &mut Requests) -> Result<(), Error> {
     for name in program.policy.plugins.iter().flatten() {
         let Some(family) = PLUGIN_FAMILIES.iter().find(|family| family.name == name) else { continue };
-        let what = format!("plugins {name}");
+        let option = format!("plugins {name}");
         let Some(library) = program.library(family.soname_prefix) else {
             let why = format!("cannot add the plugins `{name}`: no `{}` is mapped", family.soname_prefix);
-            wants.mark_unused(&what, why, "leave them out of `plugins`");
+            requests.mark_unused(&option, why, "leave them out of `plugins`");
             continue;
         };
-        wants.mark_used(&what);
-        let by = DlopenCaller::Library(library.object.dynamic.soname.clone().unwrap_or_default());
+        requests.mark_used(&option);
+        let caller = DlopenCaller::from_library(library);
         let why = format!("plugin of `{name}`");
-        let home = RawPath::from(&library.path).dirname();
+        let directory_of_library = RawPath::from(&library.path).dirname();
         for directory in family.directories {
-            let directory = RawPath::join_bytes(home.as_bytes(), directory.as_bytes());
-            add_plugin_directory(program, &directory, &by, &why, wants)?;
+            let directory = RawPath::join_bytes(directory_of_library.as_bytes(), directory.as_bytes());
+            add_plugin_directory(program, &directory, &caller, &why, requests)?;
         }
         for directory in family.data_directories {
-            add_data_directory(program, &RawPath::new(*directory), &by, &why, wants)?;
+            add_data_directory(program, &RawPath::new(*directory), &caller, &why, requests)?;
         }
     }
     Ok(())
@@ -83,44 +85,45 @@ pub(super) fn add_plugins(program: &ProgramContext<'_>, wants: &mut Requests) ->
 pub(super) fn available_families<'a>(
     program: &ProgramContext<'a>,
 ) -> Result<Vec<(&'static str, &'a MappedObject)>, Error> {
-    let mut present = Vec::new();
+    let mut available = Vec::new();
     for family in PLUGIN_FAMILIES {
         let Some(library) = program.library(family.soname_prefix) else { continue };
-        let home = RawPath::from(&library.path).dirname();
-        let beside =
-            family.directories.iter().map(|name| RawPath::join_bytes(home.as_bytes(), name.as_bytes()));
+        let directory_of_library = RawPath::from(&library.path).dirname();
+        let next_to_library = family
+            .directories
+            .iter()
+            .map(|name| RawPath::join_bytes(directory_of_library.as_bytes(), name.as_bytes()));
         for directory in
-            beside.chain(family.data_directories.iter().map(|directory| RawPath::new(*directory)))
+            next_to_library.chain(family.data_directories.iter().map(|directory| RawPath::new(*directory)))
         {
             if !program.data_files_below(&directory, &[], "")?.is_empty() {
-                present.push((family.name, library));
+                available.push((family.name, library));
                 break;
             }
         }
     }
-    Ok(present)
+    Ok(available)
 }
 
 /// Adds everything in a directory. Libraries are opened, so that their dependencies are added, too.
 pub(super) fn add_plugin_directory(
     program: &ProgramContext<'_>,
     directory: &RawPath,
-    by: &DlopenCaller,
-    why: &str,
-    wants: &mut Requests,
+    caller: &DlopenCaller,
+    purpose: &str,
+    requests: &mut Requests,
 ) -> Result<(), Error> {
-    for extra in program.data_files_below(directory, &[], why)? {
-        let is_library =
-            extra.path.file_name().is_some_and(|name| name.windows(3).any(|part| part == b".so"));
+    for file in program.data_files_below(directory, &[], purpose)? {
+        let is_library = file.path.file_name().is_some_and(|name| name.windows(3).any(|part| part == b".so"));
         if is_library {
-            wants.dlopens.push(DlopenRequest {
-                caller: by.clone(),
-                names: vec![extra.path.as_bytes().to_vec()],
-                purpose: why.to_owned(),
+            requests.dlopens.push(DlopenRequest {
+                caller: caller.clone(),
+                names: vec![file.path.as_bytes().to_vec()],
+                purpose: purpose.to_owned(),
                 priority: DlopenPriority::Recommended,
             });
         } else {
-            wants.data_files.push(extra);
+            requests.data_files.push(file);
         }
     }
     Ok(())
@@ -130,23 +133,22 @@ pub(super) fn add_plugin_directory(
 fn add_data_directory(
     program: &ProgramContext<'_>,
     directory: &RawPath,
-    by: &DlopenCaller,
-    why: &str,
-    wants: &mut Requests,
+    caller: &DlopenCaller,
+    purpose: &str,
+    requests: &mut Requests,
 ) -> Result<(), Error> {
-    for extra in program.data_files_below(directory, &[], why)? {
-        if let super::DataContent::File(file) = &extra.content {
-            for name in elf::strings_containing(&file.content.open()?, &[".so"])? {
-                let (names, why) = (vec![name], why.to_owned());
-                wants.dlopens.push(DlopenRequest {
-                    caller: by.clone(),
-                    names,
-                    purpose: why,
+    for file in program.data_files_below(directory, &[], purpose)? {
+        if let DataContent::File(existing) = &file.content {
+            for name in elf::strings_containing(&existing.content.open()?, &[".so"])? {
+                requests.dlopens.push(DlopenRequest {
+                    caller: caller.clone(),
+                    names: vec![name],
+                    purpose: purpose.to_owned(),
                     priority: DlopenPriority::Recommended,
                 });
             }
         }
-        wants.data_files.push(extra);
+        requests.data_files.push(file);
     }
     Ok(())
 }

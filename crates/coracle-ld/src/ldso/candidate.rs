@@ -20,7 +20,7 @@ use coracle_core::path::{ImagePath, RawPath};
 #[derive(Debug)]
 pub struct Candidate {
     /// The path as the loader builds it.
-    pub spelled: RawPath,
+    pub raw_path: RawPath,
     /// The directories and links that the path passes through.
     pub walk: PathResolution,
     /// The file's own path, without links.
@@ -63,14 +63,12 @@ pub enum Rejection {
 pub(super) enum CandidateOutcome {
     /// There is no file: the search continues.
     Absent,
-    /// The file is rejected; `fatal` ends the search.
-    Rejected {
-        rejection: Rejection,
-        is_fatal: bool,
-    },
+    /// The file is rejected; `is_fatal` ends the search.
+    Rejected { rejection: Rejection, is_fatal: bool },
     /// The path has more links than the kernel follows. glibc skips the rest of this list of
     /// directories, musl ends the search.
     Loop,
+    /// The loader accepts the file.
     Accepted(Box<Candidate>),
 }
 
@@ -83,10 +81,12 @@ pub(super) enum MismatchPolicy {
     EndSearch,
 }
 
-/// What a search for libraries of one program needs.
+/// The inputs of a search that are the same for all libraries of a program.
 pub(super) struct SearchContext<'a> {
     pub(super) tree: &'a dyn FileSystem,
+    /// The directory that relative paths start at.
     pub(super) start: &'a ImagePath,
+    /// The program's machine.
     pub(super) machine: Machine,
     /// Objects of files accepted earlier.
     pub(super) accepted: &'a AcceptedObjects,
@@ -96,9 +96,22 @@ pub(super) struct SearchContext<'a> {
 pub(super) type AcceptedObjects = RefCell<BTreeMap<FileId, Rc<elf::ElfObject>>>;
 
 impl SearchContext<'_> {
+    /// Returns whether the path leads to a directory that can be searched.
+    pub(super) fn is_directory(&self, path: &RawPath) -> fs::Result<bool> {
+        match file_system::resolve_path(self.tree, self.start, path.as_bytes()) {
+            Ok(walk) => Ok(matches!(walk.end, ResolutionEnd::Directory(_))),
+            Err(e) if e.kind() == ErrorKind::PermissionDenied => Ok(false),
+            Err(e) => Err(e),
+        }
+    }
+
     /// Tries the file at this path.
-    pub(super) fn try_path(&self, spelled: &RawPath, manner: MismatchPolicy) -> fs::Result<CandidateOutcome> {
-        let walk = match file_system::resolve_path(self.tree, self.start, spelled.as_bytes()) {
+    pub(super) fn try_path(
+        &self,
+        raw_path: &RawPath,
+        policy: MismatchPolicy,
+    ) -> fs::Result<CandidateOutcome> {
+        let walk = match file_system::resolve_path(self.tree, self.start, raw_path.as_bytes()) {
             Ok(walk) => walk,
             Err(e) if e.kind() == ErrorKind::PermissionDenied => {
                 return Ok(CandidateOutcome::Rejected {
@@ -123,8 +136,9 @@ impl SearchContext<'_> {
         };
         let known = self.accepted.borrow().get(&file.stat.file_id).cloned();
         if let Some(object) = known {
+            let raw_path = raw_path.clone();
             return Ok(CandidateOutcome::Accepted(Box::new(Candidate {
-                spelled: spelled.clone(),
+                raw_path,
                 walk,
                 path,
                 file,
@@ -141,26 +155,23 @@ impl SearchContext<'_> {
             }
             Err(e) => return Err(e),
         };
-        Ok(match self.check_candidate(&reader, manner) {
+        Ok(match self.read_if_accepted(&reader, policy) {
             Ok(object) => {
                 let object = Rc::new(object);
                 self.accepted.borrow_mut().insert(file.stat.file_id, object.clone());
-                CandidateOutcome::Accepted(Box::new(Candidate {
-                    spelled: spelled.clone(),
-                    walk,
-                    path,
-                    file,
-                    object,
-                }))
+                let raw_path = raw_path.clone();
+                CandidateOutcome::Accepted(Box::new(Candidate { raw_path, walk, path, file, object }))
             }
-            Err((refusal, fatal)) => CandidateOutcome::Rejected { rejection: refusal, is_fatal: fatal },
+            Err((rejection, is_fatal)) => CandidateOutcome::Rejected { rejection, is_fatal },
         })
     }
 
-    fn check_candidate(
+    /// Parses the file if the loader accepts it. Otherwise returns why not, and whether that ends
+    /// the search.
+    fn read_if_accepted(
         &self,
         reader: &ContentReader,
-        manner: MismatchPolicy,
+        policy: MismatchPolicy,
     ) -> Result<elf::ElfObject, (Rejection, bool)> {
         let fatal = |error| (Rejection::InvalidElf(error), true);
         let header = Header::read(reader).map_err(fatal)?;
@@ -172,18 +183,18 @@ impl SearchContext<'_> {
                 && found.e_machine.swap_bytes() == wanted.e_machine;
             return Err((
                 Rejection::Machine { found, wanted },
-                is_fatal || manner == MismatchPolicy::EndSearch,
+                is_fatal || policy == MismatchPolicy::EndSearch,
             ));
         }
-        if manner == MismatchPolicy::Skip {
-            check_ident(&header).map_err(|refusal| (refusal, true))?;
+        if policy == MismatchPolicy::Skip {
+            check_elf_ident(&header).map_err(|rejection| (rejection, true))?;
         }
         let object = elf::ElfObject::read_with_header(reader, header).map_err(fatal)?;
         if !object.is_loadable {
             return Err((Rejection::NotLoadable, true));
         }
         // musl maps position-independent executables as libraries.
-        let is_program = manner == MismatchPolicy::Skip && object.dynamic.is_pie();
+        let is_program = policy == MismatchPolicy::Skip && object.dynamic.is_pie();
         if object.header.elf_type != ElfType::Shared || is_program {
             return Err((Rejection::NotShared, true));
         }
@@ -192,7 +203,7 @@ impl SearchContext<'_> {
 }
 
 /// Checks the parts of the ELF identification that glibc checks and musl ignores.
-fn check_ident(header: &Header) -> Result<(), Rejection> {
+fn check_elf_ident(header: &Header) -> Result<(), Rejection> {
     if !KNOWN_OS_ABIS.contains(&header.os_abi) {
         return Err(Rejection::OsAbi(header.os_abi));
     }

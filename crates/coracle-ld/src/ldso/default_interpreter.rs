@@ -4,10 +4,11 @@
 
 use goblin::elf::header as h;
 
-use crate::elf::{ElfObject, Machine};
+use crate::elf::{EM_LOONGARCH, ElfObject, Machine};
 use coracle_core::path::RawPath;
 
-/// Returns the usual loader paths for `object`, the most likely first.
+/// Returns the default loader paths for `object`, the most likely first. Empty if its machine is
+/// unknown.
 pub fn default_interpreters(object: &ElfObject) -> Vec<RawPath> {
     let machine = object.header.machine;
     let is_musl = |name: &[u8]| name.starts_with(b"libc.musl-") || name == b"libc.so";
@@ -54,6 +55,3 @@ fn default_musl_interpreter(machine: Machine) -> Option<RawPath> {
     };
     Some(RawPath::new(format!("/lib/ld-musl-{name}.so.1")))
 }
-
-/// `EM_LOONGARCH`.
-const EM_LOONGARCH: u16 = 258;

@@ -15,15 +15,15 @@ pub(super) struct TokenValues<'a> {
 
 /// An expanded text, and whether it contained `$ORIGIN`.
 #[derive(PartialEq, Eq, Debug)]
-pub(super) struct Expanded {
+pub(super) struct ExpandedText {
     pub(super) bytes: Vec<u8>,
     pub(super) has_origin: bool,
 }
 
 impl TokenValues<'_> {
     /// Expands the tokens in `text`. `None` if a token has no value.
-    pub(super) fn expand(&self, text: &[u8]) -> Option<Expanded> {
-        let mut expanded = Expanded { bytes: Vec::with_capacity(text.len()), has_origin: false };
+    pub(super) fn expand(&self, text: &[u8]) -> Option<ExpandedText> {
+        let mut expanded = ExpandedText { bytes: Vec::with_capacity(text.len()), has_origin: false };
         let mut rest = text;
         while let Some(dollar) = rest.iter().position(|&byte| byte == b'$') {
             let (plain, from) = rest.split_at(dollar);
@@ -85,7 +85,7 @@ mod tests {
             ("", Some(("", false))),
         ] {
             let expected =
-                expected.map(|(bytes, origin)| Expanded { bytes: bytes.into(), has_origin: origin });
+                expected.map(|(bytes, origin)| ExpandedText { bytes: bytes.into(), has_origin: origin });
             assert_eq!(tokens.expand(text.as_bytes()), expected, "{text}");
         }
     }

@@ -16,7 +16,7 @@ pub enum Error {
     /// The file is too large for a loader.
     #[error("it has {0} bytes, too many for a loader")]
     TooLarge(u64),
-    /// [`super::Hwcaps::UpTo`] names a CPU level that the loader does not support.
+    /// [`super::HwcapsSelection::UpTo`] names a CPU level that the loader does not support.
     #[error("it does not support the CPU level `{}`{}", escape_bytes(.name), format_supported(.supported))]
     UnsupportedHwcaps {
         /// The requested level.

@@ -3,10 +3,15 @@
 use goblin::elf::header as h;
 
 use super::candidate::{CandidateOutcome, MismatchPolicy, SearchContext};
+use super::dependent::Dependent;
 use super::dynamic_string_tokens::TokenValues;
-use super::glibc_constants::{LoaderConstants, MAX_LOADER_SIZE};
-use super::legacy_hwcaps::{LegacyHwcaps, is_directory};
-use super::{Dependent, Error, FoundLibrary, LdCache, LoaderEnvironment, Rule, SearchLocation, SearchTrace};
+use super::error::Error;
+use super::glibc_constants::{GlibcConstants, MAX_LOADER_SIZE};
+use super::ld_so_cache::LdCache;
+use super::legacy_hwcaps::LegacyHwcaps;
+use super::loader_environment::LoaderEnvironment;
+use super::path_list::{join_directory, split_glibc_path_list, trim_trailing_slashes};
+use super::search::{FoundLibrary, Rule, SearchLocation, SearchTrace};
 use crate::elf::Machine;
 use coracle_core::content::ContentReader;
 use coracle_core::file_system::{self, FileSystem, ResolutionEnd};
@@ -16,7 +21,7 @@ use coracle_core::path::{ImagePath, RawPath};
 /// A glibc loader in one file system.
 #[derive(Debug)]
 pub(super) struct GlibcLoader {
-    constants: LoaderConstants,
+    constants: GlibcConstants,
     cache: LdCache,
     /// Names of all CPU levels that the loader distinguishes, best first.
     known_hwcaps: Vec<Vec<u8>>,
@@ -35,6 +40,7 @@ const MAX_CACHE_SIZE: u64 = 16 << 20;
 const LAST_RELEASE_WITH_LEGACY_HWCAPS: u32 = 36;
 
 impl GlibcLoader {
+    /// Reads the constants from the loader's file, and the cache.
     pub(super) fn read(
         tree: &dyn FileSystem,
         loader: &ContentReader,
@@ -44,35 +50,29 @@ impl GlibcLoader {
         if loader.size() > MAX_LOADER_SIZE {
             return Err(Error::TooLarge(loader.size()));
         }
-        let constants = LoaderConstants::read(loader, machine)?;
+        let constants = GlibcConstants::read(loader, machine)?;
         let cache = read_cache(tree, &constants.cache_path, machine)?;
         let platform = environment.platform.clone().or_else(|| default_platform(machine).map(<[u8]>::to_vec));
         let is_legacy =
             constants.glibc_minor.is_none_or(|release| release <= LAST_RELEASE_WITH_LEGACY_HWCAPS);
-        let legacy = is_legacy
+        let legacy_hwcaps = is_legacy
             .then(|| LegacyHwcaps::new(machine, &environment.hwcaps, environment.platform.as_deref()));
-        if let Some(legacy) = legacy.as_ref().filter(|_| cache.has_legacy_masks()) {
+        if let Some(legacy) = legacy_hwcaps.as_ref().filter(|_| cache.has_legacy_masks()) {
             legacy.mark_cpu_dependent();
         }
-        let known = match &legacy {
+        let known_hwcaps = match &legacy_hwcaps {
             Some(legacy) => legacy.level_names().map(|name| name.as_bytes().to_vec()).collect(),
             None => constants.hwcaps_names.clone(),
         };
         // An older loader may not support the best selected level.
-        let chosen = environment.hwcaps.selected(&known);
-        let hwcaps = constants.hwcaps_names.iter().filter(|name| chosen.contains(name)).cloned().collect();
+        let selected = environment.hwcaps.selected(&known_hwcaps);
+        let selected_hwcaps =
+            constants.hwcaps_names.iter().filter(|name| selected.contains(name)).cloned().collect();
         let library_path = environment.library_path.clone();
-        Ok(Self {
-            constants,
-            cache,
-            known_hwcaps: known,
-            selected_hwcaps: hwcaps,
-            legacy_hwcaps: legacy,
-            library_path,
-            platform,
-        })
+        Ok(Self { constants, cache, known_hwcaps, selected_hwcaps, legacy_hwcaps, library_path, platform })
     }
 
+    /// Returns the path of the cache.
     pub(super) fn cache_path(&self) -> RawPath {
         RawPath::new(self.constants.cache_path.as_slice())
     }
@@ -87,9 +87,10 @@ impl GlibcLoader {
         self.legacy_hwcaps.as_ref().is_some_and(LegacyHwcaps::is_cpu_dependent)
     }
 
-    pub(super) fn token_values<'a>(&'a self, requester: &'a Dependent) -> TokenValues<'a> {
+    /// Returns the values of the tokens in search paths of `dependent`.
+    pub(super) fn token_values<'a>(&'a self, dependent: &'a Dependent) -> TokenValues<'a> {
         TokenValues {
-            origin: &requester.origin,
+            origin: &dependent.origin,
             lib: self.constants.lib_token.as_deref(),
             platform: self.platform.as_deref(),
         }
@@ -101,12 +102,12 @@ impl GlibcLoader {
     /// - `DT_RUNPATH` of the object itself
     /// - the cache
     /// - the default directories
-    pub(super) fn search_path(&self, requester: &Dependent) -> Vec<SearchLocation> {
-        let mut places = Vec::new();
-        if requester.runpath.is_none() {
-            for object in requester.chain().filter(|object| object.runpath.is_none()) {
+    pub(super) fn search_path(&self, dependent: &Dependent) -> Vec<SearchLocation> {
+        let mut locations = Vec::new();
+        if dependent.runpath.is_none() {
+            for object in dependent.chain().filter(|object| object.runpath.is_none()) {
                 let list = object.rpath.as_deref().unwrap_or_default();
-                places.extend(self.split_path_list(
+                locations.extend(self.path_list_locations(
                     list,
                     b":",
                     object,
@@ -114,92 +115,93 @@ impl GlibcLoader {
                 ));
             }
         }
-        let program = requester.chain().last().unwrap_or(requester);
-        places.extend(self.split_path_list(&self.library_path, b":;", program, &Rule::LibraryPath));
-        let list = requester.runpath.as_deref().unwrap_or_default();
-        places.extend(self.split_path_list(
+        let program = dependent.chain().last().unwrap_or(dependent);
+        locations.extend(self.path_list_locations(&self.library_path, b":;", program, &Rule::LibraryPath));
+        let list = dependent.runpath.as_deref().unwrap_or_default();
+        locations.extend(self.path_list_locations(
             list,
             b":",
-            requester,
-            &Rule::Runpath(requester.raw_path.clone()),
+            dependent,
+            &Rule::Runpath(dependent.raw_path.clone()),
         ));
 
-        let place = |path: &[u8], rule| SearchLocation { raw_path: RawPath::new(path), rule, origin: None };
-        places.push(place(&self.constants.cache_path, Rule::Cache));
-        if !requester.no_default_directories {
+        let location =
+            |path: &[u8], rule| SearchLocation { raw_path: RawPath::new(path), rule, origin: None };
+        locations.push(location(&self.constants.cache_path, Rule::Cache));
+        if !dependent.no_default_directories {
             let directories = self.constants.default_directories.iter();
-            places.extend(
-                directories.map(|directory| place(&trim_trailing_slashes(directory), Rule::DefaultDirectory)),
+            locations.extend(
+                directories
+                    .map(|directory| location(&trim_trailing_slashes(directory), Rule::DefaultDirectory)),
             );
         }
-        places
+        locations
     }
 
-    /// Splits a path list, expands tokens and trims trailing slashes. An empty element is the
-    /// working directory.
-    fn split_path_list(
+    /// Splits a path list, expands tokens and trims trailing slashes.
+    fn path_list_locations(
         &self,
         list: &[u8],
         separators: &[u8],
         object: &Dependent,
         rule: &Rule,
     ) -> Vec<SearchLocation> {
-        if list.is_empty() {
-            return Vec::new();
-        }
-        let elements = list.split(|byte| separators.contains(byte));
+        let elements = split_glibc_path_list(list, separators);
         let expanded = elements.filter_map(|element| self.token_values(object).expand(element));
-        let places = expanded.map(|expanded| SearchLocation {
+        let locations = expanded.map(|expanded| SearchLocation {
             raw_path: RawPath::new(trim_trailing_slashes(&expanded.bytes)),
             rule: rule.clone(),
             origin: expanded.has_origin.then(|| object.origin.clone()),
         });
-        places.collect()
+        locations.collect()
     }
 
+    /// Finds `name` for `dependent`. A file for another machine is skipped; any other rejected file
+    /// ends the search.
     pub(super) fn find_library(
         &self,
         search: &SearchContext<'_>,
         name: &[u8],
-        requester: &Dependent,
+        dependent: &Dependent,
     ) -> fs::Result<Result<FoundLibrary, SearchTrace>> {
-        let no_defaults = requester.no_default_directories;
-        let mut missed = SearchTrace::default();
-        let mut given_up = None;
-        for place in self.search_path(requester) {
-            missed.searched.push(place.clone());
-            if given_up.as_ref() == Some(&place.rule) {
+        let no_defaults = dependent.no_default_directories;
+        let mut trace = SearchTrace::default();
+        // The rule whose remaining directories are skipped.
+        let mut skipped_rule = None;
+        for location in self.search_path(dependent) {
+            trace.searched.push(location.clone());
+            if skipped_rule.as_ref() == Some(&location.rule) {
                 continue;
             }
-            let paths = match place.rule {
+            let paths = match location.rule {
                 Rule::Cache => self.find_in_cache(name, no_defaults),
-                _ => self.candidate_paths(search, &place.raw_path, name)?,
+                _ => self.candidate_paths(search, &location.raw_path, name)?,
             };
             for path in paths {
                 // The error of the last path tried, the plain one, decides whether to continue.
-                given_up = None;
-                match Self::try_file(search, &path, &place, requester)? {
+                skipped_rule = None;
+                match Self::try_file(search, &path, &location, dependent)? {
                     CandidateOutcome::Absent => {}
-                    CandidateOutcome::Loop => given_up = Some(place.rule.clone()),
+                    CandidateOutcome::Loop => skipped_rule = Some(location.rule.clone()),
                     CandidateOutcome::Accepted(candidate) => {
                         return Ok(Ok(FoundLibrary {
                             candidate: *candidate,
-                            rule: place.rule,
-                            origin: place.origin,
-                            trace: missed,
+                            rule: location.rule,
+                            origin: location.origin,
+                            trace,
                         }));
                     }
-                    CandidateOutcome::Rejected { rejection: refusal, is_fatal: fatal } => {
-                        missed.rejected.push((path, refusal));
-                        if fatal {
-                            missed.is_fatal = true;
-                            return Ok(Err(missed));
+                    CandidateOutcome::Rejected { rejection, is_fatal } => {
+                        trace.rejected.push((path, rejection));
+                        if is_fatal {
+                            trace.is_fatal = true;
+                            return Ok(Err(trace));
                         }
                     }
                 }
             }
         }
-        Ok(Err(missed))
+        Ok(Err(trace))
     }
 
     /// Tries one file (`open_path`).
@@ -210,11 +212,11 @@ impl GlibcLoader {
     fn try_file(
         search: &SearchContext<'_>,
         path: &RawPath,
-        place: &SearchLocation,
-        requester: &Dependent,
+        location: &SearchLocation,
+        dependent: &Dependent,
     ) -> fs::Result<CandidateOutcome> {
-        let is_root = place.raw_path.as_bytes() == b"/" && path.dirname() == place.raw_path;
-        let root = &requester.chain().last().unwrap_or(requester).root_exists;
+        let is_root = location.raw_path.as_bytes() == b"/" && path.dirname() == location.raw_path;
+        let root = &dependent.chain().last().unwrap_or(dependent).root_exists;
         if is_root && root.get() == Some(false) {
             return Ok(CandidateOutcome::Absent);
         }
@@ -226,10 +228,10 @@ impl GlibcLoader {
             root.set(Some(matches!(outcome, CandidateOutcome::Accepted(_))));
         }
         // glibc assumes that a relative directory exists (`fillin_rpath`).
-        let is_absolute = place.raw_path.as_bytes().starts_with(b"/");
+        let is_absolute = location.raw_path.as_bytes().starts_with(b"/");
         Ok(match outcome {
             CandidateOutcome::Loop if is_root && root.get() == Some(false) => CandidateOutcome::Absent,
-            CandidateOutcome::Loop if is_absolute && !is_directory(search, &place.raw_path)? => {
+            CandidateOutcome::Loop if is_absolute && !search.is_directory(&location.raw_path)? => {
                 CandidateOutcome::Absent
             }
             outcome => outcome,
@@ -274,18 +276,7 @@ impl GlibcLoader {
     }
 }
 
-/// Joins `directory` and `name`. An empty directory is the working directory.
-pub(super) fn join_directory(directory: &RawPath, name: &[u8]) -> RawPath {
-    let directory = directory.as_bytes();
-    if directory.is_empty() { RawPath::new(name) } else { RawPath::join_bytes(directory, name) }
-}
-
-/// Trims trailing slashes, but keeps the root's.
-fn trim_trailing_slashes(directory: &[u8]) -> Vec<u8> {
-    let end = directory.iter().rposition(|&byte| byte != b'/').map_or(1, |last| last + 1);
-    directory.iter().copied().take(end).collect()
-}
-
+/// Reads the cache; empty if there is none.
 fn read_cache(tree: &dyn FileSystem, path: &[u8], machine: Machine) -> Result<LdCache, Error> {
     let walk = file_system::resolve_path(tree, &ImagePath::root(), path)?;
     let ResolutionEnd::File(_, file) = walk.end else { return Ok(LdCache::default()) };
@@ -306,16 +297,16 @@ fn default_platform(machine: Machine) -> Option<&'static [u8]> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::ldso::HwcapsSelection;
     use crate::ldso::candidate::AcceptedObjects;
+    use crate::ldso::loader_environment::HwcapsSelection;
     use coracle_core::content::Content;
-    use coracle_core::file_system::memory::MemoryTree;
+    use coracle_core::file_system::MemoryFs;
 
     const MACHINE: Machine = Machine { is_64: true, is_little_endian: true, e_machine: 62, e_flags: 0 };
 
     /// Returns the paths that a loader with these strings in its file tries for `l` in `/r`.
     fn candidate_paths_of(strings: &str, hwcaps: HwcapsSelection) -> Vec<String> {
-        let tree = MemoryTree::new("/r/tls/haswell/\n/r/x86_64/\n/r/sse2/");
+        let tree = MemoryFs::from_text("/r/tls/haswell/\n/r/x86_64/\n/r/sse2/");
         let environment = LoaderEnvironment { hwcaps, ..LoaderEnvironment::default() };
         let loader = Content::from_bytes(strings).open().unwrap();
         let glibc = GlibcLoader::read(&tree, &loader, MACHINE, &environment).unwrap();

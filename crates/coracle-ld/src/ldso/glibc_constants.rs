@@ -12,18 +12,18 @@ use coracle_core::fs;
 
 /// The constants of one loader.
 #[derive(Clone, PartialEq, Eq, Debug)]
-pub struct LoaderConstants {
+pub(super) struct GlibcConstants {
     /// Default directories in order, each with a trailing slash.
-    pub default_directories: Vec<Vec<u8>>,
+    pub(super) default_directories: Vec<Vec<u8>>,
     /// The value of `$LIB`.
-    pub lib_token: Option<Vec<u8>>,
+    pub(super) lib_token: Option<Vec<u8>>,
     /// The path of the cache.
-    pub cache_path: Vec<u8>,
+    pub(super) cache_path: Vec<u8>,
     /// Names of the directories below `glibc-hwcaps`, best first. Empty before glibc 2.33.
-    pub hwcaps_names: Vec<Vec<u8>>,
+    pub(super) hwcaps_names: Vec<Vec<u8>>,
     /// The minor version of glibc (36 for 2.36). `None` if the file does not have it, as in old
     /// releases.
-    pub glibc_minor: Option<u32>,
+    pub(super) glibc_minor: Option<u32>,
 }
 
 /// Maximum size of a loader. Typical loaders have 200 kB.
@@ -31,14 +31,14 @@ pub(super) const MAX_LOADER_SIZE: u64 = 16 << 20;
 
 const DEFAULT_CACHE_PATH: &[u8] = b"/etc/ld.so.cache";
 
-impl LoaderConstants {
+impl GlibcConstants {
     /// Reads the constants from the loader's file.
     pub(super) fn read(loader: &ContentReader, machine: Machine) -> fs::Result<Self> {
         let size = usize::try_from(loader.size().min(MAX_LOADER_SIZE)).unwrap_or_default();
-        Ok(Self::scan(&loader.read_bytes_at(0, size)?, machine))
+        Ok(Self::from_strings(&loader.read_bytes_at(0, size)?, machine))
     }
 
-    fn scan(bytes: &[u8], machine: Machine) -> Self {
+    fn from_strings(bytes: &[u8], machine: Machine) -> Self {
         let strings: Vec<&[u8]> = bytes.split(|&byte| byte == 0).collect();
         let mut default_directories = find_default_directories(&strings);
         if default_directories.is_empty() {
@@ -138,7 +138,7 @@ mod tests {
     fn reads_directories_lib_and_cache() {
         let debian =
             b"x\0x86-64-v4:x86-64-v3\0ld.so (D 2.36-9) stable release version 2.36.\n\0/\0lib/x86_64-linux-gnu\0/etc/ld.so.cache\0/lib/x86_64-linux-gnu/\0/usr/lib/\0/tmp\0";
-        let constants = LoaderConstants::scan(debian, MACHINE);
+        let constants = GlibcConstants::from_strings(debian, MACHINE);
         assert_eq!(constants.default_directories, [&b"/lib/x86_64-linux-gnu/"[..], b"/usr/lib/"]);
         assert_eq!(constants.lib_token.as_deref(), Some(&b"lib/x86_64-linux-gnu"[..]));
         assert_eq!(constants.cache_path, b"/etc/ld.so.cache");
@@ -146,11 +146,11 @@ mod tests {
         assert_eq!(constants.glibc_minor, Some(36));
 
         let arm = b"\xe5\xff\xff/lib/arm-linux-gnueabihf/\0/usr/lib/\0\x19\0";
-        let constants = LoaderConstants::scan(arm, MACHINE);
+        let constants = GlibcConstants::from_strings(arm, MACHINE);
         assert_eq!(constants.default_directories, [&b"/lib/arm-linux-gnueabihf/"[..], b"/usr/lib/"]);
 
         let nix = b"\0/nix/store/abc-glibc/etc/ld.so.cache\0lib\0/nix/store/abc-glibc/lib/\0/nix/store/x-gcc/lib/\0";
-        let constants = LoaderConstants::scan(nix, MACHINE);
+        let constants = GlibcConstants::from_strings(nix, MACHINE);
         assert_eq!(constants.lib_token.as_deref(), Some(&b"lib"[..]));
         assert_eq!(constants.glibc_minor, None);
         assert_eq!(constants.cache_path, b"/nix/store/abc-glibc/etc/ld.so.cache");
@@ -159,7 +159,7 @@ mod tests {
     #[test]
     fn falls_back_to_upstream_directories() {
         assert_eq!(
-            LoaderConstants::scan(b"", MACHINE).default_directories,
+            GlibcConstants::from_strings(b"", MACHINE).default_directories,
             [&b"/lib64/"[..], b"/usr/lib64/"]
         );
     }

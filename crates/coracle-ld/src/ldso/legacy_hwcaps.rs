@@ -6,14 +6,13 @@
 
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
-use std::io::ErrorKind;
 use std::rc::Rc;
 
-use super::HwcapsSelection;
 use super::candidate::SearchContext;
 use super::cpu_levels::{CpuLevel, cpu_levels};
+use super::loader_environment::HwcapsSelection;
+use super::path_list::join_directory;
 use crate::elf::Machine;
-use coracle_core::file_system::{self, ResolutionEnd};
 use coracle_core::fs;
 use coracle_core::path::RawPath;
 
@@ -23,8 +22,9 @@ pub(super) struct LegacyHwcaps {
     levels: &'static [CpuLevel],
     /// Names of directories, outermost first.
     directory_names: Vec<Vec<u8>>,
-    /// The same for the other levels.
+    /// The names of the directories for each other level.
     other_levels: Vec<Vec<Vec<u8>>>,
+    /// The bits that masks of cache entries may have.
     mask: u64,
     /// Legacy directories that exist below the directories searched so far.
     cached_subdirectories: RefCell<BTreeMap<RawPath, Rc<[RawPath]>>>,
@@ -39,19 +39,19 @@ impl LegacyHwcaps {
     /// Selects the level for `hwcaps`. `platform` overrides `AT_PLATFORM`.
     pub(super) fn new(machine: Machine, hwcaps: &HwcapsSelection, platform: Option<&[u8]>) -> Self {
         let levels = cpu_levels(machine);
-        let base = levels.len().saturating_sub(1);
-        let own = match hwcaps {
+        let baseline = levels.len().saturating_sub(1);
+        let selected = match hwcaps {
             HwcapsSelection::All => 0,
-            HwcapsSelection::None => base,
+            HwcapsSelection::None => baseline,
             HwcapsSelection::UpTo(name) => {
-                levels.iter().position(|level| level.name.as_bytes() == name).unwrap_or(base)
+                levels.iter().position(|level| level.name.as_bytes() == name).unwrap_or(baseline)
             }
         };
         let mut all: Vec<Vec<Vec<u8>>> =
             levels.iter().map(|level| directory_names(level, platform)).collect();
-        let level = levels.get(own).filter(|_| accepts_masked_entries(machine));
+        let level = levels.get(selected).filter(|_| accepts_masked_entries(machine));
         let mask = level.map_or(0, |level| level_mask(level, levels, platform));
-        let directory_names = if own < all.len() { all.remove(own) } else { Vec::new() };
+        let directory_names = if selected < all.len() { all.remove(selected) } else { Vec::new() };
         all.retain(|others| *others != directory_names);
         Self {
             levels,
@@ -114,8 +114,8 @@ fn find_subdirectories(
 ) -> fs::Result<Vec<RawPath>> {
     let Some((first, rest)) = names.split_first() else { return Ok(Vec::new()) };
     let mut found = Vec::new();
-    let below = super::glibc::join_directory(directory, first);
-    if is_directory(search, &below)? {
+    let below = join_directory(directory, first);
+    if search.is_directory(&below)? {
         found = find_subdirectories(search, &below, rest)?;
         found.push(below);
     }
@@ -123,14 +123,7 @@ fn find_subdirectories(
     Ok(found)
 }
 
-pub(super) fn is_directory(search: &SearchContext<'_>, path: &RawPath) -> fs::Result<bool> {
-    match file_system::resolve_path(search.tree, search.start, path.as_bytes()) {
-        Ok(walk) => Ok(matches!(walk.end, ResolutionEnd::Directory(_))),
-        Err(e) if e.kind() == ErrorKind::PermissionDenied => Ok(false),
-        Err(e) => Err(e),
-    }
-}
-
+/// Returns the names of the legacy directories for `level`, outermost first.
 fn directory_names(level: &CpuLevel, platform: Option<&[u8]>) -> Vec<Vec<u8>> {
     let own = level.platform.map(|(name, _)| name.as_bytes());
     let features = level.features.iter().map(|(name, _)| name.as_bytes());
@@ -143,6 +136,7 @@ fn accepts_masked_entries(machine: Machine) -> bool {
     machine.e_machine != goblin::elf::header::EM_MIPS
 }
 
+/// Returns the bits that masks of cache entries may have on `level`.
 fn level_mask(level: &CpuLevel, levels: &[CpuLevel], platform: Option<&[u8]>) -> u64 {
     let mut platforms = levels.iter().filter_map(|level| level.platform);
     let platform = match platform {

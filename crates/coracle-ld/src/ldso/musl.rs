@@ -1,10 +1,12 @@
 //! musl's library search. Source: `load_library`, `path_open` and `fixup_rpath`, `ldso/dynlink.c`.
 
-use super::candidate::{CandidateOutcome, MismatchPolicy, SearchContext};
-use super::{
-    Dependent, Error, FoundLibrary, LoaderEnvironment, Rejection, Rule, SearchLocation, SearchTrace,
-};
-use crate::elf::{self, ElfObject, ExportedSymbols, LookupRules as ExportManner};
+use super::candidate::{CandidateOutcome, MismatchPolicy, Rejection, SearchContext};
+use super::dependent::Dependent;
+use super::error::Error;
+use super::loader_environment::LoaderEnvironment;
+use super::path_list::split_musl_path_list;
+use super::search::{FoundLibrary, Rule, SearchLocation, SearchTrace};
+use crate::elf::{self, ElfObject, ExportedSymbols, LookupRules};
 use coracle_core::content::ContentReader;
 use coracle_core::file_system::{self, FileSystem, FsFile, ResolutionEnd};
 use coracle_core::fs;
@@ -13,8 +15,11 @@ use coracle_core::path::{ImagePath, RawPath};
 /// A musl loader in one file system.
 #[derive(Debug)]
 pub(super) struct MuslLoader {
+    /// The directories of `LD_LIBRARY_PATH`.
     library_path: Vec<SearchLocation>,
+    /// The directories of the path file, or the default ones.
     system_path: Vec<SearchLocation>,
+    /// The path file and its content.
     path_file: Option<(RawPath, Vec<u8>)>,
 }
 
@@ -34,14 +39,16 @@ pub(super) fn is_libc_name(name: &[u8]) -> bool {
 /// if it exports `__libc_start_main` and `stdin` (`load_library`).
 pub fn is_c_library(file: &FsFile, object: &ElfObject) -> bool {
     let exports = |reader: &ContentReader| -> elf::Result<bool> {
-        let mut exports = ExportedSymbols::new(reader, object, ExportManner::Musl)?;
+        let mut exports = ExportedSymbols::new(reader, object, LookupRules::Musl)?;
         Ok(exports.defines(b"__libc_start_main")? && exports.defines(b"stdin")?)
     };
-    // An unreadable file is not treated as a C library: loading it reports the error.
-    file.content.open().is_ok_and(|reader| exports(&reader).unwrap_or_default())
+    // A file that cannot be read or has damaged tables is not treated as a C library: loading it or
+    // checking its symbols reports the error.
+    file.content.open().is_ok_and(|reader| exports(&reader).unwrap_or(false))
 }
 
 impl MuslLoader {
+    /// Reads musl's path file, next to the interpreter.
     pub(super) fn read(
         tree: &dyn FileSystem,
         interpreter: &RawPath,
@@ -52,14 +59,14 @@ impl MuslLoader {
             Some((_, list)) => (list.as_slice(), Rule::PathFile),
             None => (&b"/lib:/usr/local/lib:/usr/lib"[..], Rule::DefaultDirectory),
         };
-        let places = |list: &[u8], rule: &Rule| {
-            split_path_list(list)
+        let locations = |list: &[u8], rule: &Rule| {
+            split_musl_path_list(list)
                 .map(|directory| SearchLocation { raw_path: directory, rule: rule.clone(), origin: None })
                 .collect()
         };
         Ok(Self {
-            library_path: places(&environment.library_path, &Rule::LibraryPath),
-            system_path: places(list, &rule),
+            library_path: locations(&environment.library_path, &Rule::LibraryPath),
+            system_path: locations(list, &rule),
             path_file,
         })
     }
@@ -73,16 +80,16 @@ impl MuslLoader {
     /// - `LD_LIBRARY_PATH`
     /// - `DT_RUNPATH`, else `DT_RPATH`, of the object and of its ancestors
     /// - the system path
-    pub(super) fn search_path(&self, requester: &Dependent) -> Vec<SearchLocation> {
-        let own = requester.chain().flat_map(|object| {
+    pub(super) fn search_path(&self, dependent: &Dependent) -> Vec<SearchLocation> {
+        let own = dependent.chain().flat_map(|object| {
             let (list, rule) = match (&object.runpath, &object.rpath) {
                 (Some(list), _) => (list, Rule::Runpath(object.raw_path.clone())),
                 (None, Some(list)) => (list, Rule::Rpath(object.raw_path.clone())),
                 (None, None) => return Vec::new(),
             };
-            let Some(expanded) = expand_origin(list, origin_text(object)) else { return Vec::new() };
+            let Some(expanded) = expand_origin(list, origin_value(object)) else { return Vec::new() };
             let origin = (expanded != *list).then(|| object.origin.clone());
-            split_path_list(&expanded)
+            split_musl_path_list(&expanded)
                 .map(|directory| SearchLocation {
                     raw_path: directory,
                     rule: rule.clone(),
@@ -93,41 +100,42 @@ impl MuslLoader {
         self.library_path.iter().cloned().chain(own).chain(self.system_path.iter().cloned()).collect()
     }
 
-    /// The first file that opens ends the search, whether or not it is accepted.
+    /// Finds `name` in `locations`. The first file that opens ends the search, whether or not it is
+    /// accepted.
     pub(super) fn find_library(
         &self,
         search: &SearchContext<'_>,
         name: &[u8],
-        places: Vec<SearchLocation>,
+        locations: Vec<SearchLocation>,
     ) -> fs::Result<Result<FoundLibrary, SearchTrace>> {
-        let mut missed = SearchTrace::default();
+        let mut trace = SearchTrace::default();
         if name.is_empty() {
-            return Ok(Err(missed));
+            return Ok(Err(trace));
         }
-        for place in places {
-            let path = RawPath::new([place.raw_path.as_bytes(), b"/", name].concat());
-            missed.searched.push(place.clone());
+        for location in locations {
+            let path = RawPath::new([location.raw_path.as_bytes(), b"/", name].concat());
+            trace.searched.push(location.clone());
             match search.try_path(&path, MismatchPolicy::EndSearch)? {
                 CandidateOutcome::Absent => {}
                 CandidateOutcome::Loop => {
-                    missed.rejected.push((path, Rejection::LinkLoop));
-                    missed.is_fatal = true;
-                    return Ok(Err(missed));
+                    trace.rejected.push((path, Rejection::LinkLoop));
+                    trace.is_fatal = true;
+                    return Ok(Err(trace));
                 }
                 CandidateOutcome::Accepted(candidate) => {
-                    let SearchLocation { rule, origin, .. } = place;
-                    return Ok(Ok(FoundLibrary { candidate: *candidate, rule, origin, trace: missed }));
+                    let SearchLocation { rule, origin, .. } = location;
+                    return Ok(Ok(FoundLibrary { candidate: *candidate, rule, origin, trace }));
                 }
-                CandidateOutcome::Rejected { rejection: refusal, is_fatal: fatal } => {
-                    missed.rejected.push((path, refusal));
-                    if fatal {
-                        missed.is_fatal = true;
-                        return Ok(Err(missed));
+                CandidateOutcome::Rejected { rejection, is_fatal } => {
+                    trace.rejected.push((path, rejection));
+                    if is_fatal {
+                        trace.is_fatal = true;
+                        return Ok(Err(trace));
                     }
                 }
             }
         }
-        Ok(Err(missed))
+        Ok(Err(trace))
     }
 }
 
@@ -148,14 +156,9 @@ fn read_path_file(tree: &dyn FileSystem, interpreter: &RawPath) -> Result<Option
     Ok(Some((path, list)))
 }
 
-/// Splits a path list at colons and line feeds. Empty elements are skipped.
-fn split_path_list(list: &[u8]) -> impl Iterator<Item = RawPath> {
-    let elements = list.split(|&byte| byte == b':' || byte == b'\n');
-    elements.filter(|element| !element.is_empty()).map(RawPath::new)
-}
-
-/// Returns the text before the last slash of the object's path: empty for a file in the root.
-fn origin_text(object: &Dependent) -> &[u8] {
+/// Returns musl's value of `$ORIGIN`: the text before the last slash of the object's path, which is
+/// empty for a file in the root.
+fn origin_value(object: &Dependent) -> &[u8] {
     let origin = object.origin.as_bytes();
     let is_in_root =
         origin == b"/" && (object.parent.is_none() || !object.raw_path.as_bytes().starts_with(b"//"));

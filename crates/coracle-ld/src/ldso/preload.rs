@@ -1,7 +1,7 @@
 //! Preloaded libraries. Source: `handle_preload_list` and `dl_main`, `elf/rtld.c`; `load_preload`,
 //! `ldso/dynlink.c`.
 
-use super::LoaderEnvironment;
+use super::loader_environment::LoaderEnvironment;
 use coracle_core::file_system::{self, FileSystem, ResolutionEnd};
 use coracle_core::fs;
 use coracle_core::path::ImagePath;
@@ -56,11 +56,11 @@ fn split_names(list: &[u8], separators: &[u8]) -> Vec<Vec<u8>> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use coracle_core::file_system::memory::MemoryTree;
+    use coracle_core::file_system::MemoryFs;
 
     #[test]
     fn returns_the_environment_before_the_file() {
-        let mut tree = MemoryTree::default();
+        let mut tree = MemoryFs::default();
         tree.add_file("/etc/ld.so.preload", b"/lib/c.so d.so # e.so\n\n#f.so\ng.so:h.so\n");
         let mut environment =
             LoaderEnvironment { preload: b"a.so:b.so  x.so".to_vec(), ..LoaderEnvironment::default() };

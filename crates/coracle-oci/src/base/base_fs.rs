@@ -50,14 +50,7 @@ impl BaseFs {
         let part = SplicePart::Existing { start: extent.position, size: extent.size };
         let content = Content::from_host_file(path.clone(), *stat).splice(vec![part]);
         let inode = (extent.layer as u64) << LAYER_SHIFT | extent.position;
-        let identity = FileId { device: BASE_DEVICE, inode };
-        let stat = Stat {
-            file_id: identity,
-            size: extent.size,
-            mode: entry.mode,
-            hard_links: 1,
-            mtime_and_ctime: [(0, 0); 2],
-        };
+        let stat = Stat::synthetic(FileId { device: BASE_DEVICE, inode }, extent.size, entry.mode);
         Some(FsFile { stat, content })
     }
 }

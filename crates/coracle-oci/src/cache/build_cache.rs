@@ -18,7 +18,7 @@ pub struct BuildCache {
     /// Identifies the building program and its version.
     pub(super) tool_id: String,
     /// The time when the cache was opened, by the file system's clock (seconds, nanoseconds).
-    pub(super) opened_at: (i64, i64),
+    pub(super) opened_at: fs::Timestamp,
     /// Whether records of builds are stored.
     pub(super) has_records: bool,
     /// Whether anything was added since the last pruning.

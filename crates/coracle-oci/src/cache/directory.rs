@@ -68,7 +68,7 @@ impl BuildCache {
         for directory in [&directory, &directory.join(LAYERS_DIR), &directory.join(RECORDS_DIR)] {
             fs::create_private_dir_all(directory).context("create", directory)?;
         }
-        let opened_at = fs::stat(tag.path())?.mtime_and_ctime[0];
+        let opened_at = fs::stat(tag.path())?.mtime;
         // Not in `root`, which may contain other files of the user.
         let path = directory.join(CACHEDIR_TAG);
         if !path.exists() {
@@ -90,19 +90,18 @@ impl BuildCache {
         let _ = File::options().append(true).open(path).and_then(|file| file.set_modified(self.opened_at()));
     }
 
-    /// The current time of the cache's file system in seconds and nanoseconds; `None` if no file
+    /// The current time of the cache's file system; `None` if no file
     /// can be created there.
-    pub fn file_system_time(&self) -> Option<(i64, i64)> {
+    pub fn file_system_time(&self) -> Option<fs::Timestamp> {
         let created = tempfile::NamedTempFile::new_in(&self.root).context("write to", &self.root);
-        let now = created.and_then(|file| Ok(fs::stat(file.path())?.mtime_and_ctime[0]));
+        let now = created.and_then(|file| Ok(fs::stat(file.path())?.mtime));
         now.map_err(|error| self.record_error(error)).ok()
     }
 
     /// The time when the cache was opened.
     pub(super) fn opened_at(&self) -> SystemTime {
-        let (seconds, nanoseconds) = self.opened_at;
-        let nanoseconds = u32::try_from(nanoseconds).unwrap_or_default();
-        UNIX_EPOCH + Duration::new(seconds.unsigned_abs(), nanoseconds)
+        let since_second = Duration::from_nanos(self.opened_at.nanoseconds.unsigned_abs());
+        UNIX_EPOCH + Duration::from_secs(self.opened_at.seconds.unsigned_abs()) + since_second
     }
 
     /// The directory of the current format version.

@@ -14,6 +14,7 @@ use super::directory::LAYERS_DIR;
 use super::lock_file::{LOCK_FILE, wait_for_lock};
 use crate::layer::hashed_file::HashedFile;
 use crate::layer::{self, Layer, LayerError, PackRequest, tar_header};
+use coracle_core::content_scanner::ContentScanner;
 use coracle_core::digest::{DiffId, Digest};
 use coracle_core::fs::{self, Context};
 use coracle_core::progress::{CancelOnly, Cancelled, Progress};
@@ -26,11 +27,16 @@ impl BuildCache {
     /// # Errors
     /// See [`layer::pack_layer`]. Errors of the cache itself are not returned, see
     /// [`BuildCache::take_warning`].
-    pub fn pack_layer(&self, request: &PackRequest<'_>, out: &Path) -> Result<Layer, LayerError> {
-        let PackRequest { entries, kind, compression, progress, scanner } = *request;
+    pub fn pack_layer(
+        &self,
+        request: &PackRequest<'_>,
+        out: &Path,
+        scanner: &mut dyn ContentScanner,
+    ) -> Result<Layer, LayerError> {
+        let PackRequest { entries, kind, compression, progress } = *request;
         let cache_key = layer::layer_cache_key(entries, compression);
         let Some(locked) = self.lock_layers(cache_key, progress)? else {
-            return layer::pack_layer(request, out);
+            return layer::pack_layer(request, out, scanner);
         };
         if !locked.blobs().is_empty() {
             let diff_id = layer::compute_diff_id(entries, &CancelOnly(progress), scanner)?;
@@ -44,7 +50,7 @@ impl BuildCache {
                 return Ok(Layer { digest, diff_id, size, unpacked_size, media_type, kind });
             }
         }
-        let layer = layer::pack_layer(request, out)?;
+        let layer = layer::pack_layer(request, out, scanner)?;
         locked.store_blob(&layer, out);
         Ok(layer)
     }

@@ -4,6 +4,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use super::*;
 use crate::layer::{self, Codec, Compression, Layer, PackRequest};
 use coracle_core::content::Content;
+use coracle_core::content_scanner::NoScanner;
 use coracle_core::digest::Digest;
 use coracle_core::entry::{Entry, EntryNode, EntryReason, LayerKind, Owner};
 use coracle_core::fs;
@@ -22,7 +23,7 @@ fn entries(contents: &[&str]) -> Vec<(ImagePath, Entry)> {
 }
 
 fn request<'a>(entries: &'a [(&'a ImagePath, &'a Entry)], compression: Compression) -> PackRequest<'a> {
-    PackRequest { entries, kind: LayerKind::Libraries, compression, progress: &(), scanner: &() }
+    PackRequest { entries, kind: LayerKind::Libraries, compression, progress: &() }
 }
 
 /// Cancels when it is asked for the fourth time.
@@ -42,9 +43,9 @@ fn pack(cache: &BuildCache, contents: &[&str], compression: Compression) -> (Lay
     let out = folder.path().join("out");
     let entries = entries(contents);
     let entries: Vec<(&ImagePath, &Entry)> = entries.iter().map(|(path, entry)| (path, entry)).collect();
-    let layer = cache.pack_layer(&request(&entries, compression), &out).unwrap();
+    let layer = cache.pack_layer(&request(&entries, compression), &out, &mut NoScanner).unwrap();
     let again = folder.path().join("again");
-    let fresh = layer::pack_layer(&request(&entries, compression), &again).unwrap();
+    let fresh = layer::pack_layer(&request(&entries, compression), &again, &mut NoScanner).unwrap();
     assert_eq!(layer, fresh, "a cache changes nothing");
     assert_eq!(std::fs::read(&out).unwrap(), std::fs::read(&again).unwrap());
     (layer, std::fs::read(&out).unwrap())
@@ -192,6 +193,7 @@ fn locked_layers_are_waited_for_and_not_pruned() {
     let packed = cache.pack_layer(
         &PackRequest { progress: &cancels_later, ..request(&entries, Compression::default()) },
         &out,
+        &mut NoScanner,
     );
     assert!(matches!(packed, Err(layer::LayerError::Cancelled)));
     assert!(!out.exists());

@@ -43,30 +43,33 @@ pub struct PackRequest<'a> {
     pub compression: Compression,
     /// Counts the bytes of the tar.
     pub progress: &'a dyn Progress,
-    /// Reads the contents of the files.
-    pub scanner: &'a dyn ContentScanner,
 }
 
 /// The number of bytes that [`compute_diff_id`] reads and hashes at a time: fits in a core's cache.
 const HASH_BLOCK_SIZE: usize = 256 << 10;
 
-/// Packs a layer into a new file at `out`. Entries are written in the order of their paths.
+/// Packs a layer into a new file at `out`. `scanner` reads the contents of the files. Entries are written in the order of their paths.
 /// Removes `out` on failure.
 ///
 /// # Errors
 /// Fails if a file cannot be read or has changed, if `request.progress` cancels, or if `out` exists
 /// or cannot be written.
-pub fn pack_layer(request: &PackRequest<'_>, out: &Path) -> Result<Layer, LayerError> {
+pub fn pack_layer(
+    request: &PackRequest<'_>,
+    out: &Path,
+    scanner: &mut dyn ContentScanner,
+) -> Result<Layer, LayerError> {
     let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
-    pack_layer_with_cores(cores, request, out)
+    pack_layer_with_cores(cores, request, out, scanner)
 }
 
 pub(super) fn pack_layer_with_cores(
     cores: usize,
     request: &PackRequest<'_>,
     out: &Path,
+    scanner: &mut dyn ContentScanner,
 ) -> Result<Layer, LayerError> {
-    let PackRequest { kind, compression, progress, scanner, .. } = *request;
+    let PackRequest { kind, compression, progress, .. } = *request;
     let entries = sort_and_check(request.entries)?;
     let unpacked_size = tar_header::tar_size(&entries);
     let mut output = HashedFile::create(out)?;
@@ -108,7 +111,7 @@ pub fn layer_cache_key(entries: &[(&ImagePath, &Entry)], compression: Compressio
 pub fn compute_diff_id(
     entries: &[(&ImagePath, &Entry)],
     progress: &dyn Progress,
-    scanner: &dyn ContentScanner,
+    scanner: &mut dyn ContentScanner,
 ) -> Result<DiffId, LayerError> {
     let entries = sort_and_check(entries)?;
     let mut again = |block, _| Some(block);

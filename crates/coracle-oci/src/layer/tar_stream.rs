@@ -84,13 +84,13 @@ pub(super) fn write_tar(
     entries: &[(&ImagePath, &Entry)],
     blocks: &mut BlockWriter<'_>,
     progress: &dyn Progress,
-    scanner: &dyn ContentScanner,
+    scanner: &mut dyn ContentScanner,
 ) -> Result<DiffId, StreamError> {
     let mut stream = TarStream { blocks, hasher: DigestHasher::default(), progress };
     for (path, entry) in entries {
         stream.write_bytes(&tar_header::encode_entry_header(path, entry))?;
         if let EntryNode::File(content) = &entry.node {
-            let mut scan = scanner.start(path, entry);
+            let mut scan = scanner.start_scan(path, entry);
             stream.write_content(&content.open()?, scan.as_deref_mut())?;
             if let Some(scan) = scan {
                 scan.finish();

@@ -11,6 +11,7 @@ use proptest::prelude::*;
 use super::pack::pack_layer_with_cores;
 use super::*;
 use coracle_core::content::Content;
+use coracle_core::content_scanner::NoScanner;
 use coracle_core::digest::{DiffId, Digest};
 use coracle_core::entry::{Entry, EntryNode, EntryReason, LayerKind, Owner};
 use coracle_core::fs::{self, PathMetadata};
@@ -51,7 +52,7 @@ fn packed(cores: usize, entries: &Entries) -> Result<(Layer, Vec<u8>), LayerErro
 }
 
 fn request<'a>(entries: &'a [(&'a ImagePath, &'a Entry)], compression: Compression) -> PackRequest<'a> {
-    PackRequest { entries, kind: LayerKind::Program, compression, progress: &(), scanner: &() }
+    PackRequest { entries, kind: LayerKind::Program, compression, progress: &() }
 }
 
 /// Counts the bytes of the tar.
@@ -77,6 +78,7 @@ fn packed_as(
         cores,
         &PackRequest { progress: &progress, ..request(&entries, compression) },
         &out,
+        &mut NoScanner,
     );
     match &packed {
         Ok(layer) => assert_eq!(progress.0.into_inner(), layer.unpacked_size),
@@ -221,7 +223,7 @@ fn changed_file_ends_all_threads() {
         entries.insert("/file".parse().unwrap(), entry(EntryNode::File(content), 0o644));
         std::fs::write(&path, "shorter").unwrap();
         let error = packed(2, &entries).unwrap_err();
-        assert_eq!(error.to_string(), format!("cannot pack `{}`", path.display()));
+        assert_eq!(error.to_string(), format!("cannot read `{}`", path.display()));
     }
 }
 
@@ -237,7 +239,7 @@ fn full_disk_ends_all_threads() {
         plan,
         tar_header::tar_size(&entries),
         &mut output,
-        |blocks| tar_stream::write_tar(&entries, blocks, &(), &()),
+        |blocks| tar_stream::write_tar(&entries, blocks, &(), &mut NoScanner),
     );
     assert_eq!(error.unwrap_err().to_string(), "cannot write `/dev/full`");
 }
@@ -247,7 +249,7 @@ fn rejects_existing_output_and_invalid_links() {
     let directory = tempfile::tempdir().unwrap();
     let out = directory.path().join("layer");
     std::fs::write(&out, "precious").unwrap();
-    assert!(pack_layer(&request(&[], Compression::default()), &out).is_err());
+    assert!(pack_layer(&request(&[], Compression::default()), &out, &mut NoScanner).is_err());
     assert_eq!(std::fs::read(&out).unwrap(), b"precious");
     let link = entries("/l -> a\0b");
     let error = packed(1, &link).unwrap_err();

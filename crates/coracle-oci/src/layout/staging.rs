@@ -13,6 +13,7 @@ use crate::cache::BuildCache;
 use crate::image::Descriptor;
 use crate::layer::hashed_file::HashedFile;
 use crate::layer::{self, Codec, Layer, PackRequest};
+use coracle_core::content_scanner::ContentScanner;
 use coracle_core::digest::{Digest, HashingReader};
 use coracle_core::fs::{self, Context};
 
@@ -73,11 +74,12 @@ impl Staging {
         &self,
         request: &PackRequest<'_>,
         cache: Option<&BuildCache>,
+        scanner: &mut dyn ContentScanner,
     ) -> Result<Layer, LayoutError> {
         let unnamed = self.temporary_path();
         let layer = match cache {
-            Some(cache) => cache.pack_layer(request, &unnamed)?,
-            None => layer::pack_layer(request, &unnamed)?,
+            Some(cache) => cache.pack_layer(request, &unnamed, scanner)?,
+            None => layer::pack_layer(request, &unnamed, scanner)?,
         };
         let path = self.blob_path(layer.digest);
         std::fs::rename(&unnamed, &path).context("create", &path)?;

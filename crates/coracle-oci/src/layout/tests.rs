@@ -10,6 +10,7 @@ use super::*;
 use crate::image::{Image, ImageConfig, ImageSet, InheritedBase};
 use crate::layer::{Compression, Layer, PackRequest};
 use coracle_core::content::Content;
+use coracle_core::content_scanner::NoScanner;
 use coracle_core::entry::{Entry, EntryNode, EntryReason, LayerKind, Owner};
 use coracle_core::fs;
 use coracle_core::path::ImagePath;
@@ -85,9 +86,9 @@ fn layer(staging: &Staging, path: &str, content: &str, kind: LayerKind) -> Layer
     let entry = Entry { node, owner, mode: 0o755, reason: EntryReason::Program, layer_kind: kind };
     let path: ImagePath = path.parse().unwrap();
     let entries = [(&path, &entry)];
-    let (compression, progress, scanner) = (Compression::default(), &(), &());
+    let (compression, progress) = (Compression::default(), &());
     staging
-        .pack_layer(&PackRequest { entries: &entries, kind, compression, progress, scanner }, None)
+        .pack_layer(&PackRequest { entries: &entries, kind, compression, progress }, None, &mut NoScanner)
         .unwrap()
 }
 

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::io::{Read, Write};
 use std::net::TcpStream;
 
-use super::Trouble;
+use super::Fault;
 
 #[derive(Clone, Debug, Default)]
 pub struct Request {
@@ -15,7 +15,7 @@ pub struct Request {
     pub body: Vec<u8>,
 }
 
-pub struct Answer {
+pub struct Response {
     status: u16,
     headers: Vec<(String, String)>,
     body: Vec<u8>,
@@ -111,7 +111,7 @@ pub(super) fn body(
     Some((bytes, size))
 }
 
-impl Answer {
+impl Response {
     pub fn new(status: u16) -> Self {
         Self { status, headers: Vec::new(), body: Vec::new(), length: None }
     }
@@ -133,15 +133,15 @@ impl Answer {
     }
 
     /// Sends it; nothing when the connection ended, or is to.
-    pub fn send(mut self, stream: &mut TcpStream, request: &Request, fault: Option<&Trouble>) -> Option<()> {
+    pub fn send(mut self, stream: &mut TcpStream, request: &Request, fault: Option<&Fault>) -> Option<()> {
         let mut ends = None;
         match fault {
-            Some(Trouble::CutAnswer(bytes)) => {
+            Some(Fault::TruncateResponse(bytes)) => {
                 self.length = Some(self.body.len());
                 ends = Some(*bytes);
             }
-            Some(Trouble::Resized(size)) => self.body.resize(*size, b'!'),
-            Some(Trouble::Altered) => *self.body.last_mut().unwrap() ^= 1,
+            Some(Fault::ResizeResponse(size)) => self.body.resize(*size, b'!'),
+            Some(Fault::AlterResponse) => *self.body.last_mut().unwrap() ^= 1,
             _ => {}
         }
         let mut head = format!("HTTP/1.1 {} So\r\n", self.status);

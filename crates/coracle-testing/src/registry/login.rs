@@ -6,7 +6,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 
 use super::State;
-use super::http::{self, Answer, Request};
+use super::http::{self, Request, Response};
 
 pub(crate) const USER: &str = "anna";
 pub(crate) const PASSWORD: &str = "correct horse battery staple";
@@ -17,14 +17,14 @@ pub enum Login {
     #[default]
     Nobody,
     Password,
-    /// Tokens for whoever asks; to write, the password or the identity token is needed.
+    /// Bearer tokens. Any client gets one to read; writing needs the password or identity token.
     Tokens,
-    /// Tokens from this realm, whatever it is.
+    /// Bearer tokens; the challenge names this realm.
     Realm(String),
 }
 
 impl State {
-    pub fn refuses(&self, request: &Request, address: SocketAddr) -> Option<Answer> {
+    pub fn login_challenge(&self, request: &Request, address: SocketAddr) -> Option<Response> {
         let writes = !["GET", "HEAD"].contains(&request.method.as_str());
         let name = request.path().strip_prefix("/v2/").unwrap_or_default();
         let name = ["/blobs/", "/manifests/", "/referrers/"].iter().find_map(|kind| name.split_once(kind));
@@ -49,7 +49,7 @@ impl State {
         };
         let repeated = request.header("authorization").unwrap_or_default();
         let body = format!(r#"{{"errors":[{{"code":"UNAUTHORIZED","message":"not with {repeated}"}}]}}"#);
-        Some(Answer::new(401).header("www-authenticate", &challenge).body(body.as_bytes()))
+        Some(Response::new(401).header("www-authenticate", &challenge).body(body.as_bytes()))
     }
 
     pub fn may_pull(&self, request: &Request, name: &str) -> bool {
@@ -65,7 +65,7 @@ impl State {
         actions.any(|actions| actions.split(',').any(|allowed| allowed == action))
     }
 
-    pub fn token(&mut self, request: &Request) -> Answer {
+    pub fn token(&mut self, request: &Request) -> Response {
         let form = String::from_utf8(request.body.clone()).unwrap();
         let (mut scopes, service, known) = match request.method.as_str() {
             "POST" => {
@@ -80,7 +80,9 @@ impl State {
         };
         assert_eq!(service, ["fake"]);
         match known {
-            Some(false) => return Answer::new(401).body(br#"{"details":"incorrect username or password"}"#),
+            Some(false) => {
+                return Response::new(401).body(br#"{"details":"incorrect username or password"}"#);
+            }
             Some(true) => {}
             None => {
                 for scope in &mut scopes {
@@ -90,7 +92,7 @@ impl State {
         }
         self.tokens.push(scopes);
         let body = format!(r#"{{"token":"secret-token-{}","expires_in":300}}"#, self.tokens.len() - 1);
-        Answer::new(200).body(body.as_bytes())
+        Response::new(200).body(body.as_bytes())
     }
 }
 

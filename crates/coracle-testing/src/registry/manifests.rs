@@ -4,11 +4,11 @@ use std::net::SocketAddr;
 
 use serde_json::{Value, json};
 
-use super::http::{Answer, Request};
+use super::http::{Request, Response};
 use super::{State, sha256};
 
 impl State {
-    pub fn manifest(&mut self, request: &Request, name: &str, what: &str, _: SocketAddr) -> Answer {
+    pub fn manifest(&mut self, request: &Request, name: &str, what: &str, _: SocketAddr) -> Response {
         if request.method == "PUT" {
             return self.put(request, name, what);
         }
@@ -18,21 +18,21 @@ impl State {
             None => what.to_owned(),
         };
         match self.manifests.get(&(name.to_owned(), digest.clone())) {
-            None => Answer::error(404, "MANIFEST_UNKNOWN"),
-            Some((kind, bytes)) => Answer::new(200)
+            None => Response::error(404, "MANIFEST_UNKNOWN"),
+            Some((kind, bytes)) => Response::new(200)
                 .header("content-type", kind)
                 .header("docker-content-digest", &digest)
                 .body(bytes),
         }
     }
 
-    fn put(&mut self, request: &Request, name: &str, what: &str) -> Answer {
+    fn put(&mut self, request: &Request, name: &str, what: &str) -> Response {
         let digest = sha256(&request.body);
         if what.contains(':') && what != digest {
-            return Answer::error(400, "DIGEST_INVALID");
+            return Response::error(400, "DIGEST_INVALID");
         }
         let Ok(document) = serde_json::from_slice::<Value>(&request.body) else {
-            return Answer::error(400, "MANIFEST_INVALID");
+            return Response::error(400, "MANIFEST_INVALID");
         };
         let there = |digest: &Value| {
             let key = (name.to_owned(), digest.as_str().unwrap().to_owned());
@@ -42,23 +42,23 @@ impl State {
         let mut needed = [list("layers"), list("manifests")].concat();
         needed.extend(document.get("config").cloned());
         if !needed.iter().all(|descriptor| there(&descriptor["digest"])) {
-            return Answer::error(400, "MANIFEST_BLOB_UNKNOWN");
+            return Response::error(400, "MANIFEST_BLOB_UNKNOWN");
         }
         let kind = request.header("content-type").unwrap().to_owned();
         self.manifests.insert((name.to_owned(), digest.clone()), (kind, request.body.clone()));
         if !what.contains(':') {
             self.tags.insert((name.to_owned(), what.to_owned()), digest.clone());
         }
-        let answer = Answer::new(201).header("docker-content-digest", &digest);
+        let response = Response::new(201).header("docker-content-digest", &digest);
         match document["subject"]["digest"].as_str().filter(|_| self.referrers) {
-            Some(subject) => answer.header("oci-subject", subject),
-            None => answer,
+            Some(subject) => response.header("oci-subject", subject),
+            None => response,
         }
     }
 
-    pub fn referrers_of(&mut self, _: &Request, name: &str, subject: &str, _: SocketAddr) -> Answer {
+    pub fn list_referrers(&mut self, _: &Request, name: &str, subject: &str, _: SocketAddr) -> Response {
         if !self.referrers {
-            return Answer::new(404).header("content-type", "text/plain").body(b"404 page not found\n");
+            return Response::new(404).header("content-type", "text/plain").body(b"404 page not found\n");
         }
         let mut found = Vec::new();
         for ((repository, digest), (kind, bytes)) in &self.manifests {
@@ -70,6 +70,6 @@ impl State {
         }
         let kind = "application/vnd.oci.image.index.v1+json";
         let index = json!({"schemaVersion": 2, "mediaType": kind, "manifests": found});
-        Answer::new(200).header("content-type", kind).body(index.to_string().as_bytes())
+        Response::new(200).header("content-type", kind).body(index.to_string().as_bytes())
     }
 }

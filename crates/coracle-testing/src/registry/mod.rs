@@ -15,38 +15,38 @@ use std::time::Duration;
 
 use sha2::{Digest as _, Sha256};
 
-pub use http::{Answer, Request};
+pub use http::{Request, Response};
 pub use login::Login;
 
-/// What goes wrong.
+/// A fault of the registry.
 #[derive(Clone, Debug)]
-pub enum Trouble {
-    /// This is the answer, and nothing is done.
-    Says(u16, Vec<(&'static str, String)>, &'static str),
-    /// Everything is done, but the connection ends before the answer.
-    Cut,
-    /// So many bytes of an upload are kept, then the connection ends.
-    CutUpload(usize),
-    /// The answer's body ends after so many bytes, and with it the connection.
-    CutAnswer(usize),
-    /// The answer's body has so many bytes, and says so.
-    Resized(usize),
-    /// A byte of the answer's body is another.
-    Altered,
-    /// The answer takes this long.
-    Slow(Duration),
-    /// Headers come without end.
+pub enum Fault {
+    /// This is the response; the request has no effect.
+    Respond(u16, Vec<(&'static str, String)>, &'static str),
+    /// The request takes effect, but the connection is closed before the response.
+    Disconnect,
+    /// This many bytes of an upload are kept, then the connection is closed.
+    TruncateUpload(usize),
+    /// The connection is closed after this many bytes of the response's body.
+    TruncateResponse(usize),
+    /// The response's body has this many bytes, with the right `Content-Length`.
+    ResizeResponse(usize),
+    /// The last byte of the response's body is changed.
+    AlterResponse,
+    /// The response is delayed by this time.
+    Delay(Duration),
+    /// The response has endless headers.
     EndlessHeader,
-    /// These bytes are all that comes.
-    Raw(&'static str),
+    /// These bytes are sent instead of a response.
+    RawResponse(&'static str),
 }
 
-/// Trouble for the next requests of a method whose target has this in it.
-pub struct Fault {
+/// A fault for the next `times` requests of a method whose target contains `part`.
+pub struct PlannedFault {
     method: &'static str,
     part: &'static str,
     times: usize,
-    trouble: Trouble,
+    fault: Fault,
 }
 
 #[derive(Default)]
@@ -56,23 +56,23 @@ pub struct State {
     pub tags: BTreeMap<(String, String), String>,
     pub uploads: BTreeMap<String, Vec<u8>>,
     pub requests: Vec<Request>,
-    pub faults: Vec<Fault>,
+    pub faults: Vec<PlannedFault>,
     pub login: Login,
     pub tokens: Vec<Vec<String>>,
-    /// Answers ranges with everything.
+    /// Ignores `Range` headers.
     pub no_ranges: bool,
-    /// Keeps no part of an upload that was cut.
+    /// Discards uploads whose connection was closed.
     pub no_resume: bool,
-    /// Never mounts.
+    /// Does not mount blobs of other repositories.
     pub no_mounts: bool,
-    /// Knows the referrers API.
+    /// Supports the referrers API.
     pub referrers: bool,
-    /// Names uploads by the path alone.
+    /// The `Location` of an upload is a path without a host.
     pub relative: bool,
-    /// Counts what it is sent and keeps none of it.
+    /// Counts the bytes of uploads and keeps none of them.
     pub counts: Option<usize>,
-    /// Whoever opens `shop` does not wait long.
-    pub impatient: bool,
+    /// Clients of tests get short timeouts.
+    pub short_timeouts: bool,
     sessions: usize,
 }
 
@@ -125,18 +125,19 @@ impl FakeRegistry {
         self.state.lock().unwrap()
     }
 
-    /// Makes trouble for the next `times` requests like these.
-    pub fn trouble(&self, times: usize, method: &'static str, part: &'static str, trouble: Trouble) {
-        self.state().faults.push(Fault { method, part, times, trouble });
+    /// Injects `fault` into the next `times` requests with this method whose target contains `part`.
+    pub fn inject_fault(&self, times: usize, method: &'static str, part: &'static str, fault: Fault) {
+        self.state().faults.push(PlannedFault { method, part, times, fault });
     }
 
-    /// `METHOD TARGET` of every request since the last time, sessions without their names.
-    pub fn asked(&self) -> Vec<String> {
+    /// Returns `METHOD TARGET` of all requests since the last call.
+    pub fn take_requests(&self) -> Vec<String> {
         let requests = std::mem::take(&mut self.state().requests);
         requests.iter().map(|request| format!("{} {}", request.method, request.target)).collect()
     }
 
-    /// Lets every tagged artifact in a repository name an empty layer; how many there are.
+    /// Replaces the layer of every tagged artifact in a repository by an empty one. Returns the
+    /// number of artifacts.
     pub fn forge_layers(&self, name: &str) -> usize {
         let mut state = self.state();
         let empty = b"\x1f\x8b\x08\0\0\0\0\0\0\xff\x03\0\0\0\0\0\0\0\0\0".to_vec();
@@ -170,12 +171,12 @@ impl Drop for FakeRegistry {
     }
 }
 
-/// Answers one request after the other, until somebody ends the connection.
+/// Answers requests until a side closes the connection.
 fn serve(stream: &mut TcpStream, address: SocketAddr, state: &Mutex<State>) {
     while let Some(mut request) = http::head(stream) {
         let fault = { state.lock().unwrap().fault(&request) };
         let keep = match fault {
-            Some(Trouble::CutUpload(bytes)) => bytes,
+            Some(Fault::TruncateUpload(bytes)) => bytes,
             _ => usize::MAX,
         };
         let discard = state.lock().unwrap().counts.is_some() && request.target.contains("/uploads/");
@@ -200,71 +201,71 @@ fn serve(stream: &mut TcpStream, address: SocketAddr, state: &Mutex<State>) {
             }
             continue;
         }
-        if let Some(Trouble::CutUpload(_)) = fault {
-            state.lock().unwrap().keep(&request);
+        if let Some(Fault::TruncateUpload(_)) = fault {
+            state.lock().unwrap().keep_partial_upload(&request);
             return;
         }
-        if let Some(Trouble::Says(status, headers, body)) = &fault {
-            let mut answer = Answer::new(*status).body(body.as_bytes());
+        if let Some(Fault::Respond(status, headers, body)) = &fault {
+            let mut response = Response::new(*status).body(body.as_bytes());
             for (name, value) in headers {
-                answer = answer.header(name, value);
+                response = response.header(name, value);
             }
-            if answer.send(stream, &request, None).is_none() {
+            if response.send(stream, &request, None).is_none() {
                 return;
             }
             continue;
         }
-        let answer = state.lock().unwrap().answer(&request, address);
+        let response = state.lock().unwrap().respond(&request, address);
         match fault {
-            Some(Trouble::Cut) => return,
-            Some(Trouble::Slow(time)) => std::thread::sleep(time),
-            Some(Trouble::Raw(text)) => {
+            Some(Fault::Disconnect) => return,
+            Some(Fault::Delay(time)) => std::thread::sleep(time),
+            Some(Fault::RawResponse(text)) => {
                 let _ = stream.write_all(text.as_bytes());
                 return;
             }
-            Some(Trouble::EndlessHeader) => {
+            Some(Fault::EndlessHeader) => {
                 let _ = stream.write_all(b"HTTP/1.1 200 OK\r\n");
                 while stream.write_all(b"X-More: and more and more and more\r\n").is_ok() {}
                 return;
             }
             _ => {}
         }
-        if answer.send(stream, &request, fault.as_ref()).is_none() {
+        if response.send(stream, &request, fault.as_ref()).is_none() {
             return;
         }
     }
 }
 
 impl State {
-    fn fault(&mut self, request: &Request) -> Option<Trouble> {
-        let fits = |fault: &&mut Fault| {
+    fn fault(&mut self, request: &Request) -> Option<Fault> {
+        let fits = |fault: &&mut PlannedFault| {
             fault.times > 0 && fault.method == request.method && request.target.contains(fault.part)
         };
         let fault = self.faults.iter_mut().find(fits)?;
         fault.times -= 1;
-        Some(fault.trouble.clone())
+        Some(fault.fault.clone())
     }
 
-    fn answer(&mut self, request: &Request, address: SocketAddr) -> Answer {
+    fn respond(&mut self, request: &Request, address: SocketAddr) -> Response {
         if request.path() == "/token" {
             return self.token(request);
         }
-        if let Some(refusal) = self.refuses(request, address) {
-            return refusal;
+        if let Some(challenge) = self.login_challenge(request, address) {
+            return challenge;
         }
         let path = request.path().to_owned();
-        let Some(path) = path.strip_prefix("/v2/") else { return Answer::error(404, "NOT_FOUND") };
+        let Some(path) = path.strip_prefix("/v2/") else { return Response::error(404, "NOT_FOUND") };
         for (kind, act) in [
-            ("/blobs/uploads/", Self::upload as fn(&mut Self, &Request, &str, &str, SocketAddr) -> Answer),
+            ("/blobs/uploads/", Self::upload as fn(&mut Self, &Request, &str, &str, SocketAddr) -> Response),
             ("/blobs/", Self::blob),
             ("/manifests/", Self::manifest),
-            ("/referrers/", Self::referrers_of),
+            ("/referrers/", Self::list_referrers),
         ] {
             if let Some((name, what)) = path.split_once(kind) {
                 return act(self, request, name, what, address);
             }
         }
-        Answer::error(404, "NOT_FOUND")
+        Response::error(404, "NOT_FOUND")
     }
 }
 

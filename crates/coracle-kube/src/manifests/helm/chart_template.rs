@@ -5,7 +5,7 @@
 
 use serde_json::Value;
 
-use super::ChartContext;
+use super::chart_context::ChartContext;
 use crate::manifests::yaml_writer;
 
 /// The placeholder for the prefix of object names.
@@ -19,6 +19,13 @@ pub(super) fn placeholder(word: &str) -> String {
 /// Returns the key of a member that is replaced by lines of the template language.
 pub(super) fn block_placeholder(word: &str) -> String {
     format!("\u{1}{word}")
+}
+
+/// Adds a member that is replaced by lines of the template language.
+pub(super) fn insert_block_placeholder(members: &mut Value, word: &str) {
+    if let Some(members) = members.as_object_mut() {
+        members.insert(block_placeholder(word), Value::Null);
+    }
 }
 
 /// An object to convert to a template.
@@ -42,8 +49,8 @@ impl ChartTemplate {
         // Braces in the objects are text, not expressions.
         let text = yaml_writer::to_yaml(&self.object).replace("{{", "{{ \"{{\" }}");
         let mut lines: String = text.lines().map(|line| expand_line(line, chart) + "\n").collect();
-        for (mark, expression) in &self.expressions {
-            lines = lines.replace(mark, expression);
+        for (placeholder, expression) in &self.expressions {
+            lines = lines.replace(placeholder, expression);
         }
         for (word, expression) in [
             ("image", format!("{{{{ include \"{name}.image\" . | quote }}}}")),

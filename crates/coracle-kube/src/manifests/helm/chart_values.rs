@@ -2,10 +2,12 @@
 
 use serde_json::{Map, Value, json};
 
-use super::chart_template::placeholder;
-use super::{ChartContext, insert_block_placeholder};
+use super::chart_context::ChartContext;
+use super::chart_template::{block_placeholder, insert_block_placeholder, placeholder};
+use crate::manifests::application::Application;
+use crate::manifests::object_members::{or_empty_table, take_member, with_member};
 use crate::manifests::settings::WorkloadKind;
-use crate::manifests::{Application, metadata, workload};
+use crate::manifests::{metadata, workload};
 
 /// The values of the chart, each with its schema.
 pub(super) struct ChartValues {
@@ -78,7 +80,7 @@ fn string_map_schema() -> Value {
 /// workload.
 fn labels_schema() -> Value {
     let selectors = [metadata::NAME_LABEL, "app.kubernetes.io/instance"];
-    metadata::with_member(string_map_schema(), "propertyNames", json!({ "not": { "enum": selectors } }))
+    with_member(string_map_schema(), "propertyNames", json!({ "not": { "enum": selectors } }))
 }
 
 /// Moves configurable members of `object` to `values`, and inserts placeholders for them.
@@ -120,13 +122,8 @@ fn parameterize_service(object: &mut Value, application: &Application<'_>, value
     if application.settings.kind != WorkloadKind::StatefulSet {
         let kind = take_member(spec, "type");
         insert_block_placeholder(spec, "serviceType");
-        service =
-            metadata::with_member(service, "type", if kind.is_null() { json!("ClusterIP") } else { kind });
-        schema = metadata::with_member(
-            schema,
-            "type",
-            json!({ "enum": ["ClusterIP", "NodePort", "LoadBalancer"] }),
-        );
+        service = with_member(service, "type", if kind.is_null() { json!("ClusterIP") } else { kind });
+        schema = with_member(schema, "type", json!({ "enum": ["ClusterIP", "NodePort", "LoadBalancer"] }));
     }
     object
         .get_mut("metadata")
@@ -161,9 +158,9 @@ fn parameterize_workload(object: &mut Value, chart: &ChartContext<'_>, values: &
                     .configuration
                     .writable_directories
                     .iter()
-                    .any(|state| state.size.is_some() && !state.is_shared);
+                    .any(|directory| directory.size.is_some() && !directory.is_shared);
             let most = if has_one { json!(1) } else { Value::Null };
-            values.add_value("replicas", replicas, metadata::with_member(schema, "maximum", most));
+            values.add_value("replicas", replicas, with_member(schema, "maximum", most));
             insert_block_placeholder(spec, "replicas");
         }
         if kind == WorkloadKind::CronJob {
@@ -172,7 +169,7 @@ fn parameterize_workload(object: &mut Value, chart: &ChartContext<'_>, values: &
                 take_member(spec, "schedule"),
                 json!({ "type": "string", "minLength": 1 }),
             );
-            *spec = metadata::with_member(spec.take(), "schedule", json!(placeholder("schedule")));
+            *spec = with_member(spec.take(), "schedule", json!(placeholder("schedule")));
         }
         if let Some(selector) = spec.pointer_mut("/selector/matchLabels") {
             *selector = json!({});
@@ -190,7 +187,7 @@ fn parameterize_pod_template(template: &mut Value, application: &Application<'_>
     {
         replace_labels(metadata, application);
         if let Some(labels) = metadata.get_mut("labels").and_then(Value::as_object_mut) {
-            labels.remove("\u{1}labels");
+            labels.remove(&block_placeholder("labels"));
         }
         metadata
             .get_mut("labels")
@@ -232,14 +229,6 @@ fn parameterize_container(container: &mut Value, application: &Application<'_>, 
         members.insert("image".into(), json!(placeholder("image")));
         members.insert("imagePullPolicy".into(), json!(placeholder("pullPolicy")));
     }
-}
-
-fn take_member(members: &mut Value, key: &str) -> Value {
-    members.as_object_mut().and_then(|members| members.remove(key)).unwrap_or_default()
-}
-
-fn or_empty_table(value: Value) -> Value {
-    if value.is_null() { json!({}) } else { value }
 }
 
 /// Adds empty `annotations`, so that `values.yaml` shows the key.

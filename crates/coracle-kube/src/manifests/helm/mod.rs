@@ -2,6 +2,7 @@
 //! value: the chart contains the rendered files, which ConfigMaps include with `.Files.Get`, never
 //! `tpl`.
 
+mod chart_context;
 mod chart_template;
 mod chart_values;
 
@@ -9,13 +10,13 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};
 
+use super::application::{Application, ManifestsError, OutputFiles};
 use super::config_object::ConfigObject;
 use super::metadata::ObjectNames;
-use super::{
-    Application, ManifestProblem, ManifestsError, OutputFiles, kustomize_hash, names, workload, yaml_writer,
-};
-use crate::config::ReloadMethod;
-use chart_template::{ChartTemplate, FULL_NAME_PLACEHOLDER, block_placeholder, placeholder};
+use super::{generate_manifests, generate_with_names, kustomize_hash, names, workload, yaml_writer};
+use crate::problem::LocatedProblem;
+use chart_context::ChartContext;
+use chart_template::{ChartTemplate, FULL_NAME_PLACEHOLDER, placeholder};
 use coracle_core::note::Note;
 
 /// The byte order mark, which Helm strips from every file that it loads.
@@ -24,38 +25,37 @@ const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
 /// Returns every file of the chart.
 ///
 /// # Errors
-/// Fails like [`super::manifests`].
+/// Fails like [`super::generate_manifests`].
 pub fn chart_files(application: &Application<'_>) -> Result<(OutputFiles, Vec<Note>), ManifestsError> {
     // A chart never contains secrets.
     let application = Application { has_secrets: false, ..*application };
-    let plain = super::generate_manifests(&application)?;
+    let plain = generate_manifests(&application)?;
     if let Some(problem) = plain.objects.iter().find_map(placeholder_conflict) {
         return Err(ManifestsError(vec![problem]));
     }
     let names = ObjectNames { prefix: placeholder(FULL_NAME_PLACEHOLDER), has_hashes: true };
-    let made = super::generate_with_names(&application, &names)?;
-    let chart =
-        ChartContext { application: &application, restart_directories: restart_directories_of(&application) };
+    let templated = generate_with_names(&application, &names)?;
+    let chart = ChartContext::new(&application);
     let mut files = OutputFiles::new();
-    for (map, plain) in made.config_objects.iter().zip(&plain.config_objects) {
-        chart.write_config_map_template(map, &plain.metadata, &mut files);
+    for (config_object, plain) in templated.config_objects.iter().zip(&plain.config_objects) {
+        write_config_map_template(&chart, config_object, &plain.metadata, &mut files);
     }
     let mut values = chart_values::ChartValues::new(&application);
-    for mut object in made.objects {
-        let file = workload::object_file_name(&object, &application);
+    for mut object in templated.objects {
+        let file = workload::object_file_name(&object, &names.prefix);
         chart_values::parameterize_object(&mut object, &chart, &mut values);
         files.insert(format!("templates/{file}"), ChartTemplate::new(&object).render(&chart).into_bytes());
     }
     files.insert(
         "templates/_helpers.tpl".into(),
-        chart_template::helper_templates(application.name, has_version_label(&application)).into_bytes(),
+        chart_template::helper_templates(application.name, chart.has_version_label()).into_bytes(),
     );
     // The marker file of the output directory is not part of the chart.
     files.insert(".helmignore".into(), b".coracle\n".to_vec());
     files.insert("Chart.yaml".into(), to_yaml_bytes(&chart_yaml(&application)));
     files.insert("values.yaml".into(), to_yaml_bytes(&values.to_document()));
     files.insert("values.schema.json".into(), to_json_bytes(&values.to_schema()));
-    let notes = made.notes.iter().map(|note| with_release_name(note, application.name)).collect();
+    let notes = templated.notes.iter().map(|note| with_release_name(note, application.name)).collect();
     Ok((files, notes))
 }
 
@@ -69,79 +69,63 @@ fn with_release_name(note: &Note, chart: &str) -> Note {
     }
 }
 
-/// The context of a chart's templates.
-pub(super) struct ChartContext<'a> {
-    pub(super) application: &'a Application<'a>,
-    /// Directories of files whose change restarts the pods.
-    pub(super) restart_directories: Vec<String>,
-}
-
-impl ChartContext<'_> {
-    /// Writes a ConfigMap's template and the files that it includes.
-    fn write_config_map_template(&self, map: &ConfigObject, metadata: &Value, files: &mut OutputFiles) {
-        let folder = names::path_label(&map.mount);
-        let mut object = ConfigObject { files: Vec::new(), ..map.clone() }.to_object();
-        let mut template = ChartTemplate::new(&Value::Null);
-        for (key, bytes) in &map.files {
-            let path = format!("files/{folder}/{key}");
-            let (path, content, is_encoded) = match bytes.starts_with(BYTE_ORDER_MARK) {
-                true => (format!("{path}.b64"), STANDARD.encode(bytes).into_bytes(), true),
-                false => (path, bytes.clone(), false),
-            };
-            let member = if std::str::from_utf8(bytes).is_ok() { "data" } else { "binaryData" };
-            let filters = match (member, is_encoded) {
-                ("data", false) => "| quote",
-                ("data", true) => "| b64dec | quote",
-                (_, false) => "| b64enc",
-                (_, true) => "",
-            };
-            let word = format!("file {path}");
-            template.replace(&word, format!("{{{{ .Files.Get \"{path}\" {filters} }}}}"));
-            if let Some(members) = object.as_object_mut() {
-                let data = members.entry(member).or_insert_with(|| json!({}));
-                if let Some(data) = data.as_object_mut() {
-                    data.insert(key.clone(), json!(placeholder(&word)));
-                }
-            }
-            files.insert(path, content);
-        }
-        // Take name and metadata from the real content: here it is replaced by placeholders.
-        if let Some(made) = object.pointer_mut("/metadata") {
-            *made = metadata.clone();
-            chart_values::replace_labels(made, self.application);
-            if let Some(made) = made.as_object_mut() {
-                made.insert("name".into(), json!(map.name()));
-                if map.is_immutable {
-                    let annotations = made.entry("annotations").or_insert_with(|| json!({}));
-                    if let Some(annotations) = annotations.as_object_mut() {
-                        // Old pods and rollbacks still need the previous ConfigMap.
-                        annotations.insert("helm.sh/resource-policy".into(), json!("keep"));
-                    }
-                }
+/// Writes a ConfigMap's template and the files that it includes.
+fn write_config_map_template(
+    chart: &ChartContext<'_>,
+    config_object: &ConfigObject,
+    metadata: &Value,
+    files: &mut OutputFiles,
+) {
+    let folder = names::path_label(&config_object.mount);
+    let mut object = ConfigObject { files: Vec::new(), ..config_object.clone() }.to_object();
+    let mut template = ChartTemplate::new(&Value::Null);
+    for (key, bytes) in &config_object.files {
+        let path = format!("files/{folder}/{key}");
+        let (path, content, is_encoded) = match bytes.starts_with(BYTE_ORDER_MARK) {
+            true => (format!("{path}.b64"), STANDARD.encode(bytes).into_bytes(), true),
+            false => (path, bytes.clone(), false),
+        };
+        let member = if std::str::from_utf8(bytes).is_ok() { "data" } else { "binaryData" };
+        let filters = match (member, is_encoded) {
+            ("data", false) => "| quote",
+            ("data", true) => "| b64dec | quote",
+            (_, false) => "| b64enc",
+            (_, true) => "",
+        };
+        let word = format!("file {path}");
+        template.replace(&word, format!("{{{{ .Files.Get \"{path}\" {filters} }}}}"));
+        if let Some(members) = object.as_object_mut() {
+            let data = members.entry(member).or_insert_with(|| json!({}));
+            if let Some(data) = data.as_object_mut() {
+                data.insert(key.clone(), json!(placeholder(&word)));
             }
         }
-        template.object = object;
-        files.insert(format!("templates/configmap-{folder}.yaml"), template.render(self).into_bytes());
+        files.insert(path, content);
     }
-}
-
-fn restart_directories_of(application: &Application<'_>) -> Vec<String> {
-    let public = application.rendered_mounts.iter().filter(|mount| {
-        mount.reload == ReloadMethod::Restart
-            && (mount.files.is_empty() || mount.files.iter().any(|file| !file.is_secret))
-    });
-    public.map(|mount| names::path_label(&mount.path)).collect()
-}
-
-fn has_version_label(application: &Application<'_>) -> bool {
-    super::metadata::object_labels(application).get("app.kubernetes.io/version").is_some()
+    // Take name and metadata from the real content: here it is replaced by placeholders.
+    if let Some(templated) = object.pointer_mut("/metadata") {
+        *templated = metadata.clone();
+        chart_values::replace_labels(templated, chart.application);
+        if let Some(members) = templated.as_object_mut() {
+            members.insert("name".into(), json!(config_object.name()));
+            if config_object.is_immutable {
+                let annotations = members.entry("annotations").or_insert_with(|| json!({}));
+                if let Some(annotations) = annotations.as_object_mut() {
+                    // Old pods and rollbacks still need the previous ConfigMap.
+                    annotations.insert("helm.sh/resource-policy".into(), json!("keep"));
+                }
+            }
+        }
+    }
+    template.object = object;
+    files.insert(format!("templates/configmap-{folder}.yaml"), template.render(chart).into_bytes());
 }
 
 /// Returns a problem if an object contains the control character that marks placeholders.
-fn placeholder_conflict(object: &Value) -> Option<ManifestProblem> {
+fn placeholder_conflict(object: &Value) -> Option<LocatedProblem> {
     let text = kustomize_hash::to_go_json(object);
     (text.contains("\\u0001") || text.contains("\\\\x01")).then(|| {
-        ManifestProblem::new(
+        LocatedProblem::new(
             "a chart cannot contain the control character `\\x01`, which is in a patch or an argument",
             "remove it, or use another layout",
         )
@@ -165,9 +149,9 @@ fn chart_version(tag: &str) -> String {
     let numbers: Vec<&str> = tag.strip_prefix('v').unwrap_or(tag).split('.').collect();
     let is_number = |text: &&str| text.parse::<u32>().is_ok_and(|number| number.to_string() == **text);
     match numbers.as_slice() {
-        some if some.len() <= 3 && some.iter().all(is_number) => {
-            let zeros = ["0", "0"].into_iter().take(3 - some.len());
-            some.iter().copied().chain(zeros).collect::<Vec<_>>().join(".")
+        numbers if numbers.len() <= 3 && numbers.iter().all(is_number) => {
+            let zeros = ["0", "0"].into_iter().take(3 - numbers.len());
+            numbers.iter().copied().chain(zeros).collect::<Vec<_>>().join(".")
         }
         _ => "0.1.0".into(),
     }
@@ -179,13 +163,6 @@ fn to_yaml_bytes(value: &Value) -> Vec<u8> {
 
 fn to_json_bytes(value: &Value) -> Vec<u8> {
     format!("{value:#}\n").into_bytes()
-}
-
-/// Adds a member that is replaced by lines of the template language.
-pub(super) fn insert_block_placeholder(members: &mut Value, word: &str) {
-    if let Some(members) = members.as_object_mut() {
-        members.insert(block_placeholder(word), Value::Null);
-    }
 }
 
 #[cfg(test)]

@@ -6,7 +6,7 @@ use std::cmp::Ordering;
 use goblin::elf::header as h;
 use scroll::{Endian, Pread};
 
-use crate::elf::Machine;
+use crate::elf::{EM_LOONGARCH, Machine};
 
 pub(super) const MAGIC: &[u8] = b"glibc-ld.so.cache1.1";
 pub(super) const HEADER_SIZE: usize = 48;
@@ -82,8 +82,6 @@ const FLAG_ELF: u32 = 1;
 /// `FLAG_ELF_LIBC6`.
 const FLAG_ELF_LIBC6: u32 = 3;
 
-/// `EM_LOONGARCH`.
-const EM_LOONGARCH: u16 = 258;
 /// `EF_LOONGARCH_ABI_MODIFIER_MASK`.
 const LOONGARCH_FLOAT_ABI: u32 = 7;
 /// `EF_LOONGARCH_ABI_DOUBLE_FLOAT`.

@@ -1,7 +1,13 @@
+//! Lookups in caches written here, including hostile ones.
+
 use proptest::prelude::*;
 
+use std::cmp::Ordering;
+
 use super::format::compare_names;
-use super::*;
+use super::reader::*;
+use crate::elf::Machine;
+use coracle_core::path::RawPath;
 
 const AMD64: Machine = Machine { is_64: true, is_little_endian: true, e_machine: 62, e_flags: 0 };
 const S390X: Machine = Machine { is_64: true, is_little_endian: false, e_machine: 22, e_flags: 0 };

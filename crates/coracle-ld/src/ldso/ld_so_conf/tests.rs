@@ -3,15 +3,15 @@
 use proptest::prelude::*;
 
 use super::*;
-use coracle_core::file_system::memory::MemoryTree;
+use coracle_core::file_system::MemoryFs;
 
-fn listed(tree: &MemoryTree) -> Vec<String> {
+fn listed(tree: &MemoryFs) -> Vec<String> {
     let listed = read_directories(tree);
     listed.iter().map(|listed| format!("{} {}", listed.directory, listed.listed_in)).collect()
 }
 
-fn tree(conf: &str) -> MemoryTree {
-    let mut tree = MemoryTree::default();
+fn tree(conf: &str) -> MemoryFs {
+    let mut tree = MemoryFs::default();
     tree.add_file("/etc/ld.so.conf", conf.as_bytes());
     tree
 }
@@ -64,11 +64,12 @@ fn sorts_includes_and_resolves_them_relative_to_their_file() {
 
 #[test]
 fn follows_links() {
-    let mut tree = MemoryTree::new("/etc/ld.so.conf -> ../opt/conf\n/opt/d -> /srv/d\n/srv/d/x.conf = /x");
+    let mut tree =
+        MemoryFs::from_text("/etc/ld.so.conf -> ../opt/conf\n/opt/d -> /srv/d\n/srv/d/x.conf = /x");
     tree.add_file("/opt/conf", b"include /opt/d/*.conf /o*/d/x.conf");
     assert_eq!(listed(&tree), ["/x /opt/d/x.conf"]);
-    assert_eq!(listed(&MemoryTree::default()), [""; 0]);
-    assert_eq!(listed(&MemoryTree::new("/etc/ld.so.conf/")), [""; 0]);
+    assert_eq!(listed(&MemoryFs::default()), [""; 0]);
+    assert_eq!(listed(&MemoryFs::from_text("/etc/ld.so.conf/")), [""; 0]);
 }
 
 #[test]
@@ -114,14 +115,14 @@ proptest! {
             let (Directive::Directory(part) | Directive::Include(part)) = line;
             prop_assert!(!part.is_empty() && !part.contains(&b'\n') && !part.contains(&b'#') && !part.contains(&0));
         }
-        let mut tree = MemoryTree::default();
+        let mut tree = MemoryFs::default();
         tree.add_file("/etc/ld.so.conf", &bytes);
         read_directories(&tree);
     }
 
     #[test]
     fn lists_each_directory_once_for_any_text(text in "(include |hwcap |/|[a*?\\[\\]=# \t.-]|\n){0,60}") {
-        let mut tree = MemoryTree::new("/a = /x\n/b/a = include ../a");
+        let mut tree = MemoryFs::from_text("/a = /x\n/b/a = include ../a");
         tree.add_file("/etc/ld.so.conf", text.as_bytes());
         let listed = read_directories(&tree);
         let names: BTreeSet<&RawPath> = listed.iter().map(|listed| &listed.directory).collect();

@@ -1,0 +1,86 @@
+//! A directory of the host as a root directory.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use super::view::{FileSystem, FsFile, FsNode};
+use crate::content::Content;
+use crate::fs::{self, PathMetadata, Stat};
+use crate::input_tracker::InputTracker;
+use crate::path::{ImagePath, RawPath};
+
+/// A host directory as a root. Metadata of each path is read once and cached.
+#[derive(Debug)]
+pub struct HostFs {
+    root: PathBuf,
+    nodes: Mutex<BTreeMap<ImagePath, Option<FsNode>>>,
+    listed_directories: Mutex<BTreeMap<ImagePath, Stat>>,
+}
+
+impl HostFs {
+    /// Creates a view of the host directory `root`.
+    pub fn new(root: impl Into<PathBuf>) -> Self {
+        Self { root: root.into(), nodes: Mutex::default(), listed_directories: Mutex::default() }
+    }
+
+    /// Returns the host path of `path`.
+    pub fn host_path(&self, path: &ImagePath) -> PathBuf {
+        self.root.join(fs::path_from_bytes(path.relative_bytes()))
+    }
+
+    /// Adds all paths that were read or listed here to `tracker`, with their metadata at that time.
+    pub fn record_inputs(&self, tracker: &mut InputTracker) {
+        for (path, node) in lock(&self.nodes).iter() {
+            tracker.record_metadata(self.host_path(path), &node_to_metadata(node.as_ref()));
+        }
+        for (path, stat) in lock(&self.listed_directories).iter() {
+            tracker.record_listing(self.host_path(path), *stat);
+        }
+    }
+
+    fn read_node(&self, path: &ImagePath) -> fs::Result<Option<FsNode>> {
+        let host = self.host_path(path);
+        Ok(fs::symlink_metadata(&host)?.map(|found| match found {
+            PathMetadata::Directory => FsNode::Directory,
+            PathMetadata::Link(target) => FsNode::Link(RawPath::new(target)),
+            PathMetadata::Special(kind) => FsNode::Special(kind),
+            PathMetadata::File(stat) => {
+                FsNode::File(FsFile { stat, content: Content::from_host_file(host, stat) })
+            }
+        }))
+    }
+}
+
+impl FileSystem for HostFs {
+    fn node(&self, path: &ImagePath) -> fs::Result<Option<FsNode>> {
+        if let Some(node) = lock(&self.nodes).get(path) {
+            return Ok(node.clone());
+        }
+        let node = self.read_node(path)?;
+        lock(&self.nodes).insert(path.clone(), node.clone());
+        Ok(node)
+    }
+
+    fn list(&self, path: &ImagePath) -> fs::Result<Vec<Vec<u8>>> {
+        let host = self.host_path(path);
+        // Read before listing, so that an entry added meanwhile shows as a change.
+        let stat = fs::stat(&host)?;
+        lock(&self.listed_directories).entry(path.clone()).or_insert(stat);
+        fs::list_directory(&host)
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Converts a node to the form that an [`InputTracker`] records.
+fn node_to_metadata(node: Option<&FsNode>) -> Option<PathMetadata> {
+    node.map(|node| match node {
+        FsNode::Directory => PathMetadata::Directory,
+        FsNode::Link(target) => PathMetadata::Link(target.as_bytes().to_vec()),
+        FsNode::File(file) => PathMetadata::File(file.stat),
+        FsNode::Special(kind) => PathMetadata::Special(kind),
+    })
+}

@@ -1,0 +1,43 @@
+//! The trait that all file system views implement, and their nodes.
+
+use crate::content::Content;
+use crate::fs::{self, Stat};
+use crate::path::{ImagePath, RawPath};
+
+/// A read-only view of a file system.
+pub trait FileSystem {
+    /// Returns the node at `path`; `None` if there is none. The parents of `path` must be
+    /// directories, not links.
+    ///
+    /// # Errors
+    /// Fails if the host cannot read the metadata.
+    fn node(&self, path: &ImagePath) -> fs::Result<Option<FsNode>>;
+
+    /// Returns the names in the directory at `path`, sorted by bytes.
+    ///
+    /// # Errors
+    /// Fails if the host cannot list the directory.
+    fn list(&self, path: &ImagePath) -> fs::Result<Vec<Vec<u8>>>;
+}
+
+/// A file, directory or link in a [`FileSystem`].
+#[derive(Clone, Debug)]
+pub enum FsNode {
+    /// A directory.
+    Directory,
+    /// A symbolic link with its raw target.
+    Link(RawPath),
+    /// A regular file.
+    File(FsFile),
+    /// A device, socket or pipe, by a readable name.
+    Special(&'static str),
+}
+
+/// A regular file of a [`FileSystem`].
+#[derive(Clone, Debug)]
+pub struct FsFile {
+    /// The file's metadata.
+    pub stat: Stat,
+    /// The file's bytes.
+    pub content: Content,
+}

@@ -1,0 +1,109 @@
+//! What Kubernetes and the container runtime reject, for generated objects and for checked ones.
+//!
+//! Source: `IsConfigMapKey`, `ValidateConfigMap`, `ValidateSecret`, `ValidateAnnotationsSize`, and
+//! the kubelet's AtomicWriter.
+
+/// The largest ConfigMap or Secret, in bytes (`core.MaxSecretSize`, `ValidateConfigMap`).
+pub const MAX_OBJECT_BYTES: usize = 1 << 20;
+/// The largest total size of an object's annotations, in bytes (`TotalAnnotationSizeLimitB`).
+pub(crate) const MAX_ANNOTATION_BYTES: usize = 262_144;
+/// The annotation in which client-side `kubectl apply` stores the object.
+pub(crate) const LAST_APPLIED_ANNOTATION: &str = "kubectl.kubernetes.io/last-applied-configuration";
+/// The longest key of a ConfigMap or Secret, in bytes.
+const MAX_KEY_BYTES: usize = 253;
+
+/// Returns why `key` is not a valid key of a ConfigMap or Secret; `None` if it is valid.
+pub(crate) fn invalid_key_reason(key: &str) -> Option<&'static str> {
+    let is_key_character = |c: char| c.is_ascii_alphanumeric() || ['-', '_', '.'].contains(&c);
+    if key.is_empty() {
+        Some("it is empty")
+    } else if key.len() > MAX_KEY_BYTES {
+        Some("it is longer than 253 bytes")
+    } else if key == "." || key.starts_with("..") {
+        Some("the kubelet reserves such names")
+    } else if !key.chars().all(is_key_character) {
+        Some("it has characters other than letters, digits, `-`, `_` and `.`")
+    } else {
+        None
+    }
+}
+
+/// Which mount paths a reserved directory rules out.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum ReservedPaths {
+    Nothing,
+    Itself,
+    ItselfAndBelow,
+}
+
+/// A directory that the container runtime needs: with a mount there the container does not start,
+/// or loses devices or kernel interfaces.
+struct ReservedDirectory {
+    path: &'static str,
+    /// For mounts in a recipe.
+    in_recipe: ReservedPaths,
+    /// For mounts in manifests that are checked. They are less strict: a volume at `/dev/shm`, below
+    /// `/sys` or at `/run` is common and works, if it is what the author wants.
+    in_manifest: ReservedPaths,
+}
+
+const RESERVED_DIRECTORIES: [ReservedDirectory; 6] = {
+    use ReservedPaths::{Itself, ItselfAndBelow, Nothing};
+    [
+        ReservedDirectory { path: "/", in_recipe: Itself, in_manifest: Itself },
+        ReservedDirectory { path: "/etc", in_recipe: Itself, in_manifest: Itself },
+        ReservedDirectory { path: "/dev", in_recipe: ItselfAndBelow, in_manifest: Itself },
+        ReservedDirectory { path: "/proc", in_recipe: ItselfAndBelow, in_manifest: ItselfAndBelow },
+        ReservedDirectory { path: "/sys", in_recipe: ItselfAndBelow, in_manifest: Itself },
+        ReservedDirectory { path: "/run", in_recipe: Itself, in_manifest: Nothing },
+    ]
+};
+
+/// Returns whether a recipe must not mount anything at `path`.
+pub(crate) fn is_reserved_in_recipe(path: &str) -> bool {
+    RESERVED_DIRECTORIES.iter().any(|reserved| reserved.includes(path, reserved.in_recipe))
+}
+
+/// Returns whether a manifest must not mount anything at `path`.
+pub(crate) fn is_reserved_in_manifest(path: &str) -> bool {
+    RESERVED_DIRECTORIES.iter().any(|reserved| reserved.includes(path, reserved.in_manifest))
+}
+
+impl ReservedDirectory {
+    fn includes(&self, path: &str, reserved: ReservedPaths) -> bool {
+        let is_below = || path.strip_prefix(self.path).is_some_and(|rest| rest.starts_with('/'));
+        match reserved {
+            ReservedPaths::Nothing => false,
+            ReservedPaths::Itself => path == self.path,
+            ReservedPaths::ItselfAndBelow => path == self.path || is_below(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn reserves_more_directories_in_recipes_than_in_manifests() {
+        for (path, recipe, manifest) in [
+            ("/", true, true),
+            ("/etc", true, true),
+            ("/etc/shop", false, false),
+            ("/dev", true, true),
+            ("/dev/shm", true, false),
+            ("/devices", false, false),
+            ("/proc/sys", true, true),
+            ("/sys", true, true),
+            ("/sys/fs", true, false),
+            ("/run", true, false),
+            ("/run/shop", false, false),
+        ] {
+            assert_eq!(
+                (is_reserved_in_recipe(path), is_reserved_in_manifest(path)),
+                (recipe, manifest),
+                "{path}"
+            );
+        }
+    }
+}

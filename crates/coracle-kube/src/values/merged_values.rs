@@ -1,0 +1,90 @@
+//! Values merged from several sources, with the origin of each.
+
+use std::path::PathBuf;
+
+use serde_json::Value;
+
+use super::key_path::KeyPath;
+use super::value_source::{ValueOrigin, ValueSource};
+
+/// Merged values with their origins.
+#[derive(Clone, Debug)]
+pub struct Values {
+    /// In merge order: later layers override earlier ones.
+    layers: Vec<(ValueOrigin, Value)>,
+    merged: Value,
+}
+
+impl Default for Values {
+    fn default() -> Self {
+        Self { layers: Vec::new(), merged: Value::Object(serde_json::Map::new()) }
+    }
+}
+
+impl Values {
+    /// Adds the values of `source`, which override the earlier ones.
+    pub(super) fn add_layer(&mut self, source: ValueSource, layer: Value) {
+        merge(&mut self.merged, layer.clone());
+        self.layers.push((ValueOrigin::Source(source), layer));
+    }
+
+    /// Adds the defaults of the schema at `path`, which all other values override.
+    pub(super) fn add_defaults(&mut self, path: PathBuf, defaults: Value) {
+        self.layers.insert(0, (ValueOrigin::Default(path), defaults.clone()));
+        let values = std::mem::replace(&mut self.merged, defaults);
+        merge(&mut self.merged, values);
+    }
+
+    /// Returns the merged values, a table, as templates see them.
+    pub fn merged(&self) -> &Value {
+        &self.merged
+    }
+
+    /// Returns the keys given by `--set-file`.
+    pub fn set_file_keys(&self) -> Vec<KeyPath> {
+        let key = |(origin, _): &(ValueOrigin, Value)| match origin {
+            ValueOrigin::Source(ValueSource::SetFile { key, .. }) => Some(key.clone()),
+            ValueOrigin::Source(ValueSource::File(_) | ValueSource::Set { .. }) | ValueOrigin::Default(_) => {
+                None
+            }
+        };
+        self.layers.iter().filter_map(key).collect()
+    }
+
+    /// Returns every string and number at or below one of `keys`, as text with that key.
+    pub fn scalars_at(&self, keys: &[KeyPath]) -> Vec<(KeyPath, Vec<u8>)> {
+        let mut texts = Vec::new();
+        for key in keys {
+            let mut pending: Vec<&Value> = key.find(&self.merged).into_iter().collect();
+            while let Some(value) = pending.pop() {
+                match value {
+                    Value::Null | Value::Bool(_) => {}
+                    Value::Number(number) => texts.push((key.clone(), number.to_string().into_bytes())),
+                    Value::String(text) => texts.push((key.clone(), text.clone().into_bytes())),
+                    Value::Array(items) => pending.extend(items),
+                    Value::Object(table) => pending.extend(table.values()),
+                }
+            }
+        }
+        texts
+    }
+
+    /// Returns the origin of the value at `path`, or of the nearest table above it.
+    pub(super) fn origin_of(&self, path: &KeyPath) -> Option<&ValueOrigin> {
+        let topmost = self.layers.iter().rev().find(|(_, layer)| path.find(layer).is_some());
+        topmost.map(|(origin, _)| origin).or_else(|| self.origin_of(&path.parent()?))
+    }
+}
+
+/// Merges `over` into `under`: tables are merged, any other value of `over` replaces the one in
+/// `under`.
+pub(super) fn merge(under: &mut Value, over: Value) {
+    match (under, over) {
+        (Value::Object(under), Value::Object(over)) => {
+            for (key, value) in over {
+                merge(under.entry(key).or_insert(Value::Null), value);
+            }
+        }
+        (under, over) => *under = over,
+    }
+}

@@ -1,0 +1,65 @@
+//! Libraries listed in the objects' `.note.dlopen` sections, and those requested by the user.
+
+use super::error::Error;
+use super::program_context::ProgramContext;
+use super::requests::Requests;
+use crate::closure::{DlopenCaller, DlopenRequest, MappedObject};
+use crate::elf::{self, DlopenNote, DlopenPriority};
+use coracle_core::fs;
+use coracle_core::path::escape_bytes;
+
+/// Opens the libraries of the policy and of notes with a sufficient priority.
+pub(super) fn add_dlopened_libraries(
+    program: &ProgramContext<'_>,
+    requests: &mut Requests,
+) -> Result<(), Error> {
+    if program.is_entrypoint {
+        requests.dlopens.extend(program.policy.dlopen.iter().map(|name| DlopenRequest {
+            caller: DlopenCaller::Program,
+            names: vec![name.clone().into_bytes()],
+            purpose: "requested".into(),
+            priority: DlopenPriority::Required,
+        }));
+    }
+    let Some(lowest) = program.policy.dlopen_notes else { return Ok(()) };
+    for mapped in program.objects() {
+        let notes = match read_dlopen_notes(mapped)? {
+            Ok(notes) => notes,
+            Err(error) => {
+                requests
+                    .add_warning(format!("cannot read the dlopen notes of `{}`: {error}", mapped.raw_path));
+                continue;
+            }
+        };
+        let wanted = notes.into_iter().filter(|note| note.priority <= lowest);
+        requests.dlopens.extend(wanted.map(|note| DlopenRequest {
+            caller: program.dlopen_caller(mapped),
+            purpose: describe_note(&note),
+            names: note.sonames,
+            priority: note.priority,
+        }));
+    }
+    Ok(())
+}
+
+/// Returns the dlopen notes of an object, or the error if they are damaged.
+pub(super) fn read_dlopen_notes(mapped: &MappedObject) -> fs::Result<elf::Result<Vec<DlopenNote>>> {
+    match elf::dlopen_notes(&mapped.file.content.open()?, &mapped.object) {
+        Err(elf::Error::Io(error)) => Err(error),
+        notes => Ok(notes),
+    }
+}
+
+/// Maximum length of a note's text in messages.
+const MAX_NOTE_TEXT: usize = 120;
+
+/// Returns a note's description as one line.
+pub(super) fn describe_note(note: &DlopenNote) -> String {
+    let about = if note.description.is_empty() { &note.feature } else { &note.description };
+    let start: String = about.chars().take(MAX_NOTE_TEXT).collect();
+    let end = if start.len() < about.len() { "…" } else { "" };
+    match escape_bytes(start.as_bytes()).as_str() {
+        "" => "listed in its dlopen note".into(),
+        about => format!("its dlopen note says: {about}{end}"),
+    }
+}
