@@ -188,7 +188,7 @@ fn reports_images_that_can_not_be_joined() {
         (&[&digest, &one_at], 2, &["a new index's digest is not known in advance"]),
         (&[&to], 2, &["<IMAGE>"]),
         (&["shop:1", &one_at], 2, &["is not a valid image location"]),
-        (&["containerd:x", &one_at], 1, &["can't hold an index", "join the images in a layout"]),
+        (&["containerd:x", &one_at], 1, &["can't hold an index", "write the index to a layout"]),
         (&[&to, &one_at, "--annotation", "x"], 2, &["`x` is not NAME=VALUE", "NAME=VALUE"]),
         (&[&to, &one_at, "--annotation=x=1", "--annotation=x=2"], 2, &["`x` has two values, `1` and `2`"]),
     ] {

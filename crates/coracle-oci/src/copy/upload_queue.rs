@@ -244,9 +244,10 @@ impl UploadQueue<'_> {
         }
     }
 
-    /// Whether an upload failed or was cancelled, so that building more blobs is useless.
+    /// Whether an upload failed or was cancelled, so that building more blobs is useless. Does not
+    /// ask the caller's `Progress`, which cancels the building of blobs itself.
     pub fn is_cancelled(&self) -> bool {
-        self.state.is_cancelled()
+        self.state.stop.load(Ordering::Relaxed)
     }
 }
 
