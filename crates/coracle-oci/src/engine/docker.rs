@@ -30,7 +30,7 @@ use coracle_core::reference::ImageReference;
 const ENGINE: EngineName = EngineName::Docker;
 
 /// The number of bytes that are read of a response.
-const MAX_ANSWER: u64 = 8 << 20;
+const MAX_RESPONSE: u64 = 8 << 20;
 
 /// The number of bytes that are read of the progress messages while an image is loaded.
 const MAX_PROGRESS: u64 = 64 << 20;
@@ -106,7 +106,7 @@ impl<'a> Docker<'a> {
         let response = self.send_request(what, request, None)?;
         let status = response.status;
         let mut bytes = Vec::new();
-        let mut body = response.body.take(MAX_ANSWER);
+        let mut body = response.body.take(MAX_RESPONSE);
         body.read_to_end(&mut bytes).map_err(|error| self.io_error(what, error))?;
         let invalid = |why: String| EngineError::InvalidResponse { engine: ENGINE, what: what.into(), why };
         let json: Result<Value, _> = serde_json::from_slice(&bytes);
@@ -214,7 +214,7 @@ impl ContainerEngine for Docker<'_> {
         let response = self.send_request(what, &format!("GET /images/{}/get", name.full_name()), None)?;
         if response.status != 200 {
             let mut bytes = Vec::new();
-            let _ = response.body.take(MAX_ANSWER).read_to_end(&mut bytes);
+            let _ = response.body.take(MAX_RESPONSE).read_to_end(&mut bytes);
             return Err(refused_error(what, response.status, serde_json::from_slice(&bytes).ok().as_ref()));
         }
         let mut file = File::create(path).context("create", path)?;
@@ -232,7 +232,7 @@ impl Docker<'_> {
         let mut line = Vec::new();
         loop {
             line.clear();
-            let mut limited = (&mut reader).take(MAX_ANSWER);
+            let mut limited = (&mut reader).take(MAX_RESPONSE);
             if limited.read_until(b'\n', &mut line).map_err(|error| self.io_error(what, error))? == 0 {
                 break;
             }

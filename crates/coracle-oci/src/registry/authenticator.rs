@@ -43,7 +43,7 @@ impl Authenticator {
         token.or_else(|| cache.static_headers.get(repository).cloned())
     }
 
-    /// Returns the header that satisfies `answer`, a 401 response to a request with `used`.
+    /// Returns the header that satisfies `response`, a 401 response to a request with `used`.
     /// `None` if there is no other header to try.
     pub(super) fn authenticate(
         &self,

@@ -109,7 +109,7 @@ impl<'a> OutgoingRequest<'a> {
 }
 
 impl<'a> RequestBody<'a> {
-    /// Opens the content at `from`.
+    /// Opens the content at the offset.
     pub(super) fn open_content(&self) -> io::Result<Box<dyn Read + 'a>> {
         Ok(match self.content {
             _ if self.length == 0 => Box::new(io::empty()),

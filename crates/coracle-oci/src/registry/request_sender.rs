@@ -41,7 +41,7 @@ impl RequestSender {
         is_loopback(host_of(authority)) || self.insecure_registries.iter().any(|name| name == authority)
     }
 
-    /// Sends `call` to `url` and follows redirects. `authorization` is sent to the origin of `url`
+    /// Sends `outgoing` to `url` and follows redirects. `authorization` is sent to the origin of `url`
     /// only.
     pub(super) fn send_following_redirects(
         &self,
@@ -74,7 +74,7 @@ impl RequestSender {
         Err(RegistryError::InvalidResponse { request, why: format!("more than {MAX_REDIRECTS} redirects") })
     }
 
-    /// Sends `call` to `url` without following redirects.
+    /// Sends `outgoing` to `url` without following redirects.
     fn send_once(
         &self,
         outgoing: &OutgoingRequest<'_>,
