@@ -11,7 +11,7 @@ use oci_spec::distribution::Reference as Parsed;
 const MAX_REPOSITORY_LENGTH: usize = 255;
 
 /// An image name: a repository and a tag, which is `latest` by default.
-#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug)]
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug, Hash)]
 pub struct ImageReference {
     repository: String,
     tag: String,

@@ -1,6 +1,5 @@
 //! The observer of a build: progress, notes, cancellation.
 
-use std::ops::ControlFlow;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, PoisonError};
 
@@ -53,13 +52,6 @@ impl<'a> BuildMonitor<'a> {
     pub(in crate::cli) fn notes(self) -> Vec<Note> {
         self.notes.into_inner().unwrap_or_else(PoisonError::into_inner)
     }
-
-    fn check_cancelled(&self) -> ControlFlow<()> {
-        match self.publish_turn {
-            Some((turns, number)) if turns.is_cancelled(number) => ControlFlow::Break(()),
-            _ => interrupt::check_cancelled(),
-        }
-    }
 }
 
 impl Observer for BuildMonitor<'_> {
@@ -69,18 +61,21 @@ impl Observer for BuildMonitor<'_> {
         self.progress.add_work(plans.iter().map(|plan| plan.rootfs.total_size()).sum());
     }
 
-    fn on_packed(&self, bytes: u64) -> ControlFlow<()> {
+    fn on_packed(&self, bytes: u64) {
         self.progress.advance(bytes);
-        self.check_cancelled()
     }
 
     fn on_upload_queued(&self, bytes: u64) {
         self.progress.add_total(bytes);
     }
 
-    fn on_uploaded(&self, bytes: u64) -> ControlFlow<()> {
+    fn on_uploaded(&self, bytes: u64) {
         self.progress.advance(bytes);
-        self.check_cancelled()
+    }
+
+    fn is_cancelled(&self) -> bool {
+        let is_cancelled = self.publish_turn.is_some_and(|(turns, number)| turns.is_cancelled(number));
+        is_cancelled || interrupt::check_cancelled().is_break()
     }
 
     fn before_publish(&self) -> PublishDecision {

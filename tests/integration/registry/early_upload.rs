@@ -1,7 +1,6 @@
 //! Layers that are sent while others are packed, as the library's callers see it.
 
 use std::fs::File;
-use std::ops::ControlFlow;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
@@ -47,7 +46,7 @@ impl Observer for Watch<'_> {
         self.total.store(rootfs.total_size(), Ordering::SeqCst);
     }
 
-    fn on_packed(&self, bytes: u64) -> ControlFlow<()> {
+    fn on_packed(&self, bytes: u64) {
         self.packed.fetch_add(bytes, Ordering::SeqCst);
         let behind_first = self.first.load(Ordering::SeqCst) > 0;
         // Bounded, so that a build which sends nothing meanwhile fails this test and does not hang.
@@ -59,7 +58,6 @@ impl Observer for Watch<'_> {
             self.overlapped.store(is_there, Ordering::SeqCst);
             std::thread::sleep(Duration::from_millis(5));
         }
-        ControlFlow::Continue(())
     }
 
     fn on_upload_queued(&self, bytes: u64) {
@@ -67,9 +65,8 @@ impl Observer for Watch<'_> {
         self.sending.fetch_add(bytes, Ordering::SeqCst);
     }
 
-    fn on_uploaded(&self, bytes: u64) -> ControlFlow<()> {
+    fn on_uploaded(&self, bytes: u64) {
         self.sent.fetch_add(bytes, Ordering::SeqCst);
-        ControlFlow::Continue(())
     }
 }
 
@@ -131,5 +128,5 @@ fn requires_a_registry_client() {
     let recipe = recipe(folder.path(), "docker://127.0.0.1:1/shop:1");
     let error = coracle::build(&recipe, &Settings::default(), &()).unwrap_err();
     assert!(error.to_string().contains("no registry client is configured"), "{error}");
-    assert!(error.hint().unwrap().contains("Settings::client"));
+    assert!(error.hint().unwrap().contains("Settings::registry_client"));
 }

@@ -6,7 +6,7 @@ use std::str::FromStr;
 use serde_json::Value;
 
 /// The path of a value: keys from the top level down, with array indexes as numbers.
-#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Default, Debug)]
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Default, Debug, Hash)]
 pub struct KeyPath(Vec<String>);
 
 /// An invalid key path.

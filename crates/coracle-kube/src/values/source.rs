@@ -9,7 +9,7 @@ use super::{KeyPath, ValuesError, parse, values_file};
 use coracle_core::json;
 
 /// The source of one layer of values.
-#[derive(Clone, PartialEq, Eq, Debug)]
+#[derive(Clone, PartialEq, Eq, Debug, Hash)]
 pub enum ValueSource {
     /// A TOML, YAML or JSON file, by its extension.
     File(PathBuf),

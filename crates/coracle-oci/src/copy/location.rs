@@ -12,7 +12,7 @@ use coracle_core::reference::ImageReference;
 const REGISTRY_TRANSPORT: &str = "docker://";
 
 /// The location of an image.
-#[derive(Clone, PartialEq, Eq, Debug)]
+#[derive(Clone, PartialEq, Eq, Debug, Hash)]
 pub enum ImageLocation {
     /// A layout or archive: `oci:DIR[:TAG]`, `oci-archive:FILE[:TAG]`, `docker-archive:FILE[:TAG]`.
     OnDisk(DiskLocation),
@@ -32,7 +32,7 @@ impl ImageLocation {
 }
 
 /// The name of an image at a registry.
-#[derive(Clone, PartialEq, Eq, Debug)]
+#[derive(Clone, PartialEq, Eq, Debug, Hash)]
 pub struct RegistryImageName {
     /// The name, with its tag.
     pub reference: ImageReference,
