@@ -174,15 +174,18 @@ fn unknown(sections: &[Section], path: &str) -> CliError {
     let tables = sections.iter().flat_map(|section| section.paths.iter().cloned());
     let known: Vec<String> = tables.chain(keys).filter(|known| !known.is_empty()).collect();
     let last = |path: &str| path.rsplit('.').next().unwrap_or_default().to_owned();
-    // `user` without its section, then a typing error in the path, then one in the last part.
+    // `user` without its section, then a typing error in the path, then one without a section.
     let near = known
         .iter()
         .find(|known| last(known) == path)
         .cloned()
         .or_else(|| most_similar(path, known.iter().map(String::as_str)).map(str::to_owned));
     let near = near.or_else(|| {
+        if path.contains('.') {
+            return None;
+        }
         let names: Vec<String> = known.iter().map(|known| last(known)).collect();
-        let name = most_similar(&last(path), names.iter().map(String::as_str))?;
+        let name = most_similar(path, names.iter().map(String::as_str))?;
         known.iter().find(|known| last(known) == name).cloned()
     });
     let hint = near.map_or_else(

@@ -10,10 +10,10 @@ use std::path::Path;
 
 use crate::page;
 
-/// Where messages stand: the start of a file's path, what comes before them, and where the search for them ends.
+/// Where messages are: the start of a file's path, the text before them, and where the search ends.
 const PLACES: &[(&str, &str, &str)] = &[
-    ("src/", "#[error(", ")]"),
-    ("src/cli/", "Failure::usage(", ","),
+    ("", "#[error(", ")]"),
+    ("src/cli/", "CliError::usage(", ","),
     ("src/cli/", "message: ", ","),
     ("src/cli/", "let message =", ";"),
     ("src/cli/", " failure(", ","),
@@ -21,16 +21,18 @@ const PLACES: &[(&str, &str, &str)] = &[
     ("src/cli/", " usage(", ","),
     ("src/recipe/", "let message =", ";"),
     ("src/recipe/", "let (message, hint) = ", ";"),
-    ("src/recipe/", ".problem(", SECOND),
+    ("src/recipe/", ".add_problem(", SECOND),
+    ("src/recipe/", ".report(", SECOND),
     ("src/recipe/", ".note(", SECOND),
-    ("src/closure/", "message: format!(", ","),
-    ("src/closure/", "let message =", ";"),
-    ("src/closure/", "problem(", ";"),
-    ("src/kubernetes/", "Problem::new(", ","),
-    ("src/kubernetes/", ".problem(", ","),
-    ("src/config/", "Problem::new(", ","),
-    ("src/closure/symbols.rs", "|symbol, by| {", ","),
-    ("src/gate/finding.rs", "let heading = ", ";"),
+    ("crates/coracle-ld/src/closure/", "message: format!(", ","),
+    ("crates/coracle-ld/src/closure/", "let message =", ";"),
+    ("crates/coracle-ld/src/closure/", "problem(", ";"),
+    ("crates/coracle-kube/src/manifests/", "Problem::new(", ","),
+    ("crates/coracle-kube/src/manifests/", ".problem(", ","),
+    ("crates/coracle-kube/src/manifests/", ".problem_here(", ","),
+    ("crates/coracle-kube/src/config/", "Problem::new(", ","),
+    ("crates/coracle-ld/src/closure/symbols.rs", "|symbol, by| {", ","),
+    ("crates/coracle-scan/src/finding.rs", "let heading = ", ";"),
 ];
 
 /// The message is the second argument.
@@ -38,26 +40,26 @@ const SECOND: &str = ",,";
 
 /// What is put together from parts that no pattern above finds: its heading, the file, and a part of it.
 const PARTS: &[(&str, &str, &str)] = &[
-    ("cannot find `…`, needed by …", "src/closure/error.rs", "`{}`, needed by {}"),
-    ("cannot … `…`", "src/fs/mod.rs", "cannot {verb} `{}`"),
+    ("cannot find `…`, needed by …", "crates/coracle-ld/src/closure/error.rs", "`{}`, needed by {}"),
+    ("cannot … `…`", "crates/coracle-core/src/fs/mod.rs", "cannot {verb} `{}`"),
     (
         "`…` has more than … bytes, the limit for manifests",
         "src/cli/config/check.rs",
-        "has more than {MAX_MANIFEST} bytes, the limit for manifests",
+        "has more than {MAX_MANIFEST_SIZE} bytes, the limit for manifests",
     ),
 ];
 
 /// Every message by its heading, with the file that has it.
 fn messages() -> BTreeMap<String, String> {
     let mut found = BTreeMap::new();
-    let mut pending = vec![page::root().join("src")];
+    let mut pending = vec![page::root().join("src"), page::root().join("crates")];
     while let Some(path) = pending.pop() {
         if path.is_dir() {
             pending.extend(fs::read_dir(path).unwrap().map(|entry| entry.unwrap().path()));
             continue;
         }
         let name = path.strip_prefix(page::root()).unwrap().display().to_string();
-        if name.contains("/tests") {
+        if !name.ends_with(".rs") || name.contains("/tests") || name.starts_with("crates/coracle-testing") {
             continue;
         }
         let source = fs::read_to_string(&path).unwrap();

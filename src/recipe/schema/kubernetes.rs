@@ -19,7 +19,7 @@ pub(in crate::recipe) struct KubernetesTable {
     pub(in crate::recipe) replicas: Option<Spanned<u32>>,
     /// The schedule of a CronJob: five fields, or a macro such as `@daily`.
     pub(in crate::recipe) schedule: Option<Spanned<String>>,
-    /// The probes of the container.
+    /// The container's probes. A probe without its own table is used for readiness and liveness.
     pub(in crate::recipe) probes: Option<Spanned<StrictTable<ProbesTable>>>,
     /// The resources of the container.
     pub(in crate::recipe) resources: StrictTable<ResourcesTable>,

@@ -112,15 +112,15 @@ pub(super) struct IncludeTable {
 #[serde(default, rename_all = "kebab-case")]
 #[cfg_attr(test, derive(schemars::JsonSchema), schemars(deny_unknown_fields))]
 pub(super) struct RuntimeTable {
-    /// Whether to add CA certificates.
+    /// CA certificates: `auto` (if something uses TLS), `true` or `false`.
     pub(super) certificates: Option<Spanned<BoolOrString>>,
-    /// Whether to add `nsswitch.conf`, and the NSS modules of a glibc older than 2.34.
+    /// `nsswitch.conf`, and the NSS modules of a glibc older than 2.34: `auto`, `true` or `false`.
     pub(super) nss: Option<Spanned<BoolOrString>>,
     /// NSS modules, such as `sss`.
     pub(super) nss_modules: Vec<Spanned<String>>,
-    /// Whether to add OpenSSL's configuration; `true` adds its providers and engines, too.
+    /// OpenSSL's configuration: `auto`, `false`, or `true`, which also adds providers and engines.
     pub(super) openssl: Option<Spanned<BoolOrString>>,
-    /// Whether to add `libgcc_s.so.1`, which glibc opens when a thread is cancelled or exits.
+    /// `libgcc_s.so.1`, which glibc opens when a thread ends: `auto`, `true` or `false`.
     pub(super) libgcc: Option<Spanned<BoolOrString>>,
     /// Libraries that the program opens with `dlopen`, such as `libpq.so.5`.
     pub(super) dlopen: Vec<Spanned<String>>,

@@ -35,7 +35,7 @@ fn rejects_invalid_budgets() {
     assert_eq!(
         messages_of("[budget]\nimage = \"5 MB\"\ngrowth = 5\nsize = \"1MB\""),
         [
-            "`5 MB` is no size",
+            "`5 MB` is not a size",
             "`5` is neither a percentage nor a size with a unit",
             "unknown key `size` in `[budget]`"
         ]

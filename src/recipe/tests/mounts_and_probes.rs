@@ -58,7 +58,7 @@ fn rejects_invalid_mounts() {
         ("[[config]]\nmount = \"/a\"\ntemplates = [\"a\"]\nreload = \"signal:HUP\"", "`HUP` is not a signal"),
         ("[[secret]]\nmount = \"/a\"\nkeys = []", "no key is listed for the Secret at `/a`"),
         ("[[secret]]\nmount = \"/a\"\nkeys = [\"b\"]\nname = \"A\"", "`A` is not a valid name of a Secret"),
-        ("[[state]]\nmount = \"/a\"\nsize = \"10 GB\"", "`10 GB` is no quantity"),
+        ("[[state]]\nmount = \"/a\"\nsize = \"10 GB\"", "`10 GB` is not a quantity"),
         (
             "[[state]]\nmount = \"/a\"\nshared = true",
             "`/a` cannot be shared without a size: each pod would get its own",

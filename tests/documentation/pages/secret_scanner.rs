@@ -16,6 +16,6 @@ fn prepare(runner: &DocRunner) {
     runner
         .hello("app")
         .file("assets/deploy.md", format!("the token: {}\n", planted_secrets::with_checksum("ghp_")))
-        .file("config/shop.toml.j2", "port = {{ port }}\n")
+        .file("config/shop.toml.j2", "listen = {{ port }}\n")
         .file("config/values.toml", "port = 1\n");
 }

@@ -12,7 +12,6 @@ use coracle_oci::registry::{
     Access, BlobUpload, Credential, ManifestReference, PushOutcome, RegistryClient, RegistrySettings,
     Repository, RepositoryClient,
 };
-use coracle_testing;
 
 use super::referrers::Artifact;
 use super::test_image::{MANIFEST, image, read, upload};

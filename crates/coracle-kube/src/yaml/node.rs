@@ -181,12 +181,12 @@ mod tests {
             "3:1 d",
             "4:5 ['x''y'] Text(\"x'y\")",
             "5:5 [\"z\\n\"] Text(\"z\\n\")",
-            "6:8 [0440] Plain(Number(440.0))",
-            "7:5 [0440] Plain(Number(440.0))",
+            "6:8 [0440] Scalar(Number(440.0))",
+            "7:5 [0440] Scalar(Number(440.0))",
             "9:2 e",
-            "9:5 [true] Plain(Bool(true))",
+            "9:5 [true] Scalar(Bool(true))",
             "9:11 f",
-            "9:14 [null] Plain(Null)",
+            "9:14 [null] Scalar(Null)",
         ];
         assert_eq!(listed(text), expected);
     }

@@ -242,8 +242,8 @@ mod tests {
             ("docker://", "is not an image name"),
             ("docker://shop@sha256:12", "is not a digest"),
             ("docker://Shop", "is not an image name"),
-            ("shop:1", "can't be read from there"),
-            ("ostree:shop", "can't be read from there"),
+            ("shop:1", "images cannot be read with this transport"),
+            ("ostree:shop", "images cannot be read with this transport"),
         ] {
             let error = text.parse::<ImageLocation>().unwrap_err();
             assert!(error.to_string().contains(why), "{error}");

@@ -125,7 +125,7 @@ mod tests {
     /// Another version may write other bytes, so cached layers must not be reused across versions.
     #[test]
     fn versions_match_cargo_toml() {
-        let manifest = include_str!("../../Cargo.toml");
+        let manifest = include_str!("../../../../Cargo.toml");
         for encoder in ENCODER_VERSIONS.split(", ").skip(1) {
             let (name, version) = encoder.split_once(' ').unwrap();
             let line = manifest.lines().find(|line| line.starts_with(&format!("{name} = "))).unwrap();
