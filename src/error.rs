@@ -141,7 +141,7 @@ pub enum Error {
     #[error("`{0}` is not UTF-8, so the image's config cannot contain it")]
     PathNotUtf8(ImagePath),
     /// A defect of Coracle.
-    #[error("internal error: {0}")]
+    #[error("internal error: {0}; please report it")]
     Internal(&'static str),
 }
 
@@ -226,7 +226,7 @@ impl Error {
                 let wanted = if *is_static { "dynamically" } else { "statically" };
                 Some(format!("{setting} links it {wanted}; `--linkage auto` allows both"))
             }
-            Self::Internal(_) => Some("please report it".into()),
+            Self::Internal(_) => None,
             Self::PathNotUtf8(_) => Some("give it another path with `PROGRAM:/app/NAME`".into()),
         }
     }

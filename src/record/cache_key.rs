@@ -88,3 +88,124 @@ impl Hasher for KeyHasher {
         0
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+    use crate::recipe::{
+        BudgetLimit, Linkage, RecipeInclude, RecipeOverrides, RecipeProgram, RootOverride, RootOverrideKind,
+    };
+    use crate::rootfs::Owner;
+    use coracle_core::byte_size::ByteSize;
+    use coracle_core::path::RawPath;
+    use coracle_ld::implicit::{Inclusion, TimeZones};
+    use coracle_ld::ldso::HwcapsSelection;
+    use coracle_oci::copy::ImageLocation;
+    use coracle_oci::engine::EngineKind;
+
+    type Change = fn(&mut Recipe);
+
+    fn recipe() -> Recipe {
+        let flags = RecipeOverrides { programs: vec!["app".into()], ..RecipeOverrides::default() };
+        Recipe::from_flags(&flags).unwrap()
+    }
+
+    fn recipe_key(recipe: &Recipe) -> Digest {
+        let mut hasher = KeyHasher::default();
+        hash_recipe(recipe, &mut hasher);
+        hasher.0.finish()
+    }
+
+    fn key_after(change: Change) -> Digest {
+        let mut recipe = recipe();
+        change(&mut recipe);
+        recipe_key(&recipe)
+    }
+
+    fn location(text: &str) -> ImageLocation {
+        ImageLocation::parse_new_image(text).unwrap()
+    }
+
+    fn program(from: &str, to: Option<&str>) -> RecipeProgram {
+        RecipeProgram { from: from.into(), to: to.map(|to| to.parse().unwrap()) }
+    }
+
+    /// A change of each field of each group of a recipe that shapes the image.
+    const CHANGES: &[Change] = &[
+        |recipe| recipe.image.names.push("shop:1".parse().unwrap()),
+        |recipe| recipe.image.base = Some(location("docker://debian:12")),
+        |recipe| recipe.image.base = Some(location("oci:debian")),
+        |recipe| recipe.image.args.push("-v".into()),
+        |recipe| recipe.image.args.extend(["-".into(), "v".into()]),
+        |recipe| recipe.image.user = Some(Owner { uid: 1, gid: 2 }),
+        |recipe| recipe.image.user = Some(Owner { uid: 2, gid: 1 }),
+        |recipe| drop(recipe.image.exposed_ports.insert("80/udp".parse().unwrap())),
+        |recipe| drop(recipe.image.env.insert("A".into(), "b".into())),
+        |recipe| recipe.image.working_dir = Some("/srv".parse().unwrap()),
+        |recipe| recipe.image.stop_signal = Some("SIGINT".parse().unwrap()),
+        |recipe| drop(recipe.image.labels.insert("A".into(), "b".into())),
+        |recipe| drop(recipe.image.annotations.insert("A".into(), "b".into())),
+        |recipe| recipe.image.platform = Some("linux/arm/v7".parse().unwrap()),
+        |recipe| recipe.contents.programs.push(program("app", None)),
+        |recipe| recipe.contents.programs = vec![program("app", Some("/app/app"))],
+        |recipe| recipe.contents.programs = vec![program("./app", None)],
+        |recipe| {
+            let include = RecipeInclude { from: "a".into(), to: RawPath::new("/a") };
+            recipe.contents.includes.push(include);
+        },
+        |recipe| {
+            let include = RecipeInclude { from: "a/".into(), to: RawPath::new("/a") };
+            recipe.contents.includes.push(include);
+        },
+        |recipe| recipe.contents.strip = true,
+        |recipe| recipe.contents.implicit.certificates = Inclusion::Always,
+        |recipe| recipe.contents.implicit.nss = Inclusion::Always,
+        |recipe| recipe.contents.implicit.nss_modules.push("sss".into()),
+        |recipe| recipe.contents.implicit.openssl = Inclusion::Always,
+        |recipe| recipe.contents.implicit.libgcc = Inclusion::Never,
+        |recipe| recipe.contents.implicit.dlopen.push("sss".into()),
+        |recipe| recipe.contents.implicit.dlopen_notes = None,
+        |recipe| recipe.contents.implicit.time_zones = Some(TimeZones::All),
+        |recipe| recipe.contents.implicit.time_zones = Some(TimeZones::Listed(Vec::new())),
+        |recipe| recipe.contents.implicit.locales = Some(Vec::new()),
+        |recipe| recipe.contents.implicit.charsets = Some(Vec::new()),
+        |recipe| recipe.contents.implicit.pam = Some(Vec::new()),
+        |recipe| recipe.contents.implicit.plugins = Some(Vec::new()),
+        |recipe| recipe.contents.hwcaps = HwcapsSelection::None,
+        |recipe| {
+            let kind = RootOverrideKind::Root;
+            let root = RootOverride { kind, platform: None, directory: "root".into() };
+            recipe.contents.root_overrides.push(root);
+        },
+        |recipe| recipe.output.destinations.push(location("oci:a")),
+        |recipe| recipe.output.destinations.push(location("oci:b")),
+        |recipe| recipe.output.push = true,
+        |recipe| recipe.output.load_engine = Some(EngineKind::Docker),
+        |recipe| recipe.output.publish_contract = Some(location("oci:a")),
+        |recipe| recipe.output.compression = "zstd:9".parse().unwrap(),
+        |recipe| recipe.policy.linkage = Linkage::Static,
+        |recipe| drop(recipe.policy.allowed_paths.insert("/a".parse().unwrap(), "b".into())),
+        |recipe| drop(recipe.policy.allowed_config_values.insert("/a".into(), "b".into())),
+        |recipe| recipe.policy.strict = true,
+        |recipe| recipe.source.recipe_dir = "sub".into(),
+    ];
+
+    #[test]
+    fn key_depends_on_every_field_that_shapes_the_image() {
+        let mut keys = BTreeSet::from([recipe_key(&recipe())]);
+        for (number, change) in CHANGES.iter().enumerate() {
+            assert!(keys.insert(key_after(*change)), "change {number} has the key of another recipe");
+        }
+    }
+
+    #[test]
+    fn key_ignores_the_budget() {
+        let limit = |recipe: &mut Recipe| {
+            let limit = BudgetLimit { value: ByteSize(1), setting: String::new(), position: None };
+            recipe.policy.budget.image = Some(limit);
+        };
+        assert_eq!(key_after(limit), recipe_key(&recipe()));
+    }
+}
