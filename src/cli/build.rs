@@ -92,7 +92,7 @@ fn plan_images(
 ) -> Result<(), Vec<CliError>> {
     let recipes = find(&mut drop)?;
     // A plan caches only what it fetched from the base image.
-    let has_base = recipes.iter().any(|recipe| recipe.base.is_some());
+    let has_base = recipes.iter().any(|recipe| recipe.image.base.is_some());
     let cache = if has_base { cache::open_without_records(&args.cache, args.quiet)? } else { None };
     let settings =
         library_settings(args.epoch.as_deref(), cache, client_for_reading(&recipes, &args.registry)?)?;
@@ -103,7 +103,7 @@ fn plan_images(
 
 /// Fails if one previous image is given for several images.
 fn check_previous(recipes: &[Recipe]) -> Result<(), CliError> {
-    if recipes.len() < 2 || recipes.iter().all(|recipe| recipe.budget.previous.is_none()) {
+    if recipes.len() < 2 || recipes.iter().all(|recipe| recipe.policy.budget.previous.is_none()) {
         return Ok(());
     }
     Err(CliError::usage(
@@ -127,7 +127,7 @@ pub(super) fn settings_of_all_builds(args: &BuildArgs) -> Result<Settings, CliEr
 
 /// Fails if an image for an engine has no name, by which engines store images.
 pub(super) fn check_names_for_engine(recipes: &[Recipe]) -> Result<(), CliError> {
-    if recipes.iter().any(|recipe| recipe.names.is_empty()) {
+    if recipes.iter().any(|recipe| recipe.image.names.is_empty()) {
         return Err(CliError::usage(
             "`--load` needs an image with a name, by which the engine can run it",
             "name it with `--tag NAME:TAG`, or with `name` in the recipe's `[image]`",
@@ -152,10 +152,10 @@ fn print_plan(
     args: &BuildArgs,
     convert_error: fn(&coracle::Error) -> CliError,
 ) -> Result<Vec<Value>, CliError> {
-    coracle::contract_of(recipe)?;
+    coracle::contract::contract_of(recipe)?;
     let plans = coracle::plan(recipe, settings).map_err(|error| convert_error(&error))?;
     plans.iter().for_each(|plan| stderr::print_notes(&plan.notes, args.quiet));
-    let foreseen = coracle::scan_plan(recipe, &plans);
+    let foreseen = coracle::secret_scan::scan_plan(recipe, &plans);
     if let Ok(notes) = &foreseen {
         stderr::print_notes(notes, args.quiet);
     }
@@ -168,7 +168,7 @@ fn print_plan(
 
 /// Whether the base image or the previous image is read from a registry.
 pub(super) fn reads_registry(recipe: &Recipe) -> bool {
-    [&recipe.base, &recipe.budget.previous]
+    [&recipe.image.base, &recipe.policy.budget.previous]
         .into_iter()
         .any(|place| matches!(place, Some(ImageLocation::Registry(_))))
 }
@@ -190,7 +190,7 @@ pub(super) fn registry_client(
 ) -> Result<Option<RegistryClient>, CliError> {
     let kept = shared.target.iter().map(RegistryImageName::from);
     let named: Vec<RegistryImageName> =
-        recipes.iter().flat_map(coracle::registry_destinations).chain(kept).collect();
+        recipes.iter().flat_map(coracle::destinations::registry_destinations).chain(kept).collect();
     if named.is_empty() && *shared != RemoteCacheConfig::default() {
         let from: Vec<RegistryImageName> = shared.sources.iter().map(RegistryImageName::from).collect();
         return registry_client::registry_client(&args.registry, &from.iter().collect::<Vec<_>>()).map(Some);
@@ -238,7 +238,7 @@ pub(super) fn build_with_progress(
 
 /// Returns the image's title in messages: its name, or its program's.
 fn image_title(recipe: &Recipe, built: &Built) -> String {
-    let program = || recipe.programs.first().and_then(|program| program.from.file_name());
+    let program = || recipe.contents.programs.first().and_then(|program| program.from.file_name());
     match built.references.first() {
         Some(reference) => reference.to_string(),
         None => program().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default(),

@@ -2,8 +2,9 @@
 
 mod tracers;
 
+use coracle::Error;
 use coracle::recipe::{self, RecipeOverrides};
-use coracle::{Error, RootFileSystems};
+use coracle::roots::RootFileSystems;
 use coracle_core::note::Note;
 use coracle_core::path::{ImagePath, RawPath};
 use coracle_ld::closure::{self, Closure, ResolveOptions};

@@ -40,7 +40,7 @@ impl CliError {
         let exit = match error {
             _ if error.is_usage_error() => CliExit::Usage,
             coracle::Error::SecretsFound(_) | coracle::Error::OverBudget(_) => CliExit::Findings,
-            coracle::Error::Cancelled => CliExit::Interrupted,
+            coracle::Error::Cancelled { .. } => CliExit::Interrupted,
             coracle::Error::Layout(layout::LayoutError::Registry(error)) if !error.is_local_failure() => {
                 CliExit::Network
             }

@@ -238,7 +238,7 @@ pub(super) fn plan_json(recipe: &Recipe, plan: &Plan) -> Value {
         .map(|(stratum, sum)| json!({ "stratum": stratum.to_string(), "files": sum.files, "size": sum.size }))
         .collect();
     json!({
-        "references": to_strings(&recipe.names),
+        "references": to_strings(&recipe.image.names),
         "platforms": [plan.platform.to_string()],
         "entries": entries,
         "layers": layers,

@@ -39,11 +39,11 @@ pub(super) fn run_manifests(
         Some(build) => build(&args.overrides())?,
         None => read_recipe(args, &args.overrides(), stored.as_ref())?,
     };
-    recipe.user = recipe.user.or_else(|| image_user(stored.as_ref()?));
-    let expected = coracle::contract_of(&recipe)?.contract;
+    recipe.image.user = recipe.image.user.or_else(|| image_user(stored.as_ref()?));
+    let expected = coracle::contract::contract_of(&recipe)?.contract;
     if args.image.is_some() {
         // Otherwise the build prints these notes.
-        stderr::print_notes(&coracle::scan_config(&recipe)?, args.quiet);
+        stderr::print_notes(&coracle::secret_scan::scan_config(&recipe)?, args.quiet);
     }
     if let Some(stored) = &stored {
         warn_if_contract_differs(stored, &expected, args.quiet)?;
@@ -69,7 +69,7 @@ pub(super) fn run_manifests(
         Some(stored) => (stored_reference(stored, args)?, None),
         None => image_reference(args, &recipe)?,
     };
-    let user = recipe.user.or(user).unwrap_or(recipe::DEFAULT_USER);
+    let user = recipe.image.user.or(user).unwrap_or(recipe::DEFAULT_USER);
     let name =
         recipe.kubernetes.name.clone().unwrap_or_else(|| image.last_name_part().replace(['_', '.'], "-"));
     let process = process_name(&recipe);
@@ -79,7 +79,7 @@ pub(super) fn run_manifests(
         process_name: process.as_deref(),
         uid: user.uid,
         gid: user.gid,
-        ports: &recipe.expose,
+        ports: &recipe.image.exposed_ports,
         configuration: &recipe.config,
         rendered_mounts: &mounts,
         settings: &recipe.kubernetes,
@@ -266,7 +266,7 @@ fn image_reference(args: &ManifestsArgs, recipe: &Recipe) -> Result<(PinnedImage
         })?;
         return Ok((image, None));
     }
-    let Some(name) = recipe.names.first() else {
+    let Some(name) = recipe.image.names.first() else {
         return Err(CliError::usage(
             "the image has no name, which pods need to pull it",
             "set `name` in `[image]`, or pass `--tag NAME[:TAG]`",
@@ -285,13 +285,11 @@ fn image_reference(args: &ManifestsArgs, recipe: &Recipe) -> Result<(PinnedImage
     let destination = layout.parse().map_err(|error: coracle_oci::layout::ParseDiskLocationError| {
         CliError::usage(error.to_string(), error.hint())
     })?;
-    let recipe = Recipe {
-        destinations: vec![ImageLocation::OnDisk(destination)],
-        push: false,
-        publish_contract: None,
-        budget: Default::default(),
-        ..recipe.clone()
-    };
+    let mut recipe = recipe.clone();
+    recipe.output.destinations = vec![ImageLocation::OnDisk(destination)];
+    recipe.output.push = false;
+    recipe.output.publish_contract = None;
+    recipe.policy.budget = Default::default();
     let built = build::build_with_progress(&recipe, &settings, args.quiet)?;
     cache::prune_and_report(&settings);
     Ok((PinnedImage::new(name, built.digest), Some(built.user)))
@@ -299,7 +297,7 @@ fn image_reference(args: &ManifestsArgs, recipe: &Recipe) -> Result<(PinnedImage
 
 /// Returns the file name of the program in the image.
 fn process_name(recipe: &Recipe) -> Option<String> {
-    let program = recipe.programs.first()?;
+    let program = recipe.contents.programs.first()?;
     let placed =
         program.to.as_ref().and_then(|to| Some(String::from_utf8_lossy(to.file_name()?).into_owned()));
     placed.or_else(|| Some(program.from.file_name()?.to_string_lossy().into_owned()))

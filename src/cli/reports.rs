@@ -50,7 +50,8 @@ impl<'a> ReportFiles<'a> {
     pub(super) fn check_includes(&self, recipes: &[Recipe]) -> Result<(), Vec<CliError>> {
         let lie_within = self.selected().filter_map(|(flag, path)| {
             let place = file::resolve_links(path).ok()?;
-            let include = recipes.iter().find_map(|recipe| coracle::enclosing_include(recipe, &place))?;
+            let include =
+                recipes.iter().find_map(|recipe| coracle::destinations::enclosing_include(recipe, &place))?;
             if flag == SUMMARY {
                 self.has_summary.set(false);
             }

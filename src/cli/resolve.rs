@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use coracle::Settings;
-use coracle::recipe::{self, Recipe, RecipeOverrides};
+use coracle::recipe::{self, RecipeOverrides};
 use coracle_core::reference::{ImageReference, familiar_name};
 use coracle_kube::check::pin::{self, PinError, PinnableImage, UnpinnedImage};
 use coracle_kube::check::{CheckReport, ManifestFile};
@@ -148,9 +148,10 @@ fn build_recipe(
 ) -> Result<(PinnableImage, ParsedImage), CliError> {
     let layout = DiskLocation::layout(builds.path().join(number.to_string()));
     let flags = RecipeOverrides { destinations: vec![layout.to_string()], ..RecipeOverrides::default() };
-    let budget = Default::default();
-    let recipe = Recipe { publish_contract: None, budget, ..recipe::read_recipe(file, &flags)? };
-    let Some(name) = recipe.names.first().cloned() else {
+    let mut recipe = recipe::read_recipe(file, &flags)?;
+    recipe.output.publish_contract = None;
+    recipe.policy.budget = Default::default();
+    let Some(name) = recipe.image.names.first().cloned() else {
         return Err(CliError::usage(
             format!("`{}` does not name its image, so manifests can't refer to it", file.display()),
             "set `name` in `[image]`",

@@ -68,7 +68,7 @@ impl RecipeError {
     pub fn hint(&self) -> Option<String> {
         match self {
             Self::Read(error) if error.kind() == std::io::ErrorKind::IsADirectory => {
-                Some(format!("name the file in it, such as `{}`", super::DEFAULT_FILE_NAME))
+                Some(format!("name the file in it, such as `{}`", super::paths::DEFAULT_FILE_NAME))
             }
             Self::Read(error) => error.hint(),
             Self::TooLarge { .. } => Some("check which file is named".into()),

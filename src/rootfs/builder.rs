@@ -18,6 +18,8 @@ pub(super) struct RootfsBuilder {
     hard_linked: BTreeMap<ImagePath, FileId>,
     set_id: Vec<ImagePath>,
     attributes: BTreeMap<ImagePath, Vec<String>>,
+    /// The first failed read of the tree, which is in memory, so that reading it never fails.
+    read_error: Option<fs::Error>,
 }
 
 impl RootfsBuilder {
@@ -144,8 +146,8 @@ impl RootfsBuilder {
         let leads_to_directory =
             matches!((&old.node, &new.node), (EntryNode::Symlink(_), EntryNode::Directory))
                 && matches!(
-                    self.walk(path.as_bytes()),
-                    file_system::ResolutionEnd::Directory(_) | file_system::ResolutionEnd::Missing(_)
+                    self.resolve(path.as_bytes()),
+                    Some(file_system::ResolutionEnd::Directory(_) | file_system::ResolutionEnd::Missing(_))
                 );
         if !leads_to_directory {
             self.record_conflict::<()>(path.clone(), &new);
@@ -161,7 +163,7 @@ impl RootfsBuilder {
             let next = at.join(name);
             match self.rootfs.entries.get(&next).map(|entry| &entry.node) {
                 Some(EntryNode::Directory) => at = next,
-                Some(EntryNode::Symlink(_)) => match self.walk(next.as_bytes()) {
+                Some(EntryNode::Symlink(_)) => match self.resolve(next.as_bytes())? {
                     file_system::ResolutionEnd::Directory(target) => at = target,
                     // The link's target is added later: this link is on the path to another entry.
                     file_system::ResolutionEnd::Missing(target) => {
@@ -186,14 +188,19 @@ impl RootfsBuilder {
     }
 
     /// Whether the path leads to a file in the tree.
-    pub(super) fn leads_to_file(&self, spelled: &RawPath) -> bool {
-        matches!(self.walk(spelled.as_bytes()), file_system::ResolutionEnd::File(..))
+    pub(super) fn leads_to_file(&mut self, spelled: &RawPath) -> bool {
+        matches!(self.resolve(spelled.as_bytes()), Some(file_system::ResolutionEnd::File(..)))
     }
 
-    fn walk(&self, path: &[u8]) -> file_system::ResolutionEnd {
-        // Reading a planned tree in memory does not fail.
-        file_system::resolve_path(&self.rootfs, &ImagePath::root(), path)
-            .map_or(file_system::ResolutionEnd::TooManyLinks, |walk| walk.end)
+    /// Resolves `path` in the tree. A failed read is reported by [`Self::finish`].
+    fn resolve(&mut self, path: &[u8]) -> Option<file_system::ResolutionEnd> {
+        match file_system::resolve_path(&self.rootfs, &ImagePath::root(), path) {
+            Ok(resolution) => Some(resolution.end),
+            Err(error) => {
+                self.read_error.get_or_insert(error);
+                None
+            }
+        }
     }
 
     fn record_conflict<T>(&mut self, path: ImagePath, new: &Entry) -> Option<T> {
@@ -208,6 +215,9 @@ impl RootfsBuilder {
     /// Returns the tree, in which files with several names became hard links, and warnings. Fails
     /// if there are conflicts.
     pub(super) fn finish(mut self) -> Result<(Rootfs, Vec<Note>), RootfsError> {
+        if let Some(error) = self.read_error {
+            return Err(error.into());
+        }
         if !self.conflicts.is_empty() {
             return Err(RootfsError::Conflicts(self.conflicts));
         }

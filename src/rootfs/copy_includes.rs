@@ -38,7 +38,8 @@ fn add_include(
             }
         },
         ResolutionEnd::Directory(folder) => {
-            let to = ImagePath::parse(include.to.as_bytes()).unwrap_or_else(|_| ImagePath::root());
+            let to = ImagePath::parse(include.to.as_bytes())
+                .map_err(|_| RootfsError::Internal("the target of an include is not a valid path"))?;
             builder.add_directory(&to, reason.clone(), LayerKind::Data);
             IncludedDirectory { tree, folder: &folder, reason: &reason, problems }
                 .copy(builder, &folder, &to)?;

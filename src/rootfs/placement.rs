@@ -84,9 +84,10 @@ impl Placement {
         let below: Vec<&[u8]> = home.strip_prefix(&region).into_iter().flatten().collect();
         let target = match to {
             Some(to) => to.clone(),
-            None => default_program_dir()
-                .join_components(below.iter().copied())
-                .join(named.file_name().unwrap_or(b"program")),
+            None => {
+                let name = named.file_name().ok_or(RootfsError::Internal("a program has no file name"))?;
+                default_program_dir().join_components(below.iter().copied()).join(name)
+            }
         };
         let moved = counterpart_directories(&home, &target, below.len()).ok_or_else(|| {
             RootfsError::TargetTooShallow {

@@ -3,7 +3,7 @@
 
 use super::builder::RootfsBuilder;
 use super::mapped_objects::{link_maps, mapped_objects};
-use super::placement::{self, Placement};
+use super::placement::Placement;
 use super::plan::{PlanRequest, PlannedProgram};
 use super::{EntryReason, LayerKind, PrivatePath, Rootfs, RootfsError};
 use coracle_core::content::Content;

@@ -46,7 +46,7 @@ pub(super) fn check_freshly_built(
     let cargos = resolve_existing(cargos);
     let is_cargos = |file: &Path| file.starts_with(&cargos) || target_directory::is_in_target_directory(file);
     let mut named =
-        recipe.programs.iter().map(|program| resolve_existing(&recipe.resolve_path(&program.from)));
+        recipe.contents.programs.iter().map(|program| resolve_existing(&recipe.resolve_path(&program.from)));
     let Some(old) = named.find(|file| !built.contains(file) && is_cargos(file)) else { return Ok(()) };
     let (same, others): (Vec<&PathBuf>, Vec<&PathBuf>) =
         built.iter().partition(|file| file.file_name() == old.file_name());

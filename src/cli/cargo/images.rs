@@ -31,7 +31,8 @@ pub(super) fn early_recipe(
 ) -> Option<Recipe> {
     let CargoImage { recipe, has_explicit_programs: is_whole, .. } =
         describe_image(program, flags, args).ok()?;
-    let is_alone = !is_whole && recipe.includes.is_empty() && recipe.implicit.dlopen.is_empty();
+    let is_alone =
+        !is_whole && recipe.contents.includes.is_empty() && recipe.contents.implicit.dlopen.is_empty();
     // Piped configuration can be read only once, and a change is noticed only with a fingerprint.
     let can_be_seen = coracle_kube::config::source_fingerprint(&recipe.config).is_some();
     (is_alone && can_be_seen).then_some(recipe)
@@ -133,31 +134,31 @@ fn describe_image<'a>(
     args: &CargoArgs,
 ) -> Result<CargoImage<'a>, CliError> {
     let mut recipe = CargoPackage::read(&program.manifest)?.recipe(flags)?;
-    let is_whole = !recipe.programs.is_empty();
+    let is_whole = !recipe.contents.programs.is_empty();
     if !is_whole {
         targets::check_platforms(program)?;
         let files = program.files.iter().cloned();
-        recipe.programs = files.map(|from| recipe::RecipeProgram { from, to: None }).collect();
+        recipe.contents.programs = files.map(|from| recipe::RecipeProgram { from, to: None }).collect();
     }
     // A default name must not be pushed to a registry.
-    if recipe.names.is_empty() && !recipe.push {
-        recipe.names.push(default_name(
+    if recipe.image.names.is_empty() && !recipe.output.push {
+        recipe.image.names.push(default_name(
             entrypoint_name(&recipe).filter(|_| is_whole).unwrap_or(&program.name),
             program,
         )?);
     }
-    if recipe.destinations.is_empty() {
-        let name = recipe.names.first().map_or(program.name.as_str(), ImageReference::last_component);
+    if recipe.output.destinations.is_empty() {
+        let name = recipe.image.names.first().map_or(program.name.as_str(), ImageReference::last_component);
         let folder = target_directory::target_directory(program, args).join("coracle");
         let layout = DiskLocation::layout(relative_to_cwd(&folder.join(format!("{name}.oci"))));
-        recipe.destinations.push(ImageLocation::OnDisk(layout));
+        recipe.output.destinations.push(ImageLocation::OnDisk(layout));
     }
     Ok(CargoImage { program, recipe, has_explicit_programs: is_whole })
 }
 
 /// Returns the file name of the image's entrypoint.
 fn entrypoint_name(recipe: &Recipe) -> Option<&str> {
-    recipe.programs.first()?.from.file_name()?.to_str()
+    recipe.contents.programs.first()?.from.file_name()?.to_str()
 }
 
 /// Returns the default image name: the entrypoint's file name in lower case.
@@ -177,7 +178,7 @@ fn default_name(entrypoint: &str, program: &BuiltProgram) -> Result<ImageReferen
 fn check_distinct_names(images: &[CargoImage<'_>]) -> Result<(), CliError> {
     let mut known: BTreeMap<String, &BuiltProgram> = BTreeMap::new();
     for CargoImage { program, recipe, .. } in images {
-        for name in &recipe.names {
+        for name in &recipe.image.names {
             let Some(other) = known.insert(name.full_name(), program) else { continue };
             let place = |program: &BuiltProgram| {
                 format!("\n  --> `{}` of {}", program.name, relative_to_cwd(&program.manifest).display())
@@ -197,12 +198,12 @@ fn check_distinct_names(images: &[CargoImage<'_>]) -> Result<(), CliError> {
 fn check_distinct_destinations(images: &[CargoImage<'_>]) -> Result<(), CliError> {
     let mut known: BTreeMap<(&Path, &str), &BuiltProgram> = BTreeMap::new();
     for CargoImage { program, recipe, .. } in images {
-        let places = recipe.destinations.iter().filter_map(|place| match place {
+        let places = recipe.output.destinations.iter().filter_map(|place| match place {
             ImageLocation::OnDisk(destination) => Some(destination),
             ImageLocation::Registry(_) | ImageLocation::Engine(_) => None,
         });
         for destination in places {
-            let tags = match (&destination.tag, recipe.names.as_slice()) {
+            let tags = match (&destination.tag, recipe.image.names.as_slice()) {
                 (Some(tag), _) => vec![tag.as_str()],
                 (None, []) => vec![""],
                 (None, names) => names.iter().map(ImageReference::tag).collect(),

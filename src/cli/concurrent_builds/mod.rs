@@ -148,7 +148,7 @@ impl BuildStarter<'_, '_> {
             let attempt = |is_early| {
                 let watch = BuildMonitor::concurrent(progress, turns, number, is_early);
                 let built = match turns.is_cancelled(number) {
-                    true => Err(coracle::Error::Cancelled),
+                    true => Err(coracle::Error::cancelled()),
                     false => coracle::build(&to_build, &settings, &watch),
                 };
                 let had_turn = watch.may_publish();

@@ -44,8 +44,8 @@ impl<'a> SharedSettings<'a> {
     pub(super) fn for_early_build(&mut self, mut recipe: Recipe) -> Option<(Recipe, Settings)> {
         if self.args.load {
             let engine = self.engine.get_or_insert_with(build::find_engine).as_ref().ok()?;
-            recipe.load_engine = Some(engine.clone()).filter(|_| !recipe.names.is_empty());
-            recipe.load_engine.as_ref()?;
+            recipe.output.load_engine = Some(engine.clone()).filter(|_| !recipe.image.names.is_empty());
+            recipe.output.load_engine.as_ref()?;
         }
         let settings = self.settings().as_ref().ok()?.clone();
         let client = self.client(&recipe, &settings)?;
@@ -61,7 +61,7 @@ impl<'a> SharedSettings<'a> {
         if self.args.load {
             build::check_names_for_engine(&recipes)?;
             let engine = self.engine.take().unwrap_or_else(build::find_engine)?;
-            recipes.iter_mut().for_each(|recipe| recipe.load_engine = Some(engine.clone()));
+            recipes.iter_mut().for_each(|recipe| recipe.output.load_engine = Some(engine.clone()));
         }
         let settings = match self.settings() {
             Ok(settings) => settings.clone(),
@@ -80,7 +80,7 @@ impl<'a> SharedSettings<'a> {
     /// than the first recipe: credentials from the environment apply only if all images go to one
     /// registry.
     fn client(&mut self, recipe: &Recipe, settings: &Settings) -> Option<Option<RegistryClient>> {
-        let named = coracle::registry_destinations(recipe);
+        let named = coracle::destinations::registry_destinations(recipe);
         if named.is_empty() && !build::reads_registry(recipe) && settings.remote_cache == Default::default() {
             return Some(None);
         }
@@ -100,7 +100,7 @@ impl<'a> SharedSettings<'a> {
 
 /// Returns the missing parent directories of the destinations of `recipe`.
 fn missing_parents(recipe: &Recipe) -> Vec<PathBuf> {
-    let local = recipe.destinations.iter().filter_map(|place| match place {
+    let local = recipe.output.destinations.iter().filter_map(|place| match place {
         ImageLocation::OnDisk(destination) => Some(destination.path.as_path()),
         ImageLocation::Registry(_) | ImageLocation::Engine(_) => None,
     });

@@ -3,7 +3,8 @@
 use std::collections::BTreeMap;
 use std::rc::Rc;
 
-use coracle::{Error, RootFileSystems, RootId};
+use coracle::Error;
+use coracle::roots::{RootFileSystems, RootId};
 use coracle_core::file_system::FileSystem;
 use coracle_core::path::RawPath;
 use coracle_ld::closure::{Closure, ResolveOptions, Resolver};
