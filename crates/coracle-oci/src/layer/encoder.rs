@@ -15,7 +15,7 @@ use super::{Codec, Compression, LayerError};
 pub(super) const ENCODER_VERSIONS: &str = "blocks 1, libdeflater 1.26.1, zstd 0.14.4";
 
 /// The size in bytes up to which a tar is compressed at the highest default level.
-const SMALL_TAR: u64 = 1 << 20;
+pub const SMALL_TAR: u64 = 1 << 20;
 
 /// How the blocks of one layer are compressed.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]

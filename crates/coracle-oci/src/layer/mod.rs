@@ -12,6 +12,7 @@ mod parallel_compression;
 pub mod tar_header;
 mod tar_stream;
 
+pub use encoder::SMALL_TAR;
 pub use compression::{Codec, Compression, ParseCompressionError};
 
 use std::ops::ControlFlow;
