@@ -13,37 +13,37 @@ const MAX_LINKS: usize = 40;
 /// Fails if `path` is not writable, as far as can be checked in advance. Creates no file.
 pub(super) fn check_writable(path: &Path) -> io::Result<()> {
     match metadata_if_exists(path)? {
-        Some(there) if there.is_file() => OpenOptions::new().append(true).open(path).map(drop),
+        Some(metadata) if metadata.is_file() => OpenOptions::new().append(true).open(path).map(drop),
         // Opening a pipe would already have an effect.
         Some(_) => Ok(()),
         None => {
-            let place = resolve_links(path)?;
-            fs::metadata(parent(&place))?;
-            tempfile::tempfile_in(parent(&place)).map(drop).map_err(without_path)
+            let resolved = resolve_links(path)?;
+            fs::metadata(parent(&resolved))?;
+            tempfile::tempfile_in(parent(&resolved)).map(drop).map_err(without_path)
         }
     }
 }
 
 /// Replaces the file at `path` with `bytes`, atomically if possible.
 pub(super) fn replace(path: &Path, bytes: &[u8]) -> io::Result<()> {
-    let there = metadata_if_exists(path)?;
-    if there.as_ref().is_some_and(|there| !there.is_file()) {
+    let existing = metadata_if_exists(path)?;
+    if existing.as_ref().is_some_and(|existing| !existing.is_file()) {
         return OpenOptions::new().write(true).open(path)?.write_all(bytes);
     }
-    let place = resolve_links(path)?;
-    if let Ok(made) = temporary_directory(&place) {
-        let new = made.path().join("new");
+    let resolved = resolve_links(path)?;
+    if let Ok(temporary) = temporary_directory(&resolved) {
+        let new = temporary.path().join("new");
         fs::write(&new, bytes)?;
-        if let Some(there) = &there {
-            fs::set_permissions(&new, there.permissions())?;
+        if let Some(existing) = &existing {
+            fs::set_permissions(&new, existing.permissions())?;
         }
-        if fs::rename(&new, &place).is_ok() {
+        if fs::rename(&new, &resolved).is_ok() {
             return Ok(());
         }
     }
     // The directory may not be writable, or the file may be a mount point.
-    let is_new = there.is_none();
-    OpenOptions::new().write(true).truncate(true).create(is_new).open(&place)?.write_all(bytes)
+    let is_new = existing.is_none();
+    OpenOptions::new().write(true).truncate(true).create(is_new).open(&resolved)?.write_all(bytes)
 }
 
 /// Appends `text` to the file at `path`, on new lines. A single write, because several jobs may
@@ -56,8 +56,8 @@ pub(super) fn append(path: &Path, text: &str) -> io::Result<()> {
 
 /// Resolves the symbolic links in `path`, whose file need not exist.
 pub(super) fn resolve_links(path: &Path) -> io::Result<PathBuf> {
-    if let Ok(there) = fs::canonicalize(path) {
-        return Ok(there);
+    if let Ok(resolved) = fs::canonicalize(path) {
+        return Ok(resolved);
     }
     let mut path = path.to_owned();
     for _ in 0..MAX_LINKS {
@@ -73,22 +73,22 @@ pub(super) fn resolve_links(path: &Path) -> io::Result<PathBuf> {
 
 fn metadata_if_exists(path: &Path) -> io::Result<Option<Metadata>> {
     match fs::metadata(path) {
-        Ok(there) => Ok(Some(there)),
+        Ok(metadata) => Ok(Some(metadata)),
         Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
         Err(error) => Err(error),
     }
 }
 
-/// Creates a temporary directory next to `place`. Files in it get the mode of any new file.
-fn temporary_directory(place: &Path) -> io::Result<TempDir> {
+/// Creates a temporary directory next to `file`. Files in it get the mode of any new file.
+fn temporary_directory(file: &Path) -> io::Result<TempDir> {
     // Not the prefix of a build's own directories, which the next build removes.
-    tempfile::Builder::new().prefix(".metadata-").tempdir_in(parent(place))
+    tempfile::Builder::new().prefix(".metadata-").tempdir_in(parent(file))
 }
 
 /// Whether the last line has no line ending; `false` if the file is not readable.
 fn lacks_line_end(file: &File, path: &Path) -> io::Result<bool> {
-    let there = file.metadata()?;
-    if !there.is_file() || there.len() == 0 {
+    let metadata = file.metadata()?;
+    if !metadata.is_file() || metadata.len() == 0 {
         return Ok(false);
     }
     let Ok(mut file) = File::open(path) else { return Ok(false) };

@@ -11,7 +11,7 @@ use std::thread;
 const MAX_CONCURRENT: usize = 4;
 
 /// Limits how many jobs run concurrently, and lets them publish one after the other. Jobs are
-/// numbered in the order in which they start; they publish in the order that [`Turns::call`] sets.
+/// numbered in the order in which they start; they publish in the order that [`PublishOrder::set_order`] sets.
 pub(super) struct PublishOrder {
     max_concurrent: usize,
     state: Mutex<OrderState>,
@@ -100,50 +100,50 @@ mod tests {
 
     #[test]
     fn jobs_publish_in_order() {
-        let (turns, passed) =
+        let (order, published) =
             (PublishOrder { max_concurrent: 3, ..PublishOrder::new() }, Mutex::new(Vec::new()));
         thread::scope(|scope| {
             for number in 0..20 {
-                let (turns, passed) = (&turns, &passed);
+                let (order, published) = (&order, &published);
                 scope.spawn(move || {
-                    turns.wait_to_run(number);
+                    order.wait_to_run(number);
                     thread::sleep(Duration::from_millis(5 - number as u64 % 5));
                     // Like a build that fails early, which does not wait for its turn.
-                    if !number.is_multiple_of(3) && turns.wait_for_turn(number).is_continue() {
-                        passed.lock().unwrap().push(number);
+                    if !number.is_multiple_of(3) && order.wait_for_turn(number).is_continue() {
+                        published.lock().unwrap().push(number);
                     }
-                    turns.mark_ended(number);
+                    order.mark_ended(number);
                 });
             }
             thread::sleep(Duration::from_millis(20));
-            assert!(passed.lock().unwrap().is_empty());
-            turns.set_order((0..10).rev().collect());
+            assert!(published.lock().unwrap().is_empty());
+            order.set_order((0..10).rev().collect());
         });
-        assert_eq!(*passed.lock().unwrap(), [8, 7, 5, 4, 2, 1]);
+        assert_eq!(*published.lock().unwrap(), [8, 7, 5, 4, 2, 1]);
     }
 
     #[test]
     fn waiting_job_lets_another_run() {
-        let (turns, working) =
+        let (order, running) =
             (PublishOrder { max_concurrent: 2, ..PublishOrder::new() }, Mutex::new((0, 0)));
         thread::scope(|scope| {
             for number in 0..10 {
-                let (turns, working) = (&turns, &working);
+                let (order, running) = (&order, &running);
                 scope.spawn(move || {
-                    turns.wait_to_run(number);
-                    let mut now = working.lock().unwrap();
+                    order.wait_to_run(number);
+                    let mut now = running.lock().unwrap();
                     *now = (now.0 + 1, now.1.max(now.0 + 1));
                     drop(now);
                     thread::sleep(Duration::from_millis(1));
-                    working.lock().unwrap().0 -= 1;
-                    assert!(turns.wait_for_turn(number).is_break() && turns.is_cancelled(number));
-                    turns.mark_ended(number);
+                    running.lock().unwrap().0 -= 1;
+                    assert!(order.wait_for_turn(number).is_break() && order.is_cancelled(number));
+                    order.mark_ended(number);
                 });
             }
             // All of them have run before the order is set.
-            turns.wait_while(|state| state.not_running.len() < 10);
-            turns.set_order(Vec::new());
+            order.wait_while(|state| state.not_running.len() < 10);
+            order.set_order(Vec::new());
         });
-        assert_eq!(*working.lock().unwrap(), (0, 2));
+        assert_eq!(*running.lock().unwrap(), (0, 2));
     }
 }

@@ -6,14 +6,15 @@ use std::sync::{Mutex, PoisonError};
 use coracle::{Observer, Plan, PublishDecision};
 use coracle_core::note::Note;
 
+use super::publish_order::PublishOrder;
 use crate::cli::interrupt;
-use crate::cli::parallel::PublishOrder;
 use crate::cli::progress::Progress;
 
 /// Observes one build, which may run concurrently with others.
 pub(in crate::cli) struct BuildMonitor<'a> {
     progress: &'a Progress,
-    publish_turn: Option<(&'a PublishOrder, usize)>,
+    /// The order in which builds publish, and the number of this one; `None` for the only build.
+    turn: Option<(&'a PublishOrder, usize)>,
     /// Whether the build started before all recipes were known, so that its inputs may still
     /// change.
     is_early: bool,
@@ -24,34 +25,29 @@ pub(in crate::cli) struct BuildMonitor<'a> {
 impl<'a> BuildMonitor<'a> {
     /// Observes the only build.
     pub(in crate::cli) fn single(progress: &'a Progress) -> Self {
-        Self {
-            progress,
-            publish_turn: None,
-            is_early: false,
-            had_turn: false.into(),
-            notes: Mutex::default(),
-        }
+        Self { progress, turn: None, is_early: false, had_turn: false.into(), notes: Mutex::default() }
     }
 
     /// Observes one of several builds, which waits for its turn to publish.
     pub(super) fn concurrent(
         progress: &'a Progress,
-        turns: &'a PublishOrder,
+        order: &'a PublishOrder,
         number: usize,
         is_early: bool,
     ) -> Self {
-        Self { publish_turn: Some((turns, number)), is_early, ..Self::single(progress) }
+        Self { turn: Some((order, number)), is_early, ..Self::single(progress) }
     }
 
     /// Whether the build was allowed to publish.
-    pub(super) fn may_publish(&self) -> bool {
+    pub(super) fn had_turn(&self) -> bool {
         self.had_turn.load(Ordering::Relaxed)
     }
 
     /// Returns the notes of the plans.
-    pub(in crate::cli) fn notes(self) -> Vec<Note> {
+    pub(in crate::cli) fn into_notes(self) -> Vec<Note> {
         self.notes.into_inner().unwrap_or_else(PoisonError::into_inner)
     }
+
 }
 
 impl Observer for BuildMonitor<'_> {
@@ -74,15 +70,15 @@ impl Observer for BuildMonitor<'_> {
     }
 
     fn is_cancelled(&self) -> bool {
-        self.publish_turn.is_some_and(|(turns, number)| turns.is_cancelled(number))
-            || interrupt::check_cancelled().is_break()
+        self.turn.is_some_and(|(order, number)| order.is_cancelled(number))
+            || interrupt::is_cancelled()
     }
 
     fn before_publish(&self) -> PublishDecision {
-        let is_off = self.publish_turn.is_some_and(|(turns, number)| turns.wait_for_turn(number).is_break());
-        let ends = is_off || interrupt::check_cancelled().is_break();
-        self.had_turn.store(!ends, Ordering::Relaxed);
-        match (ends, self.is_early) {
+        let has_no_turn = self.turn.is_some_and(|(order, number)| order.wait_for_turn(number).is_break());
+        let is_cancelled = has_no_turn || interrupt::is_cancelled();
+        self.had_turn.store(!is_cancelled, Ordering::Relaxed);
+        match (is_cancelled, self.is_early) {
             (true, _) => PublishDecision::Cancel,
             (false, true) => PublishDecision::PublishIfUnchanged,
             (false, false) => PublishDecision::Publish,

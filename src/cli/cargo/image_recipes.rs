@@ -9,10 +9,11 @@ use coracle_oci::copy::ImageLocation;
 use coracle_oci::layout::DiskLocation;
 
 use super::cargo_build::BuiltProgram;
-use super::{freshness, relative_to_cwd, target_directory, targets};
+use super::{built_files, relative_to_cwd, target_directory, targets};
 use crate::cli::args::CargoArgs;
-use crate::cli::build;
+use crate::cli::build_recipes::has_single_image_destination;
 use crate::cli::error::CliError;
+use crate::cli::stderr;
 
 /// An image to build, and its program.
 struct CargoImage<'a> {
@@ -29,17 +30,17 @@ pub(super) fn early_recipe(
     flags: &RecipeOverrides,
     args: &CargoArgs,
 ) -> Option<Recipe> {
-    let CargoImage { recipe, has_explicit_programs: is_whole, .. } =
-        describe_image(program, flags, args).ok()?;
-    let is_alone =
-        !is_whole && recipe.contents.includes.is_empty() && recipe.contents.implicit.dlopen.is_empty();
+    // An error is reported when all recipes are known.
+    let CargoImage { recipe, has_explicit_programs, .. } = describe_image(program, flags, args).ok()?;
+    let has_only_program =
+        !has_explicit_programs && recipe.contents.includes.is_empty() && recipe.contents.implicit.dlopen.is_empty();
     // Piped configuration can be read only once, and a change is noticed only with a fingerprint.
-    let can_be_seen = coracle_kube::config::source_fingerprint(&recipe.config).is_some();
-    (is_alone && can_be_seen).then_some(recipe)
+    let has_fingerprint = coracle_kube::config::source_fingerprint(&recipe.config).is_some();
+    (has_only_program && has_fingerprint).then_some(recipe)
 }
 
 /// Returns the recipes of all programs. Fails if any is invalid, before any image is built.
-pub(super) fn recipes(
+pub(super) fn all_recipes(
     programs: &[BuiltProgram],
     flags: &RecipeOverrides,
     args: &CargoArgs,
@@ -51,21 +52,21 @@ pub(super) fn recipes(
         )
         .into());
     }
-    freshness::check_distinct_files(programs)?;
+    built_files::check_distinct_files(programs)?;
     let (mut images, mut failures): (Vec<CargoImage<'_>>, Vec<CliError>) = (Vec::new(), Vec::new());
-    let mut wrong = None;
+    let mut failed_manifest = None;
     for program in programs {
-        let is_package = |other: &CargoImage<'_>| {
+        let is_image_of_package = |other: &CargoImage<'_>| {
             other.has_explicit_programs && other.program.manifest == program.manifest
         };
-        if images.iter().any(is_package) || wrong == Some(&program.manifest) {
+        if images.iter().any(is_image_of_package) || failed_manifest == Some(&program.manifest) {
             continue;
         }
         match describe_image(program, flags, args) {
             Ok(image) => images.push(image),
             Err(failure) => {
                 // The package's other programs would fail in the same way.
-                wrong = Some(&program.manifest);
+                failed_manifest = Some(&program.manifest);
                 failures.push(failure);
             }
         }
@@ -74,7 +75,11 @@ pub(super) fn recipes(
         return Err(failures);
     }
     for CargoImage { program, recipe, .. } in images.iter().filter(|image| image.has_explicit_programs) {
-        freshness::check_freshly_built(recipe, programs, &target_directory::target_directory(program, args))?;
+        built_files::check_freshly_built(
+            recipe,
+            programs,
+            &target_directory::target_directory(program, args),
+        )?;
     }
     check_single_image_flags(&images, flags)?;
     check_distinct_names(&images)?;
@@ -88,11 +93,16 @@ pub(super) fn single_recipe(
     flags: &RecipeOverrides,
     args: &CargoArgs,
 ) -> Result<Recipe, CliError> {
-    let mut recipes = recipes(programs, flags, args)
-        .or_else(|failures| build::report_all_but_last(failures).map_or(Ok(Vec::new()), Err))?;
-    match recipes.pop() {
-        Some(recipe) if recipes.is_empty() => Ok(recipe),
-        _ => Err(CliError::usage(
+    let recipes = all_recipes(programs, flags, args).map_err(|failures| {
+        let no_failure = || CliError::internal("the recipes of cargo's programs failed without an error");
+        stderr::print_all_but_last(failures).unwrap_or_else(no_failure)
+    })?;
+    match <[Recipe; 1]>::try_from(recipes) {
+        Ok([recipe]) => Ok(recipe),
+        Err(recipes) if recipes.is_empty() => {
+            Err(CliError::internal("cargo has built programs, but there is no recipe of an image"))
+        }
+        Err(_) => Err(CliError::usage(
             format!(
                 "manifests need exactly one image, but cargo has built programs for several: {}",
                 quoted_names(programs)
@@ -109,12 +119,7 @@ fn quoted_names<'a>(programs: impl IntoIterator<Item = &'a BuiltProgram>) -> Str
 
 /// Fails if flags that apply to only one image are used with several.
 fn check_single_image_flags(images: &[CargoImage<'_>], flags: &RecipeOverrides) -> Result<(), CliError> {
-    let one_image = |dest: &String| {
-        dest.contains("-archive:")
-            || dest.starts_with("docker://")
-            || coracle_oci::engine::has_engine_transport(dest)
-    };
-    if images.len() < 2 || flags.names.is_empty() && !flags.destinations.iter().any(one_image) {
+    if images.len() < 2 || flags.names.is_empty() && !has_single_image_destination(flags) {
         return Ok(());
     }
     Err(CliError::usage(
@@ -134,8 +139,8 @@ fn describe_image<'a>(
     args: &CargoArgs,
 ) -> Result<CargoImage<'a>, CliError> {
     let mut recipe = CargoPackage::read(&program.manifest)?.recipe(flags)?;
-    let is_whole = !recipe.contents.programs.is_empty();
-    if !is_whole {
+    let has_explicit_programs = !recipe.contents.programs.is_empty();
+    if !has_explicit_programs {
         targets::check_platforms(program)?;
         let files = program.files.iter().cloned();
         recipe.contents.programs = files.map(|from| recipe::RecipeProgram { from, to: None }).collect();
@@ -143,7 +148,7 @@ fn describe_image<'a>(
     // A default name must not be pushed to a registry.
     if recipe.image.names.is_empty() && !recipe.output.push {
         recipe.image.names.push(default_name(
-            entrypoint_name(&recipe).filter(|_| is_whole).unwrap_or(&program.name),
+            entrypoint_name(&recipe).filter(|_| has_explicit_programs).unwrap_or(&program.name),
             program,
         )?);
     }
@@ -153,7 +158,7 @@ fn describe_image<'a>(
         let layout = DiskLocation::layout(relative_to_cwd(&folder.join(format!("{name}.oci"))));
         recipe.output.destinations.push(ImageLocation::OnDisk(layout));
     }
-    Ok(CargoImage { program, recipe, has_explicit_programs: is_whole })
+    Ok(CargoImage { program, recipe, has_explicit_programs })
 }
 
 /// Returns the file name of the image's entrypoint.
@@ -180,11 +185,11 @@ fn check_distinct_names(images: &[CargoImage<'_>]) -> Result<(), CliError> {
     for CargoImage { program, recipe, .. } in images {
         for name in &recipe.image.names {
             let Some(other) = known.insert(name.full_name(), program) else { continue };
-            let place = |program: &BuiltProgram| {
+            let origin = |program: &BuiltProgram| {
                 format!("\n  --> `{}` of {}", program.name, relative_to_cwd(&program.manifest).display())
             };
             return Err(CliError::usage(
-                format!("two images have the name `{name}`{}{}", place(other), place(program)),
+                format!("two images have the name `{name}`{}{}", origin(other), origin(program)),
                 "build them one at a time with `-p PACKAGE` or `--bin NAME`, name each package or program differently, or put \
                  them into one image: `programs` in `[package.metadata.coracle.image]`",
             ));
@@ -198,11 +203,11 @@ fn check_distinct_names(images: &[CargoImage<'_>]) -> Result<(), CliError> {
 fn check_distinct_destinations(images: &[CargoImage<'_>]) -> Result<(), CliError> {
     let mut known: BTreeMap<(&Path, &str), &BuiltProgram> = BTreeMap::new();
     for CargoImage { program, recipe, .. } in images {
-        let places = recipe.output.destinations.iter().filter_map(|place| match place {
+        let on_disk = recipe.output.destinations.iter().filter_map(|destination| match destination {
             ImageLocation::OnDisk(destination) => Some(destination),
             ImageLocation::Registry(_) | ImageLocation::Engine(_) => None,
         });
-        for destination in places {
+        for destination in on_disk {
             let tags = match (&destination.tag, recipe.image.names.as_slice()) {
                 (Some(tag), _) => vec![tag.as_str()],
                 (None, []) => vec![""],

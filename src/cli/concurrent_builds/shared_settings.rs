@@ -1,4 +1,4 @@
-//! What builds need in addition to their recipes: the cache, the registry client, the engine.
+//! The settings that concurrent builds share: the cache, the registry client, the engine.
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
@@ -11,7 +11,7 @@ use coracle_oci::registry::{RegistryClient, Repository};
 
 use crate::cli::args::BuildArgs;
 use crate::cli::error::CliError;
-use crate::cli::{build, cache};
+use crate::cli::{build_recipes, build_settings, cache};
 
 /// The settings that builds share, made when first needed.
 pub(super) struct SharedSettings<'a> {
@@ -40,10 +40,10 @@ impl<'a> SharedSettings<'a> {
     }
 
     /// Returns what the build of `recipe` needs. `None` if that fails, in which case
-    /// [`Surroundings::of_all`] reports the error, or if it depends on the other recipes.
+    /// [`SharedSettings::for_all_builds`] reports the error, or if it depends on the other recipes.
     pub(super) fn for_early_build(&mut self, mut recipe: Recipe) -> Option<(Recipe, Settings)> {
         if self.args.load {
-            let engine = self.engine.get_or_insert_with(build::find_engine).as_ref().ok()?;
+            let engine = self.engine.get_or_insert_with(build_settings::find_engine).as_ref().ok()?;
             recipe.output.load_engine = Some(engine.clone()).filter(|_| !recipe.image.names.is_empty());
             recipe.output.load_engine.as_ref()?;
         }
@@ -59,37 +59,43 @@ impl<'a> SharedSettings<'a> {
         mut recipes: Vec<Recipe>,
     ) -> Result<(Vec<Recipe>, Settings), CliError> {
         if self.args.load {
-            build::check_names_for_engine(&recipes)?;
-            let engine = self.engine.take().unwrap_or_else(build::find_engine)?;
+            build_recipes::check_names_for_engine(&recipes)?;
+            let engine = self.engine.take().unwrap_or_else(build_settings::find_engine)?;
             recipes.iter_mut().for_each(|recipe| recipe.output.load_engine = Some(engine.clone()));
         }
         let settings = match self.settings() {
             Ok(settings) => settings.clone(),
-            Err(_) => self.settings.take().unwrap_or_else(|| build::settings_of_all_builds(self.args))?,
+            Err(_) => {
+                self.settings.take().unwrap_or_else(|| build_settings::settings_of_all_builds(self.args))?
+            }
         };
-        let client = build::registry_client(&recipes, &settings.remote_cache, self.args)?;
+        let client = build_settings::client_for_publishing(&recipes, &settings.remote_cache, self.args)?;
         self.created_directories.extend(recipes.iter().flat_map(missing_parents));
         Ok((recipes, Settings { registry_client: client, ..settings }))
     }
 
     fn settings(&mut self) -> &Result<Settings, CliError> {
-        self.settings.get_or_insert_with(|| build::settings_of_all_builds(self.args))
+        self.settings.get_or_insert_with(|| build_settings::settings_of_all_builds(self.args))
     }
 
     /// Returns the client for the registries of `recipe`. `None` if it pushes to other registries
     /// than the first recipe: credentials from the environment apply only if all images go to one
     /// registry.
     fn client(&mut self, recipe: &Recipe, settings: &Settings) -> Option<Option<RegistryClient>> {
-        let named = coracle::destinations::registry_destinations(recipe);
-        if named.is_empty() && !build::reads_registry(recipe) && settings.remote_cache == Default::default() {
+        let destinations = coracle::destinations::registry_destinations(recipe);
+        if destinations.is_empty()
+            && !build_settings::reads_registry(recipe)
+            && settings.remote_cache == Default::default()
+        {
             return Some(None);
         }
         let registry = |reference| Repository::from(reference).registry().to_owned();
-        let registries = named.iter().map(|named| registry(&named.reference)).collect();
+        let registries = destinations.iter().map(|image| registry(&image.reference)).collect();
         if self.client.is_none() {
-            let client =
-                build::registry_client(std::slice::from_ref(recipe), &settings.remote_cache, self.args)
-                    .ok()?;
+            let recipes = std::slice::from_ref(recipe);
+            let client = build_settings::client_for_publishing(recipes, &settings.remote_cache, self.args);
+            // The error is reported when all recipes are known.
+            let client = client.ok()?;
             self.client = Some((registries, client.clone()));
             return Some(client);
         }
@@ -100,7 +106,7 @@ impl<'a> SharedSettings<'a> {
 
 /// Returns the missing parent directories of the destinations of `recipe`.
 fn missing_parents(recipe: &Recipe) -> Vec<PathBuf> {
-    let local = recipe.output.destinations.iter().filter_map(|place| match place {
+    let local = recipe.output.destinations.iter().filter_map(|destination| match destination {
         ImageLocation::OnDisk(destination) => Some(destination.path.as_path()),
         ImageLocation::Registry(_) | ImageLocation::Engine(_) => None,
     });

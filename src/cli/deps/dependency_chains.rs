@@ -1,5 +1,7 @@
 //! Dependency chains: paths through a link map from its program to one object.
 
+use std::collections::VecDeque;
+
 use coracle_ld::closure::{LinkMap, MapReason};
 
 /// The most chains that are returned; their number grows with each library that many others need.
@@ -27,10 +29,9 @@ pub(super) fn chains_to(map: &LinkMap, target: usize) -> DependencyChains {
         }
     }
     let mut chains = Vec::new();
-    let mut open = vec![vec![target]];
-    let mut at = 0;
-    while let Some(chain) = open.get_mut(at).map(std::mem::take) {
-        at += 1;
+    let mut pending = VecDeque::from([vec![target]]);
+    let mut followed = 1;
+    while let Some(chain) = pending.pop_front() {
         let Some(&last) = chain.last() else { continue };
         if last == 0 {
             chains.push(chain.into_iter().rev().collect());
@@ -40,25 +41,29 @@ pub(super) fn chains_to(map: &LinkMap, target: usize) -> DependencyChains {
             continue;
         }
         for &parent in parents.get(last).into_iter().flatten() {
-            if !chain.contains(&parent) && open.len() < MAX_PARTIAL_CHAINS {
-                open.push(chain.iter().copied().chain([parent]).collect());
+            if !chain.contains(&parent) && followed < MAX_PARTIAL_CHAINS {
+                followed += 1;
+                pending.push_back(chain.iter().copied().chain([parent]).collect());
             }
         }
     }
-    let is_cut = at < open.len() || open.len() == MAX_PARTIAL_CHAINS;
-    DependencyChains { chains, is_truncated: is_cut }
+    let is_truncated = !pending.is_empty() || followed == MAX_PARTIAL_CHAINS;
+    DependencyChains { chains, is_truncated }
 }
 
 /// Returns the objects that only `target` needs, directly or indirectly.
 pub(super) fn exclusive_dependencies(map: &LinkMap, target: usize) -> Vec<usize> {
-    let mut stays = vec![false; map.objects.len()];
+    // Everything that the program and the interpreter reach without `target` is needed by others, too.
+    let mut is_needed_by_others = vec![false; map.objects.len()];
     let interpreter = map.objects.iter().position(|object| object.reason == MapReason::Interpreter);
-    let mut open: Vec<usize> = [Some(0), interpreter].into_iter().flatten().collect();
-    while let Some(index) = open.pop() {
-        let Some(stay) = stays.get_mut(index).filter(|stay| !**stay && index != target) else { continue };
-        *stay = true;
-        open.extend(map.edges.iter().filter(|edge| edge.from == index).map(|edge| edge.to));
+    let mut pending: Vec<usize> = [Some(0), interpreter].into_iter().flatten().collect();
+    while let Some(index) = pending.pop() {
+        let needed = is_needed_by_others.get_mut(index).filter(|needed| !**needed && index != target);
+        let Some(needed) = needed else { continue };
+        *needed = true;
+        pending.extend(map.edges.iter().filter(|edge| edge.from == index).map(|edge| edge.to));
     }
-    let gone = stays.iter().enumerate().filter(|(index, stay)| !**stay && *index != target);
-    gone.map(|(index, _)| index).collect()
+    let exclusive = is_needed_by_others.iter().enumerate();
+    let exclusive = exclusive.filter(|(index, needed)| !**needed && *index != target);
+    exclusive.map(|(index, _)| index).collect()
 }

@@ -7,8 +7,9 @@ use coracle_core::fs::FileId;
 use coracle_ld::closure::LinkMap;
 use coracle_oci::layer;
 use indicatif::DecimalBytes;
+use serde::Serialize;
 
-use super::error::CliError;
+use crate::cli::error::CliError;
 
 /// A cache of compressed sizes: a library that many programs map is compressed once.
 #[derive(Default)]
@@ -18,7 +19,7 @@ pub(super) struct SizeCache {
 }
 
 /// The size of one or more objects, in bytes.
-#[derive(Clone, Copy, Default)]
+#[derive(Clone, Copy, Default, Serialize)]
 pub(super) struct ObjectSize {
     pub(super) size: u64,
     /// `None` unless requested.
@@ -33,41 +34,48 @@ impl SizeCache {
     /// layer.
     pub(super) fn compressed_size(&self, map: &LinkMap, index: usize) -> Result<ObjectSize, CliError> {
         let Some(object) = map.objects.get(index) else { return Ok(ObjectSize::default()) };
-        let in_tar = |size: u64| TAR_BLOCK + size.next_multiple_of(TAR_BLOCK);
-        let layer = match index {
-            0 => in_tar(object.file.stat.size),
-            _ => map.objects.iter().skip(1).map(|object| in_tar(object.file.stat.size)).sum(),
+        let size = object.file.stat.size;
+        let layer_size = match index {
+            0 => size_in_tar(size),
+            _ => map.objects.iter().skip(1).map(|object| size_in_tar(object.file.stat.size)).sum(),
         };
-        let (size, key) = (object.file.stat.size, (object.file.stat.file_id, layer <= layer::SMALL_TAR_SIZE));
+        let key = (object.file.stat.file_id, layer_size <= layer::SMALL_TAR_SIZE);
         let known = self.by_file.borrow().get(&key).copied();
         let compressed = match known {
             Some(compressed) => compressed,
-            None => {
-                layer::compressed_size(&object.file.content, layer).map_err(CliError::from_layer_error)?
-            }
+            None => layer::compressed_size(&object.file.content, layer_size)
+                .map_err(CliError::from_layer_error)?,
         };
         self.by_file.borrow_mut().insert(key, compressed);
         Ok(ObjectSize { size, compressed: Some(compressed) })
     }
 
-    /// Returns the size of each object, in order; compressed only `if_asked`, because that is slow.
-    pub(super) fn object_sizes(&self, map: &LinkMap, if_asked: bool) -> Result<Vec<ObjectSize>, CliError> {
-        let plain = |index: usize| {
-            let size = map.objects.get(index).map_or(0, |object| object.file.stat.size);
-            ObjectSize { size, compressed: None }
-        };
-        (0..map.objects.len())
-            .map(|index| if if_asked { self.compressed_size(map, index) } else { Ok(plain(index)) })
-            .collect()
+    /// Returns the size of each object, in order. Compressed sizes only `with_compressed`, because
+    /// that is slow.
+    pub(super) fn object_sizes(
+        &self,
+        map: &LinkMap,
+        with_compressed: bool,
+    ) -> Result<Vec<ObjectSize>, CliError> {
+        if !with_compressed {
+            let sizes = map.objects.iter().map(|object| object.file.stat.size);
+            return Ok(sizes.map(|size| ObjectSize { size, compressed: None }).collect());
+        }
+        (0..map.objects.len()).map(|index| self.compressed_size(map, index)).collect()
     }
+}
+
+/// Returns the size of a file of `size` bytes in a tar, with its header.
+fn size_in_tar(size: u64) -> u64 {
+    TAR_BLOCK + size.next_multiple_of(TAR_BLOCK)
 }
 
 impl ObjectSize {
     /// Returns the sum.
-    pub(super) fn sum<'a>(costs: impl IntoIterator<Item = &'a Self>) -> Self {
-        costs.into_iter().fold(Self::default(), |sum, cost| Self {
-            size: sum.size + cost.size,
-            compressed: cost.compressed.map(|compressed| sum.compressed.unwrap_or_default() + compressed),
+    pub(super) fn sum<'a>(sizes: impl IntoIterator<Item = &'a Self>) -> Self {
+        sizes.into_iter().fold(Self::default(), |sum, size| Self {
+            size: sum.size + size.size,
+            compressed: size.compressed.map(|compressed| sum.compressed.unwrap_or_default() + compressed),
         })
     }
 

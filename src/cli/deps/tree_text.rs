@@ -3,66 +3,63 @@
 use std::fmt::Write as _;
 
 use coracle_core::path::RawPath;
-use coracle_ld::closure::{Closure, Edge, LinkMap, MissingLibrary};
+use coracle_ld::closure::{Closure, Edge, LinkMap, MapReason, MissingLibrary};
 use coracle_ld::ldso::Rule;
-use serde_json::Value;
 
-use super::costs::ObjectSize;
-use super::dependencies;
-use super::image_report;
-use super::stderr::{BOLD, DIM};
+use super::deps_report::{DepsReport, ReportedKind, ReportedSeverity, mapped_program};
+use super::object_sizes::ObjectSize;
+use crate::cli::stderr::{BOLD, DIM};
+use crate::cli::text::count_noun;
 
 /// Returns the tree of the objects that `file` maps, with the rule that found each and its size;
-/// then the problems in `value`, the file's JSON.
-pub(super) fn tree_text(file: &str, closure: &Closure, value: &Value, costs: &[ObjectSize]) -> String {
+/// then the problems in `report`. `sizes` has one element for each object.
+pub(super) fn tree_text(file: &str, closure: &Closure, report: &DepsReport, sizes: &[ObjectSize]) -> String {
     let mut text = String::new();
-    let Some((_, elf)) = dependencies::mapped_program(closure) else { return text };
+    let Some((_, elf)) = mapped_program(closure) else { return text };
     let map = &*elf.link_map;
-    let own = costs.first().copied().unwrap_or_default();
+    let program_size = sizes.first().copied().unwrap_or_default().to_text();
     if closure.executed.len() == 1 {
-        let _ = writeln!(text, "{BOLD}{file}{BOLD:#}  {DIM}{}{DIM:#}", own.to_text());
+        let _ = writeln!(text, "{BOLD}{file}{BOLD:#}  {DIM}{program_size}{DIM:#}");
     } else {
         let _ = writeln!(text, "{BOLD}{file}{BOLD:#}  {DIM}script{DIM:#}");
-        let _ = closure.executed.iter().skip(1).try_for_each(|executed| {
-            let is_last = executed.raw_path
-                == map.objects.first().map(|first| first.raw_path.clone()).unwrap_or_default();
-            let cost = if is_last { own.to_text() } else { String::new() };
-            writeln!(text, "{DIM}runs{DIM:#} {}  {DIM}{cost}{DIM:#}", executed.raw_path)
-        });
+        for executed in closure.executed.iter().skip(1) {
+            let is_program = map.objects.first().is_some_and(|first| first.raw_path == executed.raw_path);
+            let size = if is_program { program_size.as_str() } else { "" };
+            let _ = writeln!(text, "{DIM}runs{DIM:#} {}  {DIM}{size}{DIM:#}", executed.raw_path);
+        }
     }
-    write_loader(&mut text, map, costs);
-    let mut tree = TreeWriter { text, map, sizes: costs, is_drawn: vec![false; map.objects.len()] };
+    write_loader(&mut text, map, sizes);
+    let mut tree = TreeWriter { text, map, sizes, is_drawn: vec![false; map.objects.len()] };
     tree.write_children(0, "");
     let mut text = tree.text;
-    for path in dependencies::hwcaps_alternatives(elf) {
+    for path in &report.alternatives {
         let _ = writeln!(text, "{DIM}on an older CPU{DIM:#} {path}");
     }
-    let count = image_report::count_noun(map.objects.len(), "object");
-    let _ = writeln!(text, "{count}, {}", ObjectSize::sum(costs).to_text());
-    write_problems(&mut text, value);
+    let count = count_noun(map.objects.len(), "object");
+    let _ = writeln!(text, "{count}, {}", ObjectSize::sum(sizes).to_text());
+    write_problems(&mut text, report);
     text
 }
 
 /// Writes the dynamic loader, which is part of the tree only if an object needs it.
-fn write_loader(text: &mut String, map: &LinkMap, costs: &[ObjectSize]) {
-    let loader = map.objects.iter().zip(costs);
-    let mut loader =
-        loader.filter(|(object, _)| object.reason == coracle_ld::closure::MapReason::Interpreter);
-    let Some((object, cost)) = loader.next() else {
+fn write_loader(text: &mut String, map: &LinkMap, sizes: &[ObjectSize]) {
+    let mut objects = map.objects.iter().zip(sizes);
+    let Some((object, size)) = objects.find(|(object, _)| object.reason == MapReason::Interpreter) else {
         let _ = writeln!(text, "{DIM}static: no interpreter, and no other object is mapped{DIM:#}");
         return;
     };
-    let what = if map.is_library() { "a library; its interpreter would be" } else { "interpreter" };
-    let _ = writeln!(text, "{DIM}{what}{DIM:#} {}  {DIM}{}{DIM:#}", object.raw_path, cost.to_text());
+    let label = if map.is_library() { "a library; its interpreter would be" } else { "interpreter" };
+    let _ = writeln!(text, "{DIM}{label}{DIM:#} {}  {DIM}{}{DIM:#}", object.raw_path, size.to_text());
 }
 
 /// Writes the problems that the tree does not show.
-fn write_problems(text: &mut String, value: &Value) {
-    for problem in value.get("problems").and_then(Value::as_array).into_iter().flatten() {
-        let word = |key: &str| problem.get(key).and_then(Value::as_str).unwrap_or_default();
-        if word("kind") != "refused" {
-            let _ = writeln!(text, "{BOLD}{}{BOLD:#} {}", word("severity"), word("message"));
-        }
+fn write_problems(text: &mut String, report: &DepsReport) {
+    for problem in report.problems.iter().filter(|problem| problem.kind != ReportedKind::Refused) {
+        let severity = match problem.severity {
+            ReportedSeverity::Error => "error",
+            ReportedSeverity::Warning => "warning",
+        };
+        let _ = writeln!(text, "{BOLD}{severity}{BOLD:#} {}", problem.message);
     }
 }
 
@@ -82,14 +79,15 @@ enum TreeLine<'a> {
 }
 
 impl TreeWriter<'_> {
-    fn write_children(&mut self, of: usize, indent: &str) {
+    /// Writes the subtree below the object `parent`.
+    fn write_children(&mut self, parent: usize, indent: &str) {
         let map = self.map;
-        let edges = map.edges.iter().filter(|edge| edge.from == of);
+        let edges = map.edges.iter().filter(|edge| edge.from == parent);
         let found = edges.filter_map(|edge| {
             let (rule, path) = edge.resolved.as_ref()?;
             Some(TreeLine::Found(edge, rule, path))
         });
-        let missing = map.missing.iter().filter(|missing| missing.needed_by == of).map(TreeLine::Missing);
+        let missing = map.missing.iter().filter(|missing| missing.needed_by == parent).map(TreeLine::Missing);
         let lines: Vec<TreeLine<'_>> = found.chain(missing).collect();
         let last = lines.len().saturating_sub(1);
         for (index, line) in lines.into_iter().enumerate() {
@@ -114,16 +112,16 @@ impl TreeWriter<'_> {
             let _ = write!(self.text, "{} → ", RawPath::new(edge.name.as_slice()));
         }
         let rule = match rule {
-            Rule::Rpath(of) if self.has_path(edge.from, of) => "RPATH".into(),
-            Rule::Runpath(of) if self.has_path(edge.from, of) => "RUNPATH".into(),
+            Rule::Rpath(object) if self.has_path(edge.from, object) => "RPATH".into(),
+            Rule::Runpath(object) if self.has_path(edge.from, object) => "RUNPATH".into(),
             rule => rule.to_string(),
         };
         let is_new = self.is_drawn.get_mut(edge.to).is_some_and(|drawn| !std::mem::replace(drawn, true));
-        let cost = match self.sizes.get(edge.to) {
-            Some(cost) if is_new => cost.to_text(),
+        let size = match self.sizes.get(edge.to) {
+            Some(size) if is_new => size.to_text(),
             _ => "mapped already".into(),
         };
-        let _ = writeln!(self.text, "{path}  {DIM}{cost}, {rule}{DIM:#}");
+        let _ = writeln!(self.text, "{path}  {DIM}{size}, {rule}{DIM:#}");
         is_new
     }
 

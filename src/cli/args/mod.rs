@@ -1,39 +1,30 @@
 //! The command line's arguments for clap. Values are validated by the recipe, not here.
 
-mod budget;
 mod build;
 mod cache;
 mod cargo;
-mod completions;
-mod config_flags;
-mod config_render;
-mod contract;
+mod config;
 mod deps;
 mod implicit;
-mod init;
+mod init_completions;
 mod manifests;
 mod recipe;
 mod registry;
-mod report_files;
 mod suggested_values;
 
 use std::ffi::OsString;
 
 use clap::{Parser, Subcommand, ValueEnum};
 
-pub(super) use budget::BudgetArgs;
-pub(super) use build::BuildArgs;
+pub(super) use build::{BuildArgs, ReportFileArgs};
 pub(super) use cache::{CacheArgs, CacheCommand, PruneArgs, RemoteCacheArgs};
 pub(super) use cargo::{CargoArgs, CargoBuildArgs, CargoCli, CargoCommand, CargoManifestsArgs, UNDER_CARGO};
-pub(super) use completions::{CompletionsArgs, ManArgs};
-pub(super) use config_render::ConfigRenderArgs;
-pub(super) use contract::{ConfigCheckArgs, ConfigDiffArgs, ConfigShowArgs, ResolveArgs};
+pub(super) use config::{ConfigCheckArgs, ConfigCommand, ConfigDiffArgs, ConfigRenderArgs, ConfigShowArgs};
 pub(super) use deps::{DepsArgs, DepsFormat};
-pub(super) use init::{Ci, InitArgs};
-pub(super) use manifests::{ManifestLayout, ManifestsArgs};
+pub(super) use init_completions::{Ci, CompletionsArgs, InitArgs, ManArgs};
+pub(super) use manifests::{ManifestLayout, ManifestsArgs, ResolveArgs};
 pub(super) use recipe::{KeysArgs, KeysFormat, RecipeCommand};
 pub(super) use registry::{CopyArgs, IndexArgs, RegistryArgs};
-pub(super) use report_files::ReportFileArgs;
 
 /// Turns built programs into minimal OCI images.
 #[derive(Parser)]
@@ -46,12 +37,12 @@ pub(super) use report_files::ReportFileArgs;
     subcommand_help_heading = "Commands",
     after_help = "\
 Examples:
-  coracle init ./app                      write a first coracle.toml
-  coracle build ./app                     build an image of a program, in ./app.oci
-  coracle build /usr/bin/curl -t curl     with every library that the dynamic loader would map
-  coracle build                           build the image described in ./coracle.toml
-  coracle deps /usr/bin/curl              show what the dynamic loader would map
-  coracle manifests                       print Kubernetes manifests for the recipe's image
+  coracle init ./app                    write a first coracle.toml
+  coracle build ./app                   build an image of a program in ./app.oci
+  coracle build /usr/bin/curl -t curl   include the libraries that it needs
+  coracle build                         build the image in coracle.toml
+  coracle deps /usr/bin/curl            show what the dynamic loader would map
+  coracle manifests                     print Kubernetes manifests for the image
 
 Exit codes: 0 success, 1 failure, 2 invalid usage or recipe, 3 registry or network, 4 findings."
 )]
@@ -62,7 +53,10 @@ pub(super) struct Cli {
     /// When to use colours; NO_COLOR is respected
     // Listed after the command's own options.
     #[arg(long, global = true, display_order = 500, value_enum, value_name = "WHEN", default_value_t = Color::Auto)]
-    #[allow(dead_code, reason = "read by `color` before clap runs, so that it applies to help and errors")]
+    #[allow(
+        dead_code,
+        reason = "read by `color_choice` before clap runs, so that it applies to help and errors"
+    )]
     color: Color,
 }
 
@@ -106,19 +100,6 @@ pub(super) enum CommonCommand {
     Man(ManArgs),
 }
 
-#[derive(Subcommand)]
-#[command(disable_help_subcommand = true)]
-pub(super) enum ConfigCommand {
-    /// Render the configuration files as the program will read them
-    Render(Box<ConfigRenderArgs>),
-    /// Show an image's contract: the configuration that it expects
-    Show(ConfigShowArgs),
-    /// Check Kubernetes manifests against an image's contract
-    Check(Box<ConfigCheckArgs>),
-    /// Compare two images' contracts and report breaking changes
-    Diff(ConfigDiffArgs),
-}
-
 #[derive(Clone, Copy, ValueEnum)]
 pub(super) enum Color {
     Auto,
@@ -137,15 +118,15 @@ pub(super) enum OutputFormat {
 pub(super) fn color_choice(args: &[OsString]) -> anstream::ColorChoice {
     let flags = args.iter().map_while(|arg| arg.to_str().filter(|arg| *arg != "--"));
     let mut choice = anstream::ColorChoice::Auto;
-    let mut before = "";
+    let mut previous = "";
     for arg in flags {
-        let value = arg.strip_prefix("--color=").or_else(|| (before == "--color").then_some(arg));
+        let value = arg.strip_prefix("--color=").or_else(|| (previous == "--color").then_some(arg));
         choice = match value {
             Some("always") => anstream::ColorChoice::Always,
             Some("never") => anstream::ColorChoice::Never,
             _ => choice,
         };
-        before = arg;
+        previous = arg;
     }
     choice
 }
