@@ -225,7 +225,7 @@ impl Error {
             Self::PlatformMismatch { .. } => Some(
                 "the platform is read from the program: omit `--platform`, or name another program".into(),
             ),
-            Self::Cancelled { .. } | Self::UnsupportedMachine { .. } => None,
+            Self::UnsupportedMachine { .. } => None,
             Self::BaseUsersDiffer { .. } => Some("set the user: `--user UID[:GID]`".into()),
             Self::DestinationInInclude { .. } => {
                 Some("write the image elsewhere with `--output`, or include less than that directory".into())

@@ -1,7 +1,6 @@
 //! Ctrl-C: the first one cancels the command and cleans up, the second one ends the process at
 //! once.
 
-use std::ops::ControlFlow;
 use std::process::Child;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{RecvTimeoutError, Sender, channel};

@@ -167,7 +167,7 @@ impl RootfsBuilder {
                     file_system::ResolutionEnd::Directory(target) => at = target,
                     // The link's target is added later: this link is on the path to another entry.
                     file_system::ResolutionEnd::Missing(target) => {
-                        at = self.create_directory(&target, below)?
+                        at = self.create_directory(&target, below)?;
                     }
                     _ => return self.record_conflict(next, below),
                 },

@@ -5,7 +5,7 @@ use std::rc::Rc;
 use coracle_core::file_system::{FileSystem, FsNode, HostFs};
 use coracle_core::fs;
 use coracle_core::path::ImagePath;
-use coracle_core::system_directories::is_system;
+use coracle_core::system_directories::is_system_path;
 
 /// A file system with dynamic loader and libraries of a sysroot, and programs of the host.
 pub(super) struct SysrootFs {
@@ -18,7 +18,7 @@ pub(super) struct SysrootFs {
 /// Returns the path that is read from the host for a program: its top directory (such as `/home`),
 /// but in a system directory only the program itself.
 pub(super) fn host_part(program: &ImagePath) -> ImagePath {
-    if is_system(program) {
+    if is_system_path(program) {
         program.clone()
     } else {
         ImagePath::root().join_components(program.components().take(1))

@@ -6,7 +6,7 @@ use coracle_core::entry::{Entry, EntryNode, EntryReason};
 use coracle_core::file_system::{self, FileSystem, ResolutionEnd};
 use coracle_core::fs::{self, FileId};
 use coracle_core::path::ImagePath;
-use coracle_core::system_directories::is_system;
+use coracle_core::system_directories::is_system_path;
 
 use super::config_file_names;
 use super::finding::{Finding, FindingCategory, FindingSubject, Severity};
@@ -42,7 +42,7 @@ impl SecretScanner {
                     .policy
                     .allowed_paths
                     .keys()
-                    .filter(|allowed| path.is_within(allowed) && !is_system(path));
+                    .filter(|allowed| path.is_within(allowed) && !is_system_path(path));
                 allowed_for_libraries.extend(allowed.cloned());
                 continue;
             }

@@ -32,8 +32,9 @@ pub(super) fn early_recipe(
 ) -> Option<Recipe> {
     // An error is reported when all recipes are known.
     let CargoImage { recipe, has_explicit_programs, .. } = describe_image(program, flags, args).ok()?;
-    let has_only_program =
-        !has_explicit_programs && recipe.contents.includes.is_empty() && recipe.contents.implicit.dlopen.is_empty();
+    let has_only_program = !has_explicit_programs
+        && recipe.contents.includes.is_empty()
+        && recipe.contents.implicit.dlopen.is_empty();
     // Piped configuration can be read only once, and a change is noticed only with a fingerprint.
     let has_fingerprint = coracle_kube::config::source_fingerprint(&recipe.config).is_some();
     (has_only_program && has_fingerprint).then_some(recipe)

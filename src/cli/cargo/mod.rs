@@ -30,7 +30,7 @@ pub(super) fn run_cargo_build(args: &CargoBuildArgs, color: Color) -> Result<Cli
         let flags = args.build.overrides();
         reject_cargo_flags(&args.cargo, &flags)?;
         let complete = |program: &_| {
-            image_recipes::early_recipe(program, &flags, &args.cargo).into_iter().for_each(&mut *start_early)
+            image_recipes::early_recipe(program, &flags, &args.cargo).into_iter().for_each(&mut *start_early);
         };
         let programs = cargo_build::build_programs(&args.cargo, args.build.quiet, color, complete)?;
         image_recipes::all_recipes(&programs, &flags, &args.cargo)

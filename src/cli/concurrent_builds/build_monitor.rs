@@ -47,7 +47,6 @@ impl<'a> BuildMonitor<'a> {
     pub(in crate::cli) fn into_notes(self) -> Vec<Note> {
         self.notes.into_inner().unwrap_or_else(PoisonError::into_inner)
     }
-
 }
 
 impl Observer for BuildMonitor<'_> {
@@ -70,8 +69,7 @@ impl Observer for BuildMonitor<'_> {
     }
 
     fn is_cancelled(&self) -> bool {
-        self.turn.is_some_and(|(order, number)| order.is_cancelled(number))
-            || interrupt::is_cancelled()
+        self.turn.is_some_and(|(order, number)| order.is_cancelled(number)) || interrupt::is_cancelled()
     }
 
     fn before_publish(&self) -> PublishDecision {

@@ -167,9 +167,7 @@ impl BuildStarter<'_, '_> {
                 Err(coracle::Error::InputsChanged) => true,
                 Err(_) => is_early && !had_turn,
             };
-            if is_premature
-                && publish_order.wait_for_turn(number).is_continue()
-                && !interrupt::is_cancelled()
+            if is_premature && publish_order.wait_for_turn(number).is_continue() && !interrupt::is_cancelled()
             {
                 (built, notes, _) = attempt(false);
             }

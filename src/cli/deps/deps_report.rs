@@ -6,8 +6,8 @@ use coracle::Error;
 use coracle_core::path::RawPath;
 use coracle_ld::closure::{
     self, Closure, DependencyKind, ElfProgram, ExecutedKind, LinkMap, MapReason, MissingLibrary, Problem,
-    ProblemKind, Severity, check_c_libraries, check_environment_dependence, check_isa_level, check_symbol_versions,
-    check_symbols,
+    ProblemKind, Severity, check_c_libraries, check_environment_dependence, check_isa_level,
+    check_symbol_versions, check_symbols,
 };
 use serde::Serialize;
 

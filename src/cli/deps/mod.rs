@@ -7,8 +7,8 @@ mod resolvers;
 mod tree_text;
 mod why_report;
 
-use coracle::recipe::{self, RecipeOverrides};
 use coracle::Error;
+use coracle::recipe::{self, RecipeOverrides};
 use coracle::roots::RootFileSystems;
 use coracle_core::note::Note;
 use coracle_core::path::{ImagePath, RawPath};

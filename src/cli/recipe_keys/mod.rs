@@ -63,13 +63,16 @@ fn unknown_key(sections: &[Section], path: &str) -> CliError {
 }
 
 /// Returns the most similar of the paths `known`: one with the same last part, such as `image.user` for
-/// `user`, else one with a similar spelling, else one whose last part has a similar spelling.
+/// `user`, else one with a similar spelling, else, for a path without a section, one whose last part has a similar
+/// spelling.
 fn similar_key<'a>(known: &'a [String], path: &str) -> Option<&'a str> {
     let last_part = |path: &'a str| path.rsplit('.').next().unwrap_or_default();
     let paths = || known.iter().map(String::as_str);
     paths().find(|known| last_part(known) == path).or_else(|| most_similar(path, paths())).or_else(|| {
-        let name = path.rsplit('.').next().unwrap_or_default();
-        let similar = most_similar(name, paths().map(last_part))?;
+        if path.contains('.') {
+            return None;
+        }
+        let similar = most_similar(path, paths().map(last_part))?;
         paths().find(|known| last_part(known) == similar)
     })
 }

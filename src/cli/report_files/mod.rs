@@ -79,7 +79,9 @@ impl<'a> ReportFiles<'a> {
         let included = self.selected().filter_map(|(flag, path)| {
             // A path that can't be resolved is reported when the file is written.
             let resolved = report_file::resolve_links(path).ok()?;
-            let include = recipes.iter().find_map(|recipe| coracle::destinations::enclosing_include(recipe, &resolved))?;
+            let include = recipes
+                .iter()
+                .find_map(|recipe| coracle::destinations::enclosing_include(recipe, &resolved))?;
             if flag == SUMMARY {
                 self.has_summary.set(false);
             }

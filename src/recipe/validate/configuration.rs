@@ -11,11 +11,11 @@ use crate::recipe::schema::{self, Spanned};
 use crate::recipe::source_positions;
 use coracle_core::fs;
 use coracle_core::path::{ImagePath, ParseImagePathError, escape_bytes};
-use coracle_kube::quantity;
 use coracle_kube::config::{
     self, ConfigMount, Configuration, FileVariable, MountFile, ParseReloadError, ReloadMethod, SecretMount,
     WritableDirectory,
 };
+use coracle_kube::quantity;
 use coracle_kube::template::Delimiters;
 use coracle_kube::values::{KeyPath, ValueSource};
 use coracle_kube::{LocatedProblem, RecipeLocation};
