@@ -92,7 +92,7 @@ pub(super) struct PlatformSizeReport {
     pub(super) platform: String,
     pub(super) size: u64,
     previous: Option<u64>,
-    difference: Option<i128>,
+    size_delta: Option<i128>,
     /// The number of its layers in [`ImageReport::layers`].
     #[serde(skip)]
     pub(super) layer_count: usize,
@@ -107,7 +107,7 @@ pub(super) struct PreviousReport {
     pub(super) image: String,
     digest: String,
     size: u64,
-    difference: i128,
+    size_delta: i128,
 }
 
 impl ImageReport {
@@ -132,7 +132,7 @@ impl ImageReport {
             image: previous.place.clone(),
             digest: previous.digest.to_string(),
             size: previous.size,
-            difference: difference(previous.size, built.size),
+            size_delta: difference(previous.size, built.size),
         });
         Self {
             title: title.to_owned(),
@@ -232,7 +232,7 @@ impl From<&PlatformSize> for PlatformSizeReport {
             platform: size.platform.to_string(),
             size: size.size,
             previous: previous.map(|previous| previous.size),
-            difference: previous.map(|previous| difference(previous.size, size.size)),
+            size_delta: previous.map(|previous| difference(previous.size, size.size)),
             layer_count: size.layer_count,
             change: size.delta().zip(previous.map(|previous| previous.location.clone())),
         }

@@ -37,7 +37,7 @@ struct EntryReport {
     gid: u32,
     mode: String,
     reason: String,
-    stratum: String,
+    layer_kind: String,
     #[serde(rename = "type")]
     kind: EntryKind,
     /// The size in bytes; `None` for links.
@@ -63,7 +63,7 @@ enum EntryKind {
 /// The number of entries of each kind in one layer, and the files' size in bytes.
 #[derive(Default, Serialize)]
 struct PlannedLayer {
-    stratum: String,
+    layer_kind: String,
     files: usize,
     size: u64,
     #[serde(skip)]
@@ -131,9 +131,9 @@ impl PlanReport {
             let _ =
                 writeln!(text, "  based on {name}, which already contains {shared}  {DIM}{digest}{DIM:#}");
         }
-        for PlannedLayer { stratum, files, size, .. } in &self.layers {
+        for PlannedLayer { layer_kind, files, size, .. } in &self.layers {
             let (size, files) = (DecimalBytes(*size).to_string(), count_noun(*files, "file"));
-            let _ = writeln!(text, "  {stratum:<9}  {size:>9}  {files}");
+            let _ = writeln!(text, "  {layer_kind:<9}  {size:>9}  {files}");
         }
         text
     }
@@ -153,7 +153,7 @@ impl EntryReport {
             gid: entry.owner.gid,
             mode: format!("{:04o}", entry.mode),
             reason: entry.reason.to_string(),
-            stratum: entry.layer_kind.to_string(),
+            layer_kind: entry.layer_kind.to_string(),
             kind,
             size,
             target,
@@ -181,7 +181,7 @@ impl EntryReport {
 fn planned_layers(plan: &Plan) -> Vec<PlannedLayer> {
     let kinds = plan.rootfs.layer_kinds().into_iter();
     let mut layers: BTreeMap<LayerKind, PlannedLayer> = kinds
-        .map(|kind| (kind, PlannedLayer { stratum: kind.to_string(), ..PlannedLayer::default() }))
+        .map(|kind| (kind, PlannedLayer { layer_kind: kind.to_string(), ..PlannedLayer::default() }))
         .collect();
     for (_, entry) in plan.rootfs.iter() {
         let Some(layer) = layers.get_mut(&entry.layer_kind) else { continue };

@@ -52,7 +52,7 @@ pub struct SourcePosition {
     pub column: usize,
     /// The line's text; of a long line, the part around the position.
     pub text: String,
-    /// Start and length of the marked part of [`Place::text`], in characters.
+    /// Start and length of the marked part of [`SourcePosition::text`], in characters.
     pub marker: (usize, usize),
 }
 

@@ -141,7 +141,9 @@ mod tests {
         |recipe| recipe.image.args.extend(["-".into(), "v".into()]),
         |recipe| recipe.image.user = Some(Owner { uid: 1, gid: 2 }),
         |recipe| recipe.image.user = Some(Owner { uid: 2, gid: 1 }),
-        |recipe| drop(recipe.image.exposed_ports.insert("80/udp".parse().unwrap())),
+        |recipe| {
+            recipe.image.exposed_ports.insert("80/udp".parse().unwrap());
+        },
         |recipe| drop(recipe.image.env.insert("A".into(), "b".into())),
         |recipe| recipe.image.working_dir = Some("/srv".parse().unwrap()),
         |recipe| recipe.image.stop_signal = Some("SIGINT".parse().unwrap()),

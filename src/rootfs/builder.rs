@@ -29,8 +29,8 @@ impl RootfsBuilder {
     }
 
     /// Adds a directory and its parents.
-    pub(super) fn add_directory(&mut self, path: &ImagePath, reason: EntryReason, stratum: LayerKind) {
-        self.insert(path, root_owned_entry(EntryNode::Directory, 0o755, reason, stratum));
+    pub(super) fn add_directory(&mut self, path: &ImagePath, reason: EntryReason, layer_kind: LayerKind) {
+        self.insert(path, root_owned_entry(EntryNode::Directory, 0o755, reason, layer_kind));
     }
 
     /// Adds a state directory, which the user owns.
@@ -50,9 +50,9 @@ impl RootfsBuilder {
         path: &ImagePath,
         target: RawPath,
         reason: EntryReason,
-        stratum: LayerKind,
+        layer_kind: LayerKind,
     ) {
-        self.insert(path, root_owned_entry(EntryNode::Symlink(target), 0o777, reason, stratum));
+        self.insert(path, root_owned_entry(EntryNode::Symlink(target), 0o777, reason, layer_kind));
     }
 
     /// Adds a generated file.
@@ -61,11 +61,11 @@ impl RootfsBuilder {
         path: &ImagePath,
         bytes: Vec<u8>,
         reason: EntryReason,
-        stratum: LayerKind,
+        layer_kind: LayerKind,
     ) {
         self.insert(
             path,
-            root_owned_entry(EntryNode::File(Content::from_bytes(bytes)), 0o644, reason, stratum),
+            root_owned_entry(EntryNode::File(Content::from_bytes(bytes)), 0o644, reason, layer_kind),
         );
     }
 
@@ -76,10 +76,10 @@ impl RootfsBuilder {
         path: &ImagePath,
         file: &FsFile,
         reason: EntryReason,
-        stratum: LayerKind,
+        layer_kind: LayerKind,
     ) {
         let mode = if file.stat.is_executable() { 0o755 } else { 0o644 };
-        self.add_content(path, file, file.content.clone(), mode, reason, stratum);
+        self.add_content(path, file, file.content.clone(), mode, reason, layer_kind);
     }
 
     /// Adds an executable file.
@@ -89,9 +89,9 @@ impl RootfsBuilder {
         file: &FsFile,
         content: Content,
         reason: EntryReason,
-        stratum: LayerKind,
+        layer_kind: LayerKind,
     ) {
-        self.add_content(path, file, content, 0o755, reason, stratum);
+        self.add_content(path, file, content, 0o755, reason, layer_kind);
     }
 
     fn add_content(
@@ -101,7 +101,7 @@ impl RootfsBuilder {
         content: Content,
         mode: u32,
         reason: EntryReason,
-        stratum: LayerKind,
+        layer_kind: LayerKind,
     ) {
         if file.stat.mode & 0o6000 != 0 {
             self.set_id.push(path.clone());
@@ -113,7 +113,7 @@ impl RootfsBuilder {
             }
         }
         let whole = content.has_same_source(&file.content);
-        let path = self.insert(path, root_owned_entry(EntryNode::File(content), mode, reason, stratum));
+        let path = self.insert(path, root_owned_entry(EntryNode::File(content), mode, reason, layer_kind));
         if let Some(path) = path
             && whole
             && file.stat.hard_links > 1
@@ -243,8 +243,8 @@ impl RootfsBuilder {
     }
 }
 
-fn root_owned_entry(node: EntryNode, mode: u32, reason: EntryReason, stratum: LayerKind) -> Entry {
-    Entry { node, owner: Owner::ROOT, mode, reason, layer_kind: stratum }
+fn root_owned_entry(node: EntryNode, mode: u32, reason: EntryReason, layer_kind: LayerKind) -> Entry {
+    Entry { node, owner: Owner::ROOT, mode, reason, layer_kind }
 }
 
 /// Describes an entry for a message: its type or source, and its reason.

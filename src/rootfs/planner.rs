@@ -270,12 +270,12 @@ impl<'a> TreePlanner<'a> {
         self.builder.add_file(&placement.image_path(path), file, reason.clone(), LayerKind::Program);
     }
 
-    fn add_steps(&mut self, steps: &[ResolutionStep], reason: &EntryReason, stratum: LayerKind) {
+    fn add_steps(&mut self, steps: &[ResolutionStep], reason: &EntryReason, layer_kind: LayerKind) {
         for step in steps {
             match step {
-                ResolutionStep::Directory(path) => self.builder.add_directory(path, reason.clone(), stratum),
+                ResolutionStep::Directory(path) => self.builder.add_directory(path, reason.clone(), layer_kind),
                 ResolutionStep::Link { path, target } => {
-                    self.builder.add_symlink(path, target.clone(), reason.clone(), stratum);
+                    self.builder.add_symlink(path, target.clone(), reason.clone(), layer_kind);
                 }
             }
         }

@@ -312,16 +312,16 @@ impl BaseSubtraction<'_> {
                     continue;
                 }
                 let Some((mode, owner)) = self.base.directory(&above) else { continue };
-                let stratum = entry.layer_kind;
+                let layer_kind = entry.layer_kind;
                 let new = Entry {
                     node: EntryNode::Directory,
                     owner,
                     mode,
                     reason: EntryReason::ParentOrLink,
-                    layer_kind: stratum,
+                    layer_kind,
                 };
                 let known = directories.entry(above).or_insert(new);
-                known.layer_kind = known.layer_kind.min(stratum);
+                known.layer_kind = known.layer_kind.min(layer_kind);
             }
         }
         self.above.rootfs.entries.append(&mut directories);

@@ -35,7 +35,7 @@ impl SecretScanner {
             let is_needed = !matches!(entry.reason, EntryReason::Included(_));
             found.extend(above.map(|(mount, _)| Finding {
                 category: if is_needed { FindingCategory::HiddenByMount } else { FindingCategory::InImage },
-                ..Finding::new_error(subject(), "place", describe_below_mount(mount, entry))
+                ..Finding::new_error(subject(), "mount", describe_below_mount(mount, entry))
             }));
             if is_needed {
                 let allowed = self
@@ -54,7 +54,7 @@ impl SecretScanner {
                 let description = "it looks like configuration".to_owned();
                 found.push(Finding {
                     severity: Severity::Warning,
-                    ..Finding::new_error(subject(), "name", description)
+                    ..Finding::new_error(subject(), "file-name", description)
                 });
             }
         }

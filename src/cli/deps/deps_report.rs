@@ -104,7 +104,7 @@ pub(super) enum ReportedKind {
     SymbolVersion,
     #[serde(rename = "symbol")]
     Symbol,
-    #[serde(rename = "circumstances")]
+    #[serde(rename = "environment")]
     EnvironmentDependence,
     #[serde(rename = "c-library")]
     MixedCLibraries,
