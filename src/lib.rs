@@ -5,30 +5,89 @@
 //! The library equivalent of `coracle build /usr/bin/env -t env`:
 //!
 //! ```
-//! use coracle::recipe::{Overrides, Recipe};
-//! use coracle::Settings;
+//! use coracle::recipe::RecipeOverrides;
+//! use coracle::{Recipe, Settings};
 //!
 //! # let directory = tempfile::tempdir()?;
 //! # let layout = format!("oci:{}", directory.path().join("env.oci").display());
-//! let flags = Overrides {
+//! let flags = RecipeOverrides {
 //!     programs: vec!["/usr/bin/env".into()],
 //!     names: vec!["env".into()],
 //!     destinations: vec![layout],
-//!     ..Overrides::default()
+//!     ..RecipeOverrides::default()
 //! };
 //! let built = coracle::build(&Recipe::from_flags(&flags)?, &Settings::default(), &())?;
 //! println!("{}@{}", built.references[0], built.digest);
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
-//! [`build`] turns a recipe into an image. ARCHITECTURE.md describes the modules below it.
+//! [`build`] turns a [`Recipe`] into an image: it plans the image of each platform, packs its
+//! layers, and publishes it. The library prints nothing and reads no environment variables; the
+//! caller passes both as [`Settings`] and [`Observer`]. It does not run programs, except the
+//! clients of local engines.
+//!
+//! Images follow the OCI image specification 1.1. Libraries are found as the dynamic loaders of
+//! glibc and musl find them. ARCHITECTURE.md describes the modules.
 
-mod build;
+mod base_image;
+mod built;
+pub mod contract;
+pub mod destinations;
+mod error;
+mod image_plan;
+mod observer;
+mod over_budget;
+mod pack;
+mod plan;
+mod previous_image;
+mod progress;
+mod publish;
 pub mod recipe;
+mod record;
+mod request;
 pub mod rootfs;
+pub mod roots;
+pub mod secret_scan;
+mod settings;
+mod size_comparison;
+mod sizes;
+mod up_to_date;
 
-pub use build::{
-    BaseInfo, Built, Error, Observer, OverBudget, Plan, PlatformSize, PreviousImage, PreviousSize,
-    PublishDecision, RegistryPush, RootFileSystems, RootId, Settings, SizeDelta, build, contract_of,
-    enclosing_include, plan, registry_destinations, scan_config, scan_plan,
-};
+pub use built::{BaseInfo, Built, RegistryPush};
+pub use error::Error;
+pub use image_plan::Plan;
+pub use observer::{Observer, PublishDecision};
+pub use over_budget::OverBudget;
+pub use plan::plan;
+pub use previous_image::PreviousImage;
+pub use recipe::Recipe;
+pub use settings::Settings;
+pub use sizes::{PlatformSize, PreviousSize, SizeDelta};
+
+use request::Request;
+use up_to_date::UpToDateCheck;
+
+/// Builds the image of `recipe` and publishes it to every destination.
+///
+/// With a cache, an image whose inputs and outputs have not changed since an earlier build is not
+/// built again.
+///
+/// No destination is changed before the whole image is packed, scanned and within its budget. Only
+/// layers are uploaded to registries before that, each after its scan is complete. The contract is
+/// published before the image's names; names are written last.
+///
+/// # Errors
+/// Fails if a program cannot be resolved, different contents are planned for one path, a file
+/// changes while it is read, the secret scanner has findings, the image exceeds its budget, or a
+/// destination cannot be written.
+pub fn build(recipe: &Recipe, settings: &Settings, observer: &dyn Observer) -> Result<Built, Error> {
+    let request = Request::new(recipe, settings, observer)?;
+    let record = match up_to_date::check_up_to_date(&request)? {
+        UpToDateCheck::UpToDate(built) => return Ok(*built),
+        UpToDateCheck::Outdated(record) => record,
+    };
+    let plan = plan::plan_build(&request)?;
+    let packed = pack::pack_and_scan(&request, plan)?;
+    let published = publish::publish_contract_then_names(&request, packed)?;
+    Ok(record::record_build(&request, record, published))
+}

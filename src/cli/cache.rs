@@ -1,6 +1,7 @@
 //! `coracle cache`, and the build cache that the flags select.
 
 use std::path::PathBuf;
+use std::time::SystemTime;
 
 use coracle::Settings;
 use coracle_core::byte_size::ByteSize;
@@ -11,9 +12,10 @@ use coracle_oci::remote_cache::RemoteCacheConfig;
 use indicatif::DecimalBytes;
 
 use super::args::{CacheArgs, CacheCommand, PruneArgs, RemoteCacheArgs};
-use super::error::CliError;
-use super::exit::CliExit;
-use super::{image_report, stderr, stdout};
+use super::environment::env_path;
+use super::error::{CliError, CliExit};
+use super::text::count_noun;
+use super::{stderr, stdout};
 
 /// Opens the cache that the flags select; `None` with `--no-cache`. Fails if the directory in
 /// `--cache-dir` is unusable; for the default directory that is only a warning.
@@ -26,38 +28,36 @@ pub(super) fn open_cache(args: &CacheArgs, quiet: bool) -> Result<Option<BuildCa
         Err(error) if args.cache_dir.is_some() => Err(cache_error(error)),
         Err(error) => {
             let failure = cache_error(error);
-            let notes = [
-                Note::Warning(format!("{}; building without it", failure.message)),
-                Note::Hint(failure.hint.unwrap_or_default()),
-            ];
+            let warning = Note::Warning(format!("{}; building without it", failure.message));
+            let notes: Vec<Note> = [warning].into_iter().chain(failure.hint.map(Note::Hint)).collect();
             stderr::print_notes(&notes, quiet);
             Ok(None)
         }
     }
 }
 
-/// Like [`open`], for a command that discards its image: builds are not recorded.
+/// Like [`open_cache`], for a command that discards its image: builds are not recorded.
 pub(super) fn open_without_records(args: &CacheArgs, quiet: bool) -> Result<Option<BuildCache>, CliError> {
     Ok(open_cache(args, quiet)?.map(BuildCache::without_records))
 }
 
 /// Returns the repositories of the remote cache that the flags select.
-pub(super) fn remote_cache(args: &RemoteCacheArgs) -> Result<RemoteCacheConfig, CliError> {
+pub(super) fn remote_cache_config(args: &RemoteCacheArgs) -> Result<RemoteCacheConfig, CliError> {
     let repository = |flag: &str, text: &str| -> Result<ImageReference, CliError> {
         let name = text.strip_prefix("docker://").unwrap_or(text);
-        let refused = |why: String| {
+        let usage = |why: String| {
             CliError::usage(format!("`{flag}`: {why}"), "write a repository, such as `ghcr.io/acme/cache`")
         };
-        let reference = name.parse::<ImageReference>().map_err(|error| refused(error.to_string()))?;
+        let reference = name.parse::<ImageReference>().map_err(|error| usage(error.to_string()))?;
         // The cache writes one tag per layer.
         if reference.to_string() == name {
-            return Err(refused(format!("`{text}` includes a tag, but the cache uses a whole repository")));
+            return Err(usage(format!("`{text}` includes a tag, but the cache uses a whole repository")));
         }
         Ok(reference)
     };
-    let from = args.cache_from.iter().map(|text| repository("--cache-from", text));
+    let sources = args.cache_from.iter().map(|text| repository("--cache-from", text));
     Ok(RemoteCacheConfig {
-        sources: from.collect::<Result<_, _>>()?,
+        sources: sources.collect::<Result<_, _>>()?,
         target: args.cache_to.as_deref().map(|text| repository("--cache-to", text)).transpose()?,
         is_trusted: args.trust_cache,
     })
@@ -71,6 +71,7 @@ pub(super) fn prune_and_report(settings: &Settings) {
     }
 }
 
+/// Runs `coracle cache`.
 pub(super) fn run_cache(command: &CacheCommand) -> Result<CliExit, CliError> {
     let CacheCommand::Prune(args) = command;
     let limit = parse_limit(args)?;
@@ -85,10 +86,10 @@ pub(super) fn run_cache(command: &CacheCommand) -> Result<CliExit, CliError> {
         return Ok(CliExit::Success);
     }
     let cache = BuildCache::open(&directory, executable_id()).map_err(cache_error)?;
-    let pruned = cache.prune(limit).map_err(coracle::Error::from)?;
+    let pruned = cache.prune(limit)?;
     stdout::print(&format!(
         "removed {}, {}; {} left in `{}`\n",
-        image_report::count_noun(pruned.removed_files, "file"),
+        count_noun(pruned.removed_files, "file"),
         DecimalBytes(pruned.freed_bytes),
         DecimalBytes(pruned.remaining_bytes),
         directory.display(),
@@ -105,27 +106,29 @@ fn parse_limit(args: &PruneArgs) -> Result<u64, CliError> {
 }
 
 fn cache_error(error: cache::CacheError) -> CliError {
-    let hint = error.hint();
-    let why = std::error::Error::source(&error).map(|why| format!(": {why}")).unwrap_or_default();
-    CliError {
-        exit: CliExit::Failed,
-        message: format!("cannot use the build cache: {error}{why}"),
-        hint: Some(hint),
-    }
+    let cause = std::error::Error::source(&error).map(|cause| format!(": {cause}")).unwrap_or_default();
+    CliError::failed_with_hint(format!("cannot use the build cache: {error}{cause}"), error.hint())
 }
 
 /// Returns `coracle` in the user's cache directory. Source: XDG Base Directory Specification.
-#[allow(clippy::disallowed_methods, reason = "the command line reads the environment, the library never")]
 fn default_directory() -> Option<PathBuf> {
-    let directory = |name| std::env::var_os(name).map(PathBuf::from).filter(|path| path.is_absolute());
+    let directory = |name| env_path(name).filter(|path| path.is_absolute());
     let caches = directory("XDG_CACHE_HOME").or_else(|| Some(directory("HOME")?.join(".cache")))?;
     Some(caches.join("coracle"))
 }
 
-/// Returns an identifier of this executable, for cache keys. The version alone does not change
-/// between development builds.
+/// Returns an identifier of this executable, for cache keys: its version, size and modification time.
+/// The version alone does not change between development builds.
 fn executable_id() -> String {
+    let version = env!("CARGO_PKG_VERSION");
     let file = std::env::current_exe().and_then(std::fs::metadata);
-    let file = file.and_then(|file| Ok((file.len(), file.modified()?)));
-    format!("{} {:?}", env!("CARGO_PKG_VERSION"), file.ok())
+    let modified = file.as_ref().ok().and_then(|file| file.modified().ok());
+    let modified = modified.and_then(|modified| modified.duration_since(SystemTime::UNIX_EPOCH).ok());
+    match (file, modified) {
+        (Ok(file), Some(modified)) => {
+            format!("{version} {} {}.{:09}", file.len(), modified.as_secs(), modified.subsec_nanos())
+        }
+        // Only the version is known, for example if the executable was removed while it runs.
+        _ => version.to_owned(),
+    }
 }

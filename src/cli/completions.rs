@@ -6,11 +6,10 @@ use clap::{Arg, Command, CommandFactory as _, ValueHint};
 use clap_complete::Shell;
 
 use super::args::{CargoCli, Cli, CompletionsArgs};
-use super::error::CliError;
-use super::exit::CliExit;
+use super::error::{CliError, CliExit};
 use super::{Invocation, stdout};
 
-/// Prints the completion script.
+/// Runs `coracle completions`. Prints the completion script.
 pub(super) fn run_completions(args: &CompletionsArgs, caller: Invocation) -> Result<CliExit, CliError> {
     let script = match (caller, args.shell) {
         (Invocation::Direct, shell) => completion_script(shell, Cli::command(), "coracle"),

@@ -1,14 +1,38 @@
-//! The error of a command: its message, hint and exit code.
+//! The exit codes, and the error of a command: its message, hint and exit code.
 
 use std::error::Error;
 use std::io;
+use std::process::ExitCode;
 
 use coracle::recipe;
+use coracle_core::fs;
+use coracle_oci::copy;
 use coracle_oci::layer;
 use coracle_oci::layout;
 
-use super::exit::CliExit;
-use super::registry_client;
+/// How a command ended. The codes are public API: scripts rely on them, so changing one is a breaking
+/// change.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum CliExit {
+    /// 0: success. Also if the reader of stdout closes the pipe.
+    Success = 0,
+    /// 1: failure.
+    Failed = 1,
+    /// 2: the command line or the recipe is invalid.
+    Usage = 2,
+    /// 3: a registry or the network failed.
+    Network = 3,
+    /// 4: a check or a comparison has findings.
+    Findings = 4,
+    /// 130: interrupted by Ctrl-C; partial output was removed.
+    Interrupted = 130,
+}
+
+impl From<CliExit> for ExitCode {
+    fn from(exit: CliExit) -> Self {
+        Self::from(exit as u8)
+    }
+}
 
 /// The error of a command.
 #[derive(Debug)]
@@ -24,9 +48,30 @@ impl CliError {
         Self { exit: CliExit::Usage, message: message.into(), hint: Some(hint.into()) }
     }
 
+    /// Returns an error that has no usual next step.
+    pub(super) fn failed(message: impl Into<String>) -> Self {
+        Self { exit: CliExit::Failed, message: message.into(), hint: None }
+    }
+
+    /// Returns an error that is not a usage error; the hint is the next step.
+    pub(super) fn failed_with_hint(message: impl Into<String>, hint: impl Into<String>) -> Self {
+        Self { exit: CliExit::Failed, message: message.into(), hint: Some(hint.into()) }
+    }
+
+    /// Returns the error for a broken invariant, which is a bug.
+    pub(super) fn internal(message: &str) -> Self {
+        let hint = "this is a bug in Coracle: please report it with the command that you ran";
+        Self::failed_with_hint(format!("internal error: {message}"), hint)
+    }
+
+    /// Returns the error of a command that a signal has ended; `outcome` completes "interrupted; ".
+    pub(super) fn interrupted(outcome: &str) -> Self {
+        Self { exit: CliExit::Interrupted, message: format!("interrupted; {outcome}"), hint: None }
+    }
+
     /// Returns the error for stdout that can't be written.
     pub(super) fn stdout_error(error: &io::Error) -> Self {
-        Self { exit: CliExit::Failed, message: format!("cannot write to stdout: {error}"), hint: None }
+        Self::failed(format!("cannot write to stdout: {error}"))
     }
 
     /// Converts the error of resolving one file's closure.
@@ -40,13 +85,23 @@ impl CliError {
         let exit = match error {
             _ if error.is_usage_error() => CliExit::Usage,
             coracle::Error::SecretsFound(_) | coracle::Error::OverBudget(_) => CliExit::Findings,
-            coracle::Error::Cancelled => CliExit::Interrupted,
+            coracle::Error::Cancelled { .. } => CliExit::Interrupted,
             coracle::Error::Layout(layout::LayoutError::Registry(error)) if !error.is_local_failure() => {
                 CliExit::Network
             }
             coracle::Error::Registry(error) if !error.is_local_failure() => CliExit::Network,
             coracle::Error::Base(error) if error.is_network() => CliExit::Network,
-            coracle::Error::Copy(error) => return registry_client::from_transfer_error(error),
+            coracle::Error::Copy(error) => return Self::from_copy_error(error),
+            _ => CliExit::Failed,
+        };
+        Self { exit, message: error_chain(error), hint: error.hint() }
+    }
+
+    /// Converts the error of a copy. Errors of a registry or the network have their own exit code.
+    pub(super) fn from_copy_error(error: &copy::CopyError) -> Self {
+        let exit = match error {
+            copy::CopyError::Cancelled => CliExit::Interrupted,
+            error if error.is_network() => CliExit::Network,
             _ => CliExit::Failed,
         };
         Self { exit, message: error_chain(error), hint: error.hint() }
@@ -90,6 +145,18 @@ impl From<recipe::RecipeError> for CliError {
 impl From<coracle_kube::config::ConfigError> for CliError {
     fn from(error: coracle_kube::config::ConfigError) -> Self {
         Self { exit: CliExit::Usage, message: error_chain(&error), hint: error.hint() }
+    }
+}
+
+impl From<fs::Error> for CliError {
+    fn from(error: fs::Error) -> Self {
+        Self { exit: CliExit::Failed, message: error_chain(&error), hint: error.hint() }
+    }
+}
+
+impl From<copy::CopyError> for CliError {
+    fn from(error: copy::CopyError) -> Self {
+        Self::from_copy_error(&error)
     }
 }
 

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::io::{self, ErrorKind, Write as _};
 use std::path::{Path, PathBuf};
 
-use coracle_core::fs::Context as _;
+use coracle_core::fs::{self, Context as _};
 use tempfile::TempDir;
 
 use super::error::CliError;
@@ -35,80 +35,86 @@ pub(super) struct GeneratedFile<'a> {
 impl GeneratedDir {
     /// Replaces the content of `directory` with `files`, atomically.
     pub(super) fn replace_all(&self, directory: &Path, files: &[GeneratedFile<'_>]) -> Result<(), CliError> {
-        let at = resolve_links(directory)?;
-        self.check_all_listed(&at, directory)?;
-        let above = match at.parent() {
-            Some(above) if above != Path::new("") => above.to_owned(),
+        let resolved = resolve_links(directory)?;
+        self.check_all_listed(&resolved, directory)?;
+        let parent = match resolved.parent() {
+            Some(parent) if parent != Path::new("") => parent.to_owned(),
             _ => PathBuf::from("."),
         };
-        with_io_context(std::fs::create_dir_all(&above), "create", &above)?;
-        let made = temporary_directory(&above)?;
-        let new = made.path().join("new");
-        with_io_context(std::fs::create_dir(&new), "create", &new)?;
+        std::fs::create_dir_all(&parent).context("create", &parent)?;
+        let temporary = temporary_dir_in(&parent)?;
+        let new = temporary.path().join("new");
+        std::fs::create_dir(&new).context("create", &new)?;
         for file in files {
             let to = new.join(file.path);
             let parent = to.parent().unwrap_or(&new);
-            with_io_context(std::fs::create_dir_all(parent), "create", parent)?;
-            with_io_context(write_file(&to, file), "write", &to)?;
+            std::fs::create_dir_all(parent).context("create", parent)?;
+            write_file(&to, file).context("write", &to)?;
         }
-        self.write_list(&made, &new, files.iter().map(|file| PathBuf::from(file.path)).collect())?;
-        with_io_context(swap_directories(&at, &new, &made.path().join("old")), "write", directory)
+        self.write_list(&temporary, &new, files.iter().map(|file| PathBuf::from(file.path)).collect())?;
+        Ok(swap_directories(&resolved, &new, &temporary.path().join("old")).context("write", directory)?)
     }
 
-    /// Like [`Writer::write`], but keeps existing directories and replaces files one by one, after
-    /// all of them are written: a container may have mounted a directory, and would not see a new
-    /// one in its place.
+    /// Like [`GeneratedDir::replace_all`], but keeps existing directories and replaces files one by
+    /// one, after all of them are written: a container may have mounted a directory, and would not
+    /// see a new one in its place.
     pub(super) fn update_in_place(
         &self,
         directory: &Path,
         files: &[GeneratedFile<'_>],
     ) -> Result<(), CliError> {
-        let at = resolve_links(directory)?;
-        let before = self.check_all_listed(&at, directory)?;
-        with_io_context(std::fs::create_dir_all(&at), "create", directory)?;
-        let made = temporary_directory(&at)?;
-        let written = |number: usize| made.path().join(number.to_string());
+        let resolved = resolve_links(directory)?;
+        let before = self.check_all_listed(&resolved, directory)?;
+        std::fs::create_dir_all(&resolved).context("create", directory)?;
+        let temporary = temporary_dir_in(&resolved)?;
+        let written = |number: usize| temporary.path().join(number.to_string());
         for (number, file) in files.iter().enumerate() {
-            with_io_context(write_file(&written(number), file), "write", &at.join(file.path))?;
+            write_file(&written(number), file).context("write", &resolved.join(file.path))?;
         }
         let now: BTreeSet<PathBuf> = files.iter().map(|file| PathBuf::from(file.path)).collect();
         // Written first, so that after a failure all remaining files are listed for the next run.
-        self.write_list(&made, &at, before.union(&now).cloned().collect())?;
+        self.write_list(&temporary, &resolved, before.union(&now).cloned().collect())?;
         for old in before.difference(&now).filter(|path| *path != Path::new(self.list_file)) {
-            with_io_context(remove_with_empty_parents(&at, old), "remove", &at.join(old))?;
+            remove_with_empty_parents(&resolved, old).context("remove", &resolved.join(old))?;
         }
         for (number, file) in files.iter().enumerate() {
-            let to = at.join(file.path);
-            let parent = to.parent().unwrap_or(&at);
-            with_io_context(std::fs::create_dir_all(parent), "create", parent)?;
-            with_io_context(std::fs::rename(written(number), &to), "write", &to)?;
+            let to = resolved.join(file.path);
+            let parent = to.parent().unwrap_or(&resolved);
+            std::fs::create_dir_all(parent).context("create", parent)?;
+            std::fs::rename(written(number), &to).context("write", &to)?;
         }
-        self.write_list(&made, &at, now)
+        self.write_list(&temporary, &resolved, now)
     }
 
-    /// Writes the list of the files in `at`.
-    fn write_list(&self, made: &TempDir, at: &Path, paths: BTreeSet<PathBuf>) -> Result<(), CliError> {
+    /// Writes the list of the files in `directory`.
+    fn write_list(
+        &self,
+        temporary: &TempDir,
+        directory: &Path,
+        paths: BTreeSet<PathBuf>,
+    ) -> Result<(), CliError> {
         let list: String = paths.iter().map(|path| format!("{}\n", path.display())).collect();
-        let (new, to) = (made.path().join("list"), at.join(self.list_file));
-        with_io_context(std::fs::write(&new, list).and_then(|()| std::fs::rename(&new, &to)), "write", &to)
+        let (new, to) = (temporary.path().join("list"), directory.join(self.list_file));
+        let written = std::fs::write(&new, list).and_then(|()| std::fs::rename(&new, &to));
+        Ok(written.context("write", &to)?)
     }
 
-    /// Returns the files in the directory `at`. Fails if any is not listed as written by this
+    /// Returns the files in the directory `resolved`. Fails if any is not listed as written by this
     /// command. `directory` is its path in messages.
-    fn check_all_listed(&self, at: &Path, directory: &Path) -> Result<BTreeSet<PathBuf>, CliError> {
-        let found = match list_files(at) {
+    fn check_all_listed(&self, resolved: &Path, directory: &Path) -> Result<BTreeSet<PathBuf>, CliError> {
+        let found = match list_files(resolved) {
             Ok(found) => found,
             Err(error) if error.kind() == ErrorKind::NotFound => return Ok(BTreeSet::new()),
-            Err(error) => return with_io_context(Err(error), "list", directory),
+            Err(error) => return Err(fs::Error::new("list", directory, error).into()),
         };
-        let list = at.join(self.list_file);
-        let ours = match std::fs::read_to_string(&list) {
-            Ok(ours) => ours,
+        let list = resolved.join(self.list_file);
+        let listed = match std::fs::read_to_string(&list) {
+            Ok(listed) => listed,
             Err(error) if error.kind() == ErrorKind::NotFound => String::new(),
-            Err(error) => return with_io_context(Err(error), "read", &list),
+            Err(error) => return Err(fs::Error::new("read", &list, error).into()),
         };
-        let ours: BTreeSet<PathBuf> = ours.lines().chain([self.list_file]).map(PathBuf::from).collect();
-        match found.iter().find(|path| !ours.contains(*path)) {
+        let listed: BTreeSet<PathBuf> = listed.lines().chain([self.list_file]).map(PathBuf::from).collect();
+        match found.iter().find(|path| !listed.contains(*path)) {
             None => Ok(found),
             Some(foreign) => Err(CliError::usage(
                 format!(
@@ -126,23 +132,29 @@ impl GeneratedDir {
 /// Resolves symbolic links in `directory`, if it exists.
 fn resolve_links(directory: &Path) -> Result<PathBuf, CliError> {
     match std::fs::canonicalize(directory) {
-        Ok(at) => Ok(at),
+        Ok(resolved) => Ok(resolved),
         Err(error) if error.kind() == ErrorKind::NotFound => Ok(directory.to_owned()),
-        Err(error) => with_io_context(Err(error), "read", directory),
+        Err(error) => Err(fs::Error::new("read", directory, error).into()),
     }
 }
 
-fn temporary_directory(at: &Path) -> Result<TempDir, CliError> {
+/// Creates a temporary directory for images that are built only for their digest.
+pub(super) fn create_temporary_dir() -> Result<TempDir, CliError> {
+    tempfile::tempdir()
+        .map_err(|error| CliError::failed(format!("cannot create a temporary directory: {error}")))
+}
+
+fn temporary_dir_in(parent: &Path) -> Result<TempDir, CliError> {
     let mut builder = tempfile::Builder::new();
     builder.prefix(".coracle-");
-    with_io_context(builder.tempdir_in(at), "write", at)
+    Ok(builder.tempdir_in(parent).context("write", parent)?)
 }
 
 /// Removes a file, and its parent directories that become empty.
-fn remove_with_empty_parents(at: &Path, path: &Path) -> io::Result<()> {
-    let mut result = std::fs::remove_file(at.join(path));
-    for above in path.ancestors().skip(1).filter(|above| *above != Path::new("")) {
-        result = result.and_then(|()| match std::fs::remove_dir(at.join(above)) {
+fn remove_with_empty_parents(directory: &Path, path: &Path) -> io::Result<()> {
+    let mut result = std::fs::remove_file(directory.join(path));
+    for parent in path.ancestors().skip(1).filter(|parent| *parent != Path::new("")) {
+        result = result.and_then(|()| match std::fs::remove_dir(directory.join(parent)) {
             Err(error) if error.kind() == ErrorKind::DirectoryNotEmpty => Ok(()),
             removed => removed,
         });
@@ -160,16 +172,16 @@ fn write_file(to: &Path, file: &GeneratedFile<'_>) -> io::Result<()> {
     secret.persist(to).map(drop).map_err(|error| error.error)
 }
 
-/// Moves `at` to `old` and `new` to `at`; undoes the first move if the second fails.
-fn swap_directories(at: &Path, new: &Path, old: &Path) -> io::Result<()> {
-    let was_there = match std::fs::rename(at, old) {
+/// Moves `directory` to `old` and `new` to `directory`; undoes the first move if the second fails.
+fn swap_directories(directory: &Path, new: &Path, old: &Path) -> io::Result<()> {
+    let existed = match std::fs::rename(directory, old) {
         Ok(()) => true,
         Err(error) if error.kind() == ErrorKind::NotFound => false,
         Err(error) => return Err(error),
     };
-    std::fs::rename(new, at).inspect_err(|_| {
-        if was_there {
-            let _ = std::fs::rename(old, at);
+    std::fs::rename(new, directory).inspect_err(|_| {
+        if existed {
+            let _ = std::fs::rename(old, directory);
         }
     })
 }
@@ -195,8 +207,4 @@ fn list_files(directory: &Path) -> io::Result<BTreeSet<PathBuf>> {
         }
     }
     Ok(found)
-}
-
-fn with_io_context<T>(result: io::Result<T>, verb: &'static str, path: &Path) -> Result<T, CliError> {
-    Ok(result.context(verb, path).map_err(coracle::Error::from)?)
 }

@@ -1,348 +1,292 @@
-//! Text and JSON output of built images and plans.
+//! The report of a built image: text for people, one line for stdout, and JSON.
 
-use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
-use anstyle::Style;
-use coracle::recipe::Recipe;
-use coracle::rootfs::{Entry, EntryNode, LayerKind};
-use coracle::{BaseInfo, Built, Plan, PlatformSize, PreviousImage, RegistryPush};
-use coracle_core::note::Note;
+use coracle::{BaseInfo, Built, PlatformSize, SizeDelta};
 use coracle_kube::contract::Contract;
 use coracle_oci::copy::ImageLocation;
-use coracle_oci::engine::{EngineImageName, LoadedImage};
+use coracle_oci::layer::Layer;
 use indicatif::DecimalBytes;
-use serde_json::{Value, json};
+use serde::Serialize;
 
-use super::copy;
 use super::stderr::{BOLD, DIM};
+use super::text::count_noun;
+use super::transfer_report::{LoadedReport, SentReport};
 
-/// Returns the line for stdout: the image's reference with its digest, in the first registry it was
-/// pushed to, else with its first name; else its digest.
-pub(super) fn digest_reference(built: &Built) -> String {
-    match built.pushes.first().map(|delivery| &delivery.name).or(built.references.first()) {
-        Some(reference) => format!("{reference}@{}", built.digest),
-        None => built.digest.to_string(),
-    }
+/// A built image. Fields that are skipped in JSON are only for text and Markdown.
+#[derive(Serialize)]
+pub(super) struct ImageReport {
+    /// Its name, or its program's.
+    #[serde(skip)]
+    pub(super) title: String,
+    /// The image's reference with its digest, in the first registry that it was pushed to, else with
+    /// its first name; else its digest.
+    pub(super) reference: String,
+    references: Vec<String>,
+    pub(super) digest: String,
+    platforms: Vec<String>,
+    /// The number of files, without those of the base image.
+    #[serde(skip)]
+    file_count: usize,
+    /// The layers, without those of the base image.
+    pub(super) layers: Vec<LayerReport>,
+    pub(super) bases: Vec<BaseReport>,
+    #[serde(skip)]
+    pub(super) contract: Contract,
+    destinations: Vec<String>,
+    /// Those of the destinations that are not in registries and engines.
+    #[serde(skip)]
+    disk_destinations: Vec<String>,
+    sent: Vec<PushReport>,
+    loaded: Vec<LoadReport>,
+    /// The size of all layers, configs, manifests and the index, in bytes.
+    pub(super) size: u64,
+    pub(super) sizes: Vec<PlatformSizeReport>,
+    pub(super) previous: Option<PreviousReport>,
+    unchanged: bool,
 }
 
-/// Formats a built image: its sizes, layers, contract and destinations.
-pub(super) fn built_text(title: &str, built: &Built) -> String {
-    let platforms: Vec<String> = built.platforms.iter().map(ToString::to_string).collect();
-    let unpacked = DecimalBytes(built.layers.iter().map(|layer| layer.unpacked_size).sum());
-    let mut text = format!(
-        "{BOLD}{title}{BOLD:#}  {}  {}, {unpacked} → {BOLD}{}{BOLD:#} in {}\n",
-        platforms.join(", "),
-        count_noun(built.file_count, "file"),
-        DecimalBytes(built.size - built.bases.iter().map(|base| base.size).sum::<u64>()),
-        count_noun(built.layers.len(), "layer"),
-    );
-    for base in &built.bases {
-        let (size, layers) = (DecimalBytes(base.size).to_string(), count_noun(base.layer_count, "layer"));
-        let has = if base.shared_files == 0 {
-            String::new()
-        } else {
-            format!("; already contains {}", count_noun(base.shared_files, "file"))
+/// A layer of a built image.
+#[derive(Serialize)]
+pub(super) struct LayerReport {
+    pub(super) media_type: &'static str,
+    pub(super) digest: String,
+    diff_id: String,
+    pub(super) size: u64,
+    #[serde(skip)]
+    pub(super) unpacked_size: u64,
+    #[serde(skip)]
+    pub(super) kind: String,
+}
+
+/// The base image of one platform.
+#[derive(Serialize)]
+pub(super) struct BaseReport {
+    name: Option<String>,
+    pub(super) digest: String,
+    pub(super) layers: usize,
+    pub(super) size: u64,
+    /// The number of files that the image omits because the base image has them.
+    shared_files: usize,
+}
+
+/// What was pushed to one name at a registry.
+#[derive(Serialize)]
+struct PushReport {
+    to: String,
+    #[serde(flatten)]
+    sent: SentReport,
+}
+
+/// What was loaded into one engine.
+#[derive(Serialize)]
+struct LoadReport {
+    to: String,
+    #[serde(flatten)]
+    loaded: LoadedReport,
+}
+
+/// The size of the image of one platform, and that of the previous one.
+#[derive(Serialize)]
+pub(super) struct PlatformSizeReport {
+    pub(super) platform: String,
+    pub(super) size: u64,
+    previous: Option<u64>,
+    size_delta: Option<i128>,
+    /// The number of its layers in [`ImageReport::layers`].
+    #[serde(skip)]
+    pub(super) layer_count: usize,
+    /// The change, and the location of the previous image.
+    #[serde(skip)]
+    pub(super) change: Option<(SizeDelta, String)>,
+}
+
+/// The image that a built image is compared with.
+#[derive(Serialize)]
+pub(super) struct PreviousReport {
+    pub(super) image: String,
+    digest: String,
+    size: u64,
+    size_delta: i128,
+}
+
+impl ImageReport {
+    pub(super) fn new(title: &str, built: Built) -> Self {
+        let reference = match built.pushes.first().map(|push| &push.name).or(built.references.first()) {
+            Some(reference) => format!("{reference}@{}", built.digest),
+            None => built.digest.to_string(),
         };
-        let (name, digest) = (base.name.as_deref().unwrap_or("the base image"), base.digest);
-        let _ = writeln!(text, "  {:<9}  {size:>9} in {layers} of {name}{has}  {DIM}{digest}{DIM:#}", "base");
-    }
-    for layer in &built.layers {
-        let (from, to) =
-            (DecimalBytes(layer.unpacked_size).to_string(), DecimalBytes(layer.size).to_string());
-        let (stratum, digest) = (layer.kind, layer.digest);
-        let _ = writeln!(text, "  {stratum:<9}  {from:>9} → {to:>9}  {DIM}{digest}{DIM:#}");
-    }
-    for weight in &built.platform_sizes {
-        let platform =
-            if built.platform_sizes.len() > 1 { format!(", {}", weight.platform) } else { String::new() };
-        if let (Some(change), Some(before)) = (weight.delta(), &weight.previous) {
-            let _ = writeln!(text, "  compared   {}{platform}", change.compared_with(&before.location));
+        let on_disk = built.destinations.iter().filter_map(|destination| match destination {
+            ImageLocation::OnDisk(destination) => Some(destination.to_string()),
+            ImageLocation::Registry(_) | ImageLocation::Engine(_) => None,
+        });
+        let sent = built.pushes.iter().map(|push| PushReport {
+            to: format!("docker://{}", push.name),
+            sent: SentReport::from(&push.sent),
+        });
+        let loaded = built
+            .loaded
+            .iter()
+            .map(|(name, loaded)| LoadReport { to: name.to_string(), loaded: LoadedReport::from(loaded) });
+        let previous = built.previous.as_ref().map(|previous| PreviousReport {
+            image: previous.place.clone(),
+            digest: previous.digest.to_string(),
+            size: previous.size,
+            size_delta: difference(previous.size, built.size),
+        });
+        Self {
+            title: title.to_owned(),
+            reference,
+            references: to_strings(&built.references),
+            digest: built.digest.to_string(),
+            platforms: to_strings(&built.platforms),
+            file_count: built.file_count,
+            layers: built.layers.iter().map(LayerReport::from).collect(),
+            bases: built.bases.iter().map(BaseReport::from).collect(),
+            destinations: to_strings(&built.destinations),
+            disk_destinations: on_disk.collect(),
+            sent: sent.collect(),
+            loaded: loaded.collect(),
+            size: built.size,
+            sizes: built.platform_sizes.iter().map(PlatformSizeReport::from).collect(),
+            previous,
+            unchanged: built.is_unchanged,
+            contract: built.contract,
         }
     }
-    text.push_str(&contract_text(&built.contract));
-    let how = if built.is_unchanged { "unchanged in" } else { "written to" };
-    for destination in &built.destinations {
-        match destination {
-            ImageLocation::OnDisk(destination) => {
-                let _ = writeln!(text, "  {how} {destination}");
+
+    /// Formats the image: its sizes, layers, contract and destinations.
+    pub(super) fn to_text(&self) -> String {
+        let unpacked = DecimalBytes(self.layers.iter().map(|layer| layer.unpacked_size).sum());
+        let mut text = format!(
+            "{BOLD}{}{BOLD:#}  {}  {}, {unpacked} → {BOLD}{}{BOLD:#} in {}\n",
+            self.title,
+            self.platforms.join(", "),
+            count_noun(self.file_count, "file"),
+            DecimalBytes(self.size - self.bases.iter().map(|base| base.size).sum::<u64>()),
+            count_noun(self.layers.len(), "layer"),
+        );
+        self.bases.iter().for_each(|base| write_base(&mut text, base));
+        for layer in &self.layers {
+            let (unpacked, packed) =
+                (DecimalBytes(layer.unpacked_size).to_string(), DecimalBytes(layer.size).to_string());
+            let LayerReport { kind, digest, .. } = layer;
+            let _ = writeln!(text, "  {kind:<9}  {unpacked:>9} → {packed:>9}  {DIM}{digest}{DIM:#}");
+        }
+        for size in &self.sizes {
+            let platform = if self.sizes.len() > 1 { format!(", {}", size.platform) } else { String::new() };
+            if let Some((change, previous)) = &size.change {
+                let _ = writeln!(text, "  compared   {}{platform}", change.compared_with(previous));
             }
-            // Listed below, with what was sent.
-            ImageLocation::Registry(_) | ImageLocation::Engine(_) => {}
+        }
+        write_contract(&mut text, &self.contract);
+        let verb = if self.unchanged { "unchanged in" } else { "written to" };
+        for destination in &self.disk_destinations {
+            let _ = writeln!(text, "  {verb} {destination}");
+        }
+        for PushReport { to, sent } in &self.sent {
+            let _ = writeln!(text, "  pushed to  {to}: {}", sent.to_text());
+        }
+        for LoadReport { to, loaded } in &self.loaded {
+            let _ = writeln!(text, "  loaded as  {to}: {}", loaded.to_text());
+        }
+        text
+    }
+}
+
+impl BaseReport {
+    pub(super) fn display_name(&self) -> &str {
+        self.name.as_deref().unwrap_or("the base image")
+    }
+}
+
+impl From<&Layer> for LayerReport {
+    fn from(layer: &Layer) -> Self {
+        Self {
+            media_type: layer.media_type,
+            digest: layer.digest.to_string(),
+            diff_id: layer.diff_id.to_string(),
+            size: layer.size,
+            unpacked_size: layer.unpacked_size,
+            kind: layer.kind.to_string(),
         }
     }
-    for RegistryPush { name: to, sent } in &built.pushes {
-        let _ = writeln!(text, "  pushed to  docker://{to}: {}", copy::sent_text(sent));
-    }
-    for (to, loaded) in &built.loaded {
-        let _ = writeln!(text, "  loaded as  {to}: {}", copy::loaded_text(loaded));
-    }
-    text
 }
 
-/// Formats the mounts that the contract requires, with their files.
-fn contract_text(contract: &Contract) -> String {
+impl From<&BaseInfo> for BaseReport {
+    fn from(base: &BaseInfo) -> Self {
+        Self {
+            name: base.name.clone(),
+            digest: base.digest.to_string(),
+            layers: base.layer_count,
+            size: base.size,
+            shared_files: base.shared_files,
+        }
+    }
+}
+
+impl From<&PlatformSize> for PlatformSizeReport {
+    fn from(size: &PlatformSize) -> Self {
+        let previous = size.previous.as_ref();
+        Self {
+            platform: size.platform.to_string(),
+            size: size.size,
+            previous: previous.map(|previous| previous.size),
+            size_delta: previous.map(|previous| difference(previous.size, size.size)),
+            layer_count: size.layer_count,
+            change: size.delta().zip(previous.map(|previous| previous.location.clone())),
+        }
+    }
+}
+
+fn write_base(text: &mut String, base: &BaseReport) {
+    let (size, layers) = (DecimalBytes(base.size).to_string(), count_noun(base.layers, "layer"));
+    let shared = match base.shared_files {
+        0 => String::new(),
+        files => format!("; already contains {}", count_noun(files, "file")),
+    };
+    let (name, digest) = (base.display_name(), &base.digest);
+    let _ = writeln!(text, "  {:<9}  {size:>9} in {layers} of {name}{shared}  {DIM}{digest}{DIM:#}", "base");
+}
+
+/// Writes the mounts that the contract requires, with their files.
+fn write_contract(text: &mut String, contract: &Contract) {
     let secret = |is_secret| if is_secret { " (secret)" } else { "" };
-    let mounts = contract.mounts.iter().map(|mount| {
-        let files: Vec<String> =
-            mount.files.iter().map(|file| format!("{}{}", file.key, secret(file.secret))).collect();
-        (&mount.path, files.join(", "))
-    });
-    let writable = contract.writable.iter().map(|writable| (&writable.path, "writable".to_owned()));
-    mounts.chain(writable).fold(String::new(), |mut text, (path, what)| {
-        let _ = writeln!(text, "  expects    {path}: {what}");
-        text
-    })
-}
-
-/// Returns a built image for `--format json`.
-pub(super) fn built_json(built: &Built) -> Value {
-    let layers: Vec<Value> = built
-        .layers
-        .iter()
-        .map(|layer| {
-            json!({
-                "media_type": layer.media_type,
-                "digest": layer.digest.to_string(),
-                "diff_id": layer.diff_id.to_string(),
-                "size": layer.size,
-            })
-        })
-        .collect();
-    json!({
-        "reference": digest_reference(built),
-        "references": to_strings(&built.references),
-        "digest": built.digest.to_string(),
-        "platforms": to_strings(&built.platforms),
-        "layers": layers,
-        "bases": built.bases.iter().map(base_json).collect::<Vec<_>>(),
-        "destinations": to_strings(&built.destinations),
-        "sent": built.pushes.iter().map(sent_json).collect::<Vec<_>>(),
-        "loaded": built.loaded.iter().map(loaded_json).collect::<Vec<_>>(),
-        "size": built.size,
-        "sizes": built.platform_sizes.iter().map(platform_size_json).collect::<Vec<_>>(),
-        "previous": built.previous.as_ref().map(|previous| previous_json(previous, built.size)),
-        "unchanged": built.is_unchanged,
-    })
-}
-
-fn platform_size_json(weight: &PlatformSize) -> Value {
-    json!({
-        "platform": weight.platform.to_string(),
-        "size": weight.size,
-        "previous": weight.previous.as_ref().map(|before| before.size),
-        "difference": weight.previous.as_ref().map(|before| difference(before.size, weight.size)),
-    })
-}
-
-fn previous_json(previous: &PreviousImage, now: u64) -> Value {
-    json!({
-        "image": previous.place,
-        "digest": previous.digest.to_string(),
-        "size": previous.size,
-        "difference": difference(previous.size, now),
-    })
+    for mount in &contract.mounts {
+        let files = mount.files.iter().map(|file| format!("{}{}", file.key, secret(file.secret)));
+        let files: Vec<String> = files.collect();
+        let _ = writeln!(text, "  expects    {}: {}", mount.path, files.join(", "));
+    }
+    for writable in &contract.writable {
+        let _ = writeln!(text, "  expects    {}: writable", writable.path);
+    }
 }
 
 fn difference(before: u64, now: u64) -> i128 {
     i128::from(now) - i128::from(before)
 }
 
-fn base_json(base: &BaseInfo) -> Value {
-    json!({
-        "name": base.name,
-        "digest": base.digest.to_string(),
-        "layers": base.layer_count,
-        "size": base.size,
-        "shared_files": base.shared_files,
-    })
-}
-
-/// Returns the JSON of an image that was loaded into an engine.
-fn loaded_json((to, loaded): &(EngineImageName, LoadedImage)) -> Value {
-    let mut value = copy::loaded_json(loaded);
-    if let Some(members) = value.as_object_mut() {
-        members.insert("to".into(), json!(to.to_string()));
-    }
-    value
-}
-
-/// Returns the JSON of what was sent to a registry.
-fn sent_json(RegistryPush { name: to, sent }: &RegistryPush) -> Value {
-    let mut value = copy::sent_json(sent);
-    if let Some(members) = value.as_object_mut() {
-        members.insert("to".into(), json!(format!("docker://{to}")));
-    }
-    value
-}
-
-/// Formats a plan: every entry with its reason, then the sums.
-pub(super) fn plan_text(plan: &Plan) -> String {
-    let rows: Vec<[String; 4]> =
-        plan.rootfs.iter().map(|(path, entry)| plan_row(&path.to_string(), entry)).collect();
-    let width = rows.iter().map(|[_, _, path, _]| path.chars().count()).max().unwrap_or_default();
-    let heading = ["SIZE", "MODE", "PATH", "REASON"].map(String::from);
-    let mut text = String::new();
-    for (index, [size, mode, path, reason]) in std::iter::once(heading).chain(rows).enumerate() {
-        let style = if index == 0 { BOLD } else { Style::new() };
-        let _ = writeln!(text, "{style}{size:>9}  {mode:>4}  {path:<width$}  {reason}{style:#}");
-    }
-    let layers = layer_counts(plan);
-    let sum = layers.values().fold(EntryCounts::default(), EntryCounts::merged);
-    let _ = writeln!(
-        text,
-        "\n{BOLD}{}{BOLD:#} for {}: {}, {}, {}, in {}",
-        DecimalBytes(sum.size),
-        plan.platform,
-        count_noun(sum.files, "file"),
-        count_noun(sum.links, "link"),
-        count_directories(sum.directories),
-        count_noun(layers.len(), "layer"),
-    );
-    if let Some(base) = &plan.base {
-        let (name, shared) =
-            (base.name.as_deref().unwrap_or("the base image"), count_noun(plan.shared_files, "file"));
-        let _ =
-            writeln!(text, "  based on {name}, which already contains {shared}  {DIM}{}{DIM:#}", base.digest);
-    }
-    for (stratum, EntryCounts { files, size, .. }) in &layers {
-        let _ = writeln!(
-            text,
-            "  {stratum:<9}  {:>9}  {}",
-            DecimalBytes(*size).to_string(),
-            count_noun(*files, "file")
-        );
-    }
-    text
-}
-
-fn plan_row(path: &str, entry: &Entry) -> [String; 4] {
-    let nothing = || "-".to_owned();
-    let mode = format!("{:04o}", entry.mode);
-    let reason = entry.reason.to_string();
-    match &entry.node {
-        EntryNode::Directory if path == "/" => [nothing(), mode, path.to_owned(), reason],
-        EntryNode::Directory => [nothing(), mode, format!("{path}/"), reason],
-        EntryNode::File(content) => [DecimalBytes(content.size()).to_string(), mode, path.to_owned(), reason],
-        EntryNode::Symlink(target) => [nothing(), nothing(), format!("{path} -> {target}"), reason],
-        EntryNode::HardLink(target) => [nothing(), mode, format!("{path} = {target}"), reason],
-    }
-}
-
-/// Returns a plan for `--format json`.
-pub(super) fn plan_json(recipe: &Recipe, plan: &Plan) -> Value {
-    let entries: Vec<Value> =
-        plan.rootfs.iter().map(|(path, entry)| entry_json(&path.to_string(), entry)).collect();
-    let layers: Vec<Value> = layer_counts(plan)
-        .iter()
-        .map(|(stratum, sum)| json!({ "stratum": stratum.to_string(), "files": sum.files, "size": sum.size }))
-        .collect();
-    json!({
-        "references": to_strings(&recipe.names),
-        "platforms": [plan.platform.to_string()],
-        "entries": entries,
-        "layers": layers,
-        "warnings": to_strings(&filter_notes(&plan.notes, |note| matches!(note, Note::Warning(_)))),
-        "hints": to_strings(&filter_notes(&plan.notes, |note| matches!(note, Note::Hint(_)))),
-    })
-}
-
-fn entry_json(path: &str, entry: &Entry) -> Value {
-    let mut value = json!({
-        "path": path,
-        "uid": entry.owner.uid,
-        "gid": entry.owner.gid,
-        "mode": format!("{:04o}", entry.mode),
-        "reason": entry.reason.to_string(),
-        "stratum": entry.layer_kind.to_string(),
-    });
-    let (kind, key, more) = match &entry.node {
-        EntryNode::Directory => ("directory", "size", json!(0)),
-        EntryNode::File(content) => ("file", "size", json!(content.size())),
-        EntryNode::Symlink(target) => ("link", "target", json!(target.to_string())),
-        EntryNode::HardLink(target) => ("hardlink", "target", json!(target.to_string())),
-    };
-    if let Some(members) = value.as_object_mut() {
-        members.insert("type".into(), json!(kind));
-        members.insert(key.into(), more);
-    }
-    value
-}
-
-/// The number of entries of each kind, and the files' size in bytes.
-#[derive(Default)]
-struct EntryCounts {
-    files: usize,
-    links: usize,
-    directories: usize,
-    size: u64,
-}
-
-impl EntryCounts {
-    fn merged(self, other: &Self) -> Self {
-        Self {
-            files: self.files + other.files,
-            links: self.links + other.links,
-            directories: self.directories + other.directories,
-            size: self.size + other.size,
-        }
-    }
-
-    fn add_node(&mut self, node: &EntryNode) {
-        match node {
-            EntryNode::Directory => self.directories += 1,
-            EntryNode::Symlink(_) | EntryNode::HardLink(_) => self.links += 1,
-            EntryNode::File(content) => {
-                self.files += 1;
-                self.size += content.size();
-            }
-        }
-    }
-}
-
-/// Sums up the entries of each layer. A directory is counted only in its own layer.
-fn layer_counts(plan: &Plan) -> BTreeMap<LayerKind, EntryCounts> {
-    let mut layers: BTreeMap<LayerKind, EntryCounts> =
-        plan.rootfs.layer_kinds().into_iter().map(|s| (s, EntryCounts::default())).collect();
-    for (_, entry) in plan.rootfs.iter() {
-        if let Some(sum) = layers.get_mut(&entry.layer_kind) {
-            sum.add_node(&entry.node);
-        }
-    }
-    layers
-}
-
-pub(super) fn count_noun(number: usize, noun: &str) -> String {
-    format!("{number} {noun}{}", if number == 1 { "" } else { "s" })
-}
-
-fn count_directories(number: usize) -> String {
-    if number == 1 { "1 directory".into() } else { format!("{number} directories") }
-}
-
-fn filter_notes(notes: &[Note], kind: impl Fn(&Note) -> bool) -> Vec<Note> {
-    notes.iter().filter(|note| kind(note)).cloned().collect()
-}
-
-fn to_strings(items: &[impl ToString]) -> Vec<String> {
+/// Formats each item.
+pub(super) fn to_strings(items: &[impl ToString]) -> Vec<String> {
     items.iter().map(ToString::to_string).collect()
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use coracle::rootfs::LayerKind;
     use coracle_core::digest::{DiffId, Digest};
     use coracle_oci::layer::Layer;
 
     fn image(names: &[&str]) -> Built {
         let digest = format!("sha256:{}", "ab".repeat(32)).parse::<Digest>().unwrap();
-        let layer = |stratum, size| Layer {
+        let layer = |kind, size| Layer {
             media_type: "application/vnd.oci.image.layer.v1.tar+gzip",
             digest,
             diff_id: DiffId::new(digest),
             size,
             unpacked_size: size * 3,
-            kind: stratum,
+            kind,
         };
         Built {
             references: names.iter().map(|name| name.parse().unwrap()).collect(),
@@ -375,21 +319,20 @@ curl:8  linux/amd64  37 files, 23.70 MB → 7.90 MB in 2 layers
   written to oci:curl.oci
 "
         );
-        let text = built_text("curl:8", &image(&["curl:8"]));
+        let text = ImageReport::new("curl:8", image(&["curl:8"])).to_text();
         assert_eq!(anstream::adapter::strip_str(&text).to_string(), expected);
     }
 
     #[test]
     fn formats_image_as_json() {
         let digest = format!("sha256:{}", "ab".repeat(32));
-        let named = built_json(&image(&["curl:8", "ghcr.io/a/curl"]));
-        assert_eq!(named["reference"], json!(format!("curl:8@{digest}")));
-        assert_eq!(named["references"], json!(["curl:8", "ghcr.io/a/curl:latest"]));
-        let [media_type, size] = ["media_type", "size"].map(|key| named["layers"][1][key].clone());
-        assert_eq!(
-            (media_type, size),
-            (json!("application/vnd.oci.image.layer.v1.tar+gzip"), json!(300_000))
-        );
-        assert_eq!(built_json(&image(&[]))["reference"], json!(digest));
+        let json = |names: &[&str]| serde_json::to_value(ImageReport::new("curl", image(names))).unwrap();
+        let named = json(&["curl:8", "ghcr.io/a/curl"]);
+        assert_eq!(named["reference"], format!("curl:8@{digest}"));
+        assert_eq!(named["references"], serde_json::json!(["curl:8", "ghcr.io/a/curl:latest"]));
+        let layer = &named["layers"][1];
+        assert_eq!(layer["media_type"], "application/vnd.oci.image.layer.v1.tar+gzip");
+        assert_eq!(layer["size"], 300_000);
+        assert_eq!(json(&[])["reference"], digest);
     }
 }

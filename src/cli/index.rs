@@ -4,58 +4,97 @@ use std::collections::BTreeMap;
 
 use coracle_core::note::Note;
 use coracle_oci::copy::{CreatedIndex, ImageLocation, RegistryImageName, create_index};
-use serde_json::json;
+use serde::Serialize;
 
 use super::args::{IndexArgs, OutputFormat};
-use super::error::CliError;
-use super::exit::CliExit;
+use super::error::{CliError, CliExit};
+use super::image_reader::{parse_location, registry_image};
 use super::progress::Progress;
-use super::{copy, image_reader, interrupt, registry_client, stderr, stdout};
+use super::registry_client::new_registry_client;
+use super::text::count_noun;
+use super::transfer_report::{LoadedReport, SentReport, copied_reference, copied_text};
+use super::{interrupt, stderr, stdout};
 
+/// A created image index.
+#[derive(Serialize)]
+struct IndexReport {
+    reference: String,
+    digest: String,
+    to: String,
+    images: Vec<IndexedImage>,
+    /// `None` if the destination is not a registry.
+    sent: Option<SentReport>,
+    #[serde(skip)]
+    loaded: Option<LoadedReport>,
+}
+
+/// An image in the index.
+#[derive(Serialize)]
+struct IndexedImage {
+    platform: String,
+    digest: String,
+    from: String,
+}
+
+/// Runs `coracle index`.
 pub(super) fn run_index(args: &IndexArgs) -> Result<CliExit, CliError> {
     interrupt::handle_signals();
-    let to = image_reader::parse_location(&args.to)?;
+    let to = parse_location(&args.to)?;
     if let ImageLocation::Registry(RegistryImageName { digest: Some(_), .. }) = &to {
         return Err(CliError::usage(
             format!("`{to}` includes a digest, but a new index's digest is not known in advance"),
             "use a tag: `docker://NAME:TAG`",
         ));
     }
-    let from =
-        args.images.iter().map(|text| image_reader::parse_location(text)).collect::<Result<Vec<_>, _>>()?;
+    let from = args.images.iter().map(|text| parse_location(text)).collect::<Result<Vec<_>, _>>()?;
     let annotations = parse_annotations(&args.annotations)?;
     // Credentials from the environment are for the destination, or for the sources if the
     // destination is not in a registry.
-    let read = from.iter().filter_map(copy::registry_image);
-    let remote: Vec<&RegistryImageName> = match copy::registry_image(&to) {
+    let remote: Vec<&RegistryImageName> = match registry_image(&to) {
         Some(to) => vec![to],
-        None => read.collect(),
+        None => from.iter().filter_map(registry_image).collect(),
     };
-    let client = registry_client::registry_client(&args.registry, &remote)?;
+    let client = new_registry_client(&args.registry, &remote)?;
     let progress = Progress::with_unknown_total(args.quiet, "copying");
-    let joined = create_index(&from, &to, &annotations, &client, &progress);
+    let created = create_index(&from, &to, &annotations, &client, &progress);
     progress.finish();
-    let joined = joined.map_err(|error| registry_client::from_transfer_error(&error))?;
-    stderr::print_notes(&index_notes(&joined), args.quiet);
+    let created = created?;
+    stderr::print_notes(&index_notes(&created), args.quiet);
+    let report = IndexReport::new(&to, &created);
     if !args.quiet {
-        stderr::print(&index_text(&to, &joined));
+        stderr::print(&report.to_text());
     }
-    let reference = copy::copied_reference(&to, &joined.copied);
     match args.format {
-        OutputFormat::Text => stdout::print(&format!("{reference}\n"))?,
-        OutputFormat::Json => stdout::print_json(&json!({
-            "reference": reference,
-            "digest": joined.copied.digest.to_string(),
-            "to": to.to_string(),
-            "images": joined.images.iter().map(|image| json!({
-                "platform": image.member.to_string(),
-                "digest": image.member.descriptor.digest.to_string(),
-                "from": image.source.to_string(),
-            })).collect::<Vec<_>>(),
-            "sent": joined.copied.pushed.as_ref().map(copy::sent_json),
-        }))?,
+        OutputFormat::Text => stdout::print(&format!("{}\n", report.reference))?,
+        OutputFormat::Json => stdout::print_json(&report)?,
     }
     Ok(CliExit::Success)
+}
+
+impl IndexReport {
+    fn new(to: &ImageLocation, created: &CreatedIndex) -> Self {
+        let images = created.images.iter().map(|image| IndexedImage {
+            platform: image.member.to_string(),
+            digest: image.member.descriptor.digest.to_string(),
+            from: image.source.to_string(),
+        });
+        Self {
+            reference: copied_reference(to, &created.copied),
+            digest: created.copied.digest.to_string(),
+            to: to.to_string(),
+            images: images.collect(),
+            sent: created.copied.pushed.as_ref().map(SentReport::from),
+            loaded: created.copied.loaded.as_ref().map(LoadedReport::from),
+        }
+    }
+
+    fn to_text(&self) -> String {
+        let mut text = format!("{}: {}\n", self.to, copied_text(self.sent.as_ref(), self.loaded.as_ref()));
+        for IndexedImage { platform, digest, .. } in &self.images {
+            text += &format!("  {platform:<16}  {digest}\n");
+        }
+        text
+    }
 }
 
 fn parse_annotations(texts: &[String]) -> Result<BTreeMap<String, String>, CliError> {
@@ -81,19 +120,11 @@ fn parse_annotations(texts: &[String]) -> Result<BTreeMap<String, String>, CliEr
     Ok(found)
 }
 
-fn index_notes(joined: &CreatedIndex) -> Vec<Note> {
-    let warnings = joined.copied.warnings.iter().map(ToString::to_string);
-    let left_out = (joined.left_out > 0).then(|| {
-        let manifests = super::image_report::count_noun(joined.left_out, "manifest");
+fn index_notes(created: &CreatedIndex) -> Vec<Note> {
+    let warnings = created.copied.warnings.iter().map(ToString::to_string);
+    let left_out = (created.left_out > 0).then(|| {
+        let manifests = count_noun(created.left_out, "manifest");
         format!("left out {manifests} of other kinds than images, such as attestations")
     });
     warnings.chain(left_out).map(Note::Warning).collect()
-}
-
-fn index_text(to: &ImageLocation, joined: &CreatedIndex) -> String {
-    let mut text = format!("{to}: {}\n", copy::copied_text(&joined.copied));
-    for image in &joined.images {
-        text += &format!("  {:<16}  {}\n", image.member.to_string(), image.member.descriptor.digest);
-    }
-    text
 }

@@ -1,7 +1,6 @@
 //! Ctrl-C: the first one cancels the command and cleans up, the second one ends the process at
 //! once.
 
-use std::ops::ControlFlow;
 use std::process::Child;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{RecvTimeoutError, Sender, channel};
@@ -13,18 +12,17 @@ static CANCELLED: OnceLock<Arc<AtomicBool>> = OnceLock::new();
 
 /// Handles SIGINT and SIGTERM from now on. If that fails, they end the process as by default.
 pub(super) fn handle_signals() {
-    let asked = CANCELLED.get_or_init(Arc::default);
+    let is_cancelled = CANCELLED.get_or_init(Arc::default);
     #[cfg(unix)]
     for signal in [signal_hook::consts::SIGINT, signal_hook::consts::SIGTERM] {
-        let _ = signal_hook::flag::register_conditional_shutdown(signal, 130, asked.clone());
-        let _ = signal_hook::flag::register(signal, asked.clone());
+        let _ = signal_hook::flag::register_conditional_shutdown(signal, 130, is_cancelled.clone());
+        let _ = signal_hook::flag::register(signal, is_cancelled.clone());
     }
 }
 
-/// Returns `Break` if a signal has asked the process to end.
-pub(super) fn check_cancelled() -> ControlFlow<()> {
-    let asked = CANCELLED.get().is_some_and(|asked| asked.load(Ordering::Relaxed));
-    if asked { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+/// Whether a signal has asked the process to end.
+pub(super) fn is_cancelled() -> bool {
+    CANCELLED.get().is_some_and(|flag| flag.load(Ordering::Relaxed))
 }
 
 /// Cancels operations after a signal, without showing progress.
@@ -32,7 +30,7 @@ pub(super) struct SignalCancellation;
 
 impl coracle_core::progress::Progress for SignalCancellation {
     fn is_cancelled(&self) -> bool {
-        check_cancelled().is_break()
+        is_cancelled()
     }
 }
 
@@ -50,17 +48,17 @@ impl ChildTerminator {
     /// Starts to watch. Must be dropped before `child` is waited for, because its process ID may be
     /// reused after that.
     pub(super) fn watch(child: &Child) -> Self {
-        let (until, is_over) = channel();
-        let end = terminator(child);
-        let look = move || {
-            while is_over.recv_timeout(POLL_INTERVAL) == Err(RecvTimeoutError::Timeout) {
-                if check_cancelled().is_break() {
-                    return end();
+        let (stop, stopped) = channel();
+        let terminate = terminate_function(child);
+        let poll = move || {
+            while stopped.recv_timeout(POLL_INTERVAL) == Err(RecvTimeoutError::Timeout) {
+                if is_cancelled() {
+                    return terminate();
                 }
             }
         };
         // If no thread can be started, the child runs to its end.
-        Self { stop: Some(until), thread: thread::Builder::new().spawn(look).ok() }
+        Self { stop: Some(stop), thread: thread::Builder::new().spawn(poll).ok() }
     }
 }
 
@@ -72,15 +70,15 @@ impl Drop for ChildTerminator {
 }
 
 #[cfg(target_os = "linux")]
-fn terminator(child: &Child) -> impl FnOnce() + Send + 'static {
-    let number = rustix::process::Pid::from_child(child);
+fn terminate_function(child: &Child) -> impl FnOnce() + Send + 'static {
+    let pid = rustix::process::Pid::from_child(child);
     // Fails only if the child has ended already.
     move || {
-        let _ = rustix::process::kill_process(number, rustix::process::Signal::TERM);
+        let _ = rustix::process::kill_process(pid, rustix::process::Signal::TERM);
     }
 }
 
 #[cfg(not(target_os = "linux"))]
-fn ender(_: &Child) -> impl FnOnce() + Send + 'static {
+fn terminate_function(_: &Child) -> impl FnOnce() + Send + 'static {
     || ()
 }

@@ -1,34 +1,29 @@
 //! `coracle man`: writes manual pages, generated from the argument definitions. Used for releases.
 
 use std::io;
-use std::path::Path;
 
 use clap::{Command, CommandFactory as _};
 use clap_mangen::Man;
 use coracle_core::fs::Context as _;
 
 use super::args::{CargoCli, Cli, ManArgs};
-use super::error::CliError;
-use super::exit::CliExit;
+use super::error::{CliError, CliExit};
 
 /// The pages of `cargo coracle` that differ from those of `coracle`.
 const CARGO_PAGES: [&str; 2] = ["cargo-coracle", "cargo-coracle-build"];
 
-/// Writes one page per command.
+/// Runs `coracle man`. Writes one page per command.
 pub(super) fn run_man(args: &ManArgs) -> Result<CliExit, CliError> {
     let mut pages = Vec::new();
     collect_pages(&with_page_name(Cli::command(), "coracle"), &mut pages);
     let mut under_cargo = Vec::new();
     collect_pages(&with_page_name(CargoCli::command(), "cargo-coracle"), &mut under_cargo);
     pages.extend(under_cargo.into_iter().filter(|command| CARGO_PAGES.contains(&page_name(command))));
-    with_io_context(std::fs::create_dir_all(&args.directory), "create", &args.directory)?;
+    std::fs::create_dir_all(&args.directory).context("create", &args.directory)?;
     for command in pages {
         let path = args.directory.join(format!("{}.1", page_name(&command)));
-        with_io_context(
-            render_page(&command, &args.date).and_then(|page| std::fs::write(&path, page)),
-            "write",
-            &path,
-        )?;
+        let written = render_page(&command, &args.date).and_then(|page| std::fs::write(&path, page));
+        written.context("write", &path)?;
     }
     Ok(CliExit::Success)
 }
@@ -84,8 +79,4 @@ fn unindented(examples: &str) -> String {
 fn escape_roff(text: &str) -> String {
     let line = |line: &str| format!("\\&{}\n", line.replace('\\', "\\e").replace('-', "\\-"));
     text.lines().map(line).collect()
-}
-
-fn with_io_context<T>(result: io::Result<T>, verb: &'static str, path: &Path) -> Result<T, CliError> {
-    Ok(result.context(verb, path).map_err(coracle::Error::from)?)
 }

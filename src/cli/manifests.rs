@@ -13,37 +13,37 @@ use coracle_kube::manifests::{
     self, Application, ManifestPatch, OutputFiles, PinnedImage, helm, kustomize, yaml_writer,
 };
 use coracle_oci::copy::ImageLocation;
-use coracle_oci::layout::ParsedImage;
+use coracle_oci::layout::{DiskLocation, ParsedImage};
 use serde_json::Value;
 
 use super::args::{ManifestLayout, ManifestsArgs};
-use super::error::CliError;
-use super::exit::CliExit;
+use super::error::{CliError, CliExit};
 use super::generated_dir::{self, GeneratedFile};
+use super::image_reader::{ImageReader, has_transport};
 use super::stderr::DIM;
-use super::{build, cache, image_reader, interrupt, stderr, stdout};
+use super::{build, build_settings, cache, interrupt, stderr, stdout};
 
 /// Runs cargo and returns the recipe of its program's image.
-pub(super) type BuildRecipe<'a> = dyn Fn(&RecipeOverrides) -> Result<Recipe, CliError> + 'a;
+pub(super) type CargoRecipe<'a> = dyn Fn(&RecipeOverrides) -> Result<Recipe, CliError> + 'a;
 
-/// Generates the manifests. The recipe is returned by `build`, if given, else read from a file.
+/// Runs `coracle manifests`. The recipe is returned by `cargo_recipe`, if given, else read from a file.
 pub(super) fn run_manifests(
     args: &ManifestsArgs,
-    build: Option<&BuildRecipe<'_>>,
+    cargo_recipe: Option<&CargoRecipe<'_>>,
 ) -> Result<CliExit, CliError> {
     let directory = output_directory(args)?;
-    let reader = image_reader::ImageReader::new(&args.registry, args.image.as_deref());
-    let place = args.image.as_deref().filter(|text| image_reader::has_transport(text));
-    let stored = place.map(|text| reader.open(text)).transpose()?;
-    let mut recipe = match build {
-        Some(build) => build(&args.overrides())?,
+    let reader = ImageReader::new(&args.registry, args.image.as_deref());
+    let location = args.image.as_deref().filter(|text| has_transport(text));
+    let stored = location.map(|text| reader.open(text)).transpose()?;
+    let mut recipe = match cargo_recipe {
+        Some(cargo_recipe) => cargo_recipe(&args.overrides())?,
         None => read_recipe(args, &args.overrides(), stored.as_ref())?,
     };
-    recipe.user = recipe.user.or_else(|| image_user(stored.as_ref()?));
-    let expected = coracle::contract_of(&recipe)?.contract;
+    recipe.image.user = recipe.image.user.or_else(|| image_user(stored.as_ref()?));
+    let expected = coracle::contract::contract_of(&recipe)?.contract;
     if args.image.is_some() {
         // Otherwise the build prints these notes.
-        stderr::print_notes(&coracle::scan_config(&recipe)?, args.quiet);
+        stderr::print_notes(&coracle::secret_scan::scan_config(&recipe)?, args.quiet);
     }
     if let Some(stored) = &stored {
         warn_if_contract_differs(stored, &expected, args.quiet)?;
@@ -55,21 +55,23 @@ pub(super) fn run_manifests(
     let environments = match args.layout {
         ManifestLayout::Kustomize => {
             // Only cargo knows which package was built.
-            let file =
-                build.map_or_else(|| recipe_file(args), |_| recipe.resolve_path(Path::new("Cargo.toml")));
+            let file = match cargo_recipe {
+                Some(_) => recipe.resolve_path(Path::new("Cargo.toml")),
+                None => recipe_file(args),
+            };
             render_environments(args, &file)?
         }
         ManifestLayout::Yaml | ManifestLayout::Helm => Vec::new(),
     };
-    let located = |error| recipe.with_source_positions(error);
+    let with_positions = |error| recipe.with_source_positions(error);
     let patches: Vec<PathBuf> =
         recipe.kubernetes.patches.iter().map(|path| recipe.resolve_path(path)).collect();
-    let patches = ManifestPatch::read(&patches).map_err(located)?;
+    let patches = ManifestPatch::read(&patches).map_err(with_positions)?;
     let (image, user) = match &stored {
         Some(stored) => (stored_reference(stored, args)?, None),
         None => image_reference(args, &recipe)?,
     };
-    let user = recipe.user.or(user).unwrap_or(recipe::DEFAULT_USER);
+    let user = recipe.image.user.or(user).unwrap_or(recipe::DEFAULT_USER);
     let name =
         recipe.kubernetes.name.clone().unwrap_or_else(|| image.last_name_part().replace(['_', '.'], "-"));
     let process = process_name(&recipe);
@@ -79,7 +81,7 @@ pub(super) fn run_manifests(
         process_name: process.as_deref(),
         uid: user.uid,
         gid: user.gid,
-        ports: &recipe.expose,
+        ports: &recipe.image.exposed_ports,
         configuration: &recipe.config,
         rendered_mounts: &mounts,
         settings: &recipe.kubernetes,
@@ -87,14 +89,14 @@ pub(super) fn run_manifests(
         has_secrets: args.with_secrets,
     };
     let (files, notes) = match (args.layout, directory) {
-        (ManifestLayout::Helm, Some(_)) => helm::chart_files(&application).map_err(located)?,
+        (ManifestLayout::Helm, Some(_)) => helm::chart_files(&application).map_err(with_positions)?,
         (ManifestLayout::Kustomize, Some(_)) => {
-            kustomize::kustomize_files(&application, &environments).map_err(located)?
+            kustomize::kustomize_files(&application, &environments).map_err(with_positions)?
         }
         _ => {
-            let made = manifests::generate_manifests(&application).map_err(located)?;
-            stderr::print_notes(&made.notes, args.quiet);
-            stdout::print(&yaml_writer::to_yaml_stream(&made.all_objects()))?;
+            let generated = manifests::generate_manifests(&application).map_err(with_positions)?;
+            stderr::print_notes(&generated.notes, args.quiet);
+            stdout::print(&yaml_writer::to_yaml_stream(&generated.all_objects()))?;
             return Ok(CliExit::Success);
         }
     };
@@ -266,7 +268,7 @@ fn image_reference(args: &ManifestsArgs, recipe: &Recipe) -> Result<(PinnedImage
         })?;
         return Ok((image, None));
     }
-    let Some(name) = recipe.names.first() else {
+    let Some(name) = recipe.image.names.first() else {
         return Err(CliError::usage(
             "the image has no name, which pods need to pull it",
             "set `name` in `[image]`, or pass `--tag NAME[:TAG]`",
@@ -274,24 +276,15 @@ fn image_reference(args: &ManifestsArgs, recipe: &Recipe) -> Result<(PinnedImage
     };
     interrupt::handle_signals();
     let cache = cache::open_without_records(&args.cache, args.quiet)?;
-    let client = build::client_for_reading(std::slice::from_ref(recipe), &args.registry)?;
-    let settings = build::library_settings(args.epoch.as_deref(), cache, client)?;
-    let folder = tempfile::tempdir().map_err(|error| CliError {
-        exit: CliExit::Failed,
-        message: format!("cannot create a temporary directory: {error}"),
-        hint: None,
-    })?;
-    let layout = format!("oci:{}", folder.path().join("image.oci").display());
-    let destination = layout.parse().map_err(|error: coracle_oci::layout::ParseDiskLocationError| {
-        CliError::usage(error.to_string(), error.hint())
-    })?;
-    let recipe = Recipe {
-        destinations: vec![ImageLocation::OnDisk(destination)],
-        push: false,
-        publish_contract: None,
-        budget: Default::default(),
-        ..recipe.clone()
-    };
+    let client = build_settings::client_for_reading(std::slice::from_ref(recipe), &args.registry)?;
+    let settings = build_settings::library_settings(args.epoch.as_deref(), cache, client)?;
+    let directory = generated_dir::create_temporary_dir()?;
+    let layout = DiskLocation::layout(directory.path().join("image.oci"));
+    let mut recipe = recipe.clone();
+    recipe.output.destinations = vec![ImageLocation::OnDisk(layout)];
+    recipe.output.push = false;
+    recipe.output.publish_contract = None;
+    recipe.policy.budget = Default::default();
     let built = build::build_with_progress(&recipe, &settings, args.quiet)?;
     cache::prune_and_report(&settings);
     Ok((PinnedImage::new(name, built.digest), Some(built.user)))
@@ -299,8 +292,8 @@ fn image_reference(args: &ManifestsArgs, recipe: &Recipe) -> Result<(PinnedImage
 
 /// Returns the file name of the program in the image.
 fn process_name(recipe: &Recipe) -> Option<String> {
-    let program = recipe.programs.first()?;
-    let placed =
+    let program = recipe.contents.programs.first()?;
+    let name_in_image =
         program.to.as_ref().and_then(|to| Some(String::from_utf8_lossy(to.file_name()?).into_owned()));
-    placed.or_else(|| Some(program.from.file_name()?.to_string_lossy().into_owned()))
+    name_in_image.or_else(|| Some(program.from.file_name()?.to_string_lossy().into_owned()))
 }

@@ -4,19 +4,20 @@
 
 mod args;
 mod build;
+mod build_recipes;
+mod build_settings;
 mod cache;
 mod cargo;
-mod chains;
+mod cargo_workspace;
 mod completions;
 mod concurrent_builds;
 mod config;
+mod contract_lookup;
 mod copy;
-mod costs;
-mod dependencies;
 mod deps;
 mod engine_settings;
+mod environment;
 mod error;
-mod exit;
 mod generated_dir;
 mod image_reader;
 mod image_report;
@@ -25,17 +26,18 @@ mod init;
 mod interrupt;
 mod man;
 mod manifests;
-mod parallel;
+mod markdown_summary;
+mod plan_report;
+mod program_file;
 mod progress;
 mod recipe_keys;
 mod registry_client;
-mod reports;
+mod report_files;
 mod resolve;
 mod stderr;
 mod stdout;
-mod summary;
-mod tree;
-mod why;
+mod text;
+mod transfer_report;
 
 use std::ffi::OsString;
 use std::process::ExitCode;
@@ -44,8 +46,7 @@ use clap::Parser as _;
 use clap::error::ErrorKind;
 
 use args::{CargoCli, CargoCommand, Cli, CommonCommand, CoracleCommand, UNDER_CARGO};
-use error::CliError;
-use exit::CliExit;
+use error::{CliError, CliExit};
 
 /// How the program was started.
 #[derive(Clone, Copy, PartialEq, Eq)]

@@ -24,6 +24,7 @@ pub(super) struct Progress {
     total: AtomicU64,
     done: AtomicU64,
     bar: OnceLock<ProgressBar>,
+    /// Set when the line has been printed.
     line: OnceLock<()>,
 }
 
@@ -35,15 +36,15 @@ enum ProgressForm {
 
 impl Progress {
     /// Shows progress in the form that suits stderr; `quiet` shows nothing.
-    pub(super) fn new(quiet: bool, what: &'static str) -> Self {
-        let progress = Self::hidden_until_shown(quiet);
-        progress.set_label(what);
+    pub(super) fn new(quiet: bool, label: &'static str) -> Self {
+        let progress = Self::without_label(quiet);
+        progress.set_label(label);
         progress
     }
 
-    /// Like [`Progress::new`], but shows nothing before [`Progress::show`] is called, while another
-    /// program uses the terminal.
-    pub(super) fn hidden_until_shown(quiet: bool) -> Self {
+    /// Like [`Progress::new`], but shows nothing before [`Progress::set_label`] is called, while
+    /// another program uses the terminal.
+    pub(super) fn without_label(quiet: bool) -> Self {
         let form = match (quiet, std::io::stderr().is_terminal()) {
             (true, _) => ProgressForm::Hidden,
             (false, true) => ProgressForm::Bar,
@@ -61,13 +62,13 @@ impl Progress {
     }
 
     /// Sets the label and allows progress to be shown.
-    pub(super) fn set_label(&self, what: &'static str) {
-        let _ = self.label.set(what);
+    pub(super) fn set_label(&self, label: &'static str) {
+        let _ = self.label.set(label);
     }
 
     /// Shows the progress of an operation of unknown size: the bar only counts.
-    pub(super) fn with_unknown_total(quiet: bool, what: &'static str) -> Self {
-        let progress = Self::new(quiet, what);
+    pub(super) fn with_unknown_total(quiet: bool, label: &'static str) -> Self {
+        let progress = Self::new(quiet, label);
         progress.add_work(0);
         progress
     }
@@ -86,29 +87,29 @@ impl Progress {
     /// Adds bytes that are done.
     pub(super) fn advance(&self, bytes: u64) {
         let done = self.done.fetch_add(bytes, Ordering::Relaxed).saturating_add(bytes);
-        let Some((start, what)) = self.start.get().zip(self.label.get()) else { return };
+        let Some((start, label)) = self.start.get().zip(self.label.get()) else { return };
         let total = self.total.load(Ordering::Relaxed);
         match self.form {
             ProgressForm::Bar if start.elapsed() >= BAR_DELAY => {
-                let bar = self.bar.get_or_init(|| new_bar(what, total));
+                let bar = self.bar.get_or_init(|| new_bar(label, total));
                 bar.set_length(total.max(done));
                 bar.set_position(done);
             }
             ProgressForm::Line if start.elapsed() >= LINE_DELAY => {
                 self.line.get_or_init(|| {
                     let of = if total == 0 { String::new() } else { format!(" of {}", DecimalBytes(total)) };
-                    stderr::print(&format!("{what}: {}{of}\n", DecimalBytes(done)));
+                    stderr::print(&format!("{label}: {}{of}\n", DecimalBytes(done)));
                 });
             }
             _ => {}
         }
     }
 
-    /// Hides the bar while `say` writes to stderr.
-    pub(super) fn suspend<T>(&self, say: impl FnOnce() -> T) -> T {
+    /// Hides the bar while `print` writes to stderr.
+    pub(super) fn suspend<T>(&self, print: impl FnOnce() -> T) -> T {
         match self.bar.get() {
-            Some(bar) => bar.suspend(say),
-            None => say(),
+            Some(bar) => bar.suspend(print),
+            None => print(),
         }
     }
 
@@ -126,12 +127,12 @@ impl coracle_core::progress::Progress for Progress {
     }
 
     fn is_cancelled(&self) -> bool {
-        interrupt::check_cancelled().is_break()
+        interrupt::is_cancelled()
     }
 }
 
-fn new_bar(what: &'static str, total: u64) -> ProgressBar {
-    let bar = ProgressBar::new(total).with_message(what);
+fn new_bar(label: &'static str, total: u64) -> ProgressBar {
+    let bar = ProgressBar::new(total).with_message(label);
     let template = match total {
         0 => "{msg}: {decimal_bytes}, {decimal_bytes_per_sec}",
         _ => "{msg} [{bar:30}] {decimal_bytes} of {decimal_total_bytes}, {eta} left",

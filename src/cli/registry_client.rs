@@ -1,19 +1,18 @@
 //! Makes the registry client from the environment and the flags.
 
-use std::ffi::OsString;
 use std::path::PathBuf;
 
 use coracle_core::reference::ImageReference;
-use coracle_oci::copy::{CopyError, RegistryImageName};
+use coracle_oci::copy::{self, RegistryImageName};
 use coracle_oci::registry::{Credential, RegistryClient, RegistrySettings, Repository, Secret};
 
 use super::args::RegistryArgs;
-use super::error::{CliError, error_chain};
-use super::exit::CliExit;
+use super::environment::{env_path, env_text};
+use super::error::CliError;
 
 /// Returns a client. Credentials from the environment apply to the registry in CORACLE_REGISTRY,
 /// else to that of `images`. Fails if these are in several registries.
-pub(super) fn registry_client(
+pub(super) fn new_registry_client(
     args: &RegistryArgs,
     images: &[&RegistryImageName],
 ) -> Result<RegistryClient, CliError> {
@@ -30,7 +29,7 @@ pub(super) fn registry_client(
     };
     if let Some(credential) = env_credential()? {
         let configured = env_text("CORACLE_REGISTRY").map(|text| normalize_registry(&text)).transpose()?;
-        let named = || images.iter().map(|named| Repository::from(&named.reference).registry().to_owned());
+        let named = || images.iter().map(|image| Repository::from(&image.reference).registry().to_owned());
         let registries = configured.map_or_else(|| named().collect(), |registry| vec![registry]);
         settings.credentials =
             registries.into_iter().map(|registry| (registry, credential.clone())).collect();
@@ -46,20 +45,10 @@ pub(super) fn registry_client(
             ));
         }
     }
-    RegistryClient::new(settings).map_err(|error| from_transfer_error(&CopyError::from(error)))
+    RegistryClient::new(settings).map_err(|error| copy::CopyError::from(error).into())
 }
 
-/// Converts the error of a copy. Errors of a registry or the network have their own exit code.
-pub(super) fn from_transfer_error(error: &CopyError) -> CliError {
-    let exit = match error {
-        CopyError::Cancelled => CliExit::Interrupted,
-        error if error.is_network() => CliExit::Network,
-        _ => CliExit::Failed,
-    };
-    CliError { exit, message: error_chain(error), hint: error.hint() }
-}
-
-/// Normalizes a registry's name.
+/// Returns the registry's name in the form of references. Fails if `text` is not the host of a registry.
 fn normalize_registry(text: &str) -> Result<String, CliError> {
     let reference =
         (!text.contains('/')).then(|| format!("{text}/x").parse::<ImageReference>().ok()).flatten();
@@ -91,15 +80,14 @@ fn env_credential() -> Result<Option<Credential>, CliError> {
 /// Returns the credential files of Podman and Docker, after `first`. Source:
 /// containers-auth.json(5); Docker's CLI, `config.json`.
 fn credential_files(first: Option<PathBuf>) -> Vec<PathBuf> {
-    let path = |name: &str| nonempty_env_var(name).map(PathBuf::from);
-    let home = path("HOME");
+    let home = env_path("HOME");
     let below_home = |rest: &str| home.as_ref().map(|home| home.join(rest));
-    let config = path("XDG_CONFIG_HOME").or_else(|| below_home(".config"));
-    let docker = path("DOCKER_CONFIG").or_else(|| below_home(".docker"));
+    let config = env_path("XDG_CONFIG_HOME").or_else(|| below_home(".config"));
+    let docker = env_path("DOCKER_CONFIG").or_else(|| below_home(".docker"));
     let files = [
         first,
-        path("REGISTRY_AUTH_FILE"),
-        path("XDG_RUNTIME_DIR").map(|run| run.join("containers/auth.json")),
+        env_path("REGISTRY_AUTH_FILE"),
+        env_path("XDG_RUNTIME_DIR").map(|run| run.join("containers/auth.json")),
         config.map(|config| config.join("containers/auth.json")),
         docker.map(|docker| docker.join("config.json")),
     ];
@@ -108,14 +96,4 @@ fn credential_files(first: Option<PathBuf>) -> Vec<PathBuf> {
 
 fn split_list(text: String) -> Vec<String> {
     text.split(',').map(|word| word.trim().to_owned()).filter(|word| !word.is_empty()).collect()
-}
-
-fn env_text(name: &str) -> Option<String> {
-    nonempty_env_var(name).map(|value| value.to_string_lossy().into_owned())
-}
-
-/// Returns an environment variable; `None` if unset or empty.
-#[allow(clippy::disallowed_methods, reason = "the command line reads the environment, the library never")]
-fn nonempty_env_var(name: &str) -> Option<OsString> {
-    std::env::var_os(name).filter(|value| !value.is_empty())
 }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use coracle::Settings;
-use coracle::recipe::{self, Recipe, RecipeOverrides};
+use coracle::recipe::{self, RecipeOverrides};
 use coracle_core::reference::{ImageReference, familiar_name};
 use coracle_kube::check::pin::{self, PinError, PinnableImage, UnpinnedImage};
 use coracle_kube::check::{CheckReport, ManifestFile};
@@ -13,43 +13,45 @@ use coracle_oci::layout::{self, DiskLocation, ParsedImage};
 use tempfile::TempDir;
 
 use super::args::ResolveArgs;
-use super::error::CliError;
-use super::exit::CliExit;
-use super::{build, cache, config, image_reader, registry_client, stdout};
+use super::concurrent_builds::BuildMonitor;
+use super::error::{CliError, CliExit};
+use super::generated_dir::create_temporary_dir;
+use super::image_reader::ImageReader;
+use super::progress::Progress;
+use super::registry_client::new_registry_client;
+use super::{build_settings, cache, config, contract_lookup, interrupt, stdout};
 
-/// Resolves and checks all manifests before anything is written.
+/// Runs `coracle resolve`. Resolves and checks all manifests before anything is written.
 pub(super) fn run_resolve(args: &ResolveArgs) -> Result<CliExit, CliError> {
-    let builds = tempfile::tempdir().map_err(|error| CliError {
-        exit: CliExit::Failed,
-        message: format!("cannot create a temporary directory: {error}"),
-        hint: None,
-    })?;
+    let builds = create_temporary_dir()?;
     let inputs = config::read_manifests(&args.manifests)?;
-    let places = args.images.iter().filter_map(|text| Some(text.split_once('=')?.1));
-    let reader = image_reader::ImageReader::new(&args.registry, places);
+    // Only now, so that Ctrl-C ends the command while it waits for stdin.
+    interrupt::handle_signals();
+    let locations = args.images.iter().filter_map(|text| Some(text.split_once('=')?.1));
+    let reader = ImageReader::new(&args.registry, locations);
     let mut images =
         args.images.iter().map(|text| parse_image_flag(text, &reader)).collect::<Result<Vec<_>, _>>()?;
     if !args.recipes.is_empty() {
-        let client = super::registry_client::registry_client(&args.registry, &[])?;
-        let settings =
-            build::library_settings(None, cache::open_without_records(&args.cache, false)?, Some(client))?;
+        let client = new_registry_client(&args.registry, &[])?;
+        let cache = cache::open_without_records(&args.cache, false)?;
+        let settings = build_settings::library_settings(None, cache, Some(client))?;
         for (number, file) in args.recipes.iter().enumerate() {
             images.push(build_recipe(file, number, &builds, &settings)?);
         }
         cache::prune_and_report(&settings);
     }
-    let mut known: Vec<PinnableImage> = images.iter().map(|(known, _)| known.clone()).collect();
+    let mut pinnable: Vec<PinnableImage> = images.iter().map(|(pinnable, _)| pinnable.clone()).collect();
     if args.remote {
-        known.extend(ask_registries(&inputs, &known, args)?);
+        pinnable.extend(ask_registries(&inputs, &pinnable, args)?);
     }
     let (mut resolved, mut errors, mut used) = (Vec::new(), Vec::new(), Vec::new());
     for input in &inputs {
-        match pin::pin_images(input, &known) {
-            Ok(done) => {
-                used.extend(done.used_images);
-                resolved.push(ManifestFile { name: input.name.clone(), text: done.text });
+        match pin::pin_images(input, &pinnable) {
+            Ok(pinned) => {
+                used.extend(pinned.used_images);
+                resolved.push(ManifestFile { name: input.name.clone(), text: pinned.text });
             }
-            Err(found) => errors.extend(found),
+            Err(unresolved) => errors.extend(unresolved),
         }
     }
     if !errors.is_empty() {
@@ -69,25 +71,23 @@ pub(super) fn run_resolve(args: &ResolveArgs) -> Result<CliExit, CliError> {
 }
 
 /// Parses the value of `--image`, and opens the image.
-fn parse_image_flag(
-    text: &str,
-    reader: &image_reader::ImageReader<'_>,
-) -> Result<(PinnableImage, ParsedImage), CliError> {
+fn parse_image_flag(text: &str, reader: &ImageReader<'_>) -> Result<(PinnableImage, ParsedImage), CliError> {
     let usage = |why: String| {
         CliError::usage(format!("`--image`: {why}"), "write it like `--image shop=oci:shop.oci`")
     };
-    let (name, place) = text.split_once('=').ok_or_else(|| usage(format!("`{text}` is not NAME=IMAGE")))?;
+    let (name, location) =
+        text.split_once('=').ok_or_else(|| usage(format!("`{text}` is not NAME=IMAGE")))?;
     let reference: ImageReference = name.parse().map_err(|error| usage(format!("{error}")))?;
-    let stored = reader.open(place)?;
+    let image = reader.open(location)?;
     // Prefer the image's own name, which has its tag.
-    let is_own = |own: &&String| {
-        let own = without_tag(own);
-        let short = own.rsplit('/').next() == Some(name) && !name.contains('/');
-        short || familiar_name(own) == familiar_name(name)
+    let is_same = |full_name: &&String| {
+        let full_name = without_tag(full_name);
+        let is_last_part = full_name.rsplit('/').next() == Some(name) && !name.contains('/');
+        is_last_part || familiar_name(full_name) == familiar_name(name)
     };
-    let own = stored.source.names.iter().find(is_own).map(|name| familiar_name(name).to_owned());
-    let known = pinnable_image(name, own.unwrap_or_else(|| reference.to_string()), &stored)?;
-    Ok((known, stored))
+    let full_name = image.source.names.iter().find(is_same).map(|name| familiar_name(name).to_owned());
+    let pinnable = pinnable_image(name, full_name.unwrap_or_else(|| reference.to_string()), &image)?;
+    Ok((pinnable, image))
 }
 
 /// Asks registries for the digests of the images that are not in `known`.
@@ -100,19 +100,22 @@ fn ask_registries(
     for input in inputs {
         for found in pin::find_unpinned_images(input, known).map_err(|error| unresolved_error(&[error]))? {
             let UnpinnedImage { text, line, column } = found;
-            let refuse = |message| PinError { file: input.name.clone(), line, column, message };
+            let error_at = |message| PinError { file: input.name.clone(), line, column, message };
             match text.parse::<ImageReference>() {
-                Ok(reference) => drop(wanted.entry(text).or_insert((reference, refuse(String::new())))),
-                Err(error) => errors.push(refuse(error.to_string())),
+                Ok(reference) => drop(wanted.entry(text).or_insert((reference, error_at(String::new())))),
+                Err(error) => errors.push(error_at(error.to_string())),
             }
         }
     }
-    let named: Vec<RegistryImageName> =
+    let remote: Vec<RegistryImageName> =
         wanted.values().map(|(reference, _)| RegistryImageName::from(reference)).collect();
-    let client = registry_client::registry_client(&args.registry, &named.iter().collect::<Vec<_>>())?;
+    let client = new_registry_client(&args.registry, &remote.iter().collect::<Vec<_>>())?;
     let mut found = Vec::new();
-    for ((name, (reference, place)), named) in wanted.into_iter().zip(&named) {
-        match copy::resolve_digest(named, &client) {
+    for ((name, (reference, error_at)), remote) in wanted.into_iter().zip(&remote) {
+        if interrupt::is_cancelled() {
+            return Err(CliError::interrupted("nothing was written"));
+        }
+        match copy::resolve_digest(remote, &client) {
             Ok(digest) => {
                 found.push(PinnableImage {
                     name,
@@ -121,11 +124,11 @@ fn ask_registries(
                 });
             }
             Err(error @ copy::CopyError::NoSuchImage(_)) => {
-                errors.push(PinError { message: error.to_string(), ..place });
+                errors.push(PinError { message: error.to_string(), ..error_at });
             }
             Err(error) => {
-                let failure = registry_client::from_transfer_error(&error);
-                let PinError { file, line, column, .. } = place;
+                let failure = CliError::from(error);
+                let PinError { file, line, column, .. } = error_at;
                 let message = format!("{file}:{line}:{column}: {}", failure.message);
                 return Err(CliError { message, ..failure });
             }
@@ -148,40 +151,39 @@ fn build_recipe(
 ) -> Result<(PinnableImage, ParsedImage), CliError> {
     let layout = DiskLocation::layout(builds.path().join(number.to_string()));
     let flags = RecipeOverrides { destinations: vec![layout.to_string()], ..RecipeOverrides::default() };
-    let budget = Default::default();
-    let recipe = Recipe { publish_contract: None, budget, ..recipe::read_recipe(file, &flags)? };
-    let Some(name) = recipe.names.first().cloned() else {
+    let mut recipe = recipe::read_recipe(file, &flags)?;
+    recipe.output.publish_contract = None;
+    recipe.policy.budget = Default::default();
+    let Some(name) = recipe.image.names.first().cloned() else {
         return Err(CliError::usage(
             format!("`{}` does not name its image, so manifests can't refer to it", file.display()),
             "set `name` in `[image]`",
         ));
     };
-    coracle::build(&recipe, settings, &())?;
-    let stored = layout::read_image(&layout).map_err(coracle::Error::from)?;
-    let known = pinnable_image(name.repository(), name.to_string(), &stored)?;
-    Ok((known, stored))
+    // Ctrl-C cancels the build; its notes are those of `coracle build`, so they are not repeated.
+    let progress = Progress::new(true, "packing");
+    coracle::build(&recipe, settings, &BuildMonitor::single(&progress))?;
+    let image = layout::read_image(&layout).map_err(coracle::Error::from)?;
+    let pinnable = pinnable_image(name.repository(), name.to_string(), &image)?;
+    Ok((pinnable, image))
 }
 
-fn pinnable_image(name: &str, reference: String, stored: &ParsedImage) -> Result<PinnableImage, CliError> {
-    let digest = stored.source.digest().ok_or_else(|| CliError {
-        exit: CliExit::Failed,
-        message: format!(
-            "`{}` has no digest: the archive contains only Docker's manifest.json",
-            stored.source.location
-        ),
-        hint: Some("name an image layout, or an archive that has an `index.json`".into()),
+fn pinnable_image(name: &str, reference: String, image: &ParsedImage) -> Result<PinnableImage, CliError> {
+    let digest = image.source.digest().ok_or_else(|| {
+        let location = &image.source.location;
+        CliError::failed_with_hint(
+            format!("`{location}` has no digest: the archive contains only Docker's manifest.json"),
+            "name an image layout, or an archive that has an `index.json`",
+        )
     })?;
     Ok(PinnableImage { name: name.to_owned(), reference, digest: digest.to_string() })
 }
 
 fn unresolved_error(errors: &[PinError]) -> CliError {
-    CliError {
-        exit: CliExit::Failed,
-        message: errors.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n"),
-        hint: Some(
-            "name the location of images with `--image NAME=oci:DIR`, or their recipes with `-f`".into(),
-        ),
-    }
+    CliError::failed_with_hint(
+        errors.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n"),
+        "name the location of images with `--image NAME=oci:DIR`, or their recipes with `-f`",
+    )
 }
 
 /// Returns the error with all findings, which go to stderr because stdout is for manifests.
@@ -201,9 +203,9 @@ fn check_contracts(
     inputs: &[ManifestFile],
 ) -> Result<CheckReport, CliError> {
     let mut all = CheckReport::default();
-    for (_, stored) in used.iter().filter_map(|index| images.get(*index)) {
-        let Some(contract) = image_reader::label_contract(stored, None)? else { continue };
-        let report = config::check_manifests(stored, &contract, None, inputs, None, None);
+    for (_, image) in used.iter().filter_map(|index| images.get(*index)) {
+        let Some(contract) = contract_lookup::label_contract(image, None)? else { continue };
+        let report = config::check_manifests(image, &contract, None, inputs, None, None);
         all.findings.extend(report.findings);
         all.notes.extend(report.notes);
     }
@@ -219,8 +221,8 @@ fn join_documents(inputs: &[ManifestFile]) -> String {
             if !text.is_empty() && !text.ends_with('\n') {
                 text.push('\n');
             }
-            let has_mark = input.text.lines().find(|line| !line.is_empty() && !line.starts_with('#'));
-            if has_mark.is_none_or(|line| !line.starts_with("---") && !line.starts_with('%')) {
+            let first = input.text.lines().find(|line| !line.is_empty() && !line.starts_with('#'));
+            if first.is_none_or(|line| !line.starts_with("---") && !line.starts_with('%')) {
                 text.push_str("---\n");
             }
         }

@@ -6,7 +6,8 @@ use std::io::{IsTerminal as _, Write as _};
 use anstyle::{AnsiColor, Style};
 use coracle_core::note::Note;
 
-use super::error::CliError;
+use super::error::{CliError, CliExit};
+use super::text::escape_control;
 
 const ERROR: Style = AnsiColor::Red.on_default().bold();
 const WARNING: Style = AnsiColor::Yellow.on_default().bold();
@@ -24,6 +25,21 @@ pub(super) fn print_error(failure: &CliError) {
         text.push_str(&with_label(HINT, "hint", hint));
     }
     write(&text);
+}
+
+/// Prints all failures except the last, which is returned with the exit code of the first.
+/// Repeated interruptions count once.
+pub(super) fn print_all_but_last(mut failures: Vec<CliError>) -> Option<CliError> {
+    let exit = failures.first()?.exit;
+    failures
+        .dedup_by(|later, earlier| later.exit == CliExit::Interrupted && later.message == earlier.message);
+    let mut failures = failures.into_iter().rev();
+    let last = failures.next().map(|failure| CliError { exit, ..failure });
+    for failure in failures.rev() {
+        print_error(&failure);
+        print("\n");
+    }
+    last
 }
 
 /// Prints notes; only warnings if `quiet`.
@@ -63,9 +79,7 @@ fn indent_and_escape(message: &str) -> String {
         if index > 0 && !line.is_empty() && !line.starts_with(' ') {
             text.push_str("  ");
         }
-        for c in line.chars() {
-            if c.is_control() { text.extend(c.escape_default()) } else { text.push(c) }
-        }
+        text.push_str(&escape_control(line));
     }
     text
 }

@@ -1,40 +1,36 @@
 //! Writes data to stdout.
 
-use std::io::{self, Write as _};
+use std::io;
+
+use serde::Serialize;
 
 use super::error::CliError;
 
 /// Writes `text` to stdout. A broken pipe is not an error.
 pub(super) fn print(text: &str) -> Result<(), CliError> {
-    let mut stdout = anstream::stdout().lock();
-    match stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush()) {
-        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(CliError::stdout_error(&error)),
-        _ => Ok(()),
-    }
-}
-
-/// Escapes control characters, because labels and manifests are untrusted and must not control the
-/// terminal.
-pub(super) fn escape_control(text: &str) -> String {
-    let mut out = String::with_capacity(text.len());
-    for c in text.chars() {
-        if c.is_control() { out.extend(c.escape_default()) } else { out.push(c) }
-    }
-    out
+    write_and_flush(anstream::stdout().lock(), text.as_bytes())
 }
 
 /// Writes bytes to stdout unchanged. A broken pipe is not an error.
 pub(super) fn write_bytes(bytes: &[u8]) -> Result<(), CliError> {
-    let mut stdout = io::stdout().lock();
+    write_and_flush(io::stdout().lock(), bytes)
+}
+
+fn write_and_flush(mut stdout: impl io::Write, bytes: &[u8]) -> Result<(), CliError> {
     match stdout.write_all(bytes).and_then(|()| stdout.flush()) {
         Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(CliError::stdout_error(&error)),
         _ => Ok(()),
     }
 }
 
-/// Writes `value` to stdout as one line of JSON.
-pub(super) fn print_json(value: &serde_json::Value) -> Result<(), CliError> {
-    let bytes = coracle_core::json::to_bytes(value)
-        .map_err(|error| CliError::stdout_error(&io::Error::other(error)))?;
-    print(&(String::from_utf8_lossy(&bytes) + "\n"))
+/// Writes `report` to stdout as one line of JSON.
+pub(super) fn print_json(report: &impl Serialize) -> Result<(), CliError> {
+    print(&json_line(report)?)
+}
+
+/// Formats `report` as one line of JSON with sorted keys.
+pub(super) fn json_line(report: &impl Serialize) -> Result<String, CliError> {
+    let bytes = coracle_core::json::to_bytes(report)
+        .map_err(|error| CliError::internal(&format!("cannot write the report as JSON: {error}")))?;
+    Ok(String::from_utf8_lossy(&bytes).into_owned() + "\n")
 }

@@ -37,8 +37,8 @@ impl<'a> RecipeDocument<'a> {
     }
 
     /// Returns the directory that relative paths start at.
-    pub(super) fn folder(&self) -> PathBuf {
-        super::recipe_dir_of(self.sources.first().map_or(Path::new(""), |source| source.path))
+    pub(super) fn recipe_dir(&self) -> PathBuf {
+        super::paths::recipe_dir_of(self.sources.first().map_or(Path::new(""), |source| source.path))
     }
 
     /// Returns the position of `span`.

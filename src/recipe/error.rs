@@ -52,7 +52,7 @@ pub struct SourcePosition {
     pub column: usize,
     /// The line's text; of a long line, the part around the position.
     pub text: String,
-    /// Start and length of the marked part of [`Place::text`], in characters.
+    /// Start and length of the marked part of [`SourcePosition::text`], in characters.
     pub marker: (usize, usize),
 }
 
@@ -68,7 +68,7 @@ impl RecipeError {
     pub fn hint(&self) -> Option<String> {
         match self {
             Self::Read(error) if error.kind() == std::io::ErrorKind::IsADirectory => {
-                Some(format!("name the file in it, such as `{}`", super::DEFAULT_FILE_NAME))
+                Some(format!("name the file in it, such as `{}`", super::paths::DEFAULT_FILE_NAME))
             }
             Self::Read(error) => error.hint(),
             Self::TooLarge { .. } => Some("check which file is named".into()),

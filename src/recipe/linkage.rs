@@ -3,7 +3,7 @@
 use std::str::FromStr;
 
 /// The required linkage of every ELF program.
-#[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Default, Hash, Debug)]
 pub enum Linkage {
     /// Any; a hint is given if another linkage suits better.
     #[default]

@@ -1,5 +1,6 @@
 //! A source text with keys of a recipe, and positions in it.
 
+use std::io::Read;
 use std::ops::Range;
 use std::path::Path;
 
@@ -7,6 +8,10 @@ use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
 use super::error::{RecipeError, RecipeProblem, SourcePosition};
+use coracle_core::fs::Context;
+
+/// The maximum size of a recipe, in bytes.
+const MAX_RECIPE_SIZE: u64 = 1 << 20;
 
 /// Of a long line: characters shown before the position, and in all.
 const SHOWN_COLUMNS: (usize, usize) = (40, 96);
@@ -60,6 +65,17 @@ impl<'a> TomlSource<'a> {
         let span = span.start.saturating_sub(self.span_offset)..span.end.saturating_sub(self.span_offset);
         position_in_text(self.path, self.text, &span)
     }
+}
+
+/// Reads the recipe at `path`. Fails if it is larger than [`MAX_RECIPE_SIZE`].
+pub(super) fn read_recipe_bytes(path: &Path) -> Result<Vec<u8>, RecipeError> {
+    let mut bytes = Vec::new();
+    let file = std::fs::File::open(path).context("read", path)?;
+    file.take(MAX_RECIPE_SIZE + 1).read_to_end(&mut bytes).context("read", path)?;
+    if bytes.len() as u64 > MAX_RECIPE_SIZE {
+        return Err(RecipeError::TooLarge { path: path.to_owned(), limit: MAX_RECIPE_SIZE });
+    }
+    Ok(bytes)
 }
 
 fn shift_span(span: &Range<usize>, by: usize) -> Range<usize> {

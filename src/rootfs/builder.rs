@@ -18,6 +18,8 @@ pub(super) struct RootfsBuilder {
     hard_linked: BTreeMap<ImagePath, FileId>,
     set_id: Vec<ImagePath>,
     attributes: BTreeMap<ImagePath, Vec<String>>,
+    /// The first failed read of the tree, which is in memory, so that reading it never fails.
+    read_error: Option<fs::Error>,
 }
 
 impl RootfsBuilder {
@@ -27,8 +29,8 @@ impl RootfsBuilder {
     }
 
     /// Adds a directory and its parents.
-    pub(super) fn add_directory(&mut self, path: &ImagePath, reason: EntryReason, stratum: LayerKind) {
-        self.insert(path, root_owned_entry(EntryNode::Directory, 0o755, reason, stratum));
+    pub(super) fn add_directory(&mut self, path: &ImagePath, reason: EntryReason, layer_kind: LayerKind) {
+        self.insert(path, root_owned_entry(EntryNode::Directory, 0o755, reason, layer_kind));
     }
 
     /// Adds a state directory, which the user owns.
@@ -48,9 +50,9 @@ impl RootfsBuilder {
         path: &ImagePath,
         target: RawPath,
         reason: EntryReason,
-        stratum: LayerKind,
+        layer_kind: LayerKind,
     ) {
-        self.insert(path, root_owned_entry(EntryNode::Symlink(target), 0o777, reason, stratum));
+        self.insert(path, root_owned_entry(EntryNode::Symlink(target), 0o777, reason, layer_kind));
     }
 
     /// Adds a generated file.
@@ -59,11 +61,11 @@ impl RootfsBuilder {
         path: &ImagePath,
         bytes: Vec<u8>,
         reason: EntryReason,
-        stratum: LayerKind,
+        layer_kind: LayerKind,
     ) {
         self.insert(
             path,
-            root_owned_entry(EntryNode::File(Content::from_bytes(bytes)), 0o644, reason, stratum),
+            root_owned_entry(EntryNode::File(Content::from_bytes(bytes)), 0o644, reason, layer_kind),
         );
     }
 
@@ -74,10 +76,10 @@ impl RootfsBuilder {
         path: &ImagePath,
         file: &FsFile,
         reason: EntryReason,
-        stratum: LayerKind,
+        layer_kind: LayerKind,
     ) {
         let mode = if file.stat.is_executable() { 0o755 } else { 0o644 };
-        self.add_content(path, file, file.content.clone(), mode, reason, stratum);
+        self.add_content(path, file, file.content.clone(), mode, reason, layer_kind);
     }
 
     /// Adds an executable file.
@@ -87,9 +89,9 @@ impl RootfsBuilder {
         file: &FsFile,
         content: Content,
         reason: EntryReason,
-        stratum: LayerKind,
+        layer_kind: LayerKind,
     ) {
-        self.add_content(path, file, content, 0o755, reason, stratum);
+        self.add_content(path, file, content, 0o755, reason, layer_kind);
     }
 
     fn add_content(
@@ -99,7 +101,7 @@ impl RootfsBuilder {
         content: Content,
         mode: u32,
         reason: EntryReason,
-        stratum: LayerKind,
+        layer_kind: LayerKind,
     ) {
         if file.stat.mode & 0o6000 != 0 {
             self.set_id.push(path.clone());
@@ -111,7 +113,7 @@ impl RootfsBuilder {
             }
         }
         let whole = content.has_same_source(&file.content);
-        let path = self.insert(path, root_owned_entry(EntryNode::File(content), mode, reason, stratum));
+        let path = self.insert(path, root_owned_entry(EntryNode::File(content), mode, reason, layer_kind));
         if let Some(path) = path
             && whole
             && file.stat.hard_links > 1
@@ -144,8 +146,8 @@ impl RootfsBuilder {
         let leads_to_directory =
             matches!((&old.node, &new.node), (EntryNode::Symlink(_), EntryNode::Directory))
                 && matches!(
-                    self.walk(path.as_bytes()),
-                    file_system::ResolutionEnd::Directory(_) | file_system::ResolutionEnd::Missing(_)
+                    self.resolve(path.as_bytes()),
+                    Some(file_system::ResolutionEnd::Directory(_) | file_system::ResolutionEnd::Missing(_))
                 );
         if !leads_to_directory {
             self.record_conflict::<()>(path.clone(), &new);
@@ -161,11 +163,11 @@ impl RootfsBuilder {
             let next = at.join(name);
             match self.rootfs.entries.get(&next).map(|entry| &entry.node) {
                 Some(EntryNode::Directory) => at = next,
-                Some(EntryNode::Symlink(_)) => match self.walk(next.as_bytes()) {
+                Some(EntryNode::Symlink(_)) => match self.resolve(next.as_bytes())? {
                     file_system::ResolutionEnd::Directory(target) => at = target,
                     // The link's target is added later: this link is on the path to another entry.
                     file_system::ResolutionEnd::Missing(target) => {
-                        at = self.create_directory(&target, below)?
+                        at = self.create_directory(&target, below)?;
                     }
                     _ => return self.record_conflict(next, below),
                 },
@@ -186,14 +188,19 @@ impl RootfsBuilder {
     }
 
     /// Whether the path leads to a file in the tree.
-    pub(super) fn leads_to_file(&self, spelled: &RawPath) -> bool {
-        matches!(self.walk(spelled.as_bytes()), file_system::ResolutionEnd::File(..))
+    pub(super) fn leads_to_file(&mut self, spelled: &RawPath) -> bool {
+        matches!(self.resolve(spelled.as_bytes()), Some(file_system::ResolutionEnd::File(..)))
     }
 
-    fn walk(&self, path: &[u8]) -> file_system::ResolutionEnd {
-        // Reading a planned tree in memory does not fail.
-        file_system::resolve_path(&self.rootfs, &ImagePath::root(), path)
-            .map_or(file_system::ResolutionEnd::TooManyLinks, |walk| walk.end)
+    /// Resolves `path` in the tree. A failed read is reported by [`Self::finish`].
+    fn resolve(&mut self, path: &[u8]) -> Option<file_system::ResolutionEnd> {
+        match file_system::resolve_path(&self.rootfs, &ImagePath::root(), path) {
+            Ok(resolution) => Some(resolution.end),
+            Err(error) => {
+                self.read_error.get_or_insert(error);
+                None
+            }
+        }
     }
 
     fn record_conflict<T>(&mut self, path: ImagePath, new: &Entry) -> Option<T> {
@@ -208,6 +215,9 @@ impl RootfsBuilder {
     /// Returns the tree, in which files with several names became hard links, and warnings. Fails
     /// if there are conflicts.
     pub(super) fn finish(mut self) -> Result<(Rootfs, Vec<Note>), RootfsError> {
+        if let Some(error) = self.read_error {
+            return Err(error.into());
+        }
         if !self.conflicts.is_empty() {
             return Err(RootfsError::Conflicts(self.conflicts));
         }
@@ -233,8 +243,8 @@ impl RootfsBuilder {
     }
 }
 
-fn root_owned_entry(node: EntryNode, mode: u32, reason: EntryReason, stratum: LayerKind) -> Entry {
-    Entry { node, owner: Owner::ROOT, mode, reason, layer_kind: stratum }
+fn root_owned_entry(node: EntryNode, mode: u32, reason: EntryReason, layer_kind: LayerKind) -> Entry {
+    Entry { node, owner: Owner::ROOT, mode, reason, layer_kind }
 }
 
 /// Describes an entry for a message: its type or source, and its reason.

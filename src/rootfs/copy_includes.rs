@@ -38,7 +38,8 @@ fn add_include(
             }
         },
         ResolutionEnd::Directory(folder) => {
-            let to = ImagePath::parse(include.to.as_bytes()).unwrap_or_else(|_| ImagePath::root());
+            let to = ImagePath::parse(include.to.as_bytes())
+                .map_err(|_| RootfsError::Internal("the target of an include is not a valid path"))?;
             builder.add_directory(&to, reason.clone(), LayerKind::Data);
             IncludedDirectory { tree, folder: &folder, reason: &reason, problems }
                 .copy(builder, &folder, &to)?;
@@ -85,13 +86,13 @@ impl IncludedDirectory<'_> {
                 None => self.problems.push(IncludeProblem::Missing(fs::path_from_bytes(from.as_bytes()))),
                 Some(FsNode::File(file)) => builder.add_file(&to, &file, reason, LayerKind::Data),
                 Some(FsNode::Special(kind)) => {
-                    self.problems.push(IncludeProblem::SpecialFile { path: from, kind })
+                    self.problems.push(IncludeProblem::SpecialFile { path: from, kind });
                 }
                 Some(FsNode::Link(target)) if self.stays_inside(&from, &target)? => {
                     builder.add_symlink(&to, target, reason, LayerKind::Data);
                 }
                 Some(FsNode::Link(target)) => {
-                    self.problems.push(IncludeProblem::LinkOutside { link: from, target })
+                    self.problems.push(IncludeProblem::LinkOutside { link: from, target });
                 }
                 Some(FsNode::Directory) => {
                     builder.add_directory(&to, reason, LayerKind::Data);

@@ -58,6 +58,9 @@ pub enum RootfsError {
     /// A file could not be read.
     #[error(transparent)]
     Io(#[from] fs::Error),
+    /// A defect of Coracle.
+    #[error("internal error: {0}; please report it")]
+    Internal(&'static str),
 }
 
 /// Different contents for one path.
@@ -165,6 +168,7 @@ impl RootfsError {
                 "an include or the base image may hide a library or a link: list all files with `--dry-run`".into()
             }
             Self::Io(error) => return error.hint(),
+            Self::Internal(_) => return None,
         })
     }
 }

@@ -21,7 +21,6 @@ mod verify;
 use std::collections::{BTreeMap, BTreeSet};
 
 pub use coracle_core::entry::{Entry, EntryNode, EntryReason, LayerKind, Owner};
-pub use coracle_core::system_directories::is_system;
 pub use error::{Conflict, IncludeProblem, PrivatePath, RootfsError};
 pub use plan::{PlanRequest, PlannedProgram, PlannedRootfs, ResolvedInclude, plan_rootfs};
 pub use subtract_base::{BaseFileSystem, BaseFiles};
@@ -54,19 +53,19 @@ impl Rootfs {
     /// layers.
     pub fn layer_kinds(&self) -> BTreeSet<LayerKind> {
         let own = self.entries.values().filter(|entry| !matches!(entry.node, EntryNode::Directory));
-        let strata: BTreeSet<LayerKind> = own.map(|entry| entry.layer_kind).collect();
-        if strata.is_empty() { self.entries.values().map(|entry| entry.layer_kind).collect() } else { strata }
+        let kinds: BTreeSet<LayerKind> = own.map(|entry| entry.layer_kind).collect();
+        if kinds.is_empty() { self.entries.values().map(|entry| entry.layer_kind).collect() } else { kinds }
     }
 
-    /// Returns the entries of the layer of `stratum`, and the directories above them, so that the
+    /// Returns the entries of the layer of `layer_kind`, and the directories above them, so that the
     /// layer is complete by itself. Directories of a kind without a layer are in the first layer.
-    pub fn layer_entries(&self, stratum: LayerKind) -> Vec<(&ImagePath, &Entry)> {
-        let strata = self.layer_kinds();
+    pub fn layer_entries(&self, layer_kind: LayerKind) -> Vec<(&ImagePath, &Entry)> {
+        let kinds = self.layer_kinds();
         let home = |entry: &Entry| {
-            if strata.contains(&entry.layer_kind) { Some(entry.layer_kind) } else { strata.first().copied() }
+            if kinds.contains(&entry.layer_kind) { Some(entry.layer_kind) } else { kinds.first().copied() }
         };
         let own: Vec<&ImagePath> =
-            self.iter().filter(|(_, entry)| home(entry) == Some(stratum)).map(|(path, _)| path).collect();
+            self.iter().filter(|(_, entry)| home(entry) == Some(layer_kind)).map(|(path, _)| path).collect();
         let above = own.iter().flat_map(|path| path.ancestors());
         let paths: BTreeSet<ImagePath> = above.chain(own.iter().copied().cloned()).collect();
         self.iter().filter(|(path, _)| paths.contains(path)).collect()

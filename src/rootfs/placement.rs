@@ -8,42 +8,8 @@ use super::RootfsError;
 use coracle_core::file_system::{self, FileSystem, PathResolution, ResolutionStep};
 use coracle_core::fs;
 use coracle_core::path::{ImagePath, RawPath};
+use coracle_core::system_directories::is_system_path;
 use coracle_ld::closure::{ElfProgram, ExecutedFile, ExecutedKind, MapReason};
-
-/// System directories: their contents have the same path on every machine.
-const SYSTEM_DIRS: [&str; 16] = [
-    "/bin",
-    "/sbin",
-    "/lib",
-    "/lib32",
-    "/lib64",
-    "/libx32",
-    "/libexec",
-    "/opt",
-    "/nix/store",
-    "/gnu/store",
-    "/usr/bin",
-    "/usr/sbin",
-    "/usr/libexec",
-    "/usr/local",
-    "/usr/share",
-    "/usr/games",
-];
-
-/// Whether `path` is in a directory where distributions install programs and libraries.
-pub fn is_system_path(path: &ImagePath) -> bool {
-    let bytes = path.as_bytes();
-    SYSTEM_DIRS.iter().any(|directory| {
-        bytes.strip_prefix(directory.as_bytes()).is_some_and(|rest| rest.is_empty() || rest.starts_with(b"/"))
-    }) || bytes.starts_with(b"/usr/lib")
-        || path.strip_prefix(&ImagePath::root()).is_some_and(|mut names| is_cross_toolchain(&mut names))
-}
-
-/// Whether the path is `/usr/aarch64-linux-gnu` or the like.
-fn is_cross_toolchain<'a>(names: &mut impl Iterator<Item = &'a [u8]>) -> bool {
-    names.next() == Some(b"usr")
-        && names.next().is_some_and(|name| name.windows(7).any(|part| part == b"-linux-"))
-}
 
 /// Maps host paths of one program and its libraries to paths in the image.
 #[derive(Debug)]
@@ -84,9 +50,10 @@ impl Placement {
         let below: Vec<&[u8]> = home.strip_prefix(&region).into_iter().flatten().collect();
         let target = match to {
             Some(to) => to.clone(),
-            None => default_program_dir()
-                .join_components(below.iter().copied())
-                .join(named.file_name().unwrap_or(b"program")),
+            None => {
+                let name = named.file_name().ok_or(RootfsError::Internal("a program has no file name"))?;
+                default_program_dir().join_components(below.iter().copied()).join(name)
+            }
         };
         let moved = counterpart_directories(&home, &target, below.len()).ok_or_else(|| {
             RootfsError::TargetTooShallow {
@@ -259,23 +226,6 @@ mod tests {
 
     fn path(text: &str) -> ImagePath {
         text.parse().unwrap()
-    }
-
-    #[test]
-    fn recognizes_system_directories() {
-        for text in [
-            "/usr/bin/x",
-            "/bin",
-            "/usr/lib64/x",
-            "/opt/x/y",
-            "/usr/aarch64-linux-gnu/lib",
-            "/usr/local/bin/x",
-        ] {
-            assert!(is_system_path(&path(text)), "{text}");
-        }
-        for text in ["/", "/home/u/x", "/usr/src/app/x", "/binary", "/usr", "/srv/x", "/root/x"] {
-            assert!(!is_system_path(&path(text)), "{text}");
-        }
     }
 
     #[test]

@@ -16,7 +16,7 @@ use coracle_core::path::{ImagePath, RawPath};
 use coracle_ld::closure::{Closure, ResolveOptions};
 use coracle_ld::implicit::{DataSources, DependencyHint, ImplicitPolicy, Requirements};
 
-/// The input of [`plan`].
+/// The input of [`plan_rootfs`].
 pub struct PlanRequest<'a> {
     /// The programs with their dependencies; the entrypoint is first.
     pub programs: &'a [PlannedProgram],
@@ -151,12 +151,12 @@ fn replaced_files_warning(paths: &BTreeSet<ImagePath>) -> Option<Note> {
 
 /// Adds accounts to the first layer, so that the image of a static program keeps a single layer.
 fn add_accounts(builder: &mut RootfsBuilder, user: Owner) {
-    let stratum = builder.rootfs.layer_kinds().first().copied().unwrap_or(LayerKind::Program);
+    let layer_kind = builder.rootfs.layer_kinds().first().copied().unwrap_or(LayerKind::Program);
     let etc = ImagePath::root().join(b"etc");
     for (name, text) in [(b"passwd".as_slice(), accounts::passwd(user)), (b"group", accounts::group(user))] {
         let path = etc.join(name);
         if !builder.rootfs.entries.contains_key(&path) {
-            builder.add_generated_file(&path, text.into_bytes(), EntryReason::Accounts, stratum);
+            builder.add_generated_file(&path, text.into_bytes(), EntryReason::Accounts, layer_kind);
         }
     }
 }

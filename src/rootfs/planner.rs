@@ -3,13 +3,14 @@
 
 use super::builder::RootfsBuilder;
 use super::mapped_objects::{link_maps, mapped_objects};
-use super::placement::{self, Placement};
+use super::placement::Placement;
 use super::plan::{PlanRequest, PlannedProgram};
 use super::{EntryReason, LayerKind, PrivatePath, Rootfs, RootfsError};
 use coracle_core::content::Content;
 use coracle_core::file_system::{FileSystem, FsFile, PathResolution, ResolutionEnd, ResolutionStep};
 use coracle_core::note::Note;
 use coracle_core::path::{ImagePath, RawPath};
+use coracle_core::system_directories::is_system_path;
 use coracle_ld::closure::{DependencyKind, ElfProgram, ExecutedFile, ExecutedKind, LinkMap, MapReason};
 use coracle_ld::elf;
 use coracle_ld::implicit::{DataContent, DataFile};
@@ -101,7 +102,7 @@ impl<'a> TreePlanner<'a> {
     /// be in.
     fn private_dirs(&self) -> impl Iterator<Item = &ImagePath> {
         let directories = self.request.private_dirs.iter();
-        directories.filter(|directory| directory.file_name().is_some() && !super::is_system(directory))
+        directories.filter(|directory| directory.file_name().is_some() && !is_system_path(directory))
     }
 
     /// Warns about libraries that exist only as a variant for newer CPUs.
@@ -269,12 +270,12 @@ impl<'a> TreePlanner<'a> {
         self.builder.add_file(&placement.image_path(path), file, reason.clone(), LayerKind::Program);
     }
 
-    fn add_steps(&mut self, steps: &[ResolutionStep], reason: &EntryReason, stratum: LayerKind) {
+    fn add_steps(&mut self, steps: &[ResolutionStep], reason: &EntryReason, layer_kind: LayerKind) {
         for step in steps {
             match step {
-                ResolutionStep::Directory(path) => self.builder.add_directory(path, reason.clone(), stratum),
+                ResolutionStep::Directory(path) => self.builder.add_directory(path, reason.clone(), layer_kind),
                 ResolutionStep::Link { path, target } => {
-                    self.builder.add_symlink(path, target.clone(), reason.clone(), stratum);
+                    self.builder.add_symlink(path, target.clone(), reason.clone(), layer_kind);
                 }
             }
         }

@@ -8,7 +8,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::{Conflict, Entry, EntryNode, EntryReason, Owner, Rootfs, RootfsError};
-use coracle_core::file_system::{self, FileSystem, OverlayFs, ResolutionEnd};
+use coracle_core::file_system::{self, FileSystem, FsFile, OverlayFs, ResolutionEnd};
 use coracle_core::fs;
 use coracle_core::path::{ImagePath, RawPath};
 
@@ -124,8 +124,7 @@ impl BaseSubtraction<'_> {
             return self.merge_same_path(at, entry);
         }
         let Some(below) = self.base.node(at)? else {
-            self.keep_entry(path, at, entry);
-            return Ok(());
+            return self.keep_entry(path, at, entry);
         };
         match &entry.node {
             EntryNode::Directory => self.put_directory(at, entry),
@@ -202,7 +201,7 @@ impl BaseSubtraction<'_> {
                 self.above.shared_files += 1;
             }
             (_, ResolutionEnd::Directory(_) | ResolutionEnd::Special(..)) => self.record_conflict(at, entry),
-            _ => self.replace_base_file(path, at, entry),
+            _ => self.replace_base_file(path, at, entry)?,
         }
         Ok(())
     }
@@ -233,7 +232,7 @@ impl BaseSubtraction<'_> {
     }
 
     fn put_file(&mut self, path: &ImagePath, at: &ImagePath, entry: &Entry) -> Result<(), RootfsError> {
-        let Some(ours) = self.whole.file_at(path) else { return Ok(()) };
+        let ours = self.planned_file(path)?;
         match self.walk(at)? {
             ResolutionEnd::File(_, theirs) => {
                 // The file is no replacement if the user cannot read or execute it.
@@ -242,11 +241,11 @@ impl BaseSubtraction<'_> {
                 if is_same || matches!(entry.reason, EntryReason::DataFile(_)) {
                     self.above.shared_files += 1;
                 } else {
-                    self.replace_base_file(path, at, entry);
+                    self.replace_base_file(path, at, entry)?;
                 }
             }
             ResolutionEnd::Missing(_) | ResolutionEnd::TooManyLinks | ResolutionEnd::NotDirectory(_) => {
-                self.replace_base_file(path, at, entry)
+                self.replace_base_file(path, at, entry)?;
             }
             ResolutionEnd::Directory(_) | ResolutionEnd::Special(..) => self.record_conflict(at, entry),
         }
@@ -255,25 +254,33 @@ impl BaseSubtraction<'_> {
 
     /// Replaces a file of the base. Programs and includes replace on purpose; for other entries it
     /// is recorded.
-    fn replace_base_file(&mut self, path: &ImagePath, at: &ImagePath, entry: &Entry) {
+    fn replace_base_file(
+        &mut self,
+        path: &ImagePath,
+        at: &ImagePath,
+        entry: &Entry,
+    ) -> Result<(), RootfsError> {
         if !matches!(entry.reason, EntryReason::Program | EntryReason::Included(_)) {
             self.above.replaced.insert(at.clone());
         }
-        self.keep_entry(path, at, entry);
+        self.keep_entry(path, at, entry)
     }
 
-    fn keep_entry(&mut self, path: &ImagePath, at: &ImagePath, entry: &Entry) {
+    /// Returns the planned file at `path`.
+    fn planned_file(&self, path: &ImagePath) -> Result<FsFile, RootfsError> {
+        self.whole.file_at(path).ok_or(RootfsError::Internal("a hard link leads to no planned file"))
+    }
+
+    /// Adds the entry planned for `path` at `at`.
+    fn keep_entry(&mut self, path: &ImagePath, at: &ImagePath, entry: &Entry) -> Result<(), RootfsError> {
         let node = match &entry.node {
             // The link's target may be omitted, or sort after this path now.
             EntryNode::HardLink(target) => match self.moved.get(target).filter(|first| *first < at) {
                 Some(first) => EntryNode::HardLink(first.clone()),
-                None => self
-                    .whole
-                    .file_at(path)
-                    .map_or(EntryNode::Directory, |file| EntryNode::File(file.content)),
+                None => EntryNode::File(self.planned_file(path)?.content),
             },
             EntryNode::Symlink(target) if path.parent() != at.parent() => {
-                EntryNode::Symlink(self.absolute_target(path, target))
+                EntryNode::Symlink(self.absolute_target(path, target)?)
             }
             node => node.clone(),
         };
@@ -281,17 +288,18 @@ impl BaseSubtraction<'_> {
             self.moved.insert(path.clone(), at.clone());
         }
         self.above.rootfs.entries.insert(at.clone(), Entry { node, ..entry.clone() });
+        Ok(())
     }
 
     /// Returns the target of a link that has moved: a relative target becomes absolute.
-    fn absolute_target(&self, path: &ImagePath, target: &RawPath) -> RawPath {
+    fn absolute_target(&self, path: &ImagePath, target: &RawPath) -> fs::Result<RawPath> {
         let Some(parent) = path.parent().filter(|_| !target.as_bytes().starts_with(b"/")) else {
-            return target.clone();
+            return Ok(target.clone());
         };
-        match file_system::resolve_path(self.whole, &parent, target.as_bytes()).map(|walk| walk.end) {
-            Ok(ResolutionEnd::File(path, _) | ResolutionEnd::Directory(path)) => RawPath::from(&path),
+        Ok(match file_system::resolve_path(self.whole, &parent, target.as_bytes())?.end {
+            ResolutionEnd::File(path, _) | ResolutionEnd::Directory(path) => RawPath::from(&path),
             _ => target.clone(),
-        }
+        })
     }
 
     /// Adds the directories above all entries, with the base's modes and owners, so that each layer
@@ -304,16 +312,16 @@ impl BaseSubtraction<'_> {
                     continue;
                 }
                 let Some((mode, owner)) = self.base.directory(&above) else { continue };
-                let stratum = entry.layer_kind;
+                let layer_kind = entry.layer_kind;
                 let new = Entry {
                     node: EntryNode::Directory,
                     owner,
                     mode,
                     reason: EntryReason::ParentOrLink,
-                    layer_kind: stratum,
+                    layer_kind,
                 };
                 let known = directories.entry(above).or_insert(new);
-                known.layer_kind = known.layer_kind.min(stratum);
+                known.layer_kind = known.layer_kind.min(layer_kind);
             }
         }
         self.above.rootfs.entries.append(&mut directories);

@@ -11,7 +11,7 @@ use std::str::FromStr;
 use sha2::{Digest as _, Sha256};
 
 /// The digest of a blob: `sha256:` and 64 lower-case hexadecimal digits.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Digest([u8; 32]);
 
 /// The digest of a layer's uncompressed tar.

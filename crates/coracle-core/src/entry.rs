@@ -34,7 +34,7 @@ pub enum EntryNode {
 }
 
 /// A numeric user and group.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Hash)]
 pub struct Owner {
     /// The user ID.
     pub uid: u32,

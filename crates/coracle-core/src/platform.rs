@@ -7,7 +7,7 @@ use std::fmt;
 use std::str::FromStr;
 
 /// An operating system and an architecture, such as `linux/arm/v7`.
-#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug)]
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug, Hash)]
 pub struct Platform {
     /// `GOOS`; always `linux` if it comes from an ELF header.
     pub os: String,

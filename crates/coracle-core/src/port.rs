@@ -4,7 +4,7 @@ use std::fmt;
 use std::str::FromStr;
 
 /// A port that the program listens on. Displayed with its protocol: `8080/tcp`.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Hash)]
 pub struct Port {
     /// 1 to 65535.
     pub number: u16,
@@ -13,7 +13,7 @@ pub struct Port {
 }
 
 /// The protocol of a port.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Hash)]
 pub enum Protocol {
     /// `tcp`
     Tcp,

@@ -38,7 +38,9 @@ pub struct Cancelled;
 impl Cancelled {
     /// Whether `error` was created from a `Cancelled`.
     pub fn is_cause_of(error: &io::Error) -> bool {
-        error.get_ref().is_some_and(|inner| inner.is::<Self>())
+        error.get_ref().is_some_and(
+            <dyn std::error::Error + std::marker::Send + std::marker::Sync + 'static>::is::<Self>,
+        )
     }
 }
 

@@ -4,7 +4,7 @@ use std::fmt;
 use std::str::FromStr;
 
 /// A signal for `StopSignal`: `SIGTERM`, `SIGRTMIN+3`, or a number from 1 to 64.
-#[derive(Clone, PartialEq, Eq, Debug)]
+#[derive(Clone, PartialEq, Eq, Debug, Hash)]
 pub struct Signal(String);
 
 /// The error for a string that is not a signal.

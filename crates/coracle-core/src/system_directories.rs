@@ -22,8 +22,8 @@ const SYSTEM_DIRECTORIES: [&str; 16] = [
     "/usr/games",
 ];
 
-/// Whether `path` is where distributions put programs and libraries.
-pub fn is_system(path: &ImagePath) -> bool {
+/// Whether `path` is in a directory where distributions install programs and libraries.
+pub fn is_system_path(path: &ImagePath) -> bool {
     let bytes = path.as_bytes();
     SYSTEM_DIRECTORIES.iter().any(|directory| {
         bytes.strip_prefix(directory.as_bytes()).is_some_and(|rest| rest.is_empty() || rest.starts_with(b"/"))
@@ -31,8 +31,30 @@ pub fn is_system(path: &ImagePath) -> bool {
         || path.strip_prefix(&ImagePath::root()).is_some_and(|mut names| is_cross_toolchain(&mut names))
 }
 
-/// `/usr/aarch64-linux-gnu` and its like.
+/// Whether the path is `/usr/aarch64-linux-gnu` or the like.
 fn is_cross_toolchain<'a>(names: &mut impl Iterator<Item = &'a [u8]>) -> bool {
     names.next() == Some(b"usr")
         && names.next().is_some_and(|name| name.windows(7).any(|part| part == b"-linux-"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn recognizes_system_directories() {
+        for text in [
+            "/usr/bin/x",
+            "/bin",
+            "/usr/lib64/x",
+            "/opt/x/y",
+            "/usr/aarch64-linux-gnu/lib",
+            "/usr/local/bin/x",
+        ] {
+            assert!(is_system_path(&text.parse().unwrap()), "{text}");
+        }
+        for text in ["/", "/home/u/x", "/usr/src/app/x", "/binary", "/usr", "/srv/x", "/root/x"] {
+            assert!(!is_system_path(&text.parse().unwrap()), "{text}");
+        }
+    }
 }

@@ -6,7 +6,7 @@ use coracle_core::entry::{Entry, EntryNode, EntryReason};
 use coracle_core::file_system::{self, FileSystem, ResolutionEnd};
 use coracle_core::fs::{self, FileId};
 use coracle_core::path::ImagePath;
-use coracle_core::system_directories::is_system;
+use coracle_core::system_directories::is_system_path;
 
 use super::config_file_names;
 use super::finding::{Finding, FindingCategory, FindingSubject, Severity};
@@ -35,14 +35,14 @@ impl SecretScanner {
             let is_needed = !matches!(entry.reason, EntryReason::Included(_));
             found.extend(above.map(|(mount, _)| Finding {
                 category: if is_needed { FindingCategory::HiddenByMount } else { FindingCategory::InImage },
-                ..Finding::new_error(subject(), "place", describe_below_mount(mount, entry))
+                ..Finding::new_error(subject(), "mount", describe_below_mount(mount, entry))
             }));
             if is_needed {
                 let allowed = self
                     .policy
                     .allowed_paths
                     .keys()
-                    .filter(|allowed| path.is_within(allowed) && !is_system(path));
+                    .filter(|allowed| path.is_within(allowed) && !is_system_path(path));
                 allowed_for_libraries.extend(allowed.cloned());
                 continue;
             }
@@ -54,7 +54,7 @@ impl SecretScanner {
                 let description = "it looks like configuration".to_owned();
                 found.push(Finding {
                     severity: Severity::Warning,
-                    ..Finding::new_error(subject(), "name", description)
+                    ..Finding::new_error(subject(), "file-name", description)
                 });
             }
         }

@@ -146,7 +146,7 @@ fn names_the_kind_of_config_value_with_a_password() {
 #[test]
 fn hints_to_move_a_mount_that_hides_files() {
     let finding = |name: &[u8]| {
-        Finding::new_error(FindingSubject::File(ImagePath::root().join(name)), "place", String::new())
+        Finding::new_error(FindingSubject::File(ImagePath::root().join(name)), "mount", String::new())
     };
     let hidden = Finding { category: FindingCategory::HiddenByMount, ..finding(b"app") };
     let hint = FindingsError::new(vec![hidden.clone()]).hint().unwrap();

@@ -1,4 +1,4 @@
-//! The flags of `coracle build`.
+//! The flags of `coracle build`, with those of size budgets and report files.
 
 use std::ffi::OsString;
 use std::path::PathBuf;
@@ -6,26 +6,26 @@ use std::path::PathBuf;
 use clap::{Args, ValueHint};
 use coracle::recipe::RecipeOverrides;
 
-use super::config_flags::ConfigFlags;
+use super::config::ConfigFlags;
 use super::implicit::ImplicitDependencyArgs;
 use super::suggested_values::SuggestedValues;
-use super::{BudgetArgs, CacheArgs, OutputFormat, RegistryArgs, RemoteCacheArgs, ReportFileArgs};
+use super::{CacheArgs, OutputFormat, RegistryArgs, RemoteCacheArgs};
 
 #[derive(Args)]
 #[command(after_help = "\
 Examples:
-  coracle build ./app                               writes ./app.oci, which runs as user 65532
+  coracle build ./app                 writes ./app.oci, which runs as user 65532
   coracle build ./app -t shop:1.2 -o oci-archive:shop.tar
   coracle build ./app -t ghcr.io/acme/shop:1.2 --push
   coracle build ./app -t shop:1.2 --load
-  coracle build ./app -o docker://ghcr.io/acme/shop:1.2    only to a registry
-  coracle build ./app:/usr/bin/shop --expose 8080 -- --config /etc/shop/shop.toml
+  coracle build ./app -o docker://ghcr.io/acme/shop:1.2  only to a registry
+  coracle build ./app:/usr/bin/shop --expose 8080 -- --config /etc/shop.toml
   coracle build ./app --include assets/:/srv/assets --dry-run
   coracle build ./app --budget-image 5MB --budget-growth 5%
   coracle build ./app --sysroot /usr/aarch64-linux-gnu  a cross-compiled program
   coracle build -f a/coracle.toml -f b/coracle.toml --format json
 
-Paths in flags are relative to the working directory, paths in a recipe to the recipe's directory.
+Paths in flags are relative to the working directory, paths in a recipe to the recipe's directory. \
 Lists in flags replace the recipe's lists; NAME=VALUE flags are merged into the recipe's tables.")]
 pub(in crate::cli) struct BuildArgs {
     /// ELF files or `#!` scripts, optionally with their paths in the image; the first is the
@@ -33,7 +33,7 @@ pub(in crate::cli) struct BuildArgs {
     #[arg(value_name = "PROGRAM[:TO]")]
     pub(in crate::cli) programs: Vec<OsString>,
 
-    /// Read the recipe from FILE; each FILE is one image
+    /// Read a recipe from FILE; several recipes build one image each
     #[arg(short, long = "file", value_name = "FILE")]
     pub(in crate::cli) files: Vec<PathBuf>,
 
@@ -129,7 +129,7 @@ pub(in crate::cli) struct BuildArgs {
     #[arg(value_parser = SuggestedValues(&["gzip", "zstd", "none"]))]
     compression: Option<String>,
 
-    /// The image's platform, where ELF headers do not specify all of it, such as the ARM variant
+    /// Specify what ELF headers do not say about the platform, such as the ARM variant
     #[arg(long, value_name = "OS/ARCH[/VARIANT]", help_heading = "Image")]
     platform: Option<String>,
 
@@ -152,7 +152,8 @@ pub(in crate::cli) struct BuildArgs {
     #[arg(long, value_name = "PATH=REASON", help_heading = "Secret scanner")]
     allow: Vec<String>,
 
-    /// Treat the secret scanner's warnings as errors, such as files that look like configuration
+    /// Treat the secret scanner's warnings as errors, such as those about files that look like
+    /// configuration
     #[arg(long, help_heading = "Secret scanner")]
     strict: bool,
 
@@ -217,4 +218,40 @@ impl BuildArgs {
             previous: self.budget.previous.clone(),
         }
     }
+}
+
+/// The flags of size budgets.
+#[derive(Args)]
+struct BudgetArgs {
+    /// Fail without writing anything if a platform's compressed image is larger than this: `5MB`,
+    /// `2MiB`
+    #[arg(long, value_name = "SIZE", help_heading = "Budget")]
+    budget_image: Option<String>,
+
+    /// Fail without writing anything if a platform's compressed image grew by more than this: `5%`,
+    /// `200kB`
+    #[arg(long, value_name = "GROWTH", help_heading = "Budget")]
+    budget_growth: Option<String>,
+
+    /// The previous image, such as `docker://NAME:TAG`; default: the image that is replaced at the
+    /// destination
+    #[arg(long, value_name = "IMAGE", value_hint = ValueHint::AnyPath, help_heading = "Budget")]
+    previous: Option<String>,
+}
+
+/// The flags of report files, which other programs read.
+#[derive(Args)]
+pub(in crate::cli) struct ReportFileArgs {
+    /// Write the output of `--format json` to FILE
+    #[arg(long, value_name = "FILE", help_heading = "Reports")]
+    pub(in crate::cli) metadata_file: Option<PathBuf>,
+
+    /// Append the results to FILE as NAME=VALUE lines: CORACLE_REFERENCE, CORACLE_DIGEST and
+    /// CORACLE_SIZE if one image was built, CORACLE_IMAGES with all images as JSON
+    #[arg(long, value_name = "FILE", conflicts_with = "dry_run", help_heading = "Reports")]
+    pub(in crate::cli) dotenv: Option<PathBuf>,
+
+    /// Append the results, or the errors, to FILE as Markdown
+    #[arg(long, value_name = "FILE", conflicts_with = "dry_run", help_heading = "Reports")]
+    pub(in crate::cli) summary: Option<PathBuf>,
 }

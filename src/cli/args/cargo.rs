@@ -22,9 +22,9 @@ pub(in crate::cli) const UNDER_CARGO: &str = "--under-cargo";
     subcommand_help_heading = "Commands",
     after_help = "\
 Examples:
-  cargo coracle build                     build an image of each program of the crate, in target/coracle
+  cargo coracle build                     build images in target/coracle
   cargo coracle build -p shop -t ghcr.io/acme/shop:1.2 --push
-  cargo coracle deps target/release/shop  show what the dynamic loader would map
+  cargo coracle deps target/release/shop  show what its loader would map
 
 Exit codes: 0 success, 1 failure, 2 invalid usage or recipe, 3 registry or network, 4 findings."
 )]
@@ -53,17 +53,19 @@ pub(in crate::cli) enum CargoCommand {
     mut_args(adapt_to_cargo),
     after_help = "\
 Examples:
-  cargo coracle build                               from a release build; writes NAME:latest to target/coracle/NAME.oci
+  cargo coracle build                            writes target/coracle/NAME.oci
   cargo coracle build -t ghcr.io/acme/shop:1.2 --push
-  cargo coracle build --workspace --exclude tools   one image per program
+  cargo coracle build --workspace --exclude tools  one image per program
   cargo coracle build --bin shop --features tls -o oci-archive:shop.tar
   cargo coracle build --target x86_64-unknown-linux-musl
-  cargo coracle build --target x86_64-unknown-linux-gnu --target aarch64-unknown-linux-gnu \\
+  cargo coracle build --target x86_64-unknown-linux-gnu \\
+      --target aarch64-unknown-linux-gnu \\
       --sysroot linux/arm64=/usr/aarch64-linux-gnu  one image, two platforms
-  cargo coracle build --zigbuild --target aarch64-unknown-linux-gnu.2.17 --sysroot /usr/aarch64-linux-gnu
+  cargo coracle build --zigbuild --target aarch64-unknown-linux-gnu.2.17 \\
+      --sysroot /usr/aarch64-linux-gnu
   cargo coracle build --debug -- --config /etc/shop.toml
 
-Settings are in Cargo.toml, in `[package.metadata.coracle]` and `[workspace.metadata.coracle]`, with the keys of
+Settings are in Cargo.toml, in `[package.metadata.coracle]` and `[workspace.metadata.coracle]`, with the keys of \
 coracle.toml. Flags override them."
 )]
 pub(in crate::cli) struct CargoBuildArgs {
@@ -78,12 +80,12 @@ pub(in crate::cli) struct CargoBuildArgs {
 #[command(after_help = "\
 Examples:
   cargo coracle manifests | kubectl apply --server-side -f -
-  cargo coracle manifests -p shop --environment production -t ghcr.io/acme/shop:1.2
-  cargo coracle manifests ghcr.io/acme/shop:1.2@sha256:…    for an image that exists already
-  cargo coracle manifests oci:target/coracle/shop.oci       for one that was built before
+  cargo coracle manifests -p shop --environment production
+  cargo coracle manifests ghcr.io/acme/shop:1.2@sha256:…  for an existing image
+  cargo coracle manifests oci:target/coracle/shop.oci     for an image on disk
   cargo coracle manifests --layout kustomize -o deploy
 
-Without IMAGE, cargo builds the program, and its image is built to learn its digest, then discarded. Settings are in
+Without IMAGE, cargo builds the program, and its image is built to learn its digest, then discarded. Settings are in \
 Cargo.toml, in `[package.metadata.coracle]`.")]
 pub(in crate::cli) struct CargoManifestsArgs {
     #[command(flatten)]
@@ -256,30 +258,30 @@ impl CargoArgs {
     /// Returns the first unsupported flag, and a hint.
     pub(in crate::cli) fn unsupported_flag(&self) -> Option<(&'static str, &'static str)> {
         const PROGRAMS: &str = "images contain programs: select them with `--bins`, `--bin NAME`, `--examples` or `--example NAME`";
-        const OWN: &str =
+        const MESSAGE_FORMAT: &str =
             "leave it out: Coracle sets it to read cargo's messages; `--format json` describes the images";
-        let others = &self.unsupported;
+        let unsupported = &self.unsupported;
         let flags = [
-            ("--lib", others.lib, PROGRAMS),
-            ("--tests", others.tests, PROGRAMS),
-            ("--test", others.test.is_some(), PROGRAMS),
-            ("--benches", others.benches, PROGRAMS),
-            ("--bench", others.bench.is_some(), PROGRAMS),
-            ("--all-targets", others.all_targets, PROGRAMS),
-            ("--message-format", others.message_format.is_some(), OWN),
-            ("--unit-graph", others.unit_graph, "run `cargo build --unit-graph`"),
+            ("--lib", unsupported.lib, PROGRAMS),
+            ("--tests", unsupported.tests, PROGRAMS),
+            ("--test", unsupported.test.is_some(), PROGRAMS),
+            ("--benches", unsupported.benches, PROGRAMS),
+            ("--bench", unsupported.bench.is_some(), PROGRAMS),
+            ("--all-targets", unsupported.all_targets, PROGRAMS),
+            ("--message-format", unsupported.message_format.is_some(), MESSAGE_FORMAT),
+            ("--unit-graph", unsupported.unit_graph, "run `cargo build --unit-graph`"),
             (
                 "--artifact-dir",
-                others.artifact_dir.is_some(),
+                unsupported.artifact_dir.is_some(),
                 "leave it out: set where images go with `--output`, and where cargo writes with `--target-dir`",
             ),
             (
                 "--future-incompat-report",
-                others.future_incompat_report,
+                unsupported.future_incompat_report,
                 "run `cargo build --future-incompat-report`",
             ),
         ];
-        flags.into_iter().find(|(_, is_there, _)| *is_there).map(|(flag, _, hint)| (flag, hint))
+        flags.into_iter().find(|(_, is_given, _)| *is_given).map(|(flag, _, hint)| (flag, hint))
     }
 
     /// Returns the first flag that selects packages or programs.
@@ -293,7 +295,7 @@ impl CargoArgs {
             ("--example", !self.example.is_empty()),
             ("--examples", self.examples),
         ];
-        flags.into_iter().find(|(_, is_there)| *is_there).map(|(flag, _)| flag)
+        flags.into_iter().find(|(_, is_given)| *is_given).map(|(flag, _)| flag)
     }
 
     /// Returns the arguments for `cargo build`.

@@ -20,26 +20,28 @@ pub(in crate::cli) enum DepsFormat {
 #[derive(Args)]
 #[command(after_help = "\
 Examples:
-  coracle deps ./app                       a tree with sizes and search rules
-  coracle deps --why libz.so.1 ./app       which objects need it, what was searched, its size
-  coracle deps --compressed ./app          what each object adds to an image
-  coracle deps --format jsonl /usr/bin/*   thousands of files in one process
-  coracle deps --root ./rootfs /bin/app    only inside another root file system
+  coracle deps ./app                      a tree with sizes and search rules
+  coracle deps --why libz.so.1 ./app      which objects need it, and its size
+  coracle deps --compressed ./app         what each object adds to an image
+  coracle deps --format jsonl /usr/bin/*  thousands of files in one process
+  coracle deps --root ./rootfs /bin/app   only inside another root file system
   coracle deps --sysroot /usr/aarch64-linux-gnu ./app
 
-The program, its dynamic loader and ldd are never executed. Exit code 4: a dependency is missing or unusable; 1: no FILE
+The program, its dynamic loader and ldd are never executed. Exit code 4: a dependency is missing or unusable; 1: no FILE \
 could be read, or no object has the name in `--why`.")]
 pub(in crate::cli) struct DepsArgs {
     /// ELF programs, shared libraries or `#!` scripts
     #[arg(value_name = "FILE", required = true)]
     pub(in crate::cli) files: Vec<PathBuf>,
 
-    /// Output format of stdout
+    /// Output format of stdout: `tree`, `paths` (one library per line), `json` (an object, or an array
+    /// for several files) or `jsonl` (one object per line)
     #[arg(long, value_enum, value_name = "FORMAT", default_value_t = DepsFormat::Tree)]
+    #[arg(hide_possible_values = true)]
     pub(in crate::cli) format: DepsFormat,
 
-    /// Explain this object, given by path, file name or needed name: every chain from the program
-    /// to it, the rule that found it, the paths that were tried before, its size
+    /// Explain this object, named by path, file name or needed name: which objects need it, which
+    /// rule found it, what was searched before, and its size
     #[arg(long, value_name = "NAME")]
     pub(in crate::cli) why: Option<String>,
 

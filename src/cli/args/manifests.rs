@@ -1,11 +1,11 @@
-//! The flags of `coracle manifests`.
+//! The flags of `coracle manifests` and `coracle resolve`.
 
 use std::path::PathBuf;
 
 use clap::{Args, ValueEnum, ValueHint};
 use coracle::recipe::RecipeOverrides;
 
-use super::config_flags::ConfigFlags;
+use super::config::ConfigFlags;
 use super::{CacheArgs, RegistryArgs};
 
 #[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -23,14 +23,14 @@ pub(in crate::cli) enum ManifestLayout {
 Examples:
   coracle manifests | kubectl apply --server-side -f -
   coracle manifests --environment production -t ghcr.io/acme/shop:1.2
-  coracle manifests ghcr.io/acme/shop:1.2@sha256:…      for an image that exists already
-  coracle manifests oci:shop.oci                        for one that was built before
-  coracle manifests docker://ghcr.io/acme/shop:1.2      for one in a registry, pinned by its digest
+  coracle manifests ghcr.io/acme/shop:1.2@sha256:…  for an existing image
+  coracle manifests oci:shop.oci                    for an image on disk
+  coracle manifests docker://ghcr.io/acme/shop:1.2  for an image in a registry
   coracle manifests --with-secrets --set-file db.password=./password
   coracle manifests --layout kustomize -o deploy
   coracle manifests --layout helm -o chart
 
-Without IMAGE the recipe's image is built to learn its digest, then discarded. Secrets are referred to by name, and
+Without IMAGE the recipe's image is built to learn its digest, then discarded. Secrets are referred to by name, and \
 printed only with `--with-secrets`. docs/manifests.md describes the objects.")]
 pub(in crate::cli) struct ManifestsArgs {
     /// The image: `NAME[:TAG]@sha256:…`, or a location such as `oci:DIR[:TAG]` or
@@ -46,8 +46,10 @@ pub(in crate::cli) struct ManifestsArgs {
     #[arg(short, long = "tag", value_name = "NAME[:TAG]")]
     pub(in crate::cli) tags: Vec<String>,
 
-    /// The form of the output
+    /// The form of the output: `yaml` (one stream on stdout), `kustomize` (a base, and an overlay for
+    /// each environment) or `helm` (a chart)
     #[arg(long, value_enum, value_name = "LAYOUT", default_value_t = ManifestLayout::Yaml)]
+    #[arg(hide_possible_values = true)]
     pub(in crate::cli) layout: ManifestLayout,
 
     /// Write the layout to DIR, replacing what was written there before
@@ -85,4 +87,44 @@ impl ManifestsArgs {
             ..RecipeOverrides::default()
         }
     }
+}
+
+#[derive(Args)]
+#[command(after_help = "\
+Examples:
+  coracle resolve deploy.yaml --image shop=oci:shop.oci | kubectl apply -f -
+  coracle resolve deploy/ -f coracle.toml  build its image for the digest
+  kubectl kustomize . | coracle resolve - --image shop=oci:shop.oci
+  coracle resolve deploy/ --image shop=docker://ghcr.io/acme/shop:1.2
+  coracle resolve deploy/ --remote         pin every tag, asking its registry
+
+References `coracle://NAME`, and these images' names at `image` fields, are replaced by references with a digest. All other \
+bytes are unchanged. Exit code 4: the manifests violate a contract; nothing is written.")]
+pub(in crate::cli) struct ResolveArgs {
+    /// YAML or JSON files, or directories of them; `-` is stdin
+    #[arg(value_name = "FILE", required = true)]
+    pub(in crate::cli) manifests: Vec<PathBuf>,
+
+    /// Where the image NAME is: `NAME=oci:DIR[:TAG]`, `NAME=docker://NAME[:TAG]`
+    #[arg(long = "image", value_name = "NAME=IMAGE")]
+    pub(in crate::cli) images: Vec<String>,
+
+    /// Build this recipe's image to learn its digest; the image is discarded
+    #[arg(short, long = "file", value_name = "RECIPE")]
+    pub(in crate::cli) recipes: Vec<PathBuf>,
+
+    /// Ask registries for the digests of all other images of containers and volumes, one request
+    /// each
+    #[arg(long)]
+    pub(in crate::cli) remote: bool,
+
+    /// Do not check the manifests against the images' contracts
+    #[arg(long)]
+    pub(in crate::cli) no_check: bool,
+
+    #[command(flatten)]
+    pub(in crate::cli) cache: CacheArgs,
+
+    #[command(flatten)]
+    pub(in crate::cli) registry: RegistryArgs,
 }

@@ -32,7 +32,8 @@ pub(in crate::cli) struct KeysArgs {
     #[arg(value_name = "KEY")]
     pub(in crate::cli) keys: Vec<String>,
 
-    /// The format of stdout
+    /// Output format of stdout: `text`, `json` (an array of keys) or `markdown` (a table per section)
     #[arg(long, value_enum, value_name = "FORMAT", default_value_t = KeysFormat::Text)]
+    #[arg(hide_possible_values = true)]
     pub(in crate::cli) format: KeysFormat,
 }

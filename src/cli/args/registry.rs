@@ -27,15 +27,16 @@ pub(in crate::cli) struct RegistryArgs {
 Examples:
   coracle copy oci:shop.oci docker://ghcr.io/acme/shop:1.2
   coracle copy docker://ghcr.io/acme/shop:1.2 oci:shop.oci
-  coracle copy docker://ghcr.io/acme/shop:1.2@sha256:… docker://registry.acme.example/shop:1.2
-  coracle copy docker://ghcr.io/acme/shop:1.2 docker://registry.acme.example/shop:1.2 --referrers
+  coracle copy docker://ghcr.io/acme/shop@sha256:… docker://acme.example/shop:1.2
+  coracle copy docker://ghcr.io/acme/shop:1.2 docker://acme.example/shop:1.2 \\
+      --referrers
   coracle copy oci-archive:shop.tar docker://localhost:5000/shop --format json
   coracle copy docker://ghcr.io/acme/shop:1.2 oci-archive:shop.tar
   coracle copy oci:shop.oci docker-daemon:shop:1.2
   coracle copy oci:shop.oci containerd:k8s.io@docker.io/library/shop:1.2
 
-All bytes are preserved, and so is the digest; an image index is copied with all of its images. Logins are those of
-`docker login` and `podman login`, including credential helpers; in CI, CORACLE_REGISTRY_USER and
+All bytes are preserved, and so is the digest; an image index is copied with all of its images. Logins are those of \
+`docker login` and `podman login`, including credential helpers; in CI, CORACLE_REGISTRY_USER and \
 CORACLE_REGISTRY_PASSWORD, or CORACLE_REGISTRY_TOKEN. See docs/registries.md and docs/engines.md.")]
 pub(in crate::cli) struct CopyArgs {
     /// The source: `docker://NAME[:TAG][@DIGEST]`, `oci:DIR[:TAG]`, `oci-archive:FILE[:TAG]`,
@@ -70,13 +71,15 @@ pub(in crate::cli) struct CopyArgs {
 Examples:
   coracle index docker://ghcr.io/acme/shop:1.2 \\
       docker://ghcr.io/acme/shop:1.2-amd64 docker://ghcr.io/acme/shop:1.2-arm64
-  coracle index docker://ghcr.io/acme/shop:1.2 docker://ghcr.io/acme/shop@sha256:… oci:arm64.oci
+  coracle index docker://ghcr.io/acme/shop:1.2 \\
+      docker://ghcr.io/acme/shop@sha256:… oci:arm64.oci
   coracle index oci:shop.oci:1.2 oci:amd64.oci oci:arm64.oci
-  coracle index docker://ghcr.io/acme/shop:1.2 docker://ghcr.io/acme/shop:1.2-amd64 \\
+  coracle index docker://ghcr.io/acme/shop:1.2 \\
+      docker://ghcr.io/acme/shop:1.2-amd64 \\
       --annotation org.opencontainers.image.version=1.2
 
-Combines what separate CI jobs pushed under one name. Manifests are unchanged. Blobs that are in the repository already are
-not copied; those in another repository of the registry are mounted. The order of the images does not matter.
+Combines what separate CI jobs pushed under one name. Manifests are unchanged. Blobs that are in the repository already are \
+not copied; those in another repository of the registry are mounted. The order of the images does not matter. \
 docs/registries.md has example jobs for GitHub and GitLab.")]
 pub(in crate::cli) struct IndexArgs {
     /// The destination of the image index: `docker://NAME[:TAG]` or `oci:DIR[:TAG]`

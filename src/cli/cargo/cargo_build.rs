@@ -11,8 +11,8 @@ use super::cargo_message::{self, Artifact, CargoMessage};
 use super::link_errors::{self, LinkError};
 use super::{targets, zig};
 use crate::cli::args::{CargoArgs, Color};
+use crate::cli::cargo_workspace::{cargo_program, nearest_cargo_manifest};
 use crate::cli::error::CliError;
-use crate::cli::exit::CliExit;
 use crate::cli::interrupt::{self, ChildTerminator};
 use crate::cli::stderr;
 
@@ -67,20 +67,13 @@ pub(super) fn build_programs(
     let (messages, status) = child
         .and_then(|cargo| read_messages(cargo, args, complete))
         .map_err(|error| cannot_run_cargo(Path::new(&cargo), &error))?;
-    if interrupt::check_cancelled().is_break() {
-        let message = "interrupted; no image was written".into();
-        return Err(CliError { exit: CliExit::Interrupted, message, hint: None });
+    if interrupt::is_cancelled() {
+        return Err(CliError::interrupted("no image was written"));
     }
     if !status.success() {
         return Err(build_failure(status, args, &targets, messages.link_error, &cargo));
     }
     Ok(messages.programs.into_values().collect())
-}
-
-/// Returns the cargo to run: cargo names itself in `CARGO` when it runs a subcommand.
-#[allow(clippy::disallowed_methods, reason = "cargo is selected by the environment")]
-pub(in crate::cli) fn cargo_program() -> OsString {
-    std::env::var_os("CARGO").filter(|cargo| !cargo.is_empty()).unwrap_or_else(|| "cargo".into())
 }
 
 /// Fails if there is no Cargo.toml, with a more helpful hint than cargo's.
@@ -92,11 +85,9 @@ fn check_manifest(args: &CargoArgs) -> Result<(), CliError> {
             Err(CliError::usage(format!("`--manifest-path`: `{}` does not exist", path.display()), hint))
         }
         Some(_) => Ok(()),
+        None if nearest_cargo_manifest().is_some() => Ok(()),
         None => {
             let here = std::env::current_dir().unwrap_or_default();
-            if here.ancestors().any(|folder| folder.join("Cargo.toml").exists()) {
-                return Ok(());
-            }
             let message = format!("there is no Cargo.toml in `{}` or its parent directories", here.display());
             Err(CliError::usage(message, hint))
         }
@@ -110,7 +101,7 @@ fn read_messages(
     mut complete: impl FnMut(&BuiltProgram),
 ) -> io::Result<(BuildMessages, ExitStatus)> {
     let mut messages = BuildMessages::default();
-    let asks = ChildTerminator::watch(&cargo);
+    let terminator = ChildTerminator::watch(&cargo);
     if let Some(stdout) = cargo.stdout.take() {
         let mut stdout = BufReader::new(stdout);
         while let Some(message) = cargo_message::read_message(&mut stdout, stderr::print)? {
@@ -135,7 +126,7 @@ fn read_messages(
             }
         }
     }
-    drop(asks);
+    drop(terminator);
     Ok((messages, cargo.wait()?))
 }
 
@@ -168,7 +159,7 @@ fn cannot_run_cargo(cargo: &Path, error: &io::Error) -> CliError {
     let message = format!("cannot run `{}`: {error}", cargo.display());
     let hint =
         "install Rust as described at https://rustup.rs, or name cargo in the environment variable CARGO";
-    CliError { exit: CliExit::Failed, message, hint: Some(hint.into()) }
+    CliError::failed_with_hint(message, hint)
 }
 
 /// Explains why cargo has failed, as far as its own messages do not.
@@ -179,13 +170,12 @@ fn build_failure(
     link_error: Option<LinkError>,
     cargo: &OsString,
 ) -> CliError {
-    let failure = |message, hint| CliError { exit: CliExit::Failed, message, hint };
     if status.code().is_none() {
-        return failure(format!("cargo was terminated ({status}); no image was built"), None);
+        return CliError::failed(format!("cargo was terminated ({status}); no image was built"));
     }
     let explained = link_error.and_then(|link_error| link_error.message_and_hint(targets, args));
     if let Some((message, hint)) = explained.or_else(|| zig::missing_tools(args, Path::new(cargo))) {
-        return failure(message, Some(hint));
+        return CliError::failed_with_hint(message, hint);
     }
-    failure("cargo could not build the programs; no image was built".into(), None)
+    CliError::failed("cargo could not build the programs; no image was built")
 }

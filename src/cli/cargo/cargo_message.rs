@@ -7,6 +7,8 @@ use std::path::PathBuf;
 
 use serde::Deserialize;
 
+use crate::cli::cargo_workspace::CargoTarget;
+
 /// The longest line that is read, in bytes. Cargo's lines are much shorter, even with a linker's
 /// whole command.
 const MAX_LINE: u64 = 1 << 24;
@@ -48,13 +50,6 @@ pub(super) struct Artifact {
     pub(super) target: CargoTarget,
     /// The program; `None` for a library.
     pub(super) executable: Option<PathBuf>,
-}
-
-/// The cargo target of a package that was built.
-#[derive(Deserialize)]
-pub(super) struct CargoTarget {
-    pub(super) kind: Vec<String>,
-    pub(super) name: String,
 }
 
 /// Returns the next message; `None` at the end. Other lines, such as those that macros print, are

@@ -4,10 +4,10 @@ use std::path::{Path, PathBuf};
 
 use coracle::recipe::{self, CargoPackage};
 
-use super::{cargo_build, images, relative_to_cwd};
+use super::{cargo_build, image_recipes, relative_to_cwd};
 use crate::cli::args::{CargoArgs, CargoManifestsArgs, Color, CommonCommand, ConfigCommand};
-use crate::cli::error::CliError;
-use crate::cli::exit::CliExit;
+use crate::cli::cargo_workspace::nearest_cargo_manifest;
+use crate::cli::error::{CliError, CliExit};
 use crate::cli::{interrupt, manifests};
 
 /// Makes `command` read Cargo.toml instead of `coracle.toml`, if it names no recipe.
@@ -17,8 +17,9 @@ pub(in crate::cli) fn read_cargo_manifest_by_default(command: &mut CommonCommand
         && !args.needs_no_recipe()
     {
         // Read even without settings, so that the error is not about a missing `coracle.toml`.
-        args.file = manifest_with_settings()?
-            .or_else(|| nearest_manifest().filter(|_| !has_recipe()).map(|file| relative_to_cwd(&file)));
+        args.file = manifest_with_settings()?.or_else(|| {
+            nearest_cargo_manifest().filter(|_| !has_recipe()).map(|file| relative_to_cwd(&file))
+        });
     }
     Ok(())
 }
@@ -38,17 +39,17 @@ pub(in crate::cli) fn run_cargo_manifests(
         Some(path) => Some(path.clone()),
         None => manifest_with_settings()?,
     };
-    let is_cargos = args.file.is_some() || cargo.selection_flag().is_some() || !has_recipe();
-    if args.image.is_some() || !is_cargos {
+    let needs_cargo = args.file.is_some() || cargo.selection_flag().is_some() || !has_recipe();
+    if args.image.is_some() || !needs_cargo {
         return manifests::run_manifests(args, None);
     }
     interrupt::handle_signals();
     let quiet = args.quiet;
-    let built = |flags: &_| {
+    let cargo_recipe = |flags: &_| {
         let programs = cargo_build::build_programs(cargo, quiet, color, |_| ())?;
-        images::single_recipe(&programs, flags, cargo)
+        image_recipes::single_recipe(&programs, flags, cargo)
     };
-    manifests::run_manifests(args, Some(&built))
+    manifests::run_manifests(args, Some(&cargo_recipe))
 }
 
 /// Fails if flags select programs although cargo does not run.
@@ -72,17 +73,10 @@ fn check_selection_flags(has_file: bool, image: Option<&str>, cargo: &CargoArgs)
 /// Returns the nearest Cargo.toml if it has settings; a `coracle.toml` in this directory takes
 /// precedence over settings that it inherits from its workspace.
 fn manifest_with_settings() -> Result<Option<PathBuf>, CliError> {
-    let Some(manifest) = nearest_manifest() else { return Ok(None) };
+    let Some(manifest) = nearest_cargo_manifest() else { return Ok(None) };
     let package = CargoPackage::read(&manifest)?;
     let is_recipe = package.has_settings()? || !has_recipe() && package.has_workspace_settings()?;
     Ok(Some(manifest).filter(|_| is_recipe))
-}
-
-/// Returns the Cargo.toml in the working directory or the closest parent.
-fn nearest_manifest() -> Option<PathBuf> {
-    let here = std::env::current_dir().unwrap_or_default();
-    let mut manifests = here.ancestors().map(|folder| folder.join("Cargo.toml"));
-    manifests.find(|manifest| manifest.exists())
 }
 
 fn has_recipe() -> bool {

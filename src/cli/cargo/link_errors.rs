@@ -35,7 +35,7 @@ pub(super) fn parse_link_error(diagnostic: &Diagnostic) -> Option<LinkError> {
     let rendered = diagnostic.rendered.as_deref().unwrap_or_default();
     WRONG_MACHINE_MESSAGES
         .iter()
-        .any(|words| rendered.contains(words))
+        .any(|message| rendered.contains(message))
         .then(|| LinkError::WrongMachine(linker.into()))
 }
 
@@ -50,34 +50,34 @@ impl LinkError {
             }
             Self::LinkerMissing(linker) => {
                 let message = format!("the linker `{linker}` is not installed; no image was built");
-                Some((message, self.hint(targets, args)))
+                Some((message, self.linker_hint(targets, args)))
             }
             Self::WrongMachine(linker) => {
                 let message = format!("`{linker}` can't link files for another machine; no image was built");
-                Some((message, self.hint(targets, args)))
+                Some((message, self.linker_hint(targets, args)))
             }
         }
     }
 
     /// Returns the hint: how to install or configure a linker.
-    fn hint(&self, targets: &[String], args: &CargoArgs) -> String {
+    fn linker_hint(&self, targets: &[String], args: &CargoArgs) -> String {
         // Targets of this machine did not cause the error.
         let triples = targets.iter().map(|target| targets::without_glibc_version(target));
-        let ways: Vec<CrossLinker> =
+        let linkers: Vec<CrossLinker> =
             triples.filter(|triple| !is_native(triple)).map(CrossLinker::for_target).collect();
-        let installed = |linker: &str| {
+        let install_hint = |linker: &str| {
             debian_package(linker).map(|name| format!("on Debian, install it with `apt-get install {name}`"))
         };
         let mut lines: Vec<String> = match self {
             Self::TargetNotInstalled => Vec::new(),
-            Self::LinkerMissing(linker) => match installed(linker) {
+            Self::LinkerMissing(linker) => match install_hint(linker) {
                 Some(line) => vec![line],
-                None => ways.iter().map(CrossLinker::config_hint).collect(),
+                None => linkers.iter().map(CrossLinker::config_hint).collect(),
             },
             Self::WrongMachine(linker) => {
-                let others = ways.iter().filter(|way| way.linker != *linker);
+                let others = linkers.iter().filter(|other| other.linker != *linker);
                 others
-                    .flat_map(|way| std::iter::once(way.config_hint()).chain(installed(&way.linker)))
+                    .flat_map(|other| std::iter::once(other.config_hint()).chain(install_hint(&other.linker)))
                     .collect()
             }
         };
@@ -121,8 +121,8 @@ impl CrossLinker {
 
 /// Returns the name of Debian's GCC for a Rust target triple.
 fn debian_gcc(triple: &str) -> String {
-    let mut words = triple.split('-');
-    let (machine, abi) = (words.next().unwrap_or_default(), words.next_back().unwrap_or("gnu"));
+    let mut parts = triple.split('-');
+    let (machine, abi) = (parts.next().unwrap_or_default(), parts.next_back().unwrap_or("gnu"));
     let machine = match machine {
         machine if machine.starts_with("arm") || machine.starts_with("thumb") => "arm",
         machine if machine.starts_with("riscv64") => "riscv64",

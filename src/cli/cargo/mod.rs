@@ -1,11 +1,11 @@
 //! `cargo coracle build`: runs cargo and builds an image of each program. Images are packed while
 //! cargo still runs, and published after it has succeeded.
 
+mod built_files;
 mod cargo_build;
 mod cargo_message;
 mod default_recipe;
-mod freshness;
-mod images;
+mod image_recipes;
 mod link_errors;
 mod sysroot_hint;
 mod target_directory;
@@ -14,30 +14,28 @@ mod zig;
 
 use std::path::{Path, PathBuf};
 
-pub(super) use cargo_build::cargo_program as program;
 pub(super) use default_recipe::{read_cargo_manifest_by_default, run_cargo_manifests};
 
 use coracle::recipe::{Recipe, RecipeOverrides};
 
 use super::args::{CargoArgs, CargoBuildArgs, Color};
-use super::error::CliError;
-use super::exit::CliExit;
+use super::error::{CliError, CliExit};
 use super::{build, interrupt};
 
-/// Runs cargo and builds the images of its programs; no image if cargo fails.
+/// Runs `cargo coracle build`: runs cargo and builds the images of its programs; no image if cargo fails.
 pub(super) fn run_cargo_build(args: &CargoBuildArgs, color: Color) -> Result<CliExit, CliError> {
     interrupt::handle_signals();
-    let find = |begin: &mut dyn FnMut(Recipe)| {
+    let find_recipes = |start_early: &mut dyn FnMut(Recipe)| {
         reject_build_arguments(args)?;
         let flags = args.build.overrides();
         reject_cargo_flags(&args.cargo, &flags)?;
         let complete = |program: &_| {
-            images::early_recipe(program, &flags, &args.cargo).into_iter().for_each(&mut *begin)
+            image_recipes::early_recipe(program, &flags, &args.cargo).into_iter().for_each(&mut *start_early);
         };
         let programs = cargo_build::build_programs(&args.cargo, args.build.quiet, color, complete)?;
-        images::recipes(&programs, &flags, &args.cargo)
+        image_recipes::all_recipes(&programs, &flags, &args.cargo)
     };
-    build::build_images(&args.build, find, sysroot_hint::build_error_with_hint)
+    build::build_images(&args.build, find_recipes, sysroot_hint::build_error_with_hint)
 }
 
 /// Rejects arguments of `coracle build` that cargo or Cargo.toml replaces.

@@ -1,23 +1,15 @@
 //! Finds cargo's target directory from the path of a program that it has built.
 
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
 
-use serde::Deserialize;
-
-use super::cargo_build::{self, BuiltProgram};
+use super::cargo_build::BuiltProgram;
 use super::targets;
 use crate::cli::args::CargoArgs;
+use crate::cli::cargo_workspace::read_cargo_metadata;
 
 /// How many ancestors may be the target directory: it contains the profile's directory, possibly
 /// below a target's, and programs may be in a subdirectory for examples.
 const MAX_DEPTH: usize = 3;
-
-/// The part of the output of `cargo metadata` that is used.
-#[derive(Deserialize)]
-struct CargoMetadata {
-    target_directory: PathBuf,
-}
 
 /// Returns the profile's directory that contains `file`.
 pub(super) fn profile_directory(file: &Path) -> &Path {
@@ -31,11 +23,11 @@ pub(super) fn target_directory(program: &BuiltProgram, args: &CargoArgs) -> Path
         return std::path::absolute(directory).unwrap_or_else(|_| directory.clone());
     }
     let file = program.files.first().map(PathBuf::as_path).unwrap_or(Path::new(""));
-    let is_own =
+    let is_candidate =
         |directory: &&Path| is_cargo_directory(directory) && !is_named_after_target(directory, &args.targets);
-    let marked: Vec<&Path> = file.ancestors().skip(2).take(MAX_DEPTH).filter(is_own).collect();
-    let sure = marked.iter().find(|directory| has_rustc_info(directory));
-    match (sure, marked.as_slice()) {
+    let marked: Vec<&Path> = file.ancestors().skip(2).take(MAX_DEPTH).filter(is_candidate).collect();
+    let certain = marked.iter().find(|directory| has_rustc_info(directory));
+    match (certain, marked.as_slice()) {
         (Some(directory), _) | (None, [directory]) => directory.to_path_buf(),
         (None, []) => guess_from_path(file, &args.targets),
         // If `build.build-dir` is set, cargo marks a target's directory like the target directory.
@@ -61,14 +53,10 @@ fn is_named_after_target(directory: &Path, targets: &[String]) -> bool {
     })
 }
 
+/// Asks cargo for the target directory; `None` if it does not contain `file`.
 fn ask_cargo(program: &BuiltProgram, file: &Path) -> Option<PathBuf> {
-    let mut command = Command::new(cargo_build::cargo_program());
-    command
-        .args(["metadata", "--no-deps", "--format-version", "1", "--manifest-path"])
-        .arg(&program.manifest);
-    let output = command.stdin(Stdio::null()).stderr(Stdio::null()).output().ok()?;
-    let CargoMetadata { target_directory } = serde_json::from_slice(&output.stdout).ok()?;
-    file.starts_with(&target_directory).then_some(target_directory)
+    let directory = read_cargo_metadata(&program.manifest)?.target_directory;
+    file.starts_with(&directory).then_some(directory)
 }
 
 /// Whether `file` is below a directory that cargo has marked as its own.

@@ -5,6 +5,7 @@ use std::process::{Command, Stdio};
 
 use super::targets;
 use crate::cli::args::CargoArgs;
+use crate::cli::environment::nonempty_env_var;
 use crate::cli::error::CliError;
 
 /// Fails if a target ends in a glibc version, which only cargo-zigbuild supports.
@@ -47,9 +48,8 @@ pub(super) fn missing_tools(args: &CargoArgs, cargo: &Path) -> Option<(String, S
 }
 
 /// Whether the environment names Zig. Source: cargo-zigbuild, `src/zig.rs`, `find_zig`.
-#[allow(clippy::disallowed_methods, reason = "cargo-zigbuild reads Zig's path from the environment")]
 fn has_zig_variable() -> bool {
-    std::env::var_os("CARGO_ZIGBUILD_ZIG_PATH").is_some_and(|path| !path.is_empty())
+    nonempty_env_var("CARGO_ZIGBUILD_ZIG_PATH").is_some()
 }
 
 fn python_ziglang(program: &str) -> Command {

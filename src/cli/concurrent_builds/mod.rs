@@ -1,8 +1,9 @@
 //! Builds several images concurrently. Some may start before all recipes are known, but no image is
 //! published before that.
 
-mod surroundings;
-mod watch;
+mod build_monitor;
+mod publish_order;
+mod shared_settings;
 
 use std::collections::BTreeMap;
 use std::convert::Infallible;
@@ -17,12 +18,11 @@ use coracle_core::note::Note;
 
 use super::args::BuildArgs;
 use super::error::CliError;
-use super::exit::CliExit;
 use super::interrupt;
-use super::parallel::PublishOrder;
 use super::progress::Progress;
-use surroundings::SharedSettings;
-pub(super) use watch::BuildMonitor;
+pub(super) use build_monitor::BuildMonitor;
+use publish_order::PublishOrder;
+use shared_settings::SharedSettings;
 
 /// How long to wait for cancelled builds to end.
 const CANCEL_TIMEOUT: Duration = Duration::from_secs(3);
@@ -36,42 +36,43 @@ pub(super) struct FinishedBuild {
     pub(super) result: Result<Built, CliError>,
 }
 
-/// Builds the images of the recipes that `find` returns, and passes each result to `take`, in the
-/// order of the recipes.
+/// Builds the images of the recipes that `find_recipes` returns, and passes each result to `take`, in
+/// the order of the recipes.
 ///
-/// Recipes that `find` passes to its callback are started at once, and cancelled if it does not
-/// return them, too. `convert_error` converts a build's error. If `find` fails and a cancelled build still
-/// waits for a registry, `exit_early` exits the process.
+/// Builds of recipes that `find_recipes` passes to its callback are started at once, and cancelled if
+/// it does not return them, too. `convert_error` converts a build's error. If `find_recipes` fails and
+/// a cancelled build still waits for a registry, `exit_early` exits the process.
 pub(super) fn build_all(
     args: &BuildArgs,
-    find: impl FnOnce(&mut dyn FnMut(Recipe)) -> Result<Vec<Recipe>, Vec<CliError>>,
+    find_recipes: impl FnOnce(&mut dyn FnMut(Recipe)) -> Result<Vec<Recipe>, Vec<CliError>>,
     convert_error: fn(&coracle::Error) -> CliError,
     exit_early: impl FnOnce(Vec<CliError>) -> Infallible,
     mut take: impl FnMut(FinishedBuild),
 ) -> Result<(), Vec<CliError>> {
-    let (progress, turns) = (Progress::hidden_until_shown(args.quiet), PublishOrder::new());
-    let mut surroundings = SharedSettings::new(args);
+    let progress = Progress::without_label(args.quiet);
+    let publish_order = PublishOrder::new();
+    let mut shared = SharedSettings::new(args);
     let result = thread::scope(|scope| {
-        let (sender, ended) = channel();
+        let (sender, finished) = channel();
         let mut builds = BuildStarter {
             scope,
-            publish_order: &turns,
+            publish_order: &publish_order,
             progress: &progress,
             convert_error,
             sender,
             started: Vec::new(),
         };
-        let found = find(&mut |recipe| {
-            if let Some((recipe, settings)) = surroundings.for_early_build(recipe) {
+        let recipes = find_recipes(&mut |recipe| {
+            if let Some((recipe, settings)) = shared.for_early_build(recipe) {
                 builds.start(recipe, settings, true);
             }
         });
-        let found = found.and_then(|recipes| Ok(surroundings.for_all_builds(recipes)?));
-        let (recipes, settings) = match found {
-            Ok(found) => found,
+        let all = recipes.and_then(|recipes| Ok(shared.for_all_builds(recipes)?));
+        let (recipes, settings) = match all {
+            Ok(all) => all,
             Err(failures) => {
-                turns.set_order(Vec::new());
-                if wait_for_cancelled(&ended, builds.started.len()) {
+                publish_order.set_order(Vec::new());
+                if wait_for_cancelled(&finished, builds.started.len()) {
                     return Err(failures);
                 }
                 match exit_early(failures) {}
@@ -83,33 +84,37 @@ pub(super) fn build_all(
         } else {
             "packing"
         });
-        turns.set_order(order.clone());
+        publish_order.set_order(order.clone());
         drop(builds);
-        deliver_in_order(&order, &ended, |ended| progress.suspend(|| take(ended)));
+        deliver_in_order(&order, &finished, |build| progress.suspend(|| take(build)));
         progress.finish();
         Ok(())
     });
-    surroundings.clean_up();
+    shared.clean_up();
     result
 }
 
-/// Waits until `begun` cancelled builds have ended. Returns `false` if one has not after
-/// [`PATIENCE`]: a thread that waits for a registry's response can't be interrupted.
-fn wait_for_cancelled(ended: &Receiver<FinishedBuild>, begun: usize) -> bool {
-    let until = Instant::now() + CANCEL_TIMEOUT;
-    (0..begun).all(|_| ended.recv_timeout(until.saturating_duration_since(Instant::now())).is_ok())
+/// Waits until `started` cancelled builds have ended. Returns `false` if one has not after
+/// [`CANCEL_TIMEOUT`]: a thread that waits for a registry's response can't be interrupted.
+fn wait_for_cancelled(finished: &Receiver<FinishedBuild>, started: usize) -> bool {
+    let deadline = Instant::now() + CANCEL_TIMEOUT;
+    (0..started).all(|_| finished.recv_timeout(deadline.saturating_duration_since(Instant::now())).is_ok())
 }
 
 /// Passes results to `take` in the order of `order`, each as soon as possible.
-fn deliver_in_order(order: &[usize], ended: &Receiver<FinishedBuild>, mut take: impl FnMut(FinishedBuild)) {
-    let mut early = BTreeMap::new();
-    for due in order {
-        while !early.contains_key(due)
-            && let Ok(next) = ended.recv()
+fn deliver_in_order(
+    order: &[usize],
+    finished: &Receiver<FinishedBuild>,
+    mut take: impl FnMut(FinishedBuild),
+) {
+    let mut waiting = BTreeMap::new();
+    for number in order {
+        while !waiting.contains_key(number)
+            && let Ok(build) = finished.recv()
         {
-            early.insert(next.number, next);
+            waiting.insert(build.number, build);
         }
-        early.remove(due).into_iter().for_each(&mut take);
+        waiting.remove(number).into_iter().for_each(&mut take);
     }
 }
 
@@ -128,7 +133,7 @@ impl BuildStarter<'_, '_> {
     fn build_order(&mut self, recipes: Vec<Recipe>, settings: &Settings) -> Vec<usize> {
         let mut early: BTreeMap<usize, Arc<Recipe>> = self.started.iter().cloned().enumerate().collect();
         let numbers = recipes.into_iter().map(|recipe| {
-            let number = early.iter().find(|(_, begun)| ***begun == recipe).map(|(number, _)| *number);
+            let number = early.iter().find(|(_, started)| ***started == recipe).map(|(number, _)| *number);
             match number.and_then(|number| early.remove_entry(&number)) {
                 Some((number, _)) => number,
                 None => self.start(recipe, settings.clone(), false),
@@ -137,22 +142,23 @@ impl BuildStarter<'_, '_> {
         numbers.collect()
     }
 
+    /// Starts a build. Returns its number. `is_early`: not all recipes are known yet.
     fn start(&mut self, recipe: Recipe, settings: Settings, is_early: bool) -> usize {
         let (number, recipe) = (self.started.len(), Arc::new(recipe));
         self.started.push(recipe.clone());
-        let (turns, progress, convert_error, sender) =
+        let (publish_order, progress, convert_error, sender) =
             (self.publish_order, self.progress, self.convert_error, self.sender.clone());
         let to_build = recipe.clone();
         let work = move || {
-            turns.wait_to_run(number);
+            publish_order.wait_to_run(number);
             let attempt = |is_early| {
-                let watch = BuildMonitor::concurrent(progress, turns, number, is_early);
-                let built = match turns.is_cancelled(number) {
-                    true => Err(coracle::Error::Cancelled),
-                    false => coracle::build(&to_build, &settings, &watch),
+                let monitor = BuildMonitor::concurrent(progress, publish_order, number, is_early);
+                let built = match publish_order.is_cancelled(number) {
+                    true => Err(coracle::Error::cancelled()),
+                    false => coracle::build(&to_build, &settings, &monitor),
                 };
-                let had_turn = watch.may_publish();
-                (built, watch.notes(), had_turn)
+                let had_turn = monitor.had_turn();
+                (built, monitor.into_notes(), had_turn)
             };
             let (mut built, mut notes, had_turn) = attempt(is_early);
             // Its inputs may have been incomplete when it started early, so try again.
@@ -161,13 +167,11 @@ impl BuildStarter<'_, '_> {
                 Err(coracle::Error::InputsChanged) => true,
                 Err(_) => is_early && !had_turn,
             };
-            if is_premature
-                && turns.wait_for_turn(number).is_continue()
-                && interrupt::check_cancelled().is_continue()
+            if is_premature && publish_order.wait_for_turn(number).is_continue() && !interrupt::is_cancelled()
             {
                 (built, notes, _) = attempt(false);
             }
-            turns.mark_ended(number);
+            publish_order.mark_ended(number);
             let _ = sender.send(FinishedBuild {
                 number,
                 recipe: to_build.clone(),
@@ -176,10 +180,10 @@ impl BuildStarter<'_, '_> {
             });
         };
         if let Err(error) = thread::Builder::new().spawn_scoped(self.scope, work) {
-            let message = format!("cannot start a thread for another build: {error}");
-            let built = Err(CliError { exit: CliExit::Failed, message, hint: None });
+            let failure = CliError::failed(format!("cannot start a thread for another build: {error}"));
             self.publish_order.mark_ended(number);
-            let _ = self.sender.send(FinishedBuild { number, recipe, notes: Vec::new(), result: built });
+            let _ =
+                self.sender.send(FinishedBuild { number, recipe, notes: Vec::new(), result: Err(failure) });
         }
         number
     }

@@ -7,13 +7,12 @@ use coracle::recipe;
 use coracle_kube::config::{self, RenderedFile, RenderedMount};
 
 use crate::cli::args::ConfigRenderArgs;
-use crate::cli::error::CliError;
-use crate::cli::exit::CliExit;
+use crate::cli::error::{CliError, CliExit};
 use crate::cli::generated_dir::{self, GeneratedFile};
 use crate::cli::stderr::{self, BOLD, DIM};
 use crate::cli::stdout;
 
-/// Renders all files before any is written.
+/// Runs `coracle config render`. Renders all files before any is written.
 pub(super) fn run_config_render(args: &ConfigRenderArgs) -> Result<CliExit, CliError> {
     let default = PathBuf::from(recipe::DEFAULT_FILE_NAME);
     let file = (!args.needs_no_recipe()).then(|| args.file.as_ref().unwrap_or(&default).as_path());

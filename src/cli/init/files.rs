@@ -57,26 +57,26 @@ pub(super) fn init_files(
     forge: Option<Forge>,
     has_config: bool,
 ) -> Result<Vec<InitFile>, CliError> {
-    let words = Placeholders::new(subject, remote);
+    let placeholders = Placeholders::new(subject, remote);
     let mut files = Vec::new();
     if has_config && !matches!(subject.kind, SubjectKind::Workspace(_)) {
         let template = format!("config/{}.toml.j2", subject.name);
-        files.push(InitFile::new(template, words.fill(CONFIG_TEMPLATE)));
-        files.push(InitFile::new("config/values.toml", words.fill(VALUES_TEMPLATE)));
-        files.push(InitFile::new("config/schema.json", words.fill(SCHEMA_TEMPLATE)));
+        files.push(InitFile::new(template, placeholders.fill(CONFIG_TEMPLATE)));
+        files.push(InitFile::new("config/values.toml", placeholders.fill(VALUES_TEMPLATE)));
+        files.push(InitFile::new("config/schema.json", placeholders.fill(SCHEMA_TEMPLATE)));
     }
     files.extend(forge.map(|forge| match forge {
         Forge::GitHub => InitFile::new(
             ".github/workflows/image.yml",
-            words.fill(&repeat_for_programs(GITHUB_WORKFLOW, subject)),
+            placeholders.fill(&repeat_for_programs(GITHUB_WORKFLOW, subject)),
         ),
         Forge::GitLab => {
-            InitFile::new(GITLAB_CI_FILE, words.fill(&repeat_for_programs(GITLAB_PIPELINE, subject)))
+            InitFile::new(GITLAB_CI_FILE, placeholders.fill(&repeat_for_programs(GITLAB_PIPELINE, subject)))
         }
     }));
     let recipe = |template: &'static str| match template.split_once(CONFIGURATION_PARAGRAPH) {
-        Some((without, _)) if !has_config => words.fill(without),
-        _ => words.fill(template),
+        Some((without, _)) if !has_config => placeholders.fill(without),
+        _ => placeholders.fill(template),
     };
     files.push(match &subject.kind {
         SubjectKind::Program(_) => InitFile::new(coracle::recipe::DEFAULT_FILE_NAME, recipe(RECIPE_TEMPLATE)),
@@ -163,6 +163,6 @@ impl Placeholders {
     }
 
     fn fill(&self, template: &str) -> String {
-        self.0.iter().fold(template.to_owned(), |text, (word, value)| text.replace(word, value))
+        self.0.iter().fold(template.to_owned(), |text, (name, value)| text.replace(name, value))
     }
 }

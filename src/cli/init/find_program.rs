@@ -1,29 +1,16 @@
 //! Finds the programs in a directory.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::fs::File;
-use std::io::{self, Read as _};
 use std::path::{Path, PathBuf};
 
-use coracle_core::content::Content;
-use coracle_ld::elf::{ElfType, Header};
+use coracle_ld::elf::ElfType;
 
 use crate::cli::error::CliError;
-
-/// The size of the largest ELF header, in bytes.
-const ELF_HEADER_SIZE: u64 = 64;
+use crate::cli::program_file::{FileKind, read_file_kind};
 
 /// The directories where build tools write programs.
 const BUILD_DIRECTORIES: [&str; 7] =
     ["", "bin", "build", "out", "zig-out/bin", ".build/release", "target/release"];
-
-/// The kind of a file, by its first bytes.
-#[derive(PartialEq, Eq)]
-enum FileKind {
-    Elf(ElfType),
-    Script,
-    Other,
-}
 
 /// Fails if `program` is not a program. The build does further checks.
 pub(super) fn check_program(program: &Path) -> Result<(), CliError> {
@@ -36,8 +23,11 @@ pub(super) fn check_program(program: &Path) -> Result<(), CliError> {
         return Err(failure("it is not a file".into()));
     }
     match read_file_kind(program).map_err(|error| failure(error.to_string()))? {
-        FileKind::Elf(ElfType::Executable | ElfType::Shared) | FileKind::Script => Ok(()),
-        FileKind::Elf(ElfType::Other(_)) => Err(failure("it is an ELF file, but not an executable".into())),
+        FileKind::Script => Ok(()),
+        FileKind::Elf(header) => match header.elf_type {
+            ElfType::Executable | ElfType::Shared => Ok(()),
+            ElfType::Other(_) => Err(failure("it is an ELF file, but not an executable".into())),
+        },
         FileKind::Other => Err(failure("it is not an ELF file".into())),
     }
 }
@@ -84,24 +74,16 @@ fn without_links(folder: &Path, found: Vec<PathBuf>) -> Vec<PathBuf> {
 fn programs_in(folder: &Path, place: &str) -> Vec<PathBuf> {
     let Ok(entries) = std::fs::read_dir(folder.join(place)) else { return Vec::new() };
     let paths = entries.filter_map(|entry| Some(Path::new(place).join(entry.ok()?.file_name())));
-    let mut found: Vec<PathBuf> = paths.filter(|path| is_program(&folder.join(path))).collect();
+    let mut found: Vec<PathBuf> = paths.filter(|path| is_elf_program(&folder.join(path))).collect();
     found.sort();
     found
 }
 
-fn is_program(path: &Path) -> bool {
+fn is_elf_program(path: &Path) -> bool {
     let is_library = path.file_name().is_some_and(|name| name.to_string_lossy().contains(".so"));
-    path.is_file()
-        && !is_library
-        && matches!(read_file_kind(path), Ok(FileKind::Elf(ElfType::Executable | ElfType::Shared)))
-}
-
-fn read_file_kind(path: &Path) -> io::Result<FileKind> {
-    let mut bytes = Vec::new();
-    File::open(path)?.take(ELF_HEADER_SIZE).read_to_end(&mut bytes)?;
-    if bytes.starts_with(b"#!") {
-        return Ok(FileKind::Script);
-    }
-    let reader = Content::from_bytes(bytes).open().map_err(io::Error::other)?;
-    Ok(Header::read(&reader).map_or(FileKind::Other, |header| FileKind::Elf(header.elf_type)))
+    let is_executable = |kind| match kind {
+        FileKind::Elf(header) => matches!(header.elf_type, ElfType::Executable | ElfType::Shared),
+        FileKind::Script | FileKind::Other => false,
+    };
+    path.is_file() && !is_library && read_file_kind(path).is_ok_and(is_executable)
 }

@@ -4,7 +4,6 @@ mod application_name;
 mod files;
 mod find_program;
 mod git_remote;
-mod package_targets;
 mod subject;
 mod write;
 
@@ -13,15 +12,15 @@ use std::path::{Path, PathBuf};
 use coracle_core::note::Note;
 
 use super::args::{Ci, InitArgs};
-use super::error::CliError;
-use super::exit::CliExit;
+use super::error::{CliError, CliExit};
 use super::stderr::{BOLD, DIM};
+use super::text::escape_control;
 use super::{Invocation, interrupt, stderr, stdout};
 use files::InitFile;
 use git_remote::{Forge, GitRemote};
 use subject::{InitSubject, SubjectKind};
 
-/// Checks all files before any is written.
+/// Runs `coracle init`. Checks all files before any is written.
 pub(super) fn run_init(args: &InitArgs, caller: Invocation) -> Result<CliExit, CliError> {
     interrupt::handle_signals();
     let subject = InitSubject::find(args, caller)?;
@@ -29,8 +28,9 @@ pub(super) fn run_init(args: &InitArgs, caller: Invocation) -> Result<CliExit, C
     let forge = choose_forge(args.ci, &subject, remote.as_ref())?;
     let files = files::init_files(&subject, remote.as_ref(), forge, !args.no_config)?;
     write::check_writable(&subject.folder, &files)?;
-    let (kept, new): (Vec<InitFile>, Vec<InitFile>) =
-        files.into_iter().partition(|file| !file.is_appended() && exists(&subject.folder.join(&file.path)));
+    let (kept, new): (Vec<InitFile>, Vec<InitFile>) = files
+        .into_iter()
+        .partition(|file| !file.is_appended() && exists_even_dangling(&subject.folder.join(&file.path)));
     if args.dry_run {
         print_files(&subject.folder, &new)?;
     } else {
@@ -46,12 +46,12 @@ pub(super) fn run_init(args: &InitArgs, caller: Invocation) -> Result<CliExit, C
 /// Returns the forge to write a workflow for: the one in `--ci`, or else the one that the
 /// repository uses, if `subject` is at the repository's root, where workflows must be.
 fn choose_forge(
-    asked: Option<Ci>,
+    requested: Option<Ci>,
     subject: &InitSubject,
     remote: Option<&GitRemote>,
 ) -> Result<Option<Forge>, CliError> {
     let is_workspace = matches!(subject.kind, SubjectKind::Workspace(_));
-    let forge = match asked {
+    let forge = match requested {
         Some(Ci::None) => None,
         Some(Ci::Github) => Some(Forge::GitHub),
         Some(Ci::Gitlab) => Some(Forge::GitLab),
@@ -70,7 +70,7 @@ fn choose_forge(
 }
 
 /// Whether `path` exists, even as a dangling symbolic link.
-fn exists(path: &Path) -> bool {
+fn exists_even_dangling(path: &Path) -> bool {
     path.symlink_metadata().is_ok()
 }
 
@@ -79,7 +79,7 @@ fn print_files(folder: &Path, files: &[InitFile]) -> Result<(), CliError> {
     files.iter().enumerate().try_for_each(|(index, file)| {
         let (gap, end) =
             (if index > 0 { "\n" } else { "" }, if file.is_appended() { ", at its end" } else { "" });
-        let path = stdout::escape_control(&display_path(folder, file).to_string_lossy());
+        let path = escape_control(&display_path(folder, file).to_string_lossy());
         stdout::print(&format!("{gap}{BOLD}==> {path}{end}{BOLD:#}\n"))?;
         stdout::write_bytes(file.text.trim_start().as_bytes())
     })
@@ -88,7 +88,7 @@ fn print_files(folder: &Path, files: &[InitFile]) -> Result<(), CliError> {
 /// Prints the paths that are written, one per line.
 fn print_paths(folder: &Path, files: &[InitFile]) -> Result<(), CliError> {
     files.iter().try_for_each(|file| {
-        stdout::print(&(stdout::escape_control(&display_path(folder, file).to_string_lossy()) + "\n"))
+        stdout::print(&(escape_control(&display_path(folder, file).to_string_lossy()) + "\n"))
     })
 }
 
@@ -96,10 +96,7 @@ fn print_paths(folder: &Path, files: &[InitFile]) -> Result<(), CliError> {
 fn report_kept(folder: &Path, files: &[InitFile]) {
     for file in files {
         let path = display_path(folder, file);
-        stderr::print(&format!(
-            "kept `{}`, which exists already\n",
-            stdout::escape_control(&path.to_string_lossy())
-        ));
+        stderr::print(&format!("kept `{}`, which exists already\n", escape_control(&path.to_string_lossy())));
         if file.path == Path::new(files::GITLAB_CI_FILE) {
             let job: String = file.text.lines().map(|line| format!("  {line}\n")).collect();
             stderr::print(&format!("to build the image there, add:\n{DIM}{job}{DIM:#}"));

@@ -6,9 +6,10 @@ use coracle::recipe::{self, CargoPackage, RecipeOverrides};
 use coracle_core::fs::Context as _;
 use toml::Table;
 
-use super::{application_name, find_program, package_targets};
+use super::{application_name, find_program};
 use crate::cli::Invocation;
 use crate::cli::args::InitArgs;
+use crate::cli::cargo_workspace::{nearest_cargo_manifest, read_cargo_metadata};
 use crate::cli::error::CliError;
 
 /// What to write a recipe for, its name and directory.
@@ -34,16 +35,16 @@ impl InitSubject {
     pub(super) fn find(args: &InitArgs, caller: Invocation) -> Result<Self, CliError> {
         let named = args.path.as_deref();
         if caller == Invocation::CargoSubcommand {
-            return find_under_cargo(named, args.recipe);
+            return find_cargo_subject(named, args.recipe);
         }
         match named {
-            Some(path) if !path.is_dir() => from_program(path),
+            Some(path) if !path.is_dir() => subject_of_program(path),
             folder => {
                 let folder = folder.unwrap_or(Path::new("."));
                 if !args.recipe && folder.join("Cargo.toml").exists() {
-                    from_manifest(folder)
+                    subject_of_manifest(folder)
                 } else {
-                    from_only_program(folder)
+                    subject_of_only_program(folder)
                 }
             }
         }
@@ -51,7 +52,7 @@ impl InitSubject {
 }
 
 /// Returns the package or workspace, whose Cargo.toml may be in a parent directory.
-fn find_under_cargo(named: Option<&Path>, recipe: bool) -> Result<InitSubject, CliError> {
+fn find_cargo_subject(named: Option<&Path>, recipe: bool) -> Result<InitSubject, CliError> {
     if recipe {
         return Err(CliError::usage(
             "`--recipe` can't be used under cargo: the settings are in Cargo.toml, and coracle.toml is not read",
@@ -69,15 +70,12 @@ fn find_under_cargo(named: Option<&Path>, recipe: bool) -> Result<InitSubject, C
     let folder = match named {
         Some(folder) => Some(folder.to_owned()).filter(|folder| has_manifest(folder)),
         None if has_manifest(Path::new(".")) => Some(".".into()),
-        None => {
-            let here = std::env::current_dir().unwrap_or_default();
-            here.ancestors().find(|folder| has_manifest(folder)).map(Path::to_owned)
-        }
+        None => nearest_cargo_manifest().and_then(|manifest| manifest.parent().map(Path::to_owned)),
     };
     match folder {
-        Some(folder) => from_manifest(&folder),
+        Some(folder) => subject_of_manifest(&folder),
         None => {
-            let place = match named {
+            let searched = match named {
                 Some(folder) => format!("`{}`", folder.display()),
                 None => format!(
                     "`{}` or its parent directories",
@@ -85,7 +83,7 @@ fn find_under_cargo(named: Option<&Path>, recipe: bool) -> Result<InitSubject, C
                 ),
             };
             Err(CliError::usage(
-                format!("there is no Cargo.toml in {place}"),
+                format!("there is no Cargo.toml in {searched}"),
                 "create one with `cargo new app`, or name an existing program: `coracle init ./app`",
             ))
         }
@@ -93,7 +91,7 @@ fn find_under_cargo(named: Option<&Path>, recipe: bool) -> Result<InitSubject, C
 }
 
 /// Returns the program at `path`, whose recipe is written to the working directory.
-fn from_program(path: &Path) -> Result<InitSubject, CliError> {
+fn subject_of_program(path: &Path) -> Result<InitSubject, CliError> {
     if path.symlink_metadata().is_err() {
         return Err(CliError::usage(
             format!("`{}` does not exist", path.display()),
@@ -104,7 +102,7 @@ fn from_program(path: &Path) -> Result<InitSubject, CliError> {
     program_subject(Path::new("."), super::without_dot_prefix(path))
 }
 
-fn from_only_program(folder: &Path) -> Result<InitSubject, CliError> {
+fn subject_of_only_program(folder: &Path) -> Result<InitSubject, CliError> {
     check_no_recipe(folder)?;
     program_subject(folder, &find_program::find_only_program(folder)?)
 }
@@ -143,12 +141,12 @@ fn check_no_recipe(folder: &Path) -> Result<(), CliError> {
     ))
 }
 
-fn from_manifest(folder: &Path) -> Result<InitSubject, CliError> {
+fn subject_of_manifest(folder: &Path) -> Result<InitSubject, CliError> {
     let path = folder.join("Cargo.toml");
     let path = super::without_dot_prefix(&path);
     // Reports errors of Cargo.toml as the build does, with their position.
     CargoPackage::read(path)?.recipe(&RecipeOverrides::default())?;
-    let text = std::fs::read_to_string(path).context("read", path).map_err(coracle::Error::from)?;
+    let text = std::fs::read_to_string(path).context("read", path)?;
     let table: Table = toml::from_str(&text).map_err(|error| {
         CliError::usage(
             format!("`{}` is not TOML: {}", path.display(), error.message()),
@@ -157,20 +155,20 @@ fn from_manifest(folder: &Path) -> Result<InitSubject, CliError> {
     })?;
     let package = table.get("package");
     let owner = if package.is_some() { "package" } else { "workspace" };
-    let Some(of) = table.get(owner) else {
+    let Some(owner_table) = table.get(owner) else {
         return Err(CliError::usage(
             format!("`{}` has neither a package nor a workspace", path.display()),
             "create a package with `cargo init`",
         ));
     };
-    if of.get("metadata").and_then(|metadata| metadata.get("coracle")).is_some() {
+    if owner_table.get("metadata").and_then(|metadata| metadata.get("coracle")).is_some() {
         return Err(CliError::usage(
             format!("`{}` has `[{owner}.metadata.coracle]` already", path.display()),
             "build its image with `cargo coracle build`; to start over, remove it",
         ));
     }
     let name = application_name::to_application_name(
-        of.get("name").and_then(|name| name.as_str()).unwrap_or_default(),
+        owner_table.get("name").and_then(|name| name.as_str()).unwrap_or_default(),
     );
     let kind = if package.is_some() {
         SubjectKind::Package(text, package_programs(path)?)
@@ -182,9 +180,13 @@ fn from_manifest(folder: &Path) -> Result<InitSubject, CliError> {
 
 /// Returns the programs of the package of `manifest`; empty if cargo fails.
 fn package_programs(manifest: &Path) -> Result<Vec<String>, CliError> {
-    let Some(targets) = package_targets::read_package_targets(manifest) else { return Ok(Vec::new()) };
-    if targets.programs.is_empty() {
-        let hint = match targets.examples.first() {
+    let metadata = read_cargo_metadata(manifest);
+    let Some(package) = metadata.as_ref().and_then(|metadata| metadata.package(manifest)) else {
+        return Ok(Vec::new());
+    };
+    let programs = package.target_names("bin");
+    if programs.is_empty() {
+        let hint = match package.target_names("example").first() {
             Some(example) => {
                 format!(
                     "for an image of an example, run `cargo coracle build --example {example}`; it needs no settings"
@@ -199,5 +201,5 @@ fn package_programs(manifest: &Path) -> Result<Vec<String>, CliError> {
             hint,
         ));
     }
-    Ok(targets.programs)
+    Ok(programs)
 }

@@ -10,7 +10,6 @@ use tempfile::NamedTempFile;
 
 use super::files::InitFile;
 use crate::cli::error::CliError;
-use crate::cli::exit::CliExit;
 use crate::cli::interrupt;
 
 /// Fails if a file can't be written: its path is a directory, or a parent is not, or leads
@@ -78,44 +77,40 @@ fn check_appendable(folder: &Path, path: &Path) -> Result<(), CliError> {
     with_io_context(fs::OpenOptions::new().append(true).open(&real), "write", path).map(drop)
 }
 
-/// Writes `files` below `folder`. Calls `tell` before the files are renamed, so that nothing is
-/// written if its output fails.
+/// Writes `files` below `folder`. Calls `report` before the files are renamed, so that nothing
+/// is written if its output fails.
 pub(super) fn write_all(
     folder: &Path,
     files: &[InitFile],
-    tell: impl FnOnce() -> Result<(), CliError>,
+    report: impl FnOnce() -> Result<(), CliError>,
 ) -> Result<(), CliError> {
-    let mut undo = Undo::default();
-    let mut beside = Vec::new();
+    let mut created = RemoveOnDrop::default();
+    let mut temporaries = Vec::new();
     for file in files {
         let to = write_path(folder, file)?;
         let parent = to.parent().unwrap_or(folder);
-        undo.create(parent)?;
-        beside.push((file, with_io_context(write_temporary(file, &to, parent), "write", &to)?, to));
+        created.create_dir(parent)?;
+        temporaries.push((file, with_io_context(write_temporary(file, &to, parent), "write", &to)?, to));
         check_cancelled()?;
     }
-    tell()?;
+    report()?;
     check_cancelled()?;
-    for (file, temporary, to) in beside {
+    for (file, temporary, to) in temporaries {
         with_io_context(persist(file, temporary, &to), "write", &to)?;
         if !file.is_appended() {
-            undo.files.push(to);
+            created.files.push(to);
         }
     }
-    undo.commit();
+    created.keep();
     Ok(())
 }
 
 /// Fails if the user has interrupted the command.
 fn check_cancelled() -> Result<(), CliError> {
-    if interrupt::check_cancelled().is_continue() {
+    if !interrupt::is_cancelled() {
         return Ok(());
     }
-    Err(CliError {
-        exit: CliExit::Interrupted,
-        message: "interrupted; nothing was written".into(),
-        hint: None,
-    })
+    Err(CliError::interrupted("nothing was written"))
 }
 
 /// Returns the path to write to. Symbolic links are followed for appending, so that they are kept.
@@ -155,14 +150,14 @@ fn persist(file: &InitFile, temporary: NamedTempFile, to: &Path) -> io::Result<(
 
 /// Files, and directories made for them, that are removed on drop unless everything succeeds.
 #[derive(Default)]
-struct Undo {
+struct RemoveOnDrop {
     directories: Vec<PathBuf>,
     files: Vec<PathBuf>,
 }
 
-impl Undo {
+impl RemoveOnDrop {
     /// Creates `directory` and its missing parents.
-    fn create(&mut self, directory: &Path) -> Result<(), CliError> {
+    fn create_dir(&mut self, directory: &Path) -> Result<(), CliError> {
         let missing = |path: &&Path| *path != Path::new("") && !path.exists();
         let new: Vec<PathBuf> = directory.ancestors().take_while(missing).map(Path::to_owned).collect();
         for directory in new.into_iter().rev() {
@@ -173,13 +168,13 @@ impl Undo {
     }
 
     /// Keeps everything that was created.
-    fn commit(&mut self) {
+    fn keep(&mut self) {
         self.files.clear();
         self.directories.clear();
     }
 }
 
-impl Drop for Undo {
+impl Drop for RemoveOnDrop {
     fn drop(&mut self) {
         for file in &self.files {
             let _ = fs::remove_file(file);
@@ -190,16 +185,14 @@ impl Drop for Undo {
     }
 }
 
+/// Adds the operation and the path to an I/O error. The hint suits `coracle init`, which has no
+/// `--output`.
 fn with_io_context<T>(result: io::Result<T>, verb: &'static str, path: &Path) -> Result<T, CliError> {
-    let is_read_only = matches!(&result, Err(error) if error.kind() == ErrorKind::ReadOnlyFilesystem);
-    let result = result
-        .context(verb, super::without_dot_prefix(path))
-        .map_err(|error| coracle::Error::from(error).into());
-    result.map_err(|failure: CliError| match failure.hint {
-        Some(_) if is_read_only => CliError {
+    result.context(verb, super::without_dot_prefix(path)).map_err(|error| match error.kind() {
+        ErrorKind::ReadOnlyFilesystem => CliError {
             hint: Some("run it in another directory, or pass `--dry-run` to print the files".into()),
-            ..failure
+            ..CliError::from(error)
         },
-        _ => failure,
+        _ => error.into(),
     })
 }

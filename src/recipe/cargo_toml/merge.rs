@@ -5,7 +5,7 @@ use std::path::Path;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
-use super::super::recipe_dir_of;
+use super::super::paths::recipe_dir_of;
 use coracle_core::fs;
 
 /// Keys whose values are paths; `*` is any key or element.

@@ -55,14 +55,14 @@ expose = ["8080"]
 sysroot = "s390x"
 "#;
     let (recipe, folder) = recipe(workspace, package).unwrap();
-    let env: Vec<_> = recipe.env.iter().map(|(name, value)| format!("{name}={value}")).collect();
+    let env: Vec<_> = recipe.image.env.iter().map(|(name, value)| format!("{name}={value}")).collect();
     assert_eq!(env, ["A=workspace", "B=package"]);
-    assert_eq!(recipe.expose.iter().map(ToString::to_string).collect::<Vec<_>>(), ["8080/tcp"]);
-    assert_eq!(recipe.includes[0].from, folder.join("assets/"));
-    let Some(ImageLocation::OnDisk(base)) = &recipe.base else { panic!("{:?}", recipe.base) };
+    assert_eq!(recipe.image.exposed_ports.iter().map(ToString::to_string).collect::<Vec<_>>(), ["8080/tcp"]);
+    assert_eq!(recipe.contents.includes[0].from, folder.join("assets/"));
+    let Some(ImageLocation::OnDisk(base)) = &recipe.image.base else { panic!("{:?}", recipe.image.base) };
     assert_eq!(base.path, folder.join("base"));
     let roots: Vec<_> =
-        recipe.root_overrides.iter().map(|root| recipe.resolve_path(&root.directory)).collect();
+        recipe.contents.root_overrides.iter().map(|root| recipe.resolve_path(&root.directory)).collect();
     assert_eq!(roots, [folder.join("arm64"), folder.join("shop/s390x")]);
 }
 
@@ -94,7 +94,7 @@ labels = { "org.opencontainers.image.title" = "Shop" }
         lines.join("\n").replace("org.opencontainers.image.", "")
     };
     snapbox::assert_data_eq!(
-        lines(&recipe.labels),
+        lines(&recipe.image.labels),
         str![[r#"
 authors: A <a@example.com>, B
 description: Sells things.
@@ -105,8 +105,8 @@ version: 1.2.3
 "#]]
         .raw()
     );
-    assert_eq!(recipe.annotations["org.opencontainers.image.title"], "shop");
-    assert_eq!(recipe.annotations.len(), recipe.labels.len());
+    assert_eq!(recipe.image.annotations["org.opencontainers.image.title"], "shop");
+    assert_eq!(recipe.image.annotations.len(), recipe.image.labels.len());
 }
 
 #[test]
@@ -275,7 +275,7 @@ growth = "5%"
     let workspace =
         "[workspace.metadata.coracle.budget]\nimage = \"5MB\"\n[workspace]\nmembers = [\"shop\"]\n";
     let (recipe, _) = recipe(workspace, package).unwrap();
-    let (image, growth) = (recipe.budget.image.unwrap(), recipe.budget.growth.unwrap());
+    let (image, growth) = (recipe.policy.budget.image.unwrap(), recipe.policy.budget.growth.unwrap());
     assert_eq!(image.setting, "`image` below `[workspace.metadata.coracle.budget]`");
     assert_eq!(growth.setting, "`growth` below `[package.metadata.coracle.budget]`");
     let line = |place: Option<crate::recipe::SourcePosition>| place.map(|place| place.line);

@@ -2,27 +2,31 @@
 
 use super::*;
 use coracle_ld::elf::DlopenPriority;
-use coracle_ld::implicit::{Inclusion, TimeZones};
+use coracle_ld::implicit::{ImplicitPolicy, Inclusion, TimeZones};
+use coracle_ld::ldso::HwcapsSelection;
 
 #[test]
 fn parses_all_keys() {
     let recipe = read(ALL_KEYS, &RecipeOverrides::default()).unwrap();
     let map = |pairs: &[(&str, &str)]| pairs.iter().map(|&(k, v)| (k.into(), v.into())).collect();
-    let expected = Recipe {
+    let image = ImageSettings {
         names: vec!["ghcr.io/acme/shop".parse().unwrap()],
-        programs: vec![
-            RecipeProgram { from: "target/release/shop".into(), to: None },
-            RecipeProgram { from: "bin/tool".into(), to: Some("/usr/bin/tool".parse().unwrap()) },
-        ],
         args: strings(["--config", "/etc/shop/shop.toml"]),
         base: None,
         user: Some(Owner { uid: 1000, gid: 100 }),
-        expose: ["8080", "9000/udp"].map(|port| port.parse().unwrap()).into(),
+        exposed_ports: ["8080", "9000/udp"].map(|port| port.parse().unwrap()).into(),
         env: map(&[("RUST_LOG", "info"), ("LANG", "C")]),
         working_dir: Some("/srv".parse().unwrap()),
         stop_signal: Some("SIGRTMIN+3".parse().unwrap()),
         labels: map(&[("a", "1")]),
         annotations: map(&[("org.opencontainers.image.title", "Shop")]),
+        platform: Some("linux/arm/v7".parse().unwrap()),
+    };
+    let contents = Contents {
+        programs: vec![
+            RecipeProgram { from: "target/release/shop".into(), to: None },
+            RecipeProgram { from: "bin/tool".into(), to: Some("/usr/bin/tool".parse().unwrap()) },
+        ],
         includes: vec![RecipeInclude { from: "assets/".into(), to: RawPath::new("/srv/assets/") }],
         implicit: ImplicitPolicy {
             certificates: Inclusion::Always,
@@ -39,26 +43,17 @@ fn parses_all_keys() {
             plugins: Some(strings(["gio"])),
         },
         hwcaps: HwcapsSelection::UpTo(b"x86-64-v3".to_vec()),
-        config: Configuration::default(),
-        compression: "zstd:9".parse().unwrap(),
-        kubernetes: coracle_kube::manifests::WorkloadSettings::default(),
         strip: true,
-        linkage: crate::recipe::Linkage::Dynamic,
         root_overrides: Vec::new(),
-        platform: Some("linux/arm/v7".parse().unwrap()),
-        destinations: vec![],
-        push: false,
-        load_engine: None,
-        publish_contract: None,
+    };
+    let policy = Policy {
+        linkage: Linkage::Dynamic,
         allowed_paths: [("/srv/assets/demo.pem".parse().unwrap(), "a certificate for the tutorial".into())]
             .into(),
-        allowed_config_values: BTreeMap::new(),
-        budget: Budget::default(),
-        strict: false,
-        recipe_dir: ".".into(),
-        source_positions: BTreeMap::new(),
+        ..Policy::default()
     };
-    assert_eq!(recipe, expected);
+    let output = Output { compression: "zstd:9".parse().unwrap(), ..Output::default() };
+    assert_eq!(recipe, Recipe { image, contents, output, policy, ..Recipe::default() });
 }
 
 #[test]
@@ -78,38 +73,41 @@ fn flags_replace_lists_and_merge_into_maps() {
         ..RecipeOverrides::default()
     };
     let recipe = read(ALL_KEYS, &flags).unwrap();
-    assert_eq!(recipe.names.iter().map(ImageReference::to_string).collect::<Vec<_>>(), ["shop:1", "shop:2"]);
+    assert_eq!(recipe.image.names.iter().map(ToString::to_string).collect::<Vec<_>>(), ["shop:1", "shop:2"]);
     let to = Some("/app/other".parse().unwrap());
-    assert_eq!(recipe.programs, [RecipeProgram { from: "other".into(), to }]);
-    assert_eq!(recipe.args, ["-v"]);
-    assert_eq!(recipe.user, Some(Owner { uid: 5, gid: 100 }));
-    assert_eq!(recipe.expose, ["1".parse().unwrap()].into());
-    let env: Vec<_> = recipe.env.iter().map(|(k, v)| format!("{k}={v}")).collect();
+    assert_eq!(recipe.contents.programs, [RecipeProgram { from: "other".into(), to }]);
+    assert_eq!(recipe.image.args, ["-v"]);
+    assert_eq!(recipe.image.user, Some(Owner { uid: 5, gid: 100 }));
+    assert_eq!(recipe.image.exposed_ports, ["1".parse().unwrap()].into());
+    let env: Vec<_> = recipe.image.env.iter().map(|(k, v)| format!("{k}={v}")).collect();
     assert_eq!(env, ["EMPTY=", "LANG=de=AT", "RUST_LOG=info"]);
-    assert_eq!(recipe.working_dir, Some(ImagePath::root()));
-    assert_eq!(recipe.stop_signal.unwrap().as_str(), "2");
-    assert_eq!(recipe.includes, [RecipeInclude { from: "a:b".into(), to: RawPath::new("/c") }]);
-    assert!(recipe.strip);
+    assert_eq!(recipe.image.working_dir, Some(ImagePath::root()));
+    assert_eq!(recipe.image.stop_signal.unwrap().as_str(), "2");
+    assert_eq!(recipe.contents.includes, [RecipeInclude { from: "a:b".into(), to: RawPath::new("/c") }]);
+    assert!(recipe.contents.strip);
     let whole = RecipeOverrides { user: Some("7:8".into()), ..RecipeOverrides::default() };
-    assert_eq!(read(ALL_KEYS, &whole).unwrap().user, Some(Owner { uid: 7, gid: 8 }));
+    assert_eq!(read(ALL_KEYS, &whole).unwrap().image.user, Some(Owner { uid: 7, gid: 8 }));
 }
 
 #[test]
 fn flags_alone_use_defaults() {
     let flags = RecipeOverrides { programs: vec!["./app".into()], ..RecipeOverrides::default() };
     let recipe = Recipe::from_flags(&flags).unwrap();
-    assert_eq!(recipe.user, None);
-    assert_eq!(recipe.resolve_path(&recipe.programs[0].from), Path::new("./app"));
-    assert_eq!((recipe.working_dir, recipe.strip), (None, false));
+    assert_eq!(recipe.image.user, None);
+    assert_eq!(recipe.resolve_path(&recipe.contents.programs[0].from), Path::new("./app"));
+    assert_eq!((recipe.image.working_dir, recipe.contents.strip), (None, false));
 }
 
 #[test]
 fn paths_are_relative_to_recipe_or_working_directory() {
     let flags = RecipeOverrides { includes: vec!["assets:/a".into()], ..RecipeOverrides::default() };
     let recipe = parse_recipe(Path::new("sub/coracle.toml"), ALL_KEYS.as_bytes(), &flags).unwrap();
-    assert_eq!(recipe.recipe_dir, Path::new("sub"));
-    assert_eq!(recipe.resolve_path(&recipe.programs[0].from), Path::new("sub/target/release/shop"));
-    assert_eq!(recipe.resolve_path(&recipe.includes[0].from), std::path::absolute("assets").unwrap());
+    assert_eq!(recipe.source.recipe_dir, Path::new("sub"));
+    assert_eq!(recipe.resolve_path(&recipe.contents.programs[0].from), Path::new("sub/target/release/shop"));
+    assert_eq!(
+        recipe.resolve_path(&recipe.contents.includes[0].from),
+        std::path::absolute("assets").unwrap()
+    );
 }
 
 #[test]
@@ -122,7 +120,7 @@ fn existing_program_keeps_its_colons() {
             std::fs::write(&path, "").unwrap();
         }
         let flags = RecipeOverrides { programs: vec![path.clone().into()], ..RecipeOverrides::default() };
-        let programs = Recipe::from_flags(&flags).unwrap().programs;
+        let programs = Recipe::from_flags(&flags).unwrap().contents.programs;
         assert_eq!(programs, [RecipeProgram { from, to: to.map(|to| to.parse().unwrap()) }]);
     }
 }

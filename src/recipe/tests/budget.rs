@@ -7,7 +7,7 @@ const RECIPE: &str = "[image]\nprograms = [\"app\"]\n[budget]\nimage = \"5MB\"\n
 
 #[test]
 fn limits_have_positions() {
-    let budget = read(RECIPE, &RecipeOverrides::default()).unwrap().budget;
+    let budget = read(RECIPE, &RecipeOverrides::default()).unwrap().policy.budget;
     let (image, growth) = (budget.image.unwrap(), budget.growth.unwrap());
     assert_eq!((image.value, growth.value), (ByteSize(5_000_000), GrowthLimit::Percent(2500)));
     assert_eq!(image.setting, "`image` below `[budget]`");
@@ -22,7 +22,7 @@ fn flags_override_single_limits() {
         previous: Some("ghcr.io/acme/shop:1.1".into()),
         ..RecipeOverrides::default()
     };
-    let budget = read(RECIPE, &flags).unwrap().budget;
+    let budget = read(RECIPE, &flags).unwrap().policy.budget;
     let growth = budget.growth.unwrap();
     assert_eq!((growth.value, growth.position), (GrowthLimit::Size(ByteSize(200_000)), None));
     assert_eq!(growth.setting, "`--budget-growth`");

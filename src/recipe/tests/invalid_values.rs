@@ -39,5 +39,5 @@ fn messages_name_the_flag() {
     };
     let Err(RecipeError::Invalid(problems)) = Recipe::from_flags(&flags) else { panic!() };
     let flags: Vec<_> = problems.iter().map(|problem| problem.message.split(':').next().unwrap()).collect();
-    assert_eq!(flags, ["`--tag`", "`PROGRAM`", "`--env`", "`--env`", "`--include`", "`--include`"]);
+    assert_eq!(flags, ["`--tag`", "`--env`", "`--env`", "`PROGRAM`", "`--include`", "`--include`"]);
 }

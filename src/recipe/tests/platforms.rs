@@ -15,12 +15,15 @@ fn platforms_have_own_sysroots() {
     let recipe =
         parse_recipe(Path::new("sub/coracle.toml"), text.as_bytes(), &RecipeOverrides::default()).unwrap();
     assert_eq!(
-        recipe.root_overrides,
+        recipe.contents.root_overrides,
         [root("linux/arm/v7", "/opt/armhf"), root("linux/arm64", "sysroots/arm64")]
     );
-    assert_eq!(recipe.resolve_path(&recipe.root_overrides[1].directory), Path::new("sub/sysroots/arm64"));
+    assert_eq!(
+        recipe.resolve_path(&recipe.contents.root_overrides[1].directory),
+        Path::new("sub/sysroots/arm64")
+    );
     let flags = RecipeOverrides { roots: vec!["rootfs".into()], ..RecipeOverrides::default() };
-    let replaced = read(&text, &flags).unwrap().root_overrides;
+    let replaced = read(&text, &flags).unwrap().contents.root_overrides;
     assert_eq!(
         replaced,
         [RootOverride { kind: RootOverrideKind::Root, platform: None, directory: "rootfs".into() }]

@@ -2,6 +2,7 @@
 
 use super::*;
 use coracle_ld::implicit::{Inclusion, TimeZones};
+use coracle_ld::ldso::HwcapsSelection;
 
 #[test]
 fn runtime_flags_replace_the_file() {
@@ -14,10 +15,19 @@ fn runtime_flags_replace_the_file() {
         ..RuntimeOverrides::default()
     };
     let recipe = read(ALL_KEYS, &RecipeOverrides { runtime, ..RecipeOverrides::default() }).unwrap();
-    assert_eq!((recipe.implicit.certificates, recipe.implicit.nss), (Inclusion::Never, Inclusion::Auto));
-    assert_eq!((recipe.implicit.dlopen_notes, recipe.implicit.time_zones), (None, Some(TimeZones::All)));
-    assert_eq!((recipe.implicit.charsets, recipe.hwcaps), (Some(strings(["UTF-16"])), HwcapsSelection::None));
-    assert_eq!(recipe.implicit.locales, Some(strings(["C.UTF-8"])));
+    assert_eq!(
+        (recipe.contents.implicit.certificates, recipe.contents.implicit.nss),
+        (Inclusion::Never, Inclusion::Auto)
+    );
+    assert_eq!(
+        (recipe.contents.implicit.dlopen_notes, recipe.contents.implicit.time_zones),
+        (None, Some(TimeZones::All))
+    );
+    assert_eq!(
+        (recipe.contents.implicit.charsets, recipe.contents.hwcaps),
+        (Some(strings(["UTF-16"])), HwcapsSelection::None)
+    );
+    assert_eq!(recipe.contents.implicit.locales, Some(strings(["C.UTF-8"])));
 }
 
 #[test]

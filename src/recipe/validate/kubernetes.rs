@@ -2,8 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use super::super::schema::{self, IntOrString, Spanned, StrictTable};
-use super::{RawValue, Validator, ValueOrigin};
+use super::validator::{RawValue, Validator, ValueOrigin};
+use crate::recipe::schema::{self, IntOrString, Spanned, StrictTable};
 use coracle_core::path::escape_bytes;
 use coracle_kube::manifests::names;
 use coracle_kube::manifests::settings::{

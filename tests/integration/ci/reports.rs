@@ -46,8 +46,8 @@ fn reports_an_image_in_three_formats() {
     assert_eq!(image["sizes"][0]["platform"], "linux/amd64");
     assert_eq!(image["sizes"][0]["size"], image["size"]);
     let [size, before] = [&image["size"], &image["previous"]["size"]].map(|size| size.as_i64().unwrap());
-    assert_eq!(image["previous"]["difference"], size - before);
-    assert_eq!(image["sizes"][0]["difference"], size - before);
+    assert_eq!(image["previous"]["size_delta"], size - before);
+    assert_eq!(image["sizes"][0]["size_delta"], size - before);
     snapbox::assert_data_eq!(
         read("s.md"),
         str![[r#"
@@ -194,7 +194,7 @@ hint: `--help` lists all flags, with examples
         coracle_in(folder.path(), BUILD).more_args(["--dry-run", "--metadata-file", "m.json"]).command();
     assert!(command.stdin(Stdio::null()).output().unwrap().status.success());
     let plan: Value = serde_json::from_slice(&fs::read(folder.path().join("m.json")).unwrap()).unwrap();
-    assert_eq!(plan["images"][0]["layers"][0]["stratum"], "data");
+    assert_eq!(plan["images"][0]["layers"][0]["layer_kind"], "data");
     assert!(!folder.path().join("shop.oci").exists());
 }
 

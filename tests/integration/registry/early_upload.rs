@@ -128,5 +128,5 @@ fn requires_a_registry_client() {
     let recipe = recipe(folder.path(), "docker://127.0.0.1:1/shop:1");
     let error = coracle::build(&recipe, &Settings::default(), &()).unwrap_err();
     assert!(error.to_string().contains("no registry client is configured"), "{error}");
-    assert!(error.hint().unwrap().contains("Settings::client"));
+    assert!(error.hint().unwrap().contains("Settings::registry_client"));
 }

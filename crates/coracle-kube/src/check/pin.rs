@@ -69,7 +69,7 @@ pub fn pin_images(input: &ManifestFile, known: &[PinnableImage]) -> Result<Pinne
             Ok(Some((index, text))) => match replacement(&input.text, node, &text) {
                 Ok(text) => edits.push(TextEdit { span: node.defined_span, text, image_index: index }),
                 Err(message) => {
-                    errors.push(pin_error(node.defined_span.line, node.defined_span.column, message))
+                    errors.push(pin_error(node.defined_span.line, node.defined_span.column, message));
                 }
             },
             Err(message) => errors.push(pin_error(node.span.line, node.span.column, message)),
@@ -150,7 +150,7 @@ fn visit_strings<'a>(node: &'a Node, key: &'a str, visit: &mut dyn FnMut(&'a Nod
         NodeKind::Text(text) => visit(node, text, key),
         NodeKind::Sequence(items) => items.iter().for_each(|item| visit_strings(item, key, visit)),
         NodeKind::Mapping(members) => {
-            members.iter().for_each(|(key, node)| visit_strings(node, &key.name, visit))
+            members.iter().for_each(|(key, node)| visit_strings(node, &key.name, visit));
         }
         NodeKind::Scalar(_) => {}
     }

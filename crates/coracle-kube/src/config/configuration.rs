@@ -9,7 +9,7 @@ use crate::template::{Delimiters, Format, UsedKeys};
 use crate::values::ValueSource;
 
 /// What a program needs at run time in addition to its image.
-#[derive(Clone, PartialEq, Eq, Default, Debug)]
+#[derive(Clone, PartialEq, Eq, Default, Debug, Hash)]
 pub struct Configuration {
     /// Mounted directories with rendered files.
     pub mounts: Vec<ConfigMount>,
@@ -36,7 +36,7 @@ impl Configuration {
 }
 
 /// A mounted directory and the sources of its files.
-#[derive(Clone, PartialEq, Eq, Debug)]
+#[derive(Clone, PartialEq, Eq, Debug, Hash)]
 pub struct ConfigMount {
     /// The mount path in the container.
     pub path: ImagePath,
@@ -50,7 +50,7 @@ pub struct ConfigMount {
 
 /// A directory of a Secret that is not rendered here; it may share the path of a
 /// [`ConfigMount`].
-#[derive(Clone, PartialEq, Eq, Debug)]
+#[derive(Clone, PartialEq, Eq, Debug, Hash)]
 pub struct SecretMount {
     /// The mount path in the container.
     pub path: ImagePath,
@@ -65,7 +65,7 @@ pub struct SecretMount {
 }
 
 /// A directory that the program writes to.
-#[derive(Clone, PartialEq, Eq, Debug)]
+#[derive(Clone, PartialEq, Eq, Debug, Hash)]
 pub struct WritableDirectory {
     /// The mount path in the container.
     pub path: ImagePath,
@@ -77,7 +77,7 @@ pub struct WritableDirectory {
 }
 
 /// An environment variable whose value is the text of a mounted file.
-#[derive(Clone, PartialEq, Eq, Debug)]
+#[derive(Clone, PartialEq, Eq, Debug, Hash)]
 pub struct FileVariable {
     /// The variable's name.
     pub name: String,
@@ -88,7 +88,7 @@ pub struct FileVariable {
 }
 
 /// A file of a mount.
-#[derive(Clone, PartialEq, Eq, Debug)]
+#[derive(Clone, PartialEq, Eq, Debug, Hash)]
 pub struct MountFile {
     /// The source file: a template, or a file that is copied unchanged.
     pub source: PathBuf,

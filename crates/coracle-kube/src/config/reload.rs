@@ -6,7 +6,7 @@ use std::str::FromStr;
 use coracle_core::signal::{ParseSignalError, Signal};
 
 /// How a program picks up a configuration change.
-#[derive(Clone, PartialEq, Eq, Default, Debug)]
+#[derive(Clone, PartialEq, Eq, Default, Debug, Hash)]
 pub enum ReloadMethod {
     /// By a new pod: the object is immutable and its name has a hash of its content.
     #[default]

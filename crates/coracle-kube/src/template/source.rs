@@ -17,7 +17,7 @@ pub struct Template {
 }
 
 /// Delimiters of a template, each a start and an end.
-#[derive(Clone, PartialEq, Eq, Debug)]
+#[derive(Clone, PartialEq, Eq, Debug, Hash)]
 pub struct Delimiters {
     /// Around values: `{{ }}`.
     pub variable: (String, String),

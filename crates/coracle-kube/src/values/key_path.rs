@@ -9,7 +9,7 @@ use serde_json::Value;
 const MAX_SUGGESTION_DISTANCE: usize = 2;
 
 /// The path of a value: keys from the top level down, with array indexes as numbers.
-#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Default, Debug)]
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Default, Debug, Hash)]
 pub struct KeyPath(Vec<String>);
 
 /// An invalid key path.

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use super::key_path::KeyPath;
 
 /// The source of one layer of values.
-#[derive(Clone, PartialEq, Eq, Debug)]
+#[derive(Clone, PartialEq, Eq, Debug, Hash)]
 pub enum ValueSource {
     /// A TOML, YAML or JSON file, by its extension.
     File(PathBuf),

@@ -20,6 +20,9 @@ use coracle_core::path::{ImagePath, RawPath};
 /// The nesting of scripts at which the kernel gives up (`exec_binprm`, `fs/exec.c`).
 const MAX_NESTED_SCRIPTS: usize = 5;
 
+/// The link map on the best CPU, and those of older CPUs as far as they differ.
+type LinkMapsByCpu = (Rc<LinkMap>, Vec<Rc<LinkMap>>);
+
 /// Resolves files in one file system with the same options.
 pub struct Resolver<'a> {
     loaders: LoaderCache<'a>,
@@ -88,7 +91,7 @@ impl<'a> Resolver<'a> {
         &self,
         program: &MappedObject,
         calls: &[(&DlopenCaller, &[u8])],
-    ) -> Result<Option<(Rc<LinkMap>, Vec<Rc<LinkMap>>)>, Error> {
+    ) -> Result<Option<LinkMapsByCpu>, Error> {
         let map_for =
             |hwcaps: &HwcapsSelection| self.link_map(hwcaps, program, calls).map(|map| map.map(Rc::new));
         let Some(best) = map_for(self.selected_hwcaps())? else { return Ok(None) };

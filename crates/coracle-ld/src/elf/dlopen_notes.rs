@@ -24,7 +24,7 @@ pub struct DlopenNote {
 }
 
 /// The importance of a library opened with dlopen(3).
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Hash)]
 pub enum DlopenPriority {
     /// The object does not work without it.
     Required,

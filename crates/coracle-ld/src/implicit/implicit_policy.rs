@@ -3,7 +3,7 @@
 use crate::elf::DlopenPriority;
 
 /// Which implicit dependencies go into an image.
-#[derive(Clone, PartialEq, Eq, Debug)]
+#[derive(Clone, PartialEq, Eq, Debug, Hash)]
 pub struct ImplicitPolicy {
     /// The bundle of CA certificates.
     pub certificates: Inclusion,
@@ -32,7 +32,7 @@ pub struct ImplicitPolicy {
 }
 
 /// When an implicit dependency is added.
-#[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Default, Debug, Hash)]
 pub enum Inclusion {
     /// If something in the closure needs it.
     #[default]
@@ -44,7 +44,7 @@ pub enum Inclusion {
 }
 
 /// Which time zones are added.
-#[derive(Clone, PartialEq, Eq, Debug)]
+#[derive(Clone, PartialEq, Eq, Debug, Hash)]
 pub enum TimeZones {
     /// The listed ones, such as `Europe/Berlin`; none if the list is empty.
     Listed(Vec<String>),

@@ -18,7 +18,7 @@ pub struct LoaderEnvironment {
 
 /// Which CPU-specific libraries are selected: below `glibc-hwcaps` and, for glibc up to 2.36, in
 /// directories named after CPU features.
-#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Default, Debug)]
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Default, Debug, Hash)]
 pub enum HwcapsSelection {
     /// All that the loader supports: the best available one wins.
     #[default]

@@ -11,7 +11,7 @@ use crate::registry::Repository;
 const REGISTRY_TRANSPORT: &str = "docker://";
 
 /// The location of an image.
-#[derive(Clone, PartialEq, Eq, Debug)]
+#[derive(Clone, PartialEq, Eq, Debug, Hash)]
 pub enum ImageLocation {
     /// A layout or archive: `oci:DIR[:TAG]`, `oci-archive:FILE[:TAG]`, `docker-archive:FILE[:TAG]`.
     OnDisk(DiskLocation),

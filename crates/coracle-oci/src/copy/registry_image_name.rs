@@ -7,7 +7,7 @@ use coracle_core::digest::{Digest, ParseDigestError};
 use coracle_core::reference::{ImageReference, ParseImageReferenceError};
 
 /// The name of an image at a registry.
-#[derive(Clone, PartialEq, Eq, Debug)]
+#[derive(Clone, PartialEq, Eq, Debug, Hash)]
 pub struct RegistryImageName {
     /// The name, with its tag.
     pub reference: ImageReference,

@@ -7,7 +7,7 @@ use std::str::FromStr;
 use coracle_core::reference::ImageReference;
 
 /// A container engine.
-#[derive(Clone, PartialEq, Eq, Debug)]
+#[derive(Clone, PartialEq, Eq, Debug, Hash)]
 pub enum EngineKind {
     /// The Docker daemon.
     Docker,
@@ -42,7 +42,7 @@ impl fmt::Display for EngineName {
 }
 
 /// The name of an image in an engine.
-#[derive(Clone, PartialEq, Eq, Debug)]
+#[derive(Clone, PartialEq, Eq, Debug, Hash)]
 pub struct EngineImageName {
     /// The engine.
     pub engine: EngineKind,

@@ -8,7 +8,7 @@ use std::str::FromStr;
 use flate2::read::MultiGzDecoder;
 
 /// A codec and its level, written as `zstd:19`.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Hash)]
 pub struct Compression {
     /// The codec.
     pub codec: Codec,
@@ -17,7 +17,7 @@ pub struct Compression {
 }
 
 /// The compression of a layer's tar.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Hash)]
 pub enum Codec {
     /// gzip (RFC 1952), which every engine supports.
     #[default]

@@ -98,7 +98,7 @@ pub fn layer_cache_key(entries: &[(&ImagePath, &Entry)], compression: Compressio
     let mut hasher = DigestHasher::default();
     // The linked libzstd can differ from the version that the crate bundles.
     let zstd = zstd::zstd_safe::version_number();
-    hasher.update(format!("{}, libzstd {zstd}\n{compression}\n", ENCODER_VERSIONS).as_bytes());
+    hasher.update(format!("{ENCODER_VERSIONS}, libzstd {zstd}\n{compression}\n").as_bytes());
     entries.iter().for_each(|(path, entry)| hasher.update(&tar_header::encode_entry_header(path, entry)));
     hasher.finish()
 }

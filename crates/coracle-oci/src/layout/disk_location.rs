@@ -12,7 +12,7 @@ use coracle_core::fs;
 use coracle_core::reference::is_tag;
 
 /// A layout or archive, and the tag of an image in it.
-#[derive(Clone, PartialEq, Eq, Debug)]
+#[derive(Clone, PartialEq, Eq, Debug, Hash)]
 pub struct DiskLocation {
     /// The format.
     pub format: DiskFormat,
@@ -23,7 +23,7 @@ pub struct DiskLocation {
 }
 
 /// The formats in which images are stored on disk.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize, Hash)]
 pub enum DiskFormat {
     /// An image layout: a directory.
     Layout,

@@ -96,7 +96,7 @@ impl<R: SkipBytes> TarHeaders<R> {
                 _ if kind.is_gnu_longname() => records.name = Some(truncate_at_nul(self.read_content(size)?)),
                 _ if kind.is_gnu_longlink() => records.link = Some(truncate_at_nul(self.read_content(size)?)),
                 _ if kind.is_pax_local_extensions() => {
-                    records.parse_pax_records(&self.read_content(size)?)?
+                    records.parse_pax_records(&self.read_content(size)?)?;
                 }
                 _ if kind.is_pax_global_extensions() => drop(self.read_content(size)?),
                 _ if kind.is_gnu_sparse() => {

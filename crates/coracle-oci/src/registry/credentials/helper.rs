@@ -106,7 +106,8 @@ fn exchange(mut child: Child, key: &str) -> std::io::Result<(Vec<u8>, bool)> {
 }
 
 /// Shell scripts serve as helpers.
-#[cfg(all(test, unix))]
+#[cfg(test)]
+#[cfg(unix)]
 mod tests {
     use std::os::unix::fs::PermissionsExt;
 

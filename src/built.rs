@@ -1,0 +1,92 @@
+//! The result of a build.
+
+use super::image_plan::Plan;
+use super::previous_image::PreviousImage;
+use super::rootfs::Owner;
+use super::sizes::PlatformSize;
+use coracle_core::digest::Digest;
+use coracle_core::note::Note;
+use coracle_core::platform::Platform;
+use coracle_core::reference::ImageReference;
+use coracle_kube::contract::Contract;
+use coracle_oci::copy::{ImageLocation, PushSummary, RegistryImageName};
+use coracle_oci::engine::{EngineImageName, LoadedImage};
+use coracle_oci::layer::Layer;
+
+/// The result of a build.
+#[derive(Debug)]
+pub struct Built {
+    /// The image's names.
+    pub references: Vec<ImageReference>,
+    /// The digest of its manifest or index: the one that `index.json` lists.
+    pub digest: Digest,
+    /// Its platforms.
+    pub platforms: Vec<Platform>,
+    /// The base image of each platform.
+    pub bases: Vec<BaseInfo>,
+    /// The user and group that the program runs as.
+    pub user: Owner,
+    /// Its layers without those of the base image, in order.
+    pub layers: Vec<Layer>,
+    /// The size of its layers, configs, manifests and index, in bytes.
+    pub size: u64,
+    /// The sizes of the image of each platform.
+    pub platform_sizes: Vec<PlatformSize>,
+    /// The image that it was compared with.
+    pub previous: Option<PreviousImage>,
+    /// The number of files in it, without those of the base image.
+    pub file_count: usize,
+    /// Its destinations: on disk, then registries, then engines.
+    pub destinations: Vec<ImageLocation>,
+    /// What was sent to each registry, in the order of those destinations.
+    pub pushes: Vec<RegistryPush>,
+    /// What each engine loaded.
+    pub loaded: Vec<(EngineImageName, LoadedImage)>,
+    /// The contract: what the image expects of its configuration.
+    pub contract: Contract,
+    /// Warnings and hints of the build. If the image is unchanged, those of the recorded plans,
+    /// too.
+    pub notes: Vec<Note>,
+    /// Whether the image was up to date, so that nothing was built.
+    pub is_unchanged: bool,
+}
+
+/// The base of an image of one platform.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct BaseInfo {
+    /// Its full name. `None` for a base image without one.
+    pub name: Option<String>,
+    /// The digest of its manifest.
+    pub digest: Digest,
+    /// The number of its layers.
+    pub layer_count: usize,
+    /// The size of its layers, in bytes.
+    pub size: u64,
+    /// The number of files that the image omits because the base image has them.
+    pub shared_files: usize,
+}
+
+/// A push of the image to one name at a registry.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct RegistryPush {
+    /// The image's name at the registry.
+    pub name: ImageReference,
+    /// What was sent.
+    pub sent: PushSummary,
+}
+
+impl From<(RegistryImageName, PushSummary)> for RegistryPush {
+    fn from((name, sent): (RegistryImageName, PushSummary)) -> Self {
+        Self { name: name.reference, sent }
+    }
+}
+
+impl BaseInfo {
+    pub(crate) fn from_plan(plan: &Plan) -> Option<Self> {
+        let base = plan.base.as_ref()?;
+        let layers = &base.base_layers.layers;
+        let size = layers.iter().map(|(layer, _)| layer.size).sum();
+        let (name, digest, shared) = (base.name.clone(), base.digest, plan.shared_files);
+        Some(Self { name, digest, layer_count: layers.len(), size, shared_files: shared })
+    }
+}

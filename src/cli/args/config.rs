@@ -1,0 +1,219 @@
+//! The flags of `coracle config`, and the configuration flags that several commands share.
+
+use std::ffi::OsString;
+use std::path::PathBuf;
+
+use clap::{Args, Subcommand, ValueHint};
+use coracle::recipe::{ConfigOverrides, RecipeOverrides};
+
+use super::{OutputFormat, RegistryArgs};
+
+#[derive(Subcommand)]
+#[command(disable_help_subcommand = true)]
+pub(in crate::cli) enum ConfigCommand {
+    /// Render the configuration files as the program will read them
+    Render(Box<ConfigRenderArgs>),
+    /// Show an image's contract: the configuration that it expects
+    Show(ConfigShowArgs),
+    /// Check Kubernetes manifests against an image's contract
+    Check(Box<ConfigCheckArgs>),
+    /// Compare two images' contracts and report breaking changes
+    Diff(ConfigDiffArgs),
+}
+
+/// The configuration flags that several commands share.
+#[derive(Args)]
+#[command(next_help_heading = "Configuration")]
+pub(in crate::cli) struct ConfigFlags {
+    /// Mount the files of FOLDER at MOUNT; replaces the recipe's mounts
+    #[arg(long = "config", value_name = "MOUNT=FOLDER")]
+    mounts: Vec<OsString>,
+
+    /// Mount a Secret with these keys at MOUNT; replaces the recipe's Secrets
+    #[arg(long = "secret", value_name = "MOUNT=KEY[,KEY]")]
+    secrets: Vec<String>,
+
+    /// Validate values with this JSON Schema
+    #[arg(long, value_name = "FILE")]
+    schema: Option<PathBuf>,
+
+    /// Use the values of `[environments.NAME]`
+    #[arg(long, value_name = "NAME")]
+    environment: Option<String>,
+
+    /// Override values with those in FILE: TOML, YAML or JSON
+    #[arg(long = "values", value_name = "FILE")]
+    values: Vec<PathBuf>,
+
+    /// Override one value; VALUE is JSON or else text
+    #[arg(long = "set", value_name = "KEY=VALUE")]
+    sets: Vec<String>,
+
+    /// Override one value with the content of FILE, or of stdin for `-`; use it for secrets
+    #[arg(long = "set-file", value_name = "KEY=FILE")]
+    set_files: Vec<OsString>,
+}
+
+impl ConfigFlags {
+    /// Whether `--config` specifies mounts.
+    pub(in crate::cli) fn has_mounts(&self) -> bool {
+        !self.mounts.is_empty()
+    }
+
+    pub(in crate::cli) fn overrides(&self) -> ConfigOverrides {
+        ConfigOverrides {
+            mounts: self.mounts.clone(),
+            secrets: self.secrets.clone(),
+            schema: self.schema.clone(),
+            environment: self.environment.clone(),
+            values: self.values.clone(),
+            sets: self.sets.clone(),
+            set_files: self.set_files.clone(),
+        }
+    }
+}
+
+#[derive(Args)]
+#[command(after_help = "\
+Examples:
+  coracle config render                         the files of ./coracle.toml
+  coracle config render --environment production -o out
+  coracle config render --config /etc/app=config/ --set port=8080
+  coracle config render --set-file db.password=./password -o out
+
+A directory is used with every file in it; a file whose name ends in `.j2` is a template. `values.toml` (or `.yaml`, \
+`.json`) and `schema.json` in it are the values and their JSON Schema. A file that uses a value marked `writeOnly` is \
+secret: it is written only with `-o`, readable only by its owner.")]
+pub(in crate::cli) struct ConfigRenderArgs {
+    /// Read the recipe from FILE; default: ./coracle.toml, or Cargo.toml under cargo, unless
+    /// `--config` is given
+    #[arg(short, long = "file", value_name = "FILE")]
+    pub(in crate::cli) file: Option<PathBuf>,
+
+    /// Write the files below DIR, each at its path, replacing what this command wrote there before
+    #[arg(short, long = "output", value_name = "DIR")]
+    pub(in crate::cli) output: Option<PathBuf>,
+
+    // Its `next_help_heading` applies to all arguments that follow, so it comes last.
+    #[command(flatten)]
+    config: ConfigFlags,
+}
+
+impl ConfigRenderArgs {
+    /// Whether the flags specify everything that is rendered.
+    pub(in crate::cli) fn needs_no_recipe(&self) -> bool {
+        self.file.is_none() && self.config.has_mounts()
+    }
+
+    pub(in crate::cli) fn overrides(&self) -> RecipeOverrides {
+        RecipeOverrides { config: self.config.overrides(), ..RecipeOverrides::default() }
+    }
+}
+
+#[derive(Args)]
+#[command(after_help = "\
+Examples:
+  coracle config show oci:shop.oci             files, parameters, secrets
+  coracle config show oci:shop.oci --format json
+  coracle config show oci:shop.oci --contract oci:contracts
+  coracle config show docker://ghcr.io/acme/shop:1.2
+
+Exit code 1: the image has no contract.")]
+pub(in crate::cli) struct ConfigShowArgs {
+    /// The image: `docker://NAME[:TAG][@DIGEST]`, `oci:DIR[:TAG]`, `oci-archive:FILE[:TAG]` or
+    /// `docker-archive:FILE[:TAG]`; or a JSON file with a contract
+    #[arg(value_name = "IMAGE", value_hint = ValueHint::AnyPath)]
+    pub(in crate::cli) image: String,
+
+    /// The whole contract: a JSON file, or the layout `oci:DIR` or repository `docker://NAME` that
+    /// it was published to; default: next to the image
+    #[arg(long, value_name = "FILE|oci:DIR|docker://NAME", value_hint = ValueHint::AnyPath)]
+    pub(in crate::cli) contract: Option<String>,
+
+    /// Output format of stdout
+    #[arg(long, value_enum, value_name = "FORMAT", default_value_t = OutputFormat::Text)]
+    pub(in crate::cli) format: OutputFormat,
+
+    /// The platform to use, if the image has several
+    #[arg(long, value_name = "OS/ARCH[/VARIANT]")]
+    pub(in crate::cli) platform: Option<String>,
+
+    #[command(flatten)]
+    pub(in crate::cli) registry: RegistryArgs,
+}
+
+#[derive(Args)]
+#[command(after_help = "\
+Examples:
+  coracle config check oci:shop.oci deploy/          every file in the directory
+  kubectl kustomize overlays/prod | coracle config check oci:shop.oci -
+  helm template shop chart/ | coracle config check oci:shop.oci -
+  coracle config check oci:shop.oci deploy.yaml --contract oci:contracts \\
+      --values values/production.toml
+
+The container is selected by the image's digest, its name or `coracle://NAME`; otherwise it must be the only one. \
+Exit code 4: the manifests violate the contract. docs/contract.md lists the rules.")]
+pub(in crate::cli) struct ConfigCheckArgs {
+    /// The image: `docker://NAME[:TAG][@DIGEST]`, `oci:DIR[:TAG]`, `oci-archive:FILE[:TAG]` or
+    /// `docker-archive:FILE[:TAG]`
+    #[arg(value_name = "IMAGE", value_hint = ValueHint::AnyPath)]
+    pub(in crate::cli) image: String,
+
+    /// YAML or JSON files, or directories of them; `-` is stdin
+    #[arg(value_name = "MANIFEST", required = true)]
+    pub(in crate::cli) manifests: Vec<PathBuf>,
+
+    /// Check the container of this name
+    #[arg(long, value_name = "NAME")]
+    pub(in crate::cli) container: Option<String>,
+
+    /// The whole contract: a JSON file, or the layout `oci:DIR` or repository `docker://NAME` that
+    /// it was published to; default: next to the image
+    #[arg(long, value_name = "FILE|oci:DIR|docker://NAME", value_hint = ValueHint::AnyPath)]
+    pub(in crate::cli) contract: Option<String>,
+
+    /// Also check these values: validate them with the contract's schema, render its templates and
+    /// compare; TOML, YAML or JSON
+    #[arg(long = "values", value_name = "FILE")]
+    pub(in crate::cli) values: Vec<PathBuf>,
+
+    /// Output format of stdout
+    #[arg(long, value_enum, value_name = "FORMAT", default_value_t = OutputFormat::Text)]
+    pub(in crate::cli) format: OutputFormat,
+
+    /// The platform to use, if the image has several
+    #[arg(long, value_name = "OS/ARCH[/VARIANT]")]
+    pub(in crate::cli) platform: Option<String>,
+
+    #[command(flatten)]
+    pub(in crate::cli) registry: RegistryArgs,
+}
+
+#[derive(Args)]
+#[command(after_help = "\
+Examples:
+  coracle config diff oci:shop.oci:1.2 oci:shop.oci:1.3
+  coracle config diff contract-1.2.json oci:shop.oci --format json
+  coracle config diff docker://ghcr.io/acme/shop:1.2 oci:shop.oci:1.3
+
+Exit code 4: NEW would not work with the configuration made for OLD.")]
+pub(in crate::cli) struct ConfigDiffArgs {
+    /// The old image, or a JSON file with its contract
+    #[arg(value_name = "OLD", value_hint = ValueHint::AnyPath)]
+    pub(in crate::cli) old: String,
+
+    /// The new image, or a JSON file with its contract
+    #[arg(value_name = "NEW", value_hint = ValueHint::AnyPath)]
+    pub(in crate::cli) new: String,
+
+    /// Output format of stdout
+    #[arg(long, value_enum, value_name = "FORMAT", default_value_t = OutputFormat::Text)]
+    pub(in crate::cli) format: OutputFormat,
+
+    /// The platform to use, if the image has several
+    #[arg(long, value_name = "OS/ARCH[/VARIANT]")]
+    pub(in crate::cli) platform: Option<String>,
+
+    #[command(flatten)]
+    pub(in crate::cli) registry: RegistryArgs,
+}

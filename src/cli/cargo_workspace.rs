@@ -1,0 +1,71 @@
+//! The cargo that is run, and the package or workspace in the working directory.
+
+use std::ffi::OsString;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+use serde::Deserialize;
+
+use super::environment::nonempty_env_var;
+
+/// The part of the output of `cargo metadata` that is used. Source: the Cargo book, "cargo metadata".
+#[derive(Deserialize)]
+pub(super) struct CargoMetadata {
+    packages: Vec<MetadataPackage>,
+    pub(super) target_directory: PathBuf,
+}
+
+/// A package of the workspace.
+#[derive(Deserialize)]
+pub(super) struct MetadataPackage {
+    manifest_path: PathBuf,
+    targets: Vec<CargoTarget>,
+}
+
+/// A cargo target: a library, program, example, test or build script.
+#[derive(Deserialize)]
+pub(super) struct CargoTarget {
+    pub(super) kind: Vec<String>,
+    pub(super) name: String,
+}
+
+/// Returns the cargo to run: cargo names itself in `CARGO` when it runs a subcommand.
+pub(super) fn cargo_program() -> OsString {
+    nonempty_env_var("CARGO").unwrap_or_else(|| "cargo".into())
+}
+
+/// Returns the Cargo.toml in the working directory or the closest parent.
+pub(super) fn nearest_cargo_manifest() -> Option<PathBuf> {
+    let working_dir = std::env::current_dir().ok()?;
+    let mut manifests = working_dir.ancestors().map(|directory| directory.join("Cargo.toml"));
+    manifests.find(|manifest| manifest.exists())
+}
+
+/// Runs `cargo metadata` for the package of `manifest`. `None` if cargo is not installed or fails; the
+/// build reports the error.
+pub(super) fn read_cargo_metadata(manifest: &Path) -> Option<CargoMetadata> {
+    let mut cargo = Command::new(cargo_program());
+    cargo
+        .args(["metadata", "--no-deps", "--offline", "--format-version", "1", "--manifest-path"])
+        .arg(manifest);
+    let output = cargo.stdin(Stdio::null()).stderr(Stdio::null()).output().ok()?;
+    serde_json::from_slice(&output.stdout).ok().filter(|_| output.status.success())
+}
+
+impl CargoMetadata {
+    /// Returns the package of `manifest`.
+    pub(super) fn package(&self, manifest: &Path) -> Option<&MetadataPackage> {
+        let manifest = manifest.canonicalize().ok()?;
+        self.packages
+            .iter()
+            .find(|package| package.manifest_path.canonicalize().is_ok_and(|path| path == manifest))
+    }
+}
+
+impl MetadataPackage {
+    /// Returns the names of the targets of one kind, such as `bin` or `example`.
+    pub(super) fn target_names(&self, kind: &str) -> Vec<String> {
+        let targets = self.targets.iter().filter(|target| target.kind.iter().any(|known| known == kind));
+        targets.map(|target| target.name.clone()).collect()
+    }
+}

@@ -1,0 +1,326 @@
+//! The report of one file of `coracle deps`: JSON, and one path per line.
+
+use std::collections::BTreeSet;
+
+use coracle::Error;
+use coracle_core::path::RawPath;
+use coracle_ld::closure::{
+    self, Closure, DependencyKind, ElfProgram, ExecutedKind, LinkMap, MapReason, MissingLibrary, Problem,
+    ProblemKind, Severity, check_c_libraries, check_environment_dependence, check_isa_level,
+    check_symbol_versions, check_symbols,
+};
+use serde::Serialize;
+
+use super::object_sizes::{ObjectSize, SizeCache};
+use super::why_report::WhyReport;
+use crate::cli::error::{CliError, error_chain};
+
+/// The report of one file. ARCHITECTURE.md describes its JSON.
+#[derive(Serialize)]
+#[serde(untagged)]
+pub(super) enum FileReport {
+    Resolved(DepsReport),
+    Failed(FailureReport),
+    Explained(ExplainedReport),
+}
+
+/// What the dynamic loader maps for one file.
+#[derive(Serialize)]
+pub(super) struct DepsReport {
+    /// The file, as in the arguments.
+    file: String,
+    /// The mapped program, if the file is a script.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    program: Option<String>,
+    interpreter: Option<String>,
+    /// The mapped libraries in load order.
+    libs: Vec<String>,
+    missing: Vec<String>,
+    /// The hwcaps variants that less capable CPUs map instead.
+    pub(super) alternatives: Vec<String>,
+    pub(super) problems: Vec<ReportedProblem>,
+    #[serde(flatten)]
+    sizes: Option<ClosureSizes>,
+}
+
+/// A file without a closure: the error, and what is missing or refused if the file could be read.
+#[derive(Serialize)]
+pub(super) struct FailureReport {
+    file: String,
+    error: String,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    missing: Vec<String>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    problems: Vec<ReportedProblem>,
+}
+
+/// The objects of one file that `--why` names.
+#[derive(Serialize)]
+pub(super) struct ExplainedReport {
+    pub(super) file: String,
+    pub(super) why: Vec<WhyReport>,
+}
+
+/// The sizes of all objects, and their sum.
+#[derive(Serialize)]
+struct ClosureSizes {
+    objects: Vec<SizedObject>,
+    #[serde(flatten)]
+    sum: ObjectSize,
+}
+
+#[derive(Serialize)]
+struct SizedObject {
+    path: String,
+    #[serde(flatten)]
+    size: ObjectSize,
+}
+
+/// A problem of one object.
+#[derive(Serialize)]
+pub(super) struct ReportedProblem {
+    pub(super) kind: ReportedKind,
+    pub(super) severity: ReportedSeverity,
+    /// The affected object.
+    object: Option<String>,
+    /// The version, symbol or library that it needs.
+    name: Option<String>,
+    pub(super) message: String,
+}
+
+/// The kinds of problems. Their names are a stable interface for scripts.
+#[derive(Clone, Copy, PartialEq, Eq, Serialize)]
+pub(super) enum ReportedKind {
+    /// The loader refuses a file with a fatal error.
+    #[serde(rename = "refused")]
+    Refused,
+    /// A preload is missing.
+    #[serde(rename = "preload")]
+    Preload,
+    /// An object can't be read.
+    #[serde(rename = "unreadable")]
+    Unreadable,
+    #[serde(rename = "version")]
+    SymbolVersion,
+    #[serde(rename = "symbol")]
+    Symbol,
+    #[serde(rename = "environment")]
+    EnvironmentDependence,
+    #[serde(rename = "c-library")]
+    MixedCLibraries,
+    #[serde(rename = "cpu")]
+    CpuLevel,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub(super) enum ReportedSeverity {
+    Error,
+    Warning,
+}
+
+impl FileReport {
+    /// Whether a dependency is missing, or a problem is an error.
+    pub(super) fn has_findings(&self) -> bool {
+        match self {
+            Self::Resolved(report) => report.has_findings(),
+            Self::Failed(report) => report.has_findings(),
+            Self::Explained(_) => false,
+        }
+    }
+}
+
+impl DepsReport {
+    /// Creates the report of a file's closure; `None` if no ELF program is mapped. Undefined symbols
+    /// are reported only `with_symbols`.
+    pub(super) fn new(file: &str, closure: &Closure, with_symbols: bool) -> Option<Self> {
+        let (path, elf) = mapped_program(closure)?;
+        let map = &elf.link_map;
+        let interpreter = map.objects.first().and_then(|program| program.object.interpreter.as_ref());
+        Some(Self {
+            file: file.to_owned(),
+            program: (closure.executed.len() > 1).then(|| path.to_string()),
+            interpreter: interpreter.map(RawPath::to_string),
+            libs: mapped_libraries(map),
+            missing: missing_names(map),
+            alternatives: hwcaps_alternatives(elf),
+            problems: find_problems(map, with_symbols),
+            sizes: None,
+        })
+    }
+
+    /// Adds the size of each object, and their sum.
+    pub(super) fn add_sizes(&mut self, closure: &Closure, cache: &SizeCache) -> Result<(), CliError> {
+        let Some((_, elf)) = mapped_program(closure) else { return Ok(()) };
+        let sizes = cache.object_sizes(&elf.link_map, true)?;
+        let sum = ObjectSize::sum(&sizes);
+        let objects = elf.link_map.objects.iter().zip(sizes);
+        let objects =
+            objects.map(|(object, size)| SizedObject { path: object.raw_path.to_string(), size }).collect();
+        self.sizes = Some(ClosureSizes { objects, sum });
+        Ok(())
+    }
+
+    /// Formats the libraries as one path per line.
+    pub(super) fn library_lines(&self) -> String {
+        self.libs.iter().map(|path| format!("{path}\n")).collect()
+    }
+
+    pub(super) fn has_findings(&self) -> bool {
+        let is_error = |problem: &ReportedProblem| problem.severity == ReportedSeverity::Error;
+        !self.missing.is_empty() || self.problems.iter().any(is_error)
+    }
+}
+
+impl FailureReport {
+    pub(super) fn new(file: &str, error: &Error) -> Self {
+        use closure::Error as E;
+        let refused = |object: &RawPath, name: &RawPath| ReportedProblem {
+            kind: ReportedKind::Refused,
+            severity: ReportedSeverity::Error,
+            object: Some(object.to_string()),
+            name: Some(name.to_string()),
+            message: error_chain(error),
+        };
+        let (missing, problem) = match error {
+            Error::Closure(
+                E::MissingInterpreter { interpreter, .. } | E::MissingScriptInterpreter { interpreter, .. },
+            ) => (Some(interpreter.to_string()), None),
+            Error::Closure(
+                E::InterpreterMachineMismatch { program, interpreter, .. }
+                | E::InvalidLoader { program, interpreter, .. },
+            ) => (None, Some(refused(program, interpreter))),
+            Error::PlatformMismatch { program, .. } => (None, Some(refused(program, program))),
+            _ => (None, None),
+        };
+        Self {
+            file: file.to_owned(),
+            error: error_chain(error),
+            missing: missing.into_iter().collect(),
+            problems: problem.into_iter().collect(),
+        }
+    }
+
+    /// Whether the file could be read, but the loader fails.
+    pub(super) fn has_findings(&self) -> bool {
+        !self.missing.is_empty() || !self.problems.is_empty()
+    }
+}
+
+/// Returns the ELF program that is mapped: the file itself, or the last interpreter of a script.
+pub(super) fn mapped_program(closure: &Closure) -> Option<(&RawPath, &ElfProgram)> {
+    closure.executed.iter().rev().find_map(|executed| match &executed.kind {
+        ExecutedKind::Elf(elf) => Some((&executed.raw_path, elf)),
+        ExecutedKind::Script => None,
+    })
+}
+
+/// Returns the mapped libraries in load order; the dynamic loader only if an object needs it.
+fn mapped_libraries(map: &LinkMap) -> Vec<String> {
+    let objects = map.objects.iter().enumerate();
+    let mapped = objects.filter(|(index, object)| {
+        !matches!(object.reason, MapReason::Program)
+            && (object.reason != MapReason::Interpreter || map.is_depended_on(*index))
+    });
+    mapped.map(|(_, object)| object.raw_path.to_string()).collect()
+}
+
+fn missing_names(map: &LinkMap) -> Vec<String> {
+    let mut seen = BTreeSet::new();
+    let names = map.missing.iter().filter(|missing| missing.kind != DependencyKind::Preload);
+    names.map(missing_name).filter(|name| seen.insert(name.clone())).collect()
+}
+
+fn missing_name(missing: &MissingLibrary) -> String {
+    RawPath::new(missing.name.as_slice()).to_string()
+}
+
+/// Returns the hwcaps variants that less capable CPUs map instead.
+fn hwcaps_alternatives(elf: &ElfProgram) -> Vec<String> {
+    let best: BTreeSet<String> = mapped_libraries(&elf.link_map).into_iter().collect();
+    let others =
+        elf.older_cpu_maps.iter().flat_map(|map| mapped_libraries(map)).filter(|path| !best.contains(path));
+    others.collect::<BTreeSet<_>>().into_iter().collect()
+}
+
+/// Returns all problems: files that the loader refuses, missing preloads, mixed C libraries,
+/// missing symbol versions, undefined symbols (if requested), required CPU features, and paths that
+/// depend on the environment.
+fn find_problems(map: &LinkMap, with_symbols: bool) -> Vec<ReportedProblem> {
+    let mut problems = refused_files(map);
+    problems.extend(missing_preloads(map));
+    let checks: [(bool, ProblemCheck); 5] = [
+        (true, check_c_libraries),
+        (true, check_symbol_versions),
+        (with_symbols, check_symbols),
+        (true, check_isa_level),
+        (true, |map| Ok(check_environment_dependence(map))),
+    ];
+    for (_, check) in checks.iter().filter(|(is_wanted, _)| *is_wanted) {
+        match check(map) {
+            Ok(found) => problems.extend(found.iter().map(ReportedProblem::from)),
+            Err(error) => problems.push(ReportedProblem {
+                kind: ReportedKind::Unreadable,
+                severity: ReportedSeverity::Error,
+                object: None,
+                name: None,
+                message: error_chain(&error),
+            }),
+        }
+    }
+    problems
+}
+
+type ProblemCheck = fn(&LinkMap) -> coracle_core::fs::Result<Vec<Problem>>;
+
+impl From<&Problem> for ReportedProblem {
+    fn from(problem: &Problem) -> Self {
+        Self {
+            kind: match problem.kind {
+                kind if kind.concerns_versions() => ReportedKind::SymbolVersion,
+                ProblemKind::EnvironmentDependence => ReportedKind::EnvironmentDependence,
+                ProblemKind::MixedCLibraries => ReportedKind::MixedCLibraries,
+                ProblemKind::CpuLevel => ReportedKind::CpuLevel,
+                _ => ReportedKind::Symbol,
+            },
+            severity: match problem.severity {
+                Severity::Error => ReportedSeverity::Error,
+                Severity::Warning => ReportedSeverity::Warning,
+            },
+            object: Some(problem.object.to_string()),
+            name: Some(problem.needed_name.clone()),
+            message: problem.message.clone(),
+        }
+    }
+}
+
+/// Returns the files that the loader refuses with a fatal error.
+fn refused_files(map: &LinkMap) -> Vec<ReportedProblem> {
+    let refused = map.missing.iter().filter(|missing| missing.trace.is_fatal);
+    let problems = refused.flat_map(|missing| {
+        let object = map.objects.get(missing.needed_by).map(|object| object.raw_path.to_string());
+        missing.trace.rejected.iter().map(move |(path, why)| ReportedProblem {
+            kind: ReportedKind::Refused,
+            severity: ReportedSeverity::Error,
+            object: object.clone(),
+            name: Some(missing_name(missing)),
+            message: format!("{path}: {why}"),
+        })
+    });
+    problems.collect()
+}
+
+/// Returns the preloads that are missing, for which the loader only prints a warning.
+fn missing_preloads(map: &LinkMap) -> impl Iterator<Item = ReportedProblem> {
+    let preloads = map.missing.iter().filter(|missing| missing.kind == DependencyKind::Preload);
+    preloads.filter(|missing| !missing.trace.is_fatal).map(|missing| {
+        let name = missing_name(missing);
+        ReportedProblem {
+            kind: ReportedKind::Preload,
+            severity: ReportedSeverity::Warning,
+            object: None,
+            message: format!("cannot find `{name}`, which is to be preloaded"),
+            name: Some(name),
+        }
+    })
+}

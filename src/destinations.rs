@@ -1,0 +1,175 @@
+//! The destinations of a recipe's image.
+
+use std::path::{Path, PathBuf};
+
+use super::error::Error;
+use super::recipe::Recipe;
+use super::settings::Settings;
+use coracle_core::fs;
+use coracle_oci::copy::{ImageLocation, PushTargets, RegistryImageName};
+use coracle_oci::engine;
+use coracle_oci::layout::{DiskLocation, Staging};
+use coracle_oci::registry::{RegistryClient, Repository};
+
+/// The destinations on disk, at registries and at engines; at least one.
+pub(crate) struct Destinations {
+    pub(crate) local: Vec<DiskLocation>,
+    pub(crate) remote: Vec<RegistryImageName>,
+    /// The destination of the full contract.
+    pub(crate) contract: Option<ImageLocation>,
+    pub(crate) engines: Vec<engine::EngineImageName>,
+}
+
+/// Returns the registry destinations of the image of `recipe` and of its contract.
+pub fn registry_destinations(recipe: &Recipe) -> Vec<RegistryImageName> {
+    let Destinations { mut remote, contract, .. } = Destinations::from_recipe(recipe);
+    remote.extend(contract.and_then(|place| match place {
+        ImageLocation::Registry(named) => Some(named),
+        ImageLocation::OnDisk(_) | ImageLocation::Engine(_) => None,
+    }));
+    remote
+}
+
+impl Destinations {
+    /// Returns the recipe's destinations, or `NAME.oci` in the working directory. With `push`, the
+    /// registries of its names, too.
+    pub(crate) fn from_recipe(recipe: &Recipe) -> Self {
+        let (mut local, mut remote, mut engines) = (Vec::new(), Vec::new(), Vec::new());
+        for place in &recipe.output.destinations {
+            match place {
+                ImageLocation::OnDisk(destination) => local.push(destination.clone()),
+                ImageLocation::Registry(named) => remote.push(named.clone()),
+                ImageLocation::Engine(named) => engines.push(named.clone()),
+            }
+        }
+        if recipe.output.destinations.is_empty() {
+            local.push(default_destination(recipe));
+        }
+        for named in recipe.image.names.iter().filter(|_| recipe.output.push).map(RegistryImageName::from) {
+            let is_new =
+                |there: &RegistryImageName| there.reference.full_name() != named.reference.full_name();
+            if remote.iter().all(is_new) {
+                remote.push(named);
+            }
+        }
+        if let Some(kind) = &recipe.output.load_engine {
+            let named = recipe
+                .image
+                .names
+                .iter()
+                .map(|name| engine::EngineImageName { engine: kind.clone(), name: name.clone() });
+            engines.extend(named.filter(|named| !engines.contains(named)).collect::<Vec<_>>());
+        }
+        Self { local, remote, engines, contract: recipe.output.publish_contract.clone() }
+    }
+
+    /// Returns all destinations: on disk, then registries, then engines.
+    pub(crate) fn locations(&self) -> impl Iterator<Item = ImageLocation> {
+        let local = self.local.iter().cloned().map(ImageLocation::OnDisk);
+        let engines = self.engines.iter().cloned().map(ImageLocation::Engine);
+        local.chain(self.remote.iter().cloned().map(ImageLocation::Registry)).chain(engines)
+    }
+
+    /// Whether a destination needs the layers on this machine: on disk, or an engine.
+    pub(crate) fn need_local_layers(&self) -> bool {
+        !(self.local.is_empty() && self.engines.is_empty())
+    }
+
+    /// Returns the repositories at registries.
+    pub(crate) fn repositories(&self) -> Vec<Repository> {
+        self.remote.iter().map(|named| Repository::from(&named.reference)).collect()
+    }
+
+    /// Checks that the destinations on disk can be written.
+    pub(crate) fn check_writable(&self) -> Result<(), Error> {
+        Ok(self.on_disk().try_for_each(DiskLocation::check_writable)?)
+    }
+
+    /// Returns the destinations on disk, including that of the contract.
+    pub(crate) fn on_disk(&self) -> impl Iterator<Item = &DiskLocation> {
+        self.local.iter().chain(self.contract.as_ref().and_then(on_disk_destination))
+    }
+
+    /// Returns the registry destination of the contract and the client for it. `None` if it has
+    /// none.
+    ///
+    /// # Errors
+    /// Fails if no registry client is configured.
+    pub(crate) fn contract_at_registry<'a>(
+        &'a self,
+        settings: &'a Settings,
+    ) -> Result<Option<(&'a RegistryImageName, &'a RegistryClient)>, Error> {
+        match (&self.contract, &settings.registry_client) {
+            (Some(ImageLocation::Registry(named)), Some(client)) => Ok(Some((named, client))),
+            (Some(place @ ImageLocation::Registry(_)), None) => Err(Error::NoRegistryClient(place.clone())),
+            (Some(ImageLocation::OnDisk(_) | ImageLocation::Engine(_)) | None, _) => Ok(None),
+        }
+    }
+
+    /// Returns the uploads to registries. No request is sent yet.
+    ///
+    /// # Errors
+    /// Fails if no registry client is configured.
+    pub(crate) fn push_targets(&self, recipe: &Recipe, settings: &Settings) -> Result<PushTargets, Error> {
+        match (self.remote.first(), &settings.registry_client) {
+            (None, _) => Ok(PushTargets::default()),
+            (Some(_), Some(client)) => {
+                let base = match &recipe.image.base {
+                    Some(ImageLocation::Registry(base)) => Some(&base.reference),
+                    _ => None,
+                };
+                let others = base.into_iter().chain(&settings.remote_cache.sources).map(Repository::from);
+                Ok(PushTargets::new(client, &self.remote, &others.collect::<Vec<_>>()))
+            }
+            (Some(named), None) => Err(Error::NoRegistryClient(ImageLocation::Registry(named.clone()))),
+        }
+    }
+
+    /// Creates the staging directory: on the file system of the first destination on disk, or in
+    /// the scratch directory.
+    pub(crate) fn create_staging(&self, settings: &Settings) -> Result<Staging, Error> {
+        Ok(match self.local.first() {
+            Some(destination) => Staging::new(destination)?,
+            None => Staging::new_in(settings.scratch_dir.as_deref().unwrap_or(Path::new(".")))?,
+        })
+    }
+
+    /// Fails if a destination is inside an included directory: the image would contain its previous
+    /// version, and grow with every build.
+    pub(crate) fn check_not_included(&self, recipe: &Recipe) -> Result<(), Error> {
+        for destination in &self.local {
+            if let Some(include) = enclosing_include(recipe, &destination.resolved_path()?) {
+                return Err(Error::DestinationInInclude { destination: destination.clone(), include });
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Returns the include of `recipe` that contains `place`, a path without links.
+pub fn enclosing_include(recipe: &Recipe, place: &Path) -> Option<PathBuf> {
+    let mut includes = recipe.contents.includes.iter().map(|include| recipe.resolve_path(&include.from));
+    let include = includes
+        .find(|from| std::fs::canonicalize(from).is_ok_and(|included| place.starts_with(included)))?;
+    Some(fs::absolute_path(&include).unwrap_or(include))
+}
+
+fn on_disk_destination(place: &ImageLocation) -> Option<&DiskLocation> {
+    match place {
+        ImageLocation::OnDisk(destination) => Some(destination),
+        ImageLocation::Registry(_) | ImageLocation::Engine(_) => None,
+    }
+}
+
+/// Returns the default destination `oci:NAME.oci`. NAME is the last part of the image's name, else
+/// the program's file name.
+fn default_destination(recipe: &Recipe) -> DiskLocation {
+    let program = recipe.contents.programs.first().and_then(|program| program.from.file_name());
+    let name = match recipe.image.names.first() {
+        Some(reference) => reference.last_component().into(),
+        None => program.unwrap_or_default().to_os_string(),
+    };
+    let mut file = name;
+    file.push(".oci");
+    DiskLocation::layout(file)
+}

@@ -1,0 +1,204 @@
+//! Plans the image of one platform: resolves its programs and plans its file tree.
+
+use std::path::{Path, PathBuf};
+
+use super::platform_base::{self, APP_DIR, PlatformBase, RunConfig};
+use super::platform_groups::{LocatedPrograms, closure_platform};
+use super::{linkage, start_check};
+use crate::contract;
+use crate::error::Error;
+use crate::image_plan::Plan;
+use crate::observer::Observer;
+use crate::recipe::{Recipe, RecipeInclude, RootOverrideKind};
+use crate::rootfs::{self, BaseFiles, PlanRequest, PlannedProgram, ResolvedInclude};
+use crate::roots::RootFileSystems;
+use crate::settings::Settings;
+use coracle_core::file_system::{FileSystem, OverlayFs};
+use coracle_core::fs;
+use coracle_core::note::Note;
+use coracle_core::path::ImagePath;
+use coracle_core::platform::Platform;
+use coracle_ld::closure::Resolver;
+use coracle_ld::implicit::{self, DataSources, DependencyHint, Requirements};
+
+/// Directories that are private on every machine.
+const PRIVATE_DIRS: [&str; 5] = ["/home", "/root", "/tmp", "/var/tmp", "/Users"];
+
+/// The maximum number of optional dependencies listed.
+const MAX_LISTED: usize = 16;
+
+/// Plans the image of one platform.
+pub(super) struct ImagePlanner<'a> {
+    pub(super) recipe: &'a Recipe,
+    pub(super) settings: &'a Settings,
+    pub(super) observer: &'a dyn Observer,
+    pub(super) roots: &'a RootFileSystems,
+    /// The file system that the programs are resolved in.
+    pub(super) file_system: &'a dyn FileSystem,
+    pub(super) programs: LocatedPrograms<'a>,
+    pub(super) platform: Platform,
+}
+
+impl ImagePlanner<'_> {
+    /// Plans the image on its base image, or from scratch.
+    pub(super) fn plan_image(&self, base: Option<PlatformBase<'_>>) -> Result<Plan, Error> {
+        match base {
+            Some(base) => self.plan_on_base(base),
+            None => {
+                let run_config = RunConfig::without_base(self.recipe);
+                self.plan_files(self.file_system, BaseFiles::NoBase, &run_config)
+            }
+        }
+    }
+
+    /// Plans the image on its base image. The base's files are not read if all entries are below
+    /// [`APP_DIR`] and the base's config does not mention that directory.
+    fn plan_on_base(&self, base: PlatformBase<'_>) -> Result<Plan, Error> {
+        if let Some(user) = base.numeric_user(self.recipe).filter(|_| !base.mentions_app_dir()) {
+            let run_config = base.run_config(self.recipe, user)?;
+            if self.are_static(&run_config)? {
+                let plan = self.plan_files(self.file_system, BaseFiles::Unread, &run_config)?;
+                if plan.rootfs.iter().all(|(path, _)| path.components().next() == Some(APP_DIR.as_bytes())) {
+                    return Ok(Plan { base: Some(base.into_image()), ..plan });
+                }
+            }
+        }
+        let base_fs = base.file_system(self.observer)?;
+        let run_config = base.run_config(self.recipe, base.user_by_name(self.recipe, &base_fs)?)?;
+        let overlay = OverlayFs { upper: self.file_system, lower: &base_fs };
+        let mut plan = self.plan_files(&overlay, BaseFiles::Read(&base_fs), &run_config)?;
+        plan.notes.extend(platform_base::unknown_user_hint(run_config.user, &base_fs)?);
+        Ok(Plan { base: Some(base.into_image()), ..plan })
+    }
+
+    /// Whether all programs are static ELF files.
+    fn are_static(&self, run_config: &RunConfig) -> Result<bool, Error> {
+        let options = run_config.resolve_options(self.recipe);
+        let resolver = Resolver::new(self.file_system, &options);
+        for (raw_path, _) in &self.programs {
+            // Errors are reported when the program is planned.
+            let Ok(closure) = resolver.resolve(raw_path) else { return Ok(false) };
+            let has_none = closure.executed.len() == 1
+                && closure.elf_programs().all(|elf| elf.link_map.loader.is_none());
+            if !has_none {
+                return Ok(false);
+            }
+        }
+        Ok(true)
+    }
+
+    fn plan_files(
+        &self,
+        file_system: &dyn FileSystem,
+        base: BaseFiles<'_>,
+        run_config: &RunConfig,
+    ) -> Result<Plan, Error> {
+        let (recipe, host) = (self.recipe, self.roots.host());
+        let options = run_config.resolve_options(recipe);
+        let is_sysroot =
+            recipe.contents.root_overrides.iter().any(|root| root.kind == RootOverrideKind::Sysroot);
+        let places =
+            DataSources { tree: file_system, fallback: is_sysroot.then_some(host), options: &options };
+        let (programs, needs) = self.resolve_programs(places)?;
+        let mut notes = start_check::check_programs_start(&programs)?;
+        linkage::check_linkage(recipe, &programs, &self.platform)?;
+        let request = PlanRequest {
+            host,
+            includes: &resolved_includes(recipe)?,
+            private_dirs: &private_dirs(recipe, self.settings)?,
+            allowed_private_dirs: &recipe.policy.allowed_paths.keys().cloned().collect::<Vec<_>>(),
+            programs: &programs,
+            resolve_options: &options,
+            user: run_config.user,
+            mount_points: &contract::mount_points(recipe),
+            state_dirs: &contract::writable_directories(recipe),
+            strip: recipe.contents.strip,
+            requirements: needs,
+            policy: &recipe.contents.implicit,
+            places,
+            base,
+        };
+        let planned = rootfs::plan_rootfs(file_system, &request)?;
+        notes.extend(planned.notes);
+        notes.extend(linkage::linkage_advice(recipe, &programs, &self.platform, &planned.rootfs)?);
+        notes.extend(optional_dependencies_hint(&planned.hints));
+        Ok(Plan {
+            platform: self.platform.clone(),
+            rootfs: planned.rootfs,
+            notes,
+            shared_files: planned.shared_files,
+            user: run_config.user,
+            base: None,
+            working_dir: run_config.working_dir.clone(),
+            needs_search_path: programs.iter().any(|program| program.closure.depends_on_search_path()),
+        })
+    }
+
+    /// Returns the programs with all libraries that they map and open, and their implicit
+    /// dependencies.
+    fn resolve_programs(
+        &self,
+        places: DataSources<'_>,
+    ) -> Result<(Vec<PlannedProgram>, Requirements), Error> {
+        let resolver = Resolver::new(places.tree, places.options);
+        let (mut programs, mut needs) = (Vec::new(), Requirements::default());
+        for (raw_path, program) in &self.programs {
+            let mut closure = resolver.resolve(raw_path)?;
+            closure_platform(&closure)?;
+            let last = closure.executed.len().saturating_sub(1);
+            for (index, executed) in closure.executed.iter_mut().enumerate() {
+                let is_entrypoint = programs.is_empty() && index == last;
+                needs.merge(implicit::add_implicit_dependencies(
+                    &resolver,
+                    places,
+                    &self.recipe.contents.implicit,
+                    executed,
+                    is_entrypoint,
+                )?);
+            }
+            programs.push(PlannedProgram { closure, to: program.to.clone() });
+        }
+        Ok((programs, needs))
+    }
+}
+
+fn resolved_includes(recipe: &Recipe) -> Result<Vec<ResolvedInclude>, Error> {
+    let include = |include: &RecipeInclude| {
+        Ok(ResolvedInclude {
+            from: fs::absolute_path(&recipe.resolve_path(&include.from))?,
+            to: include.to.clone(),
+        })
+    };
+    recipe.contents.includes.iter().map(include).collect()
+}
+
+/// Returns the private directories: no library may be found there by its absolute path.
+fn private_dirs(recipe: &Recipe, settings: &Settings) -> Result<Vec<ImagePath>, Error> {
+    let folder = fs::absolute_path(&recipe.source.recipe_dir)?;
+    let directories =
+        PRIVATE_DIRS.iter().map(PathBuf::from).chain(settings.private_dirs.iter().cloned()).chain([folder]);
+    Ok(directories.filter_map(|directory| image_path(&directory)).collect())
+}
+
+/// Converts a host directory to a path of the host's file system. `None` if it is not a normal
+/// path.
+fn image_path(directory: &Path) -> Option<ImagePath> {
+    ImagePath::parse(&fs::path_to_bytes(directory)).ok()
+}
+
+/// Returns one note with all of `hints`. `None` if there are none.
+fn optional_dependencies_hint(hints: &[DependencyHint]) -> Option<Note> {
+    let width = |of: fn(&DependencyHint) -> &str| {
+        hints.iter().take(MAX_LISTED).map(|hint| of(hint).chars().count()).max()
+    };
+    let (what, flag) = (width(|hint| &hint.subject)?, width(|hint| &hint.action)?);
+    let mut lines: Vec<String> = hints
+        .iter()
+        .take(MAX_LISTED)
+        .map(|hint| format!("  {:what$}  {:flag$}  {}", hint.subject, hint.action, hint.reason))
+        .collect();
+    if hints.len() > MAX_LISTED {
+        lines.push(format!("  and {} more", hints.len() - MAX_LISTED));
+    }
+    Some(Note::Hint(format!("not in the image; add what the program uses:\n{}", lines.join("\n"))))
+}

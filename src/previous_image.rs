@@ -1,0 +1,102 @@
+//! The previous image, which a new one is compared with.
+
+use std::collections::BTreeSet;
+
+use super::error::Error;
+use super::request::Request;
+use super::settings::Settings;
+use coracle_core::digest::Digest;
+use coracle_core::platform::Platform;
+use coracle_oci::copy::{self, ImageLocation};
+use coracle_oci::layout::{self, ImageSource, ParsedImage};
+use coracle_oci::registry::{Access, Repository};
+
+/// The previous image, which a new one is compared with.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct PreviousImage {
+    /// Its location, as an argument of commands.
+    pub place: String,
+    /// The digest of its manifest or index.
+    pub digest: Digest,
+    /// The size of the images of all platforms and of the index, in bytes.
+    pub size: u64,
+    sizes: Vec<(Platform, u64)>,
+    layers: BTreeSet<Digest>,
+}
+
+impl PreviousImage {
+    fn from_image(stored: &ParsedImage) -> Result<Self, layout::LayoutError> {
+        let root = stored.source.require_root_manifest()?;
+        let sizes: Vec<(Platform, u64)> =
+            stored.images.iter().map(|image| (image.platform.clone(), image.total_size())).collect();
+        let is_index = stored.images.iter().all(|image| image.digest() != Some(root.digest));
+        let index = if is_index { root.bytes.len() as u64 } else { 0 };
+        let layers = stored.images.iter().flat_map(|image| &image.layers);
+        Ok(Self {
+            place: stored.source.location.clone(),
+            digest: root.digest,
+            size: sizes.iter().map(|(_, size)| size).sum::<u64>() + index,
+            sizes,
+            layers: layers.filter_map(|layer| Some(layer.descriptor.as_ref()?.digest)).collect(),
+        })
+    }
+
+    /// Reads the image at `location`. Fails if there is none.
+    pub(crate) fn read_at(location: &ImageLocation, settings: &Settings) -> Result<Self, Error> {
+        let stored = match (location, &settings.registry_client) {
+            (ImageLocation::OnDisk(destination), _) => layout::read_image(destination)?,
+            (ImageLocation::Registry(_) | ImageLocation::Engine(_), Some(client)) => {
+                copy::read_image(location, client)?
+            }
+            (ImageLocation::Registry(_) | ImageLocation::Engine(_), None) => {
+                return Err(Error::NoRegistryClient(location.clone()));
+            }
+        };
+        Ok(Self::from_image(&stored)?)
+    }
+
+    /// Returns the images that a new one replaces: those at its first destinations, until each
+    /// platform has one.
+    pub(crate) fn find_replaced(request: &Request<'_>, platforms: &[&Platform]) -> Result<Vec<Self>, Error> {
+        let Request { recipe, settings, destinations, .. } = request;
+        let local = destinations
+            .local
+            .iter()
+            .map(|destination| layout::find_replaced_image(destination, &recipe.image.names));
+        let remote = settings.registry_client.iter().flat_map(|client| {
+            destinations.remote.iter().map(move |named| {
+                // With push access: registries may hide from anonymous clients that an image does
+                // not exist.
+                let remote = client.repository_client(&Repository::from(&named.reference), &Access::push());
+                let place = ImageLocation::Registry(named.clone()).to_string();
+                ImageSource::find_at_registry(remote, named.manifest_reference(), place, named.to_string())
+            })
+        });
+        let mut found: Vec<Self> = Vec::new();
+        for origin in local.chain(remote) {
+            if let Some(origin) = origin? {
+                found.push(Self::from_image(&origin.parse()?)?);
+            }
+            let has = |platform| found.iter().any(|previous| previous.size_for(platform).is_some());
+            if platforms.iter().all(|platform| has(platform)) {
+                break;
+            }
+        }
+        Ok(found)
+    }
+
+    /// Whether the image has this layer.
+    pub(crate) fn has_layer(&self, layer: &Digest) -> bool {
+        self.layers.contains(layer)
+    }
+
+    /// Returns the size for the platform, or else for one that differs only by a missing variant.
+    pub(crate) fn size_for(&self, platform: &Platform) -> Option<u64> {
+        let same = self.sizes.iter().find(|(found, _)| found == platform);
+        let is_kin = |found: &Platform| {
+            found.matches_ignoring_variant(platform)
+                && (found.variant.is_none() || platform.variant.is_none())
+        };
+        same.or_else(|| self.sizes.iter().find(|(found, _)| is_kin(found))).map(|(_, size)| *size)
+    }
+}

@@ -1,0 +1,187 @@
+//! The recipe, and its groups of settings.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
+
+use super::budget::Budget;
+use super::error::SourcePosition;
+use super::linkage::Linkage;
+use super::paths::resolve_path;
+use crate::rootfs::Owner;
+use coracle_core::path::{ImagePath, RawPath};
+use coracle_core::platform::Platform;
+use coracle_core::port::Port;
+use coracle_core::reference::ImageReference;
+use coracle_core::signal::Signal;
+use coracle_kube::RecipeLocation;
+use coracle_kube::config::Configuration;
+use coracle_kube::manifests::WorkloadSettings;
+use coracle_ld::implicit::ImplicitPolicy;
+use coracle_ld::ldso::HwcapsSelection;
+use coracle_oci::copy::ImageLocation;
+use coracle_oci::engine::EngineKind;
+use coracle_oci::layer::Compression;
+
+/// Everything that one image is made of. All values are valid; the files that it names may not
+/// exist.
+#[derive(Clone, PartialEq, Eq, Default, Debug)]
+pub struct Recipe {
+    /// The image's names, and what its config and manifest contain.
+    pub image: ImageSettings,
+    /// The files of the image, and how they are found.
+    pub contents: Contents,
+    /// The configuration, which is mounted and never part of the image.
+    pub config: Configuration,
+    /// The settings of the generated Kubernetes manifests.
+    pub kubernetes: WorkloadSettings,
+    /// Where the image is written to, and how its layers are compressed.
+    pub output: Output,
+    /// The checks that can fail a build.
+    pub policy: Policy,
+    /// Where the recipe was read from. Not part of the image.
+    pub source: RecipeSource,
+}
+
+/// The image's names, and what its config and manifest contain.
+#[derive(Clone, PartialEq, Eq, Default, Hash, Debug)]
+pub struct ImageSettings {
+    /// The image's names with their tags, in the order given, without duplicates. May be empty.
+    pub names: Vec<ImageReference>,
+    /// The base image. `None` if the image is built from scratch.
+    pub base: Option<ImageLocation>,
+    /// The entrypoint's arguments (`Cmd`).
+    pub args: Vec<String>,
+    /// The user and group that the program runs as. `None` for the base image's, or
+    /// [`super::DEFAULT_USER`].
+    pub user: Option<Owner>,
+    /// The ports that the program listens on.
+    pub exposed_ports: BTreeSet<Port>,
+    /// Environment variables that are the same in every deployment.
+    pub env: BTreeMap<String, String>,
+    /// The program's working directory. `None` for the base image's, or `/`.
+    pub working_dir: Option<ImagePath>,
+    /// The signal that stops the program. `None` for the engine's default.
+    pub stop_signal: Option<Signal>,
+    /// The image's labels.
+    pub labels: BTreeMap<String, String>,
+    /// The manifest's annotations.
+    pub annotations: BTreeMap<String, String>,
+    /// The platform, where the program's ELF header does not determine it (such as the ARM
+    /// variant).
+    pub platform: Option<Platform>,
+}
+
+/// The files of the image, and how they are found.
+#[derive(Clone, PartialEq, Eq, Default, Hash, Debug)]
+pub struct Contents {
+    /// The programs; the first is the entrypoint. Empty only in a recipe from
+    /// [`super::read_with_optional_programs`].
+    pub programs: Vec<RecipeProgram>,
+    /// Files and directories that are copied into the image.
+    pub includes: Vec<RecipeInclude>,
+    /// Whether symbols and debug information are stripped from programs.
+    pub strip: bool,
+    /// Which implicit dependencies are added: the table `[runtime]`.
+    pub implicit: ImplicitPolicy,
+    /// Which `glibc-hwcaps` variants of libraries are added.
+    pub hwcaps: HwcapsSelection,
+    /// Directories that replace the host's root file system: roots or sysroots.
+    pub root_overrides: Vec<RootOverride>,
+}
+
+/// Where the image is written to, and how its layers are compressed.
+#[derive(Clone, PartialEq, Eq, Default, Hash, Debug)]
+pub struct Output {
+    /// The image's destinations, without duplicates. Empty for the default destination.
+    pub destinations: Vec<ImageLocation>,
+    /// Whether the image is also pushed to the registry of each of its names.
+    pub push: bool,
+    /// The local engine that loads the image under each of its names. Set by the caller, who
+    /// detects the engine.
+    pub load_engine: Option<EngineKind>,
+    /// Where the full contract is published, in addition to the image's label.
+    pub publish_contract: Option<ImageLocation>,
+    /// The compression of the layers.
+    pub compression: Compression,
+}
+
+/// The checks that can fail a build.
+#[derive(Clone, PartialEq, Eq, Default, Debug)]
+pub struct Policy {
+    /// How the programs must be linked.
+    pub linkage: Linkage,
+    /// Paths whose scanner findings are accepted, with the reason.
+    pub allowed_paths: BTreeMap<ImagePath, String>,
+    /// Config values whose findings are accepted, with the reason: `env:NAME`, `label:NAME`,
+    /// `annotation:NAME`, `arg:NUMBER`.
+    pub allowed_config_values: BTreeMap<String, String>,
+    /// The size limits of the image.
+    pub budget: Budget,
+    /// Whether the secret scanner's warnings are errors.
+    pub strict: bool,
+}
+
+/// Where a recipe was read from.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct RecipeSource {
+    /// The directory that [`Recipe::resolve_path`] resolves relative paths against; `.` is the
+    /// working directory.
+    pub recipe_dir: PathBuf,
+    /// Source positions of the values that are checked only later, by
+    /// [`coracle_kube::manifests`].
+    pub positions: BTreeMap<RecipeLocation, SourcePosition>,
+}
+
+/// The source of a recipe that was not read from a file.
+impl Default for RecipeSource {
+    fn default() -> Self {
+        Self { recipe_dir: PathBuf::from("."), positions: BTreeMap::new() }
+    }
+}
+
+/// A program and its path in the image.
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
+pub struct RecipeProgram {
+    /// The file; [`Recipe::resolve_path`] resolves relative paths.
+    pub from: PathBuf,
+    /// Its path in the image. `None` for the default path.
+    pub to: Option<ImagePath>,
+}
+
+/// A file or directory that is copied into the image.
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
+pub struct RecipeInclude {
+    /// The file or directory; [`Recipe::resolve_path`] resolves relative paths. A trailing slash is
+    /// kept.
+    pub from: PathBuf,
+    /// Its absolute path in the image, without `.` and `..`. A trailing slash means "into this
+    /// directory".
+    pub to: RawPath,
+}
+
+/// A directory that replaces the host's root file system, for one platform or for all.
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
+pub struct RootOverride {
+    /// Whether it replaces the whole root or only the libraries.
+    pub kind: RootOverrideKind,
+    /// Its platform. `None` for any.
+    pub platform: Option<Platform>,
+    /// The directory; [`Recipe::resolve_path`] resolves relative paths.
+    pub directory: PathBuf,
+}
+
+/// What a [`RootOverride`] replaces.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub enum RootOverrideKind {
+    /// The whole root file system, including the programs: `--root`.
+    Root,
+    /// The dynamic loader and the libraries; programs are read from the host: `--sysroot`.
+    Sysroot,
+}
+
+impl Recipe {
+    /// Returns the host path of `path`, a path of this recipe.
+    pub fn resolve_path(&self, path: &Path) -> PathBuf {
+        resolve_path(&self.source.recipe_dir, path)
+    }
+}

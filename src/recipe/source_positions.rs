@@ -1,0 +1,73 @@
+//! Source positions of values that are checked only when the whole recipe is known.
+
+use std::collections::BTreeMap;
+use std::ops::Range;
+
+use super::document::RecipeDocument;
+use super::error::{RecipeError, RecipeProblem, SourcePosition};
+use super::groups::Recipe;
+use super::overrides::ConfigOverrides;
+use super::paths::resolve_path;
+use super::schema::{self, Spanned};
+use coracle_core::path::ImagePath;
+use coracle_kube::manifests::ManifestsError;
+use coracle_kube::{LocatedProblem, RecipeLocation};
+
+impl Recipe {
+    /// Converts problems of the Kubernetes manifests to a recipe error with source positions.
+    pub fn with_source_positions(&self, ManifestsError(problems): ManifestsError) -> RecipeError {
+        let located = |problem: LocatedProblem| RecipeProblem {
+            message: problem.message,
+            hint: Some(problem.hint).filter(|hint| !hint.is_empty()),
+            position: problem.location.and_then(|location| self.source.positions.get(&location).cloned()),
+        };
+        let mut problems: Vec<RecipeProblem> = problems.into_iter().map(located).collect();
+        problems.sort_by_key(RecipeProblem::sort_key);
+        RecipeError::Invalid(problems)
+    }
+}
+
+/// Returns the positions of keys of `[kubernetes]`, mounts, files of variables, and patches.
+pub(super) fn source_positions(
+    document: &RecipeDocument<'_>,
+    flags: &ConfigOverrides,
+) -> BTreeMap<RecipeLocation, SourcePosition> {
+    let (file, folder) = (&document.file, document.recipe_dir());
+    let table = &file.kubernetes.0;
+    let mut spans: Vec<(RecipeLocation, Range<usize>)> = Vec::new();
+    let keys = [
+        ("kind", span_of(&table.kind)),
+        ("name", span_of(&table.name)),
+        ("replicas", span_of(&table.replicas)),
+        ("schedule", span_of(&table.schedule)),
+        ("service", span_of(&table.service)),
+        ("probes", span_of(&table.probes)),
+        ("reload-image", span_of(&table.reload_image)),
+    ];
+    spans.extend(keys.into_iter().filter_map(|(key, span)| Some((RecipeLocation::Key(key), span?))));
+    for word in mount_paths(file, flags) {
+        let path = ImagePath::parse(word.get_ref().as_bytes());
+        spans.extend(path.map(|path| (RecipeLocation::Mount(path), word.span())));
+    }
+    for word in &table.patches {
+        spans.push((RecipeLocation::Patch(resolve_path(&folder, word.get_ref().as_ref())), word.span()));
+    }
+    spans.into_iter().filter_map(|(about, span)| Some((about, document.position(&span)?))).collect()
+}
+
+fn span_of<T>(word: &Option<Spanned<T>>) -> Option<Range<usize>> {
+    word.as_ref().map(|word| word.span())
+}
+
+/// Returns the paths of mounts and variables in the file that flags do not replace. Of equal paths,
+/// problems are reported at the last.
+pub(super) fn mount_paths<'a>(
+    file: &'a schema::RecipeFile,
+    flags: &ConfigOverrides,
+) -> Vec<&'a Spanned<String>> {
+    let config = file.config.iter().filter(|_| flags.mounts.is_empty()).map(|table| &table.0.mount);
+    let secrets = file.secret.iter().filter(|_| flags.secrets.is_empty()).map(|table| &table.0.mount);
+    let others = file.state.iter().map(|table| &table.0.mount);
+    let variables = file.variable.iter().map(|table| &table.0.from);
+    config.chain(secrets).chain(others).chain(variables).collect()
+}

@@ -1,0 +1,287 @@
+//! Mounted configuration: `[[config]]`, `[[secret]]`, `[[state]]`, `[[variable]]`, `[values]`,
+//! `[environments.NAME]` and their flags.
+
+use std::ffi::OsStr;
+use std::path::{Path, PathBuf};
+
+use super::validator::{RawValue, Validator, ValueOrigin};
+use crate::recipe::overrides::ConfigOverrides;
+use crate::recipe::paths::resolve_path;
+use crate::recipe::schema::{self, Spanned};
+use crate::recipe::source_positions;
+use coracle_core::fs;
+use coracle_core::path::{ImagePath, ParseImagePathError, escape_bytes};
+use coracle_kube::config::{
+    self, ConfigMount, Configuration, FileVariable, MountFile, ParseReloadError, ReloadMethod, SecretMount,
+    WritableDirectory,
+};
+use coracle_kube::quantity;
+use coracle_kube::template::Delimiters;
+use coracle_kube::values::{KeyPath, ValueSource};
+use coracle_kube::{LocatedProblem, RecipeLocation};
+
+impl Validator<'_> {
+    pub(super) fn configuration(
+        &mut self,
+        file: &schema::RecipeFile,
+        flags: &ConfigOverrides,
+        recipe_dir: &Path,
+    ) -> fs::Result<Configuration> {
+        let at = |path: &Path| resolve_path(recipe_dir, path);
+        let mut found = Configuration {
+            mounts: file.config.iter().filter_map(|table| self.config_mount(&table.0, &at)).collect(),
+            secrets: file.secret.iter().filter_map(|table| self.secret_mount(&table.0)).collect(),
+            writable_directories: file.state.iter().filter_map(|table| self.state_dir(&table.0)).collect(),
+            variables: file.variable.iter().filter_map(|table| self.variable(&table.0)).collect(),
+            values: file
+                .values
+                .0
+                .files
+                .iter()
+                .map(|path| ValueSource::File(at(path.get_ref().as_ref())))
+                .collect(),
+            schema: file.values.0.schema.as_ref().map(|path| at(path.get_ref().as_ref())),
+        };
+        if !flags.mounts.is_empty() {
+            found.mounts.clear();
+            for text in &flags.mounts {
+                self.mount_flag(text, &mut found)?;
+            }
+        }
+        if !flags.secrets.is_empty() {
+            found.secrets = flags.secrets.iter().filter_map(|text| self.secret_flag(text)).collect();
+        }
+        found.schema = flags.schema.clone().or(found.schema);
+        found.values.extend(self.environment(file, flags, &at));
+        found.values.extend(flags.values.iter().cloned().map(ValueSource::File));
+        found.values.extend(flags.sets.iter().filter_map(|text| self.set_flag(text)));
+        found.values.extend(flags.set_files.iter().filter_map(|text| self.set_file_flag(text)));
+        self.report_conflicts(file, flags, &found);
+        Ok(found)
+    }
+
+    /// Reports conflicts between mounts, keys and variables, each at the last table that takes part
+    /// in it.
+    fn report_conflicts(
+        &mut self,
+        file: &schema::RecipeFile,
+        flags: &ConfigOverrides,
+        found: &Configuration,
+    ) {
+        let words = source_positions::mount_paths(file, flags);
+        for LocatedProblem { message, hint, location } in config::find_problems(found) {
+            let is_about = |word: &&&Spanned<String>| {
+                ImagePath::parse(word.get_ref().as_bytes())
+                    .is_ok_and(|path| location == Some(RecipeLocation::Mount(path)))
+            };
+            let word = words.iter().rev().find(is_about);
+            let flag = if flags.mounts.is_empty() { "--secret" } else { "--config" };
+            let origin = word.map_or(ValueOrigin::Flag(flag), |word| ValueOrigin::File(word.span()));
+            self.report(&origin, message, Some(hint));
+        }
+    }
+
+    fn config_mount(
+        &mut self,
+        table: &schema::ConfigTable,
+        at: &dyn Fn(&Path) -> PathBuf,
+    ) -> Option<ConfigMount> {
+        let origin = ValueOrigin::File(table.mount.span());
+        let path = self.mount_path(&table.mount)?;
+        if table.templates.is_empty() {
+            let hint = "list them: `templates = [\"config/app.toml.j2\"]`";
+            self.report(&origin, format!("no file is listed for the mount `{path}`"), Some(hint.into()));
+        }
+        let files =
+            table.templates.iter().filter_map(|template| self.template(template.get_ref(), at)).collect();
+        let reload = self.reload(&table.reload);
+        Some(ConfigMount { path, files, reload, is_optional: table.optional.unwrap_or_default() })
+    }
+
+    fn reload(&mut self, word: &Option<Spanned<String>>) -> ReloadMethod {
+        let word = word.as_ref().map(RawValue::from_file);
+        word.and_then(|word| self.parse_value(&word, ParseReloadError::hint)).unwrap_or_default()
+    }
+
+    fn secret_mount(&mut self, table: &schema::SecretTable) -> Option<SecretMount> {
+        let path = self.mount_path(&table.mount)?;
+        let keys = table.keys.get_ref().clone();
+        if keys.is_empty() {
+            let origin = ValueOrigin::File(table.keys.span());
+            let hint = "list what the program reads: `keys = [\"password\"]`";
+            self.report(&origin, format!("no key is listed for the Secret at `{path}`"), Some(hint.into()));
+        }
+        let name = table.name.as_ref().and_then(|name| self.subdomain(name, "a Secret"));
+        let reload = self.reload(&table.reload);
+        Some(SecretMount { path, name, keys, reload, is_optional: table.optional.unwrap_or_default() })
+    }
+
+    fn state_dir(&mut self, table: &schema::StateTable) -> Option<WritableDirectory> {
+        let path = self.mount_path(&table.mount)?;
+        let size = table.size.as_ref().and_then(|size| {
+            let origin = ValueOrigin::File(size.span());
+            self.ok_or_report(quantity::validate_quantity(size.get_ref()), &origin, |_| {
+                Some("write it as `10Gi` or `500Mi`".into())
+            })?;
+            Some(size.get_ref().clone())
+        });
+        let is_shared = table.shared.as_ref().is_some_and(|shared| *shared.get_ref());
+        if let (true, None, Some(shared)) = (is_shared, &table.size, &table.shared) {
+            let message = format!("`{path}` cannot be shared without a size: each pod would get its own");
+            self.report(&ValueOrigin::File(shared.span()), message, Some("add `size = \"10Gi\"`".into()));
+        }
+        Some(WritableDirectory { path, size, is_shared })
+    }
+
+    fn variable(&mut self, table: &schema::VariableTable) -> Option<FileVariable> {
+        let (name, origin) = (table.name.get_ref(), ValueOrigin::File(table.name.span()));
+        if !is_variable_name(name) {
+            let message = format!("`{}` is not a valid variable name", escape_bytes(name.as_bytes()));
+            self.report(&origin, message, Some("write letters, digits, `_`, `-` and `.`".into()));
+            return None;
+        }
+        let from = self.mount_path(&table.from)?;
+        let may_be_secret = table.secret_in_environment.unwrap_or_default();
+        Some(FileVariable { name: name.clone(), file: from, is_secret_allowed: may_be_secret })
+    }
+
+    fn mount_path(&mut self, path: &Spanned<String>) -> Option<ImagePath> {
+        self.parse_value(&RawValue::from_file(path), |_: &ParseImagePathError| None)
+    }
+
+    fn template(
+        &mut self,
+        template: &schema::PathOr<schema::TemplateTable>,
+        at: &dyn Fn(&Path) -> PathBuf,
+    ) -> Option<MountFile> {
+        let table = match template {
+            schema::PathOr::Path(path) => return Some(config::mount_file(at(path.as_ref()), None, false)),
+            schema::PathOr::Table(table) => table,
+        };
+        let key = table.key.as_ref().map(|key| key.get_ref().clone());
+        let verbatim = table.verbatim.unwrap_or_default();
+        let mut file = config::mount_file(at(table.from.get_ref().as_ref()), key, verbatim);
+        if let Some(list) = &table.delimiters {
+            let origin = ValueOrigin::File(list.span());
+            if verbatim {
+                self.report(&origin, "`delimiters` has no effect with `verbatim = true`".into(), None);
+            }
+            file.delimiters = Some(self.delimiters(list.get_ref(), &origin)?);
+        }
+        Some(file)
+    }
+
+    /// Parses six strings: start and end of variables, blocks and comments.
+    fn delimiters(&mut self, words: &[String], origin: &ValueOrigin) -> Option<Delimiters> {
+        let [variable, variable_end, block, block_end, comment, comment_end] = words else {
+            let hint = "write six: `[\"<<\", \">>\", \"<%\", \"%>\", \"<#\", \"#>\"]`";
+            self.report(
+                origin,
+                format!("`delimiters` has {} elements instead of 6", words.len()),
+                Some(hint.into()),
+            );
+            return None;
+        };
+        let pair = |start: &String, end: &String| (start.clone(), end.clone());
+        Some(Delimiters {
+            variable: pair(variable, variable_end),
+            block: pair(block, block_end),
+            comment: pair(comment, comment_end),
+        })
+    }
+
+    /// Returns the value files of the environment that `--environment` selects.
+    fn environment(
+        &mut self,
+        file: &schema::RecipeFile,
+        flags: &ConfigOverrides,
+        at: &dyn Fn(&Path) -> PathBuf,
+    ) -> Vec<ValueSource> {
+        let Some(name) = &flags.environment else { return Vec::new() };
+        match file.environments.get(name) {
+            Some(table) => {
+                let files = &table.get_ref().0.values;
+                files.iter().map(|path| ValueSource::File(at(path.get_ref().as_ref()))).collect()
+            }
+            None => {
+                let known: Vec<String> = file.environments.keys().map(|name| format!("`{name}`")).collect();
+                let hint = match known.as_slice() {
+                    [] => {
+                        "the recipe has no environments: write `[environments.NAME]` with `values = [\"FILE\"]`".into()
+                    }
+                    known => format!("the recipe has {}", known.join(", ")),
+                };
+                let message = format!("there is no environment `{}`", escape_bytes(name.as_bytes()));
+                self.report(&ValueOrigin::Flag("--environment"), message, Some(hint));
+                Vec::new()
+            }
+        }
+    }
+
+    /// Adds the mount `MOUNT=FOLDER`: every file of the folder, with its value files and its
+    /// schema.
+    fn mount_flag(&mut self, text: &OsStr, found: &mut Configuration) -> fs::Result<()> {
+        let origin = ValueOrigin::Flag("--config");
+        let Some((mount, folder)) = text.to_str().and_then(|text| text.split_once('=')) else {
+            let message = format!("`{}` is not of the form `MOUNT=FOLDER`", text.display());
+            self.report(&origin, message, Some("write it as `--config /etc/app=config/`".into()));
+            return Ok(());
+        };
+        let Some(path) = self.ok_or_report(ImagePath::parse(mount.as_bytes()), &origin, |_| None) else {
+            return Ok(());
+        };
+        let config::ConfigDir { files, values, schema } = config::read_config_dir(Path::new(folder))?;
+        if files.is_empty() {
+            let message = format!("`{}` has no file to mount at `{path}`", escape_bytes(folder.as_bytes()));
+            self.report(&origin, message, Some("name the directory that has the files".into()));
+        }
+        found.values.extend(values.into_iter().map(ValueSource::File));
+        found.schema = schema.or(found.schema.take());
+        found.mounts.push(ConfigMount { path, files, reload: ReloadMethod::default(), is_optional: false });
+        Ok(())
+    }
+
+    /// Parses `MOUNT=KEY[,KEY]`.
+    fn secret_flag(&mut self, text: &str) -> Option<SecretMount> {
+        let origin = ValueOrigin::Flag("--secret");
+        let (mount, keys) = text.split_once('=').unwrap_or((text, ""));
+        let path = self.ok_or_report(ImagePath::parse(mount.as_bytes()), &origin, |_| None)?;
+        let keys: Vec<String> = keys.split(',').filter(|key| !key.is_empty()).map(str::to_owned).collect();
+        if keys.is_empty() {
+            let message = format!("`{}` is not of the form `MOUNT=KEY[,KEY]`", escape_bytes(text.as_bytes()));
+            self.report(
+                &origin,
+                message,
+                Some("write it as `--secret /run/secrets/app=token,tls.key`".into()),
+            );
+            return None;
+        }
+        Some(SecretMount { path, name: None, keys, reload: ReloadMethod::default(), is_optional: false })
+    }
+
+    fn set_flag(&mut self, text: &str) -> Option<ValueSource> {
+        let (key, value) = self.split_key_value("--set", text)?;
+        Some(ValueSource::Set { key, text: value })
+    }
+
+    fn set_file_flag(&mut self, text: &OsStr) -> Option<ValueSource> {
+        let (key, path) = self.split_key_value("--set-file", &text.to_string_lossy())?;
+        Some(ValueSource::SetFile { key, path: path.into() })
+    }
+
+    fn split_key_value(&mut self, flag: &'static str, text: &str) -> Option<(KeyPath, String)> {
+        let Some((key, value)) = text.split_once('=') else {
+            let message = format!("`{}` has no value", escape_bytes(text.as_bytes()));
+            self.report(&ValueOrigin::Flag(flag), message, Some(format!("write it as `{flag} a.b=VALUE`")));
+            return None;
+        };
+        let key = self.ok_or_report(key.parse(), &ValueOrigin::Flag(flag), |_| None)?;
+        Some((key, value.to_owned()))
+    }
+}
+
+/// Whether every version of Kubernetes accepts `name` as the name of a variable.
+fn is_variable_name(name: &str) -> bool {
+    let is_part = |c: char| c.is_ascii_alphanumeric() || ['_', '-', '.'].contains(&c);
+    !name.is_empty() && name.chars().all(is_part) && !name.starts_with(|c: char| c.is_ascii_digit())
+}

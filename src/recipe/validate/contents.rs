@@ -1,0 +1,170 @@
+//! The files of the image: `programs` and `[[include]]`, or `PROGRAM[:TO]` and `--include FROM:TO`,
+//! with their paths in the image.
+
+use std::ffi::OsStr;
+use std::path::{Path, PathBuf};
+
+use super::validator::{RawValue, Validator, ValueOrigin};
+use crate::recipe::groups::{Contents, RecipeInclude, RecipeProgram};
+use crate::recipe::overrides::RecipeOverrides;
+use crate::recipe::paths::resolvable_from;
+use crate::recipe::schema::{self, RecipeFile};
+use coracle_core::fs;
+use coracle_core::path::{ImagePath, RawPath, escape_bytes};
+
+/// A program or an include: source path and raw path in the image.
+struct SourceAndTarget {
+    from: PathBuf,
+    to: Option<Vec<u8>>,
+}
+
+impl Validator<'_> {
+    /// Parses the programs, the includes and how their dependencies are found.
+    pub(super) fn contents(
+        &mut self,
+        file: &RecipeFile,
+        flags: &RecipeOverrides,
+        recipe_dir: &Path,
+    ) -> fs::Result<Contents> {
+        Ok(Contents {
+            programs: self.programs(file, flags, recipe_dir)?,
+            includes: self.includes(file, flags, recipe_dir)?,
+            strip: flags.strip || file.image.0.strip.unwrap_or_default(),
+            implicit: self.implicit_policy(&file.runtime.0, &flags.runtime),
+            hwcaps: self.hwcaps(&file.runtime.0, &flags.runtime),
+            root_overrides: self.root_overrides(file, flags, recipe_dir)?,
+        })
+    }
+
+    fn programs(
+        &mut self,
+        file: &RecipeFile,
+        flags: &RecipeOverrides,
+        recipe_dir: &Path,
+    ) -> fs::Result<Vec<RecipeProgram>> {
+        let mut words = Vec::new();
+        for text in &flags.programs {
+            let SourceAndTarget { from, to } = split_program(text)?;
+            if to.is_none()
+                && let Some(hint) = relative_target_hint(&from)?
+            {
+                let message = format!("`{}` is not a file, and its TO is not absolute", from.display());
+                self.report(&ValueOrigin::Flag("PROGRAM"), message, Some(hint));
+                continue;
+            }
+            let value = SourceAndTarget { from: resolvable_from(recipe_dir, from)?, to };
+            words.push(RawValue { value, origin: ValueOrigin::Flag("PROGRAM") });
+        }
+        if words.is_empty() {
+            words.extend(file.image.0.programs.iter().map(|program| {
+                let value = match program.get_ref() {
+                    schema::PathOr::Path(from) => SourceAndTarget { from: from.into(), to: None },
+                    schema::PathOr::Table(placed) => SourceAndTarget {
+                        from: placed.from.get_ref().into(),
+                        to: placed.to.as_ref().map(|to| to.get_ref().clone().into_bytes()),
+                    },
+                };
+                RawValue { value, origin: ValueOrigin::File(program.span()) }
+            }));
+        }
+        Ok(words.into_iter().filter_map(|word| self.program(word)).collect())
+    }
+
+    fn program(
+        &mut self,
+        RawValue { value: SourceAndTarget { from, to }, origin }: RawValue<SourceAndTarget>,
+    ) -> Option<RecipeProgram> {
+        self.check_source(&from, &origin)?;
+        let Some(mut to) = to else { return Some(RecipeProgram { from, to: None }) };
+        if to.ends_with(b"/") {
+            to.extend(from.file_name().map(|name| fs::path_to_bytes(Path::new(name))).unwrap_or_default());
+        }
+        let path = self.ok_or_report(ImagePath::parse(&to), &origin, |_| None)?;
+        if path.file_name().is_none() {
+            self.report(&origin, "a program cannot replace the root directory".into(), None);
+            return None;
+        }
+        Some(RecipeProgram { from, to: Some(path) })
+    }
+
+    fn includes(
+        &mut self,
+        file: &RecipeFile,
+        flags: &RecipeOverrides,
+        recipe_dir: &Path,
+    ) -> fs::Result<Vec<RecipeInclude>> {
+        let mut words = Vec::new();
+        for text in &flags.includes {
+            let SourceAndTarget { from, to } = split_source_and_target(&fs::path_to_bytes(Path::new(text)));
+            let value = SourceAndTarget { from: resolvable_from(recipe_dir, from)?, to };
+            words.push(RawValue { value, origin: ValueOrigin::Flag("--include") });
+        }
+        if words.is_empty() {
+            words.extend(file.include.iter().map(|schema::StrictTable(include)| {
+                let to = include.to.get_ref().clone().into_bytes();
+                let value = SourceAndTarget { from: include.from.get_ref().into(), to: Some(to) };
+                RawValue { value, origin: ValueOrigin::File(include.to.span()) }
+            }));
+        }
+        Ok(words.into_iter().filter_map(|word| self.include(word)).collect())
+    }
+
+    fn include(
+        &mut self,
+        RawValue { value: SourceAndTarget { from, to }, origin }: RawValue<SourceAndTarget>,
+    ) -> Option<RecipeInclude> {
+        self.check_source(&from, &origin)?;
+        let Some(to) = to else {
+            let message = format!("`{}` has no path in the image", from.display());
+            let hint = "write it as `FROM:TO` with an absolute TO, such as `assets/:/srv/assets`";
+            self.report(&origin, message, Some(hint.into()));
+            return None;
+        };
+        self.ok_or_report(ImagePath::parse(&to), &origin, |_| None)?;
+        Some(RecipeInclude { from, to: RawPath::new(to) })
+    }
+
+    fn check_source(&mut self, from: &Path, origin: &ValueOrigin) -> Option<()> {
+        if from.as_os_str().is_empty() {
+            self.report(origin, "the path of a file is empty".into(), None);
+            return None;
+        }
+        Some(())
+    }
+}
+
+/// Splits `PROGRAM[:TO]`, unless a file with the whole value as its name exists.
+fn split_program(text: &OsStr) -> fs::Result<SourceAndTarget> {
+    let path = Path::new(text);
+    let placed = split_source_and_target(&fs::path_to_bytes(path));
+    if placed.to.is_some()
+        && matches!(fs::symlink_metadata(path)?, Some(fs::PathMetadata::File(_) | fs::PathMetadata::Link(_)))
+    {
+        return Ok(SourceAndTarget { from: path.to_owned(), to: None });
+    }
+    Ok(placed)
+}
+
+/// Returns a hint if `path` looks like `FROM:TO` with a relative TO.
+fn relative_target_hint(path: &Path) -> fs::Result<Option<String>> {
+    let text = fs::path_to_bytes(path);
+    let Some(colon) = text.iter().rposition(|&byte| byte == b':') else { return Ok(None) };
+    let (from, to) = (text.get(..colon).unwrap_or_default(), text.get(colon + 1..).unwrap_or_default());
+    if fs::symlink_metadata(path)?.is_some()
+        || !matches!(fs::symlink_metadata(&fs::path_from_bytes(from))?, Some(fs::PathMetadata::File(_)))
+    {
+        return Ok(None);
+    }
+    Ok(Some(format!("write it with an absolute TO, as in `{}:/{}`", escape_bytes(from), escape_bytes(to))))
+}
+
+/// Splits `FROM:TO` at the last colon before a slash; other colons are part of a file name.
+fn split_source_and_target(text: &[u8]) -> SourceAndTarget {
+    match text.windows(2).rposition(|pair| pair == b":/") {
+        Some(colon) => {
+            let (from, to) = text.split_at(colon);
+            SourceAndTarget { from: fs::path_from_bytes(from), to: to.get(1..).map(<[u8]>::to_vec) }
+        }
+        None => SourceAndTarget { from: fs::path_from_bytes(text), to: None },
+    }
+}

@@ -1,0 +1,120 @@
+//! Names, run configuration and platform of the image: `[image]`, and `--base`.
+
+use std::path::Path;
+
+use super::validator::{RawValue, Validator, ValueOrigin, flag_or_file, flags_or_file, from_flag};
+use crate::recipe::groups::ImageSettings;
+use crate::recipe::overrides::RecipeOverrides;
+use crate::recipe::schema::RecipeFile;
+use crate::recipe::user::{ParseUserError, parse_user};
+use crate::rootfs::Owner;
+use coracle_core::path::ParseImagePathError;
+use coracle_core::platform::ParsePlatformError;
+use coracle_core::port::ParsePortError;
+use coracle_core::reference::{ImageReference, ParseImageReferenceError};
+use coracle_core::signal::ParseSignalError;
+use coracle_oci::copy::{ImageLocation, ParseLocationError, RegistryImageName};
+
+/// Values that mean no base image.
+const NO_BASE: [&str; 2] = ["", "scratch"];
+
+impl Validator<'_> {
+    /// Parses the settings of the image's config and manifest.
+    pub(super) fn image(
+        &mut self,
+        file: &RecipeFile,
+        flags: &RecipeOverrides,
+        recipe_dir: &Path,
+    ) -> ImageSettings {
+        let table = &file.image.0;
+        let ports = flags_or_file(&table.expose, &flags.expose, "--expose");
+        let working_dir = flag_or_file(&table.working_dir, &flags.working_dir, "--working-dir");
+        let stop_signal = flag_or_file(&table.stop_signal, &flags.stop_signal, "--stop-signal");
+        let platform = flag_or_file(&table.platform, &flags.platform, "--platform");
+        ImageSettings {
+            names: self.image_names(file, flags),
+            base: self.base(file, flags, recipe_dir),
+            args: self.args(file, flags),
+            user: self.user(file, flags),
+            exposed_ports: ports
+                .iter()
+                .filter_map(|port| self.parse_value(port, |error: &ParsePortError| Some(error.hint())))
+                .collect(),
+            env: self.string_map(&table.env, &flags.env, "--env"),
+            working_dir: working_dir.and_then(|path| self.parse_value(&path, |_: &ParseImagePathError| None)),
+            stop_signal: stop_signal
+                .and_then(|signal| self.parse_value(&signal, |error: &ParseSignalError| Some(error.hint()))),
+            labels: self.string_map(&table.labels, &flags.labels, "--label"),
+            annotations: self.string_map(&table.annotations, &flags.annotations, "--annotation"),
+            platform: platform.and_then(|platform| {
+                self.parse_value(&platform, |error: &ParsePlatformError| Some(error.hint()))
+            }),
+        }
+    }
+
+    fn image_names(&mut self, file: &RecipeFile, flags: &RecipeOverrides) -> Vec<ImageReference> {
+        let from_file: Vec<RawValue> = file.image.0.name.iter().map(RawValue::from_file).collect();
+        let words = if flags.names.is_empty() { from_file } else { from_flag(&flags.names, "--tag") };
+        let mut names = Vec::new();
+        for word in words {
+            let name = self.parse_value(&word, |error: &ParseImageReferenceError| Some(error.hint()));
+            names.extend(name.filter(|name| !names.contains(name)));
+        }
+        names
+    }
+
+    fn args(&mut self, file: &RecipeFile, flags: &RecipeOverrides) -> Vec<String> {
+        let words = flags_or_file(&file.image.0.args, &flags.args, "--arg");
+        words.into_iter().filter_map(|word| self.without_nul("an argument", &word)).collect()
+    }
+
+    fn user(&mut self, file: &RecipeFile, flags: &RecipeOverrides) -> Option<Owner> {
+        let user = flag_or_file(&file.image.0.user, &flags.user, "--user");
+        // A group in `--user` replaces the file's.
+        let has_group = flags.user.as_ref().is_some_and(|user| user.contains(':'));
+        let group = file.image.0.group.as_ref().filter(|_| !has_group).map(RawValue::from_file);
+        let text = |word: &Option<RawValue>| word.as_ref().map(|word| word.value.clone());
+        let result = parse_user(text(&user).as_deref(), text(&group).as_deref());
+        let word = user.or(group)?;
+        self.ok_or_report(result, &word.origin, ParseUserError::hint)
+    }
+
+    /// Parses the location of the base image. A relative path in the recipe starts at the recipe's
+    /// directory.
+    fn base(
+        &mut self,
+        file: &RecipeFile,
+        flags: &RecipeOverrides,
+        recipe_dir: &Path,
+    ) -> Option<ImageLocation> {
+        let word = flag_or_file(&file.image.0.base, &flags.base, "--base")?;
+        if NO_BASE.contains(&word.value.as_str()) {
+            return None;
+        }
+        let mut location = self.image_location(&word)?;
+        if let ImageLocation::Engine(named) = &location {
+            let message =
+                format!("`{named}` cannot be a base image: it must be in an image layout or at a registry");
+            let hint = format!("copy it here first: `coracle copy {named} oci:base`, then name `oci:base`");
+            self.report(&word.origin, message, Some(hint));
+            return None;
+        }
+        if let (ImageLocation::OnDisk(local), ValueOrigin::File(_), false) =
+            (&mut location, &word.origin, recipe_dir == Path::new("."))
+        {
+            local.path = recipe_dir.join(&local.path);
+        }
+        Some(location)
+    }
+
+    /// Parses the location of an image, or its name at a registry.
+    pub(super) fn image_location(&mut self, word: &RawValue) -> Option<ImageLocation> {
+        // `debian:12` and `oci:dir` look alike, but a transport is not an image name.
+        if !ImageLocation::has_transport(&word.value)
+            && let Ok(named) = word.value.parse::<RegistryImageName>()
+        {
+            return Some(ImageLocation::Registry(named));
+        }
+        self.parse_value(word, |error: &ParseLocationError| Some(error.hint()))
+    }
+}

@@ -1,0 +1,142 @@
+//! Where the image is written to, and how it is compressed: `--output`, `--push`, `compression`,
+//! `publish-contract` and their flags.
+
+use std::path::Path;
+
+use super::validator::{Validator, ValueOrigin, flag_or_file, from_flag};
+use crate::recipe::groups::Output;
+use crate::recipe::overrides::RecipeOverrides;
+use crate::recipe::schema::RecipeFile;
+use coracle_core::fs;
+use coracle_oci::copy::{ImageLocation, ParseNewImageLocationError};
+use coracle_oci::layer::{Compression, ParseCompressionError};
+use coracle_oci::layout::{DiskFormat, DiskLocation};
+
+impl Validator<'_> {
+    /// Parses the destinations of the image and its contract, and the compression.
+    pub(super) fn output(
+        &mut self,
+        file: &RecipeFile,
+        flags: &RecipeOverrides,
+        recipe_dir: &Path,
+    ) -> fs::Result<Output> {
+        Ok(Output {
+            destinations: self.destinations(flags)?,
+            push: self.push(file, flags),
+            load_engine: None,
+            publish_contract: self.publish_contract(file, flags, recipe_dir),
+            compression: self.compression(file, flags),
+        })
+    }
+
+    fn compression(&mut self, file: &RecipeFile, flags: &RecipeOverrides) -> Compression {
+        let word = flag_or_file(&file.image.0.compression, &flags.compression, "--compression");
+        let hint = |error: &ParseCompressionError| Some(error.hint());
+        word.and_then(|word| self.parse_value(&word, hint)).unwrap_or_default()
+    }
+
+    /// Parses `--output`. Several tags may go to one image layout; other destinations must differ.
+    fn destinations(&mut self, flags: &RecipeOverrides) -> fs::Result<Vec<ImageLocation>> {
+        let mut found: Vec<ImageLocation> = Vec::new();
+        for word in from_flag(&flags.destinations, "--output") {
+            let hint = |error: &ParseNewImageLocationError| Some(error.hint());
+            let Some(place) =
+                self.ok_or_report(ImageLocation::parse_new_image(&word.value), &word.origin, hint)
+            else {
+                continue;
+            };
+            let mut taken = None;
+            for other in &found {
+                if taken.is_none() && is_conflict(other, &place)? {
+                    taken = Some(other);
+                }
+            }
+            match taken {
+                Some(other) => {
+                    let message = format!("`{place}` is the same destination as `{other}`");
+                    self.report(
+                        &word.origin,
+                        message,
+                        Some("give each `--output` its own destination".into()),
+                    );
+                }
+                None => found.push(place),
+            }
+        }
+        Ok(found)
+    }
+
+    /// Returns whether to push. Reports a problem if the image has no name.
+    fn push(&mut self, file: &RecipeFile, flags: &RecipeOverrides) -> bool {
+        if flags.push && flags.names.is_empty() && file.image.0.name.is_none() {
+            let table = self
+                .document
+                .map_or_else(|| "image".into(), |document| document.table_header(&(0..0), "image"));
+            self.report(
+                &ValueOrigin::Flag("--push"),
+                "the image has no name, so its registry is unknown".into(),
+                Some(format!("name it: `--tag REGISTRY/NAME:TAG`, or `name` below `[{table}]`")),
+            );
+        }
+        flags.push
+    }
+
+    /// Parses the destination of the contract: an image layout or a repository, without a tag. An
+    /// artifact is found by the digest of its image, and a tag would be taken for an image. A
+    /// relative path in the recipe starts at its directory.
+    fn publish_contract(
+        &mut self,
+        file: &RecipeFile,
+        flags: &RecipeOverrides,
+        recipe_dir: &Path,
+    ) -> Option<ImageLocation> {
+        let word =
+            flag_or_file(&file.image.0.publish_contract, &flags.publish_contract, "--publish-contract")?;
+        let hint = |error: &ParseNewImageLocationError| Some(error.hint());
+        let mut place = self.ok_or_report(ImageLocation::parse_new_image(&word.value), &word.origin, hint)?;
+        let plain = match &mut place {
+            ImageLocation::OnDisk(destination) if destination.format != DiskFormat::Layout => {
+                let message = format!("`{destination}` can't hold an artifact");
+                self.report(&word.origin, message, Some("write a layout: `oci:DIR`".into()));
+                return Some(place);
+            }
+            ImageLocation::OnDisk(destination) => {
+                let plain = DiskLocation { tag: None, ..destination.clone() };
+                if let (ValueOrigin::File(_), false) = (&word.origin, recipe_dir == Path::new(".")) {
+                    destination.path = recipe_dir.join(&destination.path);
+                }
+                plain.to_string()
+            }
+            ImageLocation::Registry(named) => format!("docker://{}", named.reference.repository()),
+            ImageLocation::Engine(named) => {
+                let message = format!("`{named}` can't hold an artifact");
+                let hint = "write a layout, `oci:DIR`, or a repository, `docker://NAME`";
+                self.report(&word.origin, message, Some(hint.into()));
+                return Some(place);
+            }
+        };
+        if plain != word.value {
+            let message = format!(
+                "`{}`: a contract is stored without a tag, and found by its image's digest",
+                word.value
+            );
+            self.report(&word.origin, message, Some(format!("write `{plain}`")));
+        }
+        Some(place)
+    }
+}
+
+/// Whether both destinations would write to the same location.
+fn is_conflict(one: &ImageLocation, other: &ImageLocation) -> fs::Result<bool> {
+    Ok(match (one, other) {
+        (ImageLocation::OnDisk(one), ImageLocation::OnDisk(other)) => {
+            let both_layouts = (one.format, other.format) == (DiskFormat::Layout, DiskFormat::Layout);
+            !both_layouts && fs::absolute_path(&one.path)? == fs::absolute_path(&other.path)?
+        }
+        (ImageLocation::Registry(one), ImageLocation::Registry(other)) => {
+            one.reference.full_name() == other.reference.full_name()
+        }
+        (ImageLocation::Engine(_), ImageLocation::Engine(_)) => one == other,
+        _ => false,
+    })
+}

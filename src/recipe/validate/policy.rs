@@ -1,0 +1,136 @@
+//! The checks that can fail a build: `linkage`, `[allow]`, `[budget]`, `--strict` and their flags.
+
+use std::collections::BTreeMap;
+use std::fmt::Display;
+use std::str::FromStr;
+
+use super::validator::{RawValue, Validator, ValueOrigin, flag_or_file};
+use crate::recipe::budget::{Budget, BudgetLimit, GrowthLimit, ParseGrowthError};
+use crate::recipe::groups::Policy;
+use crate::recipe::linkage::{Linkage, ParseLinkageError};
+use crate::recipe::overrides::RecipeOverrides;
+use crate::recipe::schema::{BudgetTable, IntOrString, RecipeFile, Spanned};
+use coracle_core::byte_size::{ByteSize, ParseByteSizeError};
+use coracle_core::path::{ImagePath, ParseImagePathError, escape_bytes};
+use coracle_oci::copy::ImageLocation;
+
+/// Prefixes of the names that findings have in an image's config.
+const CONFIG_VALUE_PREFIXES: [&str; 4] = ["env:", "label:", "annotation:", "arg:"];
+
+impl Validator<'_> {
+    /// Parses the required linkage, the accepted findings and the size limits.
+    pub(super) fn policy(&mut self, file: &RecipeFile, flags: &RecipeOverrides) -> Policy {
+        let (allowed_paths, allowed_config_values) = self.allowed_findings(file, flags);
+        Policy {
+            linkage: self.linkage(file, flags),
+            allowed_paths,
+            allowed_config_values,
+            budget: self.budget(&file.budget.0, flags),
+            strict: flags.strict,
+        }
+    }
+
+    fn linkage(&mut self, file: &RecipeFile, flags: &RecipeOverrides) -> Linkage {
+        let word = flag_or_file(&file.image.0.linkage, &flags.linkage, "--linkage");
+        let hint = |error: &ParseLinkageError| Some(error.hint());
+        word.and_then(|word| self.parse_value(&word, hint)).unwrap_or_default()
+    }
+
+    /// Parses the allowed paths and the allowed config values, each with its reason.
+    fn allowed_findings(
+        &mut self,
+        file: &RecipeFile,
+        flags: &RecipeOverrides,
+    ) -> (BTreeMap<ImagePath, String>, BTreeMap<String, String>) {
+        let of_file = file.allow.iter().map(|(what, why)| {
+            (what.clone(), RawValue { value: why.get_ref().clone(), origin: ValueOrigin::File(why.span()) })
+        });
+        // Both path and reason may contain `=`: split at the first one.
+        let of_flags = flags.allow.iter().map(|text| {
+            let (what, why) = text.split_once('=').unwrap_or((text, ""));
+            (what.to_owned(), RawValue { value: why.to_owned(), origin: ValueOrigin::Flag("--allow") })
+        });
+        let (mut paths, mut words) = (BTreeMap::new(), BTreeMap::new());
+        for (what, RawValue { value: why, origin }) in of_file.chain(of_flags) {
+            let is_word = CONFIG_VALUE_PREFIXES.iter().any(|kind| what.starts_with(kind));
+            let hint = |_: &ParseImagePathError| Some("write an absolute path before the reason".into());
+            let path = if is_word {
+                None
+            } else {
+                self.ok_or_report(ImagePath::parse(what.as_bytes()), &origin, hint)
+            };
+            if path.is_none() && !is_word {
+                continue;
+            }
+            if is_word && what.ends_with(':') {
+                let what = escape_bytes(what.as_bytes());
+                let hint = format!("write `{what}NAME`");
+                self.report(
+                    &origin,
+                    format!("`{what}` is not a complete entry of `[allow]`: the name is missing"),
+                    Some(hint),
+                );
+                continue;
+            }
+            if why.trim().is_empty() {
+                let message = format!("no reason is given for allowing `{}`", escape_bytes(what.as_bytes()));
+                let hint = match origin {
+                    ValueOrigin::Flag(_) => "write it as `--allow PATH=REASON`",
+                    ValueOrigin::File(_) => "write the reason as its value",
+                };
+                self.report(&origin, message, Some(hint.into()));
+                continue;
+            }
+            match path {
+                Some(path) => drop(paths.insert(path, why)),
+                None => drop(words.insert(what, why)),
+            }
+        }
+        (paths, words)
+    }
+
+    fn budget(&mut self, file: &BudgetTable, flags: &RecipeOverrides) -> Budget {
+        let hint = |error: &ParseByteSizeError| Some(error.hint().to_owned());
+        let image = self.limit::<ByteSize>("image", &file.image, &flags.budget_image, "--budget-image", hint);
+        let hint = |error: &ParseGrowthError| Some(error.hint().to_owned());
+        let growth =
+            self.limit::<GrowthLimit>("growth", &file.growth, &flags.budget_growth, "--budget-growth", hint);
+        Budget { image, growth, previous: self.previous(flags) }
+    }
+
+    fn limit<T: FromStr<Err: Display>>(
+        &mut self,
+        key: &str,
+        file: &Option<Spanned<IntOrString>>,
+        value: &Option<String>,
+        flag: &'static str,
+        hint: impl FnOnce(&T::Err) -> Option<String>,
+    ) -> Option<BudgetLimit<T>> {
+        let word = flag_or_file(file, value, flag)?;
+        let value = self.parse_value(&word, hint)?;
+        Some(match &word.origin {
+            ValueOrigin::Flag(flag) => BudgetLimit { value, setting: format!("`{flag}`"), position: None },
+            ValueOrigin::File(span) => {
+                let header = self.document.map(|document| document.table_header(span, "budget"));
+                let table = header.unwrap_or_else(|| "budget".into());
+                let place = self.document.and_then(|document| document.position(span));
+                BudgetLimit { value, setting: format!("`{key}` below `[{table}]`"), position: place }
+            }
+        })
+    }
+
+    /// Parses the location of the previous image.
+    fn previous(&mut self, flags: &RecipeOverrides) -> Option<ImageLocation> {
+        let word: RawValue = flag_or_file(&None::<Spanned<String>>, &flags.previous, "--previous")?;
+        match self.image_location(&word)? {
+            ImageLocation::Engine(named) => {
+                let message =
+                    format!("cannot compare with `{named}`: it must be in an image layout or at a registry");
+                let hint = format!("copy it here first: `coracle copy {named} oci:DIR`, then name `oci:DIR`");
+                self.report(&word.origin, message, Some(hint));
+                None
+            }
+            place => Some(place),
+        }
+    }
+}

@@ -1,0 +1,31 @@
+//! The settings of a build that do not come from its recipe.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use coracle_oci::cache::BuildCache;
+use coracle_oci::engine::EngineSettings;
+use coracle_oci::registry::RegistryClient;
+use coracle_oci::remote_cache::RemoteCacheConfig;
+
+/// Settings from the environment, which the caller reads once.
+#[derive(Clone, Default, Debug)]
+pub struct Settings {
+    /// The time of `created` in the image's config and history, in seconds since 1970.
+    pub epoch: u64,
+    /// Directories that exist only on this machine: the home directory, the temporary directory.
+    pub private_dirs: Vec<PathBuf>,
+    /// The local cache of layers and build records. `None` disables caching.
+    pub cache: Option<Arc<BuildCache>>,
+    /// The registry client. Required only if an image is read from or pushed to a registry.
+    pub registry_client: Option<RegistryClient>,
+    /// The directory for temporary files of an image without a destination on disk. Default: the
+    /// working directory. The files are removed after the build.
+    pub scratch_dir: Option<PathBuf>,
+    /// The remote layer cache. It requires a client.
+    pub remote_cache: RemoteCacheConfig,
+    /// The settings of local engines.
+    pub engines: EngineSettings,
+    /// Whether the image is compared with the one that it replaces even without a budget.
+    pub compare_with_previous: bool,
+}

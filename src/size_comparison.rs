@@ -1,0 +1,160 @@
+//! Compares the image with the previous one and with its budget.
+
+use super::built::Built;
+use super::error::Error;
+use super::image_plan::Plan;
+use super::over_budget::{ExceededLimit, OverBudget, SizeBreakdown};
+use super::previous_image::PreviousImage;
+use super::recipe::Budget;
+use super::request::Request;
+use super::sizes::{PlatformSize, PreviousSize};
+use coracle_core::byte_size::ByteSize;
+use coracle_core::digest::Digest;
+use coracle_core::note::Note;
+use coracle_core::platform::Platform;
+use coracle_oci::image::ImageSet;
+use coracle_oci::layout::LayoutError;
+
+/// The budget of an image, and the images that it is compared with.
+pub(crate) struct SizeComparison<'a> {
+    budget: &'a Budget,
+    /// The first with an image for a platform is used for that platform.
+    previous: Vec<PreviousImage>,
+    /// Why the comparison that was requested is not possible.
+    note: Option<Note>,
+}
+
+impl<'a> SizeComparison<'a> {
+    /// Finds the previous image of each platform, if a comparison is requested.
+    ///
+    /// # Errors
+    /// Fails if a budget needs the image and it cannot be read.
+    pub(crate) fn find_previous<'p>(
+        request: &Request<'a>,
+        platforms: impl Iterator<Item = &'p Platform>,
+    ) -> Result<Self, Error> {
+        let budget = &request.recipe.policy.budget;
+        let platforms: Vec<&Platform> = platforms.collect();
+        let replaced = || PreviousImage::find_replaced(request, &platforms);
+        let (previous, note) = match (&budget.previous, &budget.growth) {
+            (Some(location), _) => (vec![PreviousImage::read_at(location, request.settings)?], None),
+            (None, Some(_)) => (replaced().map_err(with_previous_hint)?, None),
+            (None, None) if !request.settings.compare_with_previous => (Vec::new(), None),
+            // Only for a report: no reason to fail.
+            (None, None) => match replaced() {
+                Ok(previous) => (previous, None),
+                Err(error) => {
+                    let why = format!("cannot compare with the image that is replaced: {error}");
+                    (Vec::new(), Some(Note::Warning(why)))
+                }
+            },
+        };
+        Ok(Self { budget, previous, note })
+    }
+
+    /// Returns the sizes of `root`, compared with the previous image.
+    fn measure(&self, root: &ImageSet) -> Vec<PlatformSize> {
+        PlatformSize::of_all_platforms(root).into_iter().map(|weight| self.with_previous(weight)).collect()
+    }
+
+    /// Whether `built` is within its budget.
+    pub(crate) fn is_within_budget(&self, built: &Built) -> bool {
+        built.platform_sizes.iter().all(|weight| self.exceeded_limits(weight).is_empty())
+    }
+
+    /// Checks the packed image against its budget.
+    ///
+    /// # Errors
+    /// Fails with all exceeded limits.
+    pub(crate) fn check_budget(&self, root: &ImageSet, plans: &[Plan]) -> Result<(), OverBudget> {
+        let (mut all, mut contents) = (Vec::new(), Vec::new());
+        for (weight, image) in self.measure(root).iter().zip(root.images()) {
+            let findings = self.exceeded_limits(weight);
+            if !findings.is_empty() {
+                let plan = plans.iter().find(|plan| plan.platform == *image.platform());
+                contents.push(SizeBreakdown::new(image, plan, |layer| self.had_layer(layer)));
+            }
+            all.extend(findings);
+        }
+        if all.is_empty() { Ok(()) } else { Err(OverBudget::new(all, contents)) }
+    }
+
+    fn exceeded_limits(&self, weight: &PlatformSize) -> Vec<ExceededLimit> {
+        let has = format!("the image for {} has {}", weight.platform, ByteSize(weight.size));
+        let image = self.budget.image.as_ref().filter(|limit| weight.size > limit.value.0);
+        let image = image
+            .map(|limit| ExceededLimit::new(format!("{has}: over the budget of {}", limit.value), limit));
+        let grown = weight.delta().zip(weight.previous.as_ref()).zip(self.budget.growth.as_ref());
+        let grown = grown.filter(|((change, _), limit)| change.now > limit.value.max_size(change.before));
+        let growth = grown.map(|((change, before), limit)| {
+            let than = change.compared_with(&format!("`{}`", before.location));
+            ExceededLimit::new(format!("{has}, {than}: over the budget of {}", limit.value), limit)
+        });
+        image.into_iter().chain(growth).collect()
+    }
+
+    /// Adds the comparison with the previous image to `built`.
+    pub(crate) fn add_to(&self, built: Built) -> Built {
+        let weights: Vec<PlatformSize> =
+            built.platform_sizes.into_iter().map(|weight| self.with_previous(weight)).collect();
+        let mut notes = built.notes;
+        notes.extend(self.note.clone());
+        notes.extend(self.unchecked_growth_hints(&weights));
+        let previous = self.first_previous(&weights).cloned();
+        Built { platform_sizes: weights, notes, previous, ..built }
+    }
+
+    /// Whether a previous image has this layer.
+    fn had_layer(&self, layer: &Digest) -> bool {
+        self.previous.iter().any(|previous| previous.has_layer(layer))
+    }
+
+    /// Returns the previous image of the first platform that has one, else the first of all.
+    fn first_previous(&self, weights: &[PlatformSize]) -> Option<&PreviousImage> {
+        let before = weights.iter().find_map(|weight| weight.previous.as_ref());
+        let counts =
+            |previous: &&PreviousImage| before.is_some_and(|before| before.location == previous.place);
+        self.previous.iter().find(counts).or(self.previous.first())
+    }
+
+    fn with_previous(&self, weight: PlatformSize) -> PlatformSize {
+        let before = self.previous.iter().find_map(|previous| {
+            Some(PreviousSize {
+                location: previous.place.clone(),
+                size: previous.size_for(&weight.platform)?,
+            })
+        });
+        PlatformSize { previous: before, ..weight }
+    }
+
+    /// Returns hints about platforms whose growth could not be checked.
+    fn unchecked_growth_hints(&self, weights: &[PlatformSize]) -> Vec<Note> {
+        let Some(limit) = &self.budget.growth else { return Vec::new() };
+        let Some(previous) = self.previous.first() else {
+            return vec![Note::Hint(format!(
+                "no image exists at the destination yet, so {} was not checked; name one with `--previous IMAGE`",
+                limit.setting
+            ))];
+        };
+        let lacking = weights.iter().filter(|weight| weight.previous.is_none());
+        let hint = |weight: &PlatformSize| {
+            let (place, platform) = (&previous.place, &weight.platform);
+            Note::Hint(format!(
+                "`{place}` has no image for {platform}, so {} was not checked for it",
+                limit.setting
+            ))
+        };
+        lacking.map(hint).collect()
+    }
+}
+
+/// Adds the hint that a damaged previous image can be replaced by `--previous`.
+fn with_previous_hint(error: Error) -> Error {
+    match error {
+        Error::Layout(LayoutError::UnreadableImage { image, why, hint: None }) => {
+            let hint = Some("name another image to compare with: `--previous IMAGE`".into());
+            Error::Layout(LayoutError::UnreadableImage { image, why, hint })
+        }
+        error => error,
+    }
+}
