@@ -27,6 +27,11 @@ pub enum RecipeLocation {
     Patch(PathBuf),
 }
 
+/// Every problem that prevents manifests.
+#[derive(Debug, thiserror::Error)]
+#[error("{}", join_messages(.0))]
+pub struct ManifestsError(pub Vec<LocatedProblem>);
+
 impl LocatedProblem {
     /// Returns a problem without a location.
     pub(crate) fn new(message: impl Into<String>, hint: impl Into<String>) -> Self {

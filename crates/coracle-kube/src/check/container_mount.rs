@@ -52,7 +52,7 @@ pub(super) fn container_mounts<'a>(
             continue;
         }
         let name = node.text_of("name").unwrap_or_default();
-        let Some(volume) = PodVolume::of(container, name) else {
+        let Some(volume) = PodVolume::find_by_name(container, name) else {
             let span = node.get("name").map_or(node.span, |name| name.span);
             let message = format!("the pod has no volume `{}`", printable_text(name));
             report.findings.push(container.finding(CheckRule::InvalidMount, span, message));

@@ -30,47 +30,40 @@ pub(super) struct FileDifference {
 impl ExpectedFiles {
     /// Renders every file of `document`; adds errors of values and templates to `report`.
     pub(super) fn new(document: &ContractDocument, values: Values, report: &mut CheckReport) -> Self {
-        let mut made = Self::default();
-        let Some(values) = validated_values(document, values, report) else { return made };
+        let mut rendered = Self::default();
+        let Some(values) = validated_values(document, values, report) else { return rendered };
         let known = values.merged();
         let secrets = secret_keys(document);
         for template in &document.templates {
-            let span = (template.mount.clone(), template.key.clone());
+            let mount_and_key = (template.mount.clone(), template.key.clone());
+            let path = format!("{}/{}", template.mount, template.key);
             match render_file(template, known, &secrets) {
-                Ok(Some(bytes)) => drop(made.files.insert(span, bytes)),
+                Ok(Some(bytes)) => drop(rendered.files.insert(mount_and_key, bytes)),
                 Ok(None) => {
                     let message = "not compared: the file is secret and its values are not given".to_owned();
-                    report.notes.push(CheckFinding::for_file(
-                        format!("{}/{}", span.0, span.1),
-                        CheckRule::ValuesViolateSchema,
-                        message,
-                    ));
+                    report.notes.push(CheckFinding::for_file(path, CheckRule::ValuesViolateSchema, message));
                 }
                 Err(why) => {
-                    report.findings.push(CheckFinding::for_file(
-                        format!("{}/{}", span.0, span.1),
-                        CheckRule::ValuesViolateSchema,
-                        why,
-                    ));
+                    report.findings.push(CheckFinding::for_file(path, CheckRule::ValuesViolateSchema, why));
                 }
             }
         }
-        made
+        rendered
     }
 
     /// Returns the first difference from the rendered file; `None` if there is none, or no such
     /// file.
-    pub(super) fn compare(&self, mount: &str, key: &str, found: &[u8]) -> Option<FileDifference> {
-        let made = self.files.get(&(mount.to_owned(), key.to_owned()))?;
-        if made == found {
+    pub(super) fn compare(&self, mount: &str, key: &str, actual: &[u8]) -> Option<FileDifference> {
+        let expected = self.files.get(&(mount.to_owned(), key.to_owned()))?;
+        if expected == actual {
             return None;
         }
-        let (Ok(found), Ok(made)) = (std::str::from_utf8(found), std::str::from_utf8(made)) else {
+        let (Ok(actual), Ok(expected)) = (std::str::from_utf8(actual), std::str::from_utf8(expected)) else {
             return Some(FileDifference { line: 1, lines: None });
         };
-        let (mut found, mut made) = (found.split('\n'), made.split('\n'));
+        let (mut actual, mut expected) = (actual.split('\n'), expected.split('\n'));
         for line in 1.. {
-            match (found.next(), made.next()) {
+            match (actual.next(), expected.next()) {
                 (None, None) => break,
                 (one, other) if one == other => {}
                 (one, other) => {
@@ -173,14 +166,15 @@ fn render_file(
         let [vs, ve, bs, be, cs, ce] = words;
         Delimiters { variable: (vs, ve), block: (bs, be), comment: (cs, ce) }
     });
-    let made = Template { path: PathBuf::from(&template.key), text, delimiters };
-    let uses = made.used_keys_with(&template.includes).map_err(|error| error.to_string())?;
+    let includes = &template.includes;
+    let template = Template { path: PathBuf::from(&template.key), text, delimiters };
+    let uses = template.used_keys_with(includes).map_err(|error| error.to_string())?;
     let is_unknown =
         |secret: &&KeyPath| secret.find(values).is_none() && uses.iter().any(|used| secret.overlaps(used));
     if secrets.iter().any(|secret| is_unknown(&secret)) {
         return Ok(None);
     }
-    let rendered = made.render_with(&template.includes, values).map_err(|error| error.to_string())?;
+    let rendered = template.render_with(includes, values).map_err(|error| error.to_string())?;
     Ok(Some(rendered.text.into_bytes()))
 }
 

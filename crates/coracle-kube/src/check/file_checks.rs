@@ -94,22 +94,22 @@ impl ContainerCheck<'_, '_> {
         }
     }
 
-    /// Reports a path without a known file.
+    /// Reports a path whose file is not in the mounted volume, or not known to be.
     fn check_absent(
         &self,
         path: &ImagePath,
         file: &ContractFile,
-        at: &ContainerMount<'_>,
+        mount: &ContainerMount<'_>,
         report: &mut CheckReport,
     ) {
-        let unknown =
-            !matches!(at.volume, PodVolume::Files { has_others: false, .. }) || at.has_path_variables;
-        if unknown && at.path != ImagePath::root() {
-            let message = format!("cannot check whether `{path}` is in the volume at `{}`", at.path);
-            report.notes.push(self.container.finding(CheckRule::NotInManifests, at.path_span, message));
+        let is_unknown =
+            !matches!(mount.volume, PodVolume::Files { has_others: false, .. }) || mount.has_path_variables;
+        if is_unknown && mount.path != ImagePath::root() {
+            let message = format!("cannot check whether `{path}` is in the volume at `{}`", mount.path);
+            report.notes.push(self.container.finding(CheckRule::NotInManifests, mount.path_span, message));
         } else if !file.optional {
-            let message = format!("`{path}` is missing: the volume at `{}` has no such file", at.path);
-            report.findings.push(self.container.finding(CheckRule::MissingFile, at.path_span, message));
+            let message = format!("`{path}` is missing: the volume at `{}` has no such file", mount.path);
+            report.findings.push(self.container.finding(CheckRule::MissingFile, mount.path_span, message));
         }
     }
 

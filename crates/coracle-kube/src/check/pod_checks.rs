@@ -15,9 +15,9 @@ impl ContainerCheck<'_, '_> {
             NodeKind::Scalar(value) => value.as_i64(),
             _ => None,
         };
-        let said = self.container.security_field("runAsUser");
+        let run_as_user = self.container.security_field("runAsUser");
         let contract = self.expected.contract.user.split(':').next().and_then(|uid| uid.parse::<i64>().ok());
-        if let (Some(node), Some(uid)) = (said, contract)
+        if let (Some(node), Some(uid)) = (run_as_user, contract)
             && number(node).is_some_and(|found| found != uid)
         {
             let found = number(node).unwrap_or_default();
@@ -25,14 +25,14 @@ impl ContainerCheck<'_, '_> {
                 format!("the program would run as user {found}, but the image is made for user {uid}");
             report.findings.push(self.container.finding(CheckRule::UserMismatch, node.span, message));
         }
-        let Some(refusing) = self
+        let Some(run_as_non_root) = self
             .container
             .security_field("runAsNonRoot")
             .filter(|node| node.kind == NodeKind::Scalar(true.into()))
         else {
             return;
         };
-        let why = match said {
+        let why = match run_as_user {
             Some(node) if number(node) == Some(0) => "`runAsUser` is root".to_owned(),
             Some(_) => return,
             None => match self.expected.user.map(|user| user.split(':').next().unwrap_or(user)) {
@@ -47,7 +47,7 @@ impl ContainerCheck<'_, '_> {
             },
         };
         let message = format!("`runAsNonRoot` prevents the container from starting: {why}");
-        report.findings.push(self.container.finding(CheckRule::UserMismatch, refusing.span, message));
+        report.findings.push(self.container.finding(CheckRule::UserMismatch, run_as_non_root.span, message));
     }
 
     /// Reports directories that the program cannot write to, or that are not persistent.

@@ -50,7 +50,7 @@ pub(super) enum VolumeLookup<'a, 'b> {
 
 impl<'a> PodVolume<'a> {
     /// Returns the volume of this name, from the pod's volumes or claim templates.
-    pub(super) fn of(container: &Container<'a>, name: &str) -> Option<Self> {
+    pub(super) fn find_by_name(container: &Container<'a>, name: &str) -> Option<Self> {
         let has_name = |node: &&Node| node.text_of("name") == Some(name);
         if let Some(node) = container.pod.at_path(&["volumes"]).items().iter().find(has_name) {
             return Some(Self::parse(node));
@@ -169,16 +169,16 @@ pub(super) fn find_config_object<'a, 'b>(
     object: &ManifestObject<'_>,
     config_objects: &'b [ParsedConfigObject<'a>],
 ) -> Option<&'b ParsedConfigObject<'a>> {
-    let is_it = |config_object: &&ParsedConfigObject<'_>| {
+    let is_wanted = |config_object: &&ParsedConfigObject<'_>| {
         config_object.is_secret == is_secret && config_object.object.name == name
     };
     config_objects
         .iter()
-        .find(|config_object| is_it(config_object) && config_object.object.can_share_namespace(object))
+        .find(|config_object| is_wanted(config_object) && config_object.object.can_share_namespace(object))
 }
 
-fn is_same_path(one: &str, other: &str) -> bool {
-    one.trim_start_matches("./") == other
+fn is_same_path(written: &str, normalized: &str) -> bool {
+    written.trim_start_matches("./") == normalized
 }
 
 /// Parses a file mode as Kubernetes does, in YAML 1.1, where a leading 0 means octal.

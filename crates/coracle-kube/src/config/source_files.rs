@@ -1,5 +1,5 @@
 //! Reads the source files of a configuration, and computes their fingerprint, which is cheaper than
-//! rendering and tells whether anything changed.
+//! rendering and shows whether anything changed.
 
 use std::io::Read as _;
 use std::path::Path;

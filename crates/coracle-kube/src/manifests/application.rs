@@ -7,11 +7,10 @@ use coracle_core::port::Port;
 use serde_json::Value;
 
 use super::config_object::ConfigObject;
-use super::patch::ManifestPatch;
+use super::manifest_patch::ManifestPatch;
 use super::pinned_image::PinnedImage;
 use super::settings::WorkloadSettings;
 use crate::config::{Configuration, RenderedMount};
-use crate::problem::{LocatedProblem, join_messages};
 
 /// The application to generate manifests for.
 #[derive(Clone, Copy, Debug)]
@@ -61,8 +60,3 @@ impl Manifests {
 
 /// The content of files, by path relative to the output directory.
 pub type OutputFiles = BTreeMap<String, Vec<u8>>;
-
-/// Every problem that prevents manifests.
-#[derive(Debug, thiserror::Error)]
-#[error("{}", join_messages(.0))]
-pub struct ManifestsError(pub Vec<LocatedProblem>);

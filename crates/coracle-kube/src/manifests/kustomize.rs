@@ -4,14 +4,14 @@
 
 use serde_json::{Value, json};
 
-use super::application::{Application, Manifests, ManifestsError, OutputFiles};
+use super::application::{Application, Manifests, OutputFiles};
 use super::config_object::ConfigObject;
 use super::metadata::ObjectNames;
 use super::object_data::ConfigObjectKind;
 use super::object_members::with_member;
 use super::{names, workload, yaml_writer};
 use crate::config::RenderedMount;
-use crate::problem::LocatedProblem;
+use crate::problem::{LocatedProblem, ManifestsError};
 use coracle_core::note::Note;
 
 /// An environment's name, and the mounts rendered with its values.

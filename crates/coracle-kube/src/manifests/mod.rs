@@ -5,18 +5,19 @@
 //! Source: Kubernetes API reference, Pod Security Standards ("restricted").
 
 mod application;
+mod apply_patch;
 mod config_object;
 mod config_volumes;
 mod container_env;
 pub mod helm;
 pub mod kustomize;
 mod kustomize_hash;
+mod manifest_patch;
 mod merge_patch;
 mod metadata;
 pub mod names;
 mod object_data;
 mod object_members;
-mod patch;
 mod pinned_image;
 mod pod;
 mod pod_security;
@@ -28,10 +29,10 @@ pub mod yaml_writer;
 use coracle_core::note::Note;
 use coracle_core::path::escape_bytes;
 
-pub use application::{Application, Manifests, ManifestsError, OutputFiles};
+pub use application::{Application, Manifests, OutputFiles};
 pub use config_object::ConfigObject;
+pub use manifest_patch::ManifestPatch;
 pub use object_data::ConfigObjectKind;
-pub use patch::ManifestPatch;
 pub use pinned_image::{ParsePinnedImageError, PinnedImage};
 pub use settings::WorkloadSettings;
 
@@ -39,6 +40,8 @@ use config_volumes::ConfigVolume;
 use metadata::ObjectNames;
 
 use crate::problem::LocatedProblem;
+
+pub use crate::problem::ManifestsError;
 
 /// Generates the objects of an application.
 ///
@@ -73,7 +76,7 @@ fn generate_with_names(
         notes: security_and_secret_notes(application, &config_volumes),
     };
     problems.extend(manifests.config_objects.iter().filter_map(ConfigObject::size_problem));
-    problems.extend(patch::apply_patches(application, names, &mut manifests));
+    problems.extend(apply_patch::apply_patches(application, names, &mut manifests));
     manifests.notes.extend(manifests.config_objects.iter().filter_map(ConfigObject::apply_size_warning));
     // Two probes may have the same problem.
     problems.dedup();

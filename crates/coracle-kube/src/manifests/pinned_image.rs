@@ -50,12 +50,13 @@ impl FromStr for PinnedImage {
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         let error = |why: String| ParsePinnedImageError { text: text.to_owned(), why };
         let (name, digest) = text.split_once('@').ok_or_else(|| error("it has no digest".into()))?;
-        let reference: ImageReference = name
-            .parse()
-            .map_err(|wrong: coracle_core::reference::ParseImageReferenceError| error(wrong.to_string()))?;
+        let reference: ImageReference =
+            name.parse().map_err(|invalid: coracle_core::reference::ParseImageReferenceError| {
+                error(invalid.to_string())
+            })?;
         let digest = digest
             .parse()
-            .map_err(|wrong: coracle_core::digest::ParseDigestError| error(wrong.to_string()))?;
+            .map_err(|invalid: coracle_core::digest::ParseDigestError| error(invalid.to_string()))?;
         let tag = (reference.repository() != name).then(|| reference.tag().to_owned());
         Ok(Self { name: reference.repository().to_owned(), tag, digest })
     }

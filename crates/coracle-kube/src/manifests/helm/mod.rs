@@ -10,11 +10,11 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};
 
-use super::application::{Application, ManifestsError, OutputFiles};
+use super::application::{Application, OutputFiles};
 use super::config_object::ConfigObject;
 use super::metadata::ObjectNames;
 use super::{generate_manifests, generate_with_names, kustomize_hash, names, workload, yaml_writer};
-use crate::problem::LocatedProblem;
+use crate::problem::{LocatedProblem, ManifestsError};
 use chart_context::ChartContext;
 use chart_template::{ChartTemplate, FULL_NAME_PLACEHOLDER, placeholder};
 use coracle_core::note::Note;
