@@ -110,7 +110,7 @@ pub(in crate::cli) struct ResolveArgs {
     pub(in crate::cli) images: Vec<String>,
 
     /// Build this recipe's image to learn its digest; the image is discarded
-    #[arg(short, long = "file", value_name = "RECIPE")]
+    #[arg(short = 'f', long = "file", value_name = "RECIPE")]
     pub(in crate::cli) recipes: Vec<PathBuf>,
 
     /// Ask registries for the digests of all other images of containers and volumes, one request

@@ -288,7 +288,7 @@ fn rejects_invalid_registry_names() {
         str![[r#"
 error: 3 problems on the command line
   `--output`: `docker://x/y@sha256:[..]` includes a digest, but the digest of a new image is not known in advance
-  `--output`: `docker://X` is not a valid image location: `X` is not an image name: invalid reference format
+  `--output`: `docker://X` is not a valid image location: `X` is not an image name: `X` must consist of lower-case letters and digits, separated by `.`, `_`, `__` or `-`
   `--output`: `docker://x:latest` is the same destination as `docker://x:latest`
 
 hint: write `docker://NAME:TAG`; the digest is printed after the build

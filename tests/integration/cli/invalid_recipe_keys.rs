@@ -165,12 +165,12 @@ hint: did you mean `SIGTERM`?
 error: 4 problems on the command line
   `--env`: `HOME` has no value
   `--working-dir`: `srv` is not a path inside an image: it must start with `/`
-  `--include`: `a` has no path in the image
   `--platform`: `arm64` is not a platform
+  `--include`: `a` has no path in the image
 
 hint: write it as `--env NAME=VALUE`
-hint: write it as `FROM:TO` with an absolute TO, such as `assets/:/srv/assets`
 hint: write it as `OS/ARCHITECTURE[/VARIANT]`, such as `linux/amd64` or `linux/arm/v7`
+hint: write it as `FROM:TO` with an absolute TO, such as `assets/:/srv/assets`
 
 "#]],
     );

@@ -43,7 +43,7 @@ fn writes_nothing_if_a_reference_is_unknown_or_a_contract_unmet() {
     let text = changed(&[("mountPath: /etc/shop}", "mountPath: /etc/store}")]);
     let ended = folder.run_with(&["resolve", "-", "--image", "ghcr.io/acme/shop:1.2=@"], &text);
     let expected = "error: the manifests violate the image's contract\n  \
-                    stdin:30:9: Deployment/shop, container `shop`: nothing is mounted at `/etc/shop`, where the program reads `motd`, `shop.toml`\n\n\
+                    stdin:30:9: Deployment/shop, container `shop`: nothing is mounted at `/etc/shop`, but the program reads `motd`, `shop.toml` there\n\n\
                     hint: correct the manifests, or pass `--no-check`\n";
     assert_eq!((ended.status, ended.stdout.as_str(), ended.stderr.as_str()), (4, "", expected));
     let ended = folder.run_with(&["resolve", "-", "--image", "ghcr.io/acme/shop:1.2=@", "--no-check"], &text);

@@ -106,8 +106,8 @@ fn exchange(mut child: Child, key: &str) -> std::io::Result<(Vec<u8>, bool)> {
 }
 
 /// Shell scripts serve as helpers.
-#[cfg(test)]
 #[cfg(unix)]
+#[cfg(test)]
 mod tests {
     use std::os::unix::fs::PermissionsExt;
 
