@@ -123,7 +123,8 @@ fn parse_reference(text: &str) -> Result<ImageReference, String> {
     })
 }
 
-/// Splits off the tag, which is `latest` by default. A colon before the last slash is that of a port.
+/// Splits off the tag, which is `latest` by default. A colon before the last slash belongs to a
+/// port.
 fn split_tag(text: &str) -> (&str, &str) {
     match text.rsplit_once(':') {
         Some((repository, tag)) if !tag.contains('/') => (repository, tag),

@@ -28,9 +28,9 @@ impl SecretScanner {
     /// # Errors
     /// Fails with all findings that are errors and not accepted.
     pub fn evaluate_findings(mut self) -> Result<Vec<Note>, FindingsError> {
-        self.findings.sort();
-        // Two rules, or two offsets of a value, can produce the same finding.
-        self.findings.dedup();
+        // The sort is stable: of findings with the same rule, those by path are first, because plans
+        // are scanned before contents.
+        self.findings.sort_by(|a, b| (&a.subject, a.offset, a.rule).cmp(&(&b.subject, b.offset, b.rule)));
         // A configuration file also has the same content as itself: one finding is enough.
         self.findings.dedup_by(|next, first| {
             (&next.subject, next.rule, next.offset) == (&first.subject, "configuration", None)

@@ -22,7 +22,8 @@
 //!
 //! let scanner = SecretScanner::new(ScanPolicy::default());
 //! let path = "/srv/app.ini".parse()?;
-//! let findings = scanner.scan_bytes(&path, ScanScope::IncludedConfig, b"user = ada\npassword = tr0ub4dor\n");
+//! let content = b"user = ada\npassword = tr0ub4dor\n";
+//! let findings = scanner.scan_bytes(&path, ScanScope::IncludedConfig, content);
 //! for finding in &findings {
 //!     println!("{finding}");
 //! }

@@ -91,8 +91,8 @@ fn host_file_id(rootfs: &dyn FileSystem, path: &ImagePath) -> Option<FileId> {
     }
 }
 
-/// Returns device and inode of the host file at `path`, following links. Errors are reported when the
-/// file is read.
+/// Returns device and inode of the host file at `path`, following links. Errors are reported when
+/// the file is read.
 fn file_id(path: &Path) -> Option<FileId> {
     match fs::symlink_metadata(&std::fs::canonicalize(path).ok()?) {
         Ok(Some(fs::PathMetadata::File(stat))) => Some(stat.file_id),

@@ -177,8 +177,8 @@ fn may_be_password(value: &[u8]) -> bool {
         && value.iter().all(|byte| byte.is_ascii_graphic() || *byte >= 0x80)
 }
 
-/// Returns the offsets at which [`password_assignment`] is tried: each `=` or `:` of `bytes` from `from`
-/// until `to` that follows a name.
+/// Returns the offsets at which [`password_assignment`] is tried: each `=` or `:` of `bytes` from
+/// `from` until `to` that follows a name.
 pub(super) fn assignment_signs(bytes: &[u8], from: usize, to: usize) -> impl Iterator<Item = usize> + '_ {
     let part = bytes.get(from..to).unwrap_or_default();
     memchr::memchr2_iter(b'=', b':', part).map(move |at| from + at).filter(|at| {

@@ -5,8 +5,9 @@ use std::process::Command;
 
 /// Writes a program or a script that this process can execute at once.
 ///
-/// The kernel does not execute a file that is open for writing, and a child that another test starts meanwhile has
-/// every file of this process open until it executes its own program. So another process writes the file.
+/// The kernel does not execute a file that is open for writing. A child that another test forks
+/// meanwhile has all files of this process open until it executes its own program, so another
+/// process writes the file.
 pub fn write_executable(path: &Path, content: impl AsRef<[u8]>) {
     let directory = path.parent().unwrap();
     std::fs::create_dir_all(directory).unwrap();
@@ -16,14 +17,15 @@ pub fn write_executable(path: &Path, content: impl AsRef<[u8]>) {
     assert!(status.success(), "cannot write {}", path.display());
 }
 
-/// A static program for the machine with this number in ELF headers (62 is x86-64, 183 is aarch64), which does nothing.
+/// Returns a static program that does nothing, for a machine by its number in ELF headers: 62 is
+/// x86-64, 183 is aarch64.
 pub fn static_program(machine: u8) -> Vec<u8> {
     let mut bytes = vec![0; 120];
     bytes[..20]
         .copy_from_slice(&[0x7f, b'E', b'L', b'F', 2, 1, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 2, 0, machine, 0]);
     bytes[20] = 1;
     bytes[24] = 64;
-    // Where its program headers are, how large they and the header are, and that there is one: PT_LOAD of everything.
+    // Offset and size of the program headers, size of the header, and one PT_LOAD of the whole file.
     bytes[32] = 64;
     bytes[52] = 64;
     bytes[54] = 56;

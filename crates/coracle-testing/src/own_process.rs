@@ -2,7 +2,8 @@
 
 use std::process::Command;
 
-/// Runs `test` in a new process, where no other test runs. `name` is the test's full name, as `--list` shows it.
+/// Runs `test` in a new process, where no other test runs. `name` is the test's full name, as
+/// `--list` shows it.
 pub fn in_own_process(name: &str, test: impl FnOnce()) {
     const VARIABLE: &str = "CORACLE_TEST_IN_OWN_PROCESS";
     if std::env::var_os(VARIABLE).is_some() {

@@ -27,7 +27,8 @@ pub fn built_example(name: &str) -> PathBuf {
     build(&["--example", name]).join("examples").join(name)
 }
 
-/// The program of another package of the workspace, built if it is out of date. It is named as the package.
+/// The program of another package of the workspace, built if it is out of date. It has the name of
+/// the package.
 pub fn built_package(name: &str) -> PathBuf {
     build(&["--package", name]).join(name)
 }
@@ -47,7 +48,7 @@ fn build(arguments: &[&str]) -> PathBuf {
     directory
 }
 
-/// A directory below `target` that outlives the test; integration tests know it as `CARGO_TARGET_TMPDIR`.
+/// A directory below `target` that outlives the test: `CARGO_TARGET_TMPDIR` of integration tests.
 pub fn temporary_directory() -> PathBuf {
     let path = profile_directory().parent().unwrap().join("tmp");
     std::fs::create_dir_all(&path).unwrap();

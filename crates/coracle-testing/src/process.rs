@@ -24,7 +24,8 @@ pub struct Finished {
     pub stderr: String,
 }
 
-/// Starts a command. Its output goes to files: a pipe would stay open in whatever the command leaves running.
+/// Starts a command. Its output is written to files, because processes that it leaves running would
+/// keep a pipe open.
 pub fn start(command: &mut Command) -> Running {
     let shown = format!("{command:?}");
     let (stdout, stderr) = (tempfile::tempfile().unwrap(), tempfile::tempfile().unwrap());

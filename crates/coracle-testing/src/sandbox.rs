@@ -77,7 +77,8 @@ impl Sandbox {
         path
     }
 
-    /// A command that runs in this sandbox. Of the environment it sees nothing that could send it elsewhere.
+    /// Returns a command that runs in this sandbox, without variables that name other directories or
+    /// servers.
     pub fn command(&self, arguments: impl IntoIterator<Item = impl AsRef<OsStr>>) -> Command {
         let holder = format!("/proc/{}", self.holder.id());
         let mut command = Command::new("nsenter");
@@ -94,7 +95,7 @@ impl Sandbox {
         stdout_of(&mut self.command(arguments))
     }
 
-    /// Starts a daemon, and waits until it serves, which is when `ask` succeeds. It ends with the sandbox.
+    /// Starts a daemon and waits until `ask` succeeds. It is stopped with the sandbox.
     pub fn daemon(&self, daemon: &mut Command, ask: impl Fn() -> Command) {
         let mut daemon = start(daemon);
         let serves = poll(Duration::from_secs(30), || {

@@ -41,7 +41,8 @@ const EHDR: usize = 64;
 const PHDR: usize = 56;
 
 impl SyntheticElf {
-    /// The file's bytes: header, three program headers, strings, tables, dynamic section; addresses are offsets.
+    /// Returns the file's bytes: header, three program headers, strings, tables and dynamic section.
+    /// Addresses are file offsets.
     pub fn bytes(&self) -> Vec<u8> {
         let mut strings = vec![0];
         let mut add = |text: &str| {

@@ -63,7 +63,7 @@ fn rejects_files_below_configuration_mounts() {
         str![[r#"
 error: the secret scanner rejected files or values of the image
   /srv/config/log.txt: it is a file of the configuration (configuration)
-  /srv/config/schema.json: it has the same content as `config/schema.json`, the schema of the values (configuration)
+  /srv/config/schema.json: it is the schema of the values (configuration)
   /srv/config/shop.toml.j2: it is a template of the configuration (configuration)
   /srv/config/values.toml: it is a file of values (configuration)
 

@@ -91,7 +91,8 @@ pub(super) fn head(stream: &mut TcpStream) -> Option<Request> {
     Some(Request { method, target, headers, body: Vec::new() })
 }
 
-/// The body, or its first `keep` bytes, and how many they are; nothing when the connection ends before.
+/// Returns the body, or its first `keep` bytes, and their number; `None` if the connection is closed
+/// before.
 pub(super) fn body(
     stream: &mut TcpStream,
     request: &Request,
