@@ -1,5 +1,5 @@
-//! The closure of every ELF file of this machine, compared with its real loader: the same objects
-//! in the same order with the same paths, and the same missing names.
+//! Compares the closures of all ELF files of this machine with the real loaders: objects, order,
+//! paths and missing names must be equal.
 //!
 //! `CORACLE_CORPUS=DIR:DIR` adds directories.
 
@@ -18,19 +18,21 @@ use coracle_core::file_system::HostFs;
 use coracle_core::path::RawPath;
 use coracle_ld::closure::{Error, ExecutedKind, LinkMap, MapReason, ResolveOptions, Resolver};
 
-/// Where distributions install ELF files. Links among them are not followed, so each file is met by its own path.
+/// Directories in which distributions install ELF files. Links are not followed, so each file has
+/// its own path.
 const DIRECTORIES: &[&str] = &["/usr/bin", "/usr/sbin", "/usr/lib", "/usr/libexec", "/usr/local", "/opt"];
 
-/// How one file fared.
-enum Fate {
+/// The result of comparing one file.
+enum Comparison {
     Equal,
     Different {
         ours: Listing,
         loaders: Listing,
     },
-    /// The loader takes no such file, and neither do we.
+    /// The loader and we reject the file.
     Refused,
-    /// There is no loader for it here, or it is no file that loaders take: relocatable, a core dump, firmware.
+    /// There is no loader for it here, or it is not a program or library: a relocatable file, a core
+    /// dump, firmware.
     Foreign,
 }
 
@@ -39,26 +41,28 @@ fn every_elf_file_maps_as_with_its_loader() {
     let files = elf_files();
     let next = AtomicUsize::new(0);
     let workers = thread::available_parallelism().map_or(1, usize::from);
-    let fates: Vec<(&Path, Fate, Duration)> = thread::scope(|scope| {
+    let comparisons: Vec<(&Path, Comparison, Duration)> = thread::scope(|scope| {
         let work = || {
-            let (tree, around) = (HostFs::new("/"), ResolveOptions::default());
-            let tracer = Resolver::new(&tree, &around);
+            let (tree, options) = (HostFs::new("/"), ResolveOptions::default());
+            let resolver = Resolver::new(&tree, &options);
             let files = std::iter::from_fn(|| files.get(next.fetch_add(1, Ordering::Relaxed)));
-            files.map(|file| compare(&tracer, file)).collect::<Vec<_>>()
+            files.map(|file| compare(&resolver, file)).collect::<Vec<_>>()
         };
         let running: Vec<_> = (0..workers).map(|_| scope.spawn(work)).collect();
         running.into_iter().flat_map(|worker| worker.join().unwrap()).collect()
     });
-    report(&fates);
-    let different: Vec<String> = fates.iter().filter_map(|(file, fate, _)| difference(file, fate)).collect();
+    report(&comparisons);
+    let different: Vec<String> =
+        comparisons.iter().filter_map(|(file, comparison, _)| difference(file, comparison)).collect();
     assert!(different.is_empty(), "{} differ:\n{}", different.len(), different.join("\n"));
-    let equal = fates.iter().filter(|(_, fate, _)| matches!(fate, Fate::Equal)).count();
+    let equal =
+        comparisons.iter().filter(|(_, comparison, _)| matches!(comparison, Comparison::Equal)).count();
     assert!(equal > 50, "only {equal} files to compare with: is this a Linux with glibc?");
 }
 
-/// Every ELF file, by one of its names.
+/// Returns all ELF files, each by one of its paths.
 fn elf_files() -> Vec<PathBuf> {
-    let more = corpus();
+    let more = corpus_directories();
     let mut directories: Vec<PathBuf> = DIRECTORIES.iter().map(PathBuf::from).chain(more).collect();
     let (mut files, mut seen) = (Vec::new(), BTreeSet::new());
     while let Some(directory) = directories.pop() {
@@ -77,7 +81,7 @@ fn elf_files() -> Vec<PathBuf> {
 }
 
 #[expect(clippy::disallowed_methods, reason = "tests are asked for by the environment")]
-fn corpus() -> Vec<PathBuf> {
+fn corpus_directories() -> Vec<PathBuf> {
     let directories = std::env::var_os("CORACLE_CORPUS").unwrap_or_default();
     std::env::split_paths(&directories).filter(|path| !path.as_os_str().is_empty()).collect()
 }
@@ -87,89 +91,93 @@ fn is_elf(path: &Path) -> bool {
     File::open(path).and_then(|mut file| file.read_exact(&mut magic)).is_ok() && magic == *b"\x7fELF"
 }
 
-/// One file under both eyes, and how long ours took.
-fn compare<'a>(tracer: &Resolver<'_>, file: &'a Path) -> (&'a Path, Fate, Duration) {
+/// Compares one file. Returns the result and the time of our resolution.
+fn compare<'a>(resolver: &Resolver<'_>, file: &'a Path) -> (&'a Path, Comparison, Duration) {
     let start = Instant::now();
-    let traced = tracer.resolve_partial(&RawPath::new(file.to_str().unwrap()));
+    let traced = resolver.resolve_partial(&RawPath::new(file.to_str().unwrap()));
     let took = start.elapsed();
-    let fate = match &traced {
+    let comparison = match &traced {
         Ok(closure) => match &closure.executed[0].kind {
-            ExecutedKind::Elf(elf) => judge(&elf.link_map, file),
+            ExecutedKind::Elf(elf) => compare_with_loader(&elf.link_map, file),
             ExecutedKind::Script => unreachable!("it starts as ELF files do"),
         },
-        Err(Error::NotExecutable { .. } | Error::MissingInterpreter { .. }) => Fate::Foreign,
-        Err(error) => match refusal(file) {
-            Some(_) => Fate::Refused,
-            None => Fate::Different { ours: Listing::Refused(error.to_string()), loaders: native(file) },
+        Err(Error::NotExecutable { .. } | Error::MissingInterpreter { .. }) => Comparison::Foreign,
+        Err(error) => match native_refusal(file) {
+            Some(_) => Comparison::Refused,
+            None => Comparison::Different {
+                ours: Listing::Refused(error.to_string()),
+                loaders: list_with_native_loader(file),
+            },
         },
     };
-    (file, fate, took)
+    (file, comparison, took)
 }
 
-fn judge(map: &LinkMap, file: &Path) -> Fate {
-    let Some(loader) = &map.loader else { return alone(file) };
+fn compare_with_loader(map: &LinkMap, file: &Path) -> Comparison {
+    let Some(loader) = &map.loader else { return compare_without_needed(file) };
     let interpreter = map.objects.iter().find(|object| object.reason == MapReason::Interpreter);
     let interpreter = interpreter.unwrap().raw_path.to_string();
     let loaders = match loader.is_glibc() {
-        true => trace(&interpreter, file),
-        false => list(&interpreter, file),
+        true => list_with_glibc(&interpreter, file),
+        false => list_with_musl(&interpreter, file),
     };
-    let Some(loaders) = loaders else { return Fate::Foreign };
+    let Some(loaders) = loaders else { return Comparison::Foreign };
     match (Listing::ours(map), loaders) {
-        (Listing::Refused(_), Listing::Refused(_)) => Fate::Refused,
-        (ours, loaders) if ours == loaders => Fate::Equal,
-        (ours, loaders) => Fate::Different { ours, loaders },
+        (Listing::Refused(_), Listing::Refused(_)) => Comparison::Refused,
+        (ours, loaders) if ours == loaders => Comparison::Equal,
+        (ours, loaders) => Comparison::Different { ours, loaders },
     }
 }
 
-/// For a file that needs nothing, so that we look for no loader: the loader must find nothing to map either.
-fn alone(file: &Path) -> Fate {
-    let alone = Listing::Maps { paths: Vec::new(), missing: Vec::new() };
-    match native(file) {
-        Listing::Refused(_) => Fate::Refused,
-        loaders if loaders == alone => Fate::Equal,
-        loaders => Fate::Different { ours: alone, loaders },
+/// Compares a file without dependencies: the loader must list no libraries.
+fn compare_without_needed(file: &Path) -> Comparison {
+    let compare_without_needed = Listing::Maps { paths: Vec::new(), missing: Vec::new() };
+    match list_with_native_loader(file) {
+        Listing::Refused(_) => Comparison::Refused,
+        loaders if loaders == compare_without_needed => Comparison::Equal,
+        loaders => Comparison::Different { ours: compare_without_needed, loaders },
     }
 }
 
-/// What glibc's loader says, given the file's own path. Nothing where the loader itself can't run here.
-fn trace(interpreter: &str, file: &Path) -> Option<Listing> {
+/// Returns the listing of glibc's loader; `None` if it can't run here.
+fn list_with_glibc(interpreter: &str, file: &Path) -> Option<Listing> {
     let mut trace = Command::new(interpreter);
     let output = trace.arg(file).env_clear().env("LD_TRACE_LOADED_OBJECTS", "1").output().ok()?;
     Some(Listing::glibc(&output))
 }
 
-fn list(interpreter: &str, file: &Path) -> Option<Listing> {
+fn list_with_musl(interpreter: &str, file: &Path) -> Option<Listing> {
     let output = Command::new(interpreter).arg("--list").arg(file).env_clear().output().ok()?;
     Some(Listing::musl(&output))
 }
 
-/// What the loader of this machine says of a file that we can't read.
-fn native(file: &Path) -> Listing {
-    trace("/lib64/ld-linux-x86-64.so.2", file).unwrap_or_else(|| Listing::Refused("no loader".into()))
+/// Returns the listing of this machine's loader.
+fn list_with_native_loader(file: &Path) -> Listing {
+    list_with_glibc("/lib64/ld-linux-x86-64.so.2", file)
+        .unwrap_or_else(|| Listing::Refused("no loader".into()))
 }
 
-fn refusal(file: &Path) -> Option<String> {
-    match native(file) {
+fn native_refusal(file: &Path) -> Option<String> {
+    match list_with_native_loader(file) {
         Listing::Refused(why) => Some(why),
         Listing::Maps { .. } => None,
     }
 }
 
-fn difference(file: &Path, fate: &Fate) -> Option<String> {
-    let Fate::Different { ours, loaders } = fate else { return None };
+fn difference(file: &Path, comparison: &Comparison) -> Option<String> {
+    let Comparison::Different { ours, loaders } = comparison else { return None };
     Some(format!("{}\n  ours   {ours:?}\n  loader {loaders:?}", file.display()))
 }
 
-/// The table, past the test harness, which would keep it to itself.
-fn report(fates: &[(&Path, Fate, Duration)]) {
+/// Prints the table of results to stderr, which the test harness does not capture.
+fn report(comparisons: &[(&Path, Comparison, Duration)]) {
     let mut rows: BTreeMap<String, [usize; 6]> = BTreeMap::new();
-    for (file, fate, took) in fates {
-        let column = match fate {
-            Fate::Equal => 1,
-            Fate::Different { .. } => 2,
-            Fate::Refused => 3,
-            Fate::Foreign => 4,
+    for (file, comparison, took) in comparisons {
+        let column = match comparison {
+            Comparison::Equal => 1,
+            Comparison::Different { .. } => 2,
+            Comparison::Refused => 3,
+            Comparison::Foreign => 4,
         };
         let above = DIRECTORIES.iter().find(|directory| file.starts_with(directory));
         for row in [above.map_or("CORACLE_CORPUS", |above| above), "total"] {

@@ -5,22 +5,22 @@ use std::process::Output;
 
 use coracle_ld::closure::{DependencyKind, LinkMap, MapReason, MissingLibrary};
 
-/// What a loader says of one file.
+/// The result of mapping one file.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub(crate) enum Listing {
-    /// It would be mapped with these.
+    /// The file is mapped with these libraries.
     Maps {
-        /// Paths of what is mapped beside the file itself, in order, as the loader spells them.
+        /// The paths of the libraries in order, as the loader builds them.
         paths: Vec<String>,
-        /// Names that are nowhere, in the order in which they were first missed.
+        /// Names that were not found, in the order of the first search.
         missing: Vec<String>,
     },
-    /// It would not be mapped: some file on the way ends it all.
+    /// A file that the loader rejects ends the search.
     Refused(String),
 }
 
 impl Listing {
-    /// What our resolver says. The interpreter counts where an object needs it, as a loader lists it.
+    /// Returns our listing. The interpreter is listed where an object needs it, as loaders do.
     pub(crate) fn ours(map: &LinkMap) -> Self {
         let is_fatal =
             |missing: &&MissingLibrary| missing.kind == DependencyKind::Required && missing.trace.is_fatal;
@@ -30,11 +30,11 @@ impl Listing {
             let name = String::from_utf8_lossy(name);
             return Self::Refused(format!("{path}: {refusal}; wanted as {name}"));
         }
-        // A loader lists what stands behind the program, which a filter of its own may stand in front of.
+        // A loader lists the objects after the program; a filter may have moved some before it.
         let objects =
             map.objects.iter().enumerate().skip_while(|(_, object)| object.reason != MapReason::Program);
         let objects = objects.skip(1).filter(|(index, _)| map.is_depended_on(*index));
-        // A refused auxiliary is as if nobody had asked for it.
+        // A rejected `DT_AUXILIARY` library is not reported.
         let is_listed = |missing: &&MissingLibrary| match missing.kind {
             DependencyKind::Required => true,
             DependencyKind::Auxiliary => !missing.trace.is_fatal,
@@ -47,7 +47,7 @@ impl Listing {
         }
     }
 
-    /// What glibc prints when `LD_TRACE_LOADED_OBJECTS` is set.
+    /// Parses the output of glibc's loader with `LD_TRACE_LOADED_OBJECTS`.
     pub(crate) fn glibc(output: &Output) -> Self {
         let text = String::from_utf8_lossy(&output.stdout);
         if !output.status.success() {
@@ -62,15 +62,15 @@ impl Listing {
         Self::Maps { paths: paths.collect(), missing: unique(missing.map(str::to_owned)) }
     }
 
-    /// What musl prints for `--list`, whose first line is the loader in any case. It lists the loader once for each name
-    /// that means it.
+    /// Parses the output of musl's loader with `--list`. The first line is always the loader, which is
+    /// listed again for each name that means it.
     pub(crate) fn musl(output: &Output) -> Self {
         let (text, errors) =
             (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
         let missed = |line: &str| {
             let rest = line.strip_prefix("Error loading shared library ")?;
             let (name, why) = rest.split_once(": ")?;
-            // Without any directory to search there is no error either.
+            // If there is no directory to search, `errno` is not set.
             let nowhere = ["No such file", "Not a directory", "Invalid argument", "No error information"]
                 .iter()
                 .any(|start| why.starts_with(start));
@@ -90,7 +90,7 @@ impl Listing {
     }
 }
 
-/// What a loader says that crashes.
+/// The message for a loader that crashed.
 pub(crate) const SILENT: &str = "no reason given";
 
 fn complaint(output: &Output) -> String {

@@ -1,5 +1,5 @@
-//! Comparisons with the dynamic loaders of glibc and musl: each rule by itself, every ELF file of
-//! this machine, and real programs and programs for other architectures that run in their images.
+//! Comparisons with the dynamic loaders of glibc and musl: single rules, all ELF files of this
+//! machine, and programs that run in their images, also for other architectures.
 
 #![cfg(target_os = "linux")]
 #![allow(

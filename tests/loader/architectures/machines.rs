@@ -1,15 +1,15 @@
-//! One program for every machine, all of them in one index.
+//! The same program for all machines, in one image index.
 
 use coracle_testing::requirement::{self, Program};
 use coracle_testing::unpacked::Image;
 
 use crate::architectures::test_project::Project;
 
-/// A machine of Debian 12, as its toolchain, OCI and qemu call it.
+/// A machine with its names in Debian's toolchains, OCI and qemu.
 struct Machine {
     triple: &'static str,
     platform: &'static str,
-    /// Nothing for this machine itself.
+    /// The emulator; `None` for this machine.
     qemu: Option<&'static str>,
     gcc: &'static str,
 }
@@ -28,7 +28,7 @@ impl Machine {
         format!("{}-{name}", self.triple)
     }
 
-    /// Where the cross toolchain keeps its libraries; this machine's are at `/`.
+    /// Returns the flag for the cross toolchain's libraries; `None` for this machine.
     fn sysroot(&self) -> Option<String> {
         self.qemu.map(|_| format!("--sysroot={}=/usr/{}", self.platform, self.triple))
     }
@@ -59,7 +59,7 @@ const MACHINES: &[Machine] = &[
     Machine::new("s390x-linux-gnu", "linux/s390x", "/usr/bin/qemu-s390x-static", "gcc-s390x-linux-gnu"),
 ];
 
-/// Those of which CI has a compiler for C++ too.
+/// The machines with a C++ compiler in CI.
 const WITH_CXX: &[&str] = &["linux/amd64", "linux/arm64", "linux/arm/v7", "linux/s390x"];
 
 const C: &str = r#"
@@ -95,19 +95,29 @@ int main()
 #[test]
 fn a_program_for_every_machine_is_one_index_and_prints_the_same_everywhere() {
     let machines: Vec<&Machine> = MACHINES.iter().collect();
-    says_everywhere(&machines, "gcc", ("hello.c", C), "/app/hello: the cosine of 1 is 0.540302306\n");
+    assert_output_on_all_machines(
+        &machines,
+        "gcc",
+        ("hello.c", C),
+        "/app/hello: the cosine of 1 is 0.540302306\n",
+    );
 }
 
 #[test]
 fn cxx_programs_get_the_libraries_of_their_toolchain() {
     let machines: Vec<&Machine> =
         MACHINES.iter().filter(|machine| WITH_CXX.contains(&machine.platform)).collect();
-    says_everywhere(&machines, "g++", ("hello.cc", CXX), "one 1\ntwo 2\nno three\n");
+    assert_output_on_all_machines(&machines, "g++", ("hello.cc", CXX), "one 1\ntwo 2\nno three\n");
 }
 
-/// Compiles the source for each of the machines, packs all of it as one index and runs each image.
-fn says_everywhere(machines: &[&Machine], compiler: &str, (name, source): (&str, &str), expected: &str) {
-    if !machines.iter().all(|machine| is_there(machine, compiler)) {
+/// Compiles the source for each machine, builds one index, runs each image and compares its output.
+fn assert_output_on_all_machines(
+    machines: &[&Machine],
+    compiler: &str,
+    (name, source): (&str, &str),
+    expected: &str,
+) {
+    if !machines.iter().all(|machine| is_installed(machine, compiler)) {
         return;
     }
     let project = Project::new();
@@ -128,12 +138,12 @@ fn says_everywhere(machines: &[&Machine], compiler: &str, (name, source): (&str,
     assert_eq!(platforms, wanted);
     for machine in machines {
         let image = images.iter().find(|image| image.platform() == machine.platform).unwrap();
-        let said = project.says(image, &format!("{}-root", machine.triple), machine.qemu);
-        assert_eq!(said, expected, "{}", machine.platform);
+        let output = project.run_image(image, &format!("{}-root", machine.triple), machine.qemu);
+        assert_eq!(output, expected, "{}", machine.platform);
     }
 }
 
-fn is_there(machine: &Machine, compiler: &str) -> bool {
+fn is_installed(machine: &Machine, compiler: &str) -> bool {
     let name: &'static str = machine.compiler(compiler).leak();
     let package: &'static str = machine.gcc.replace("gcc", compiler).leak();
     let mut programs = vec![Program(name, package)];

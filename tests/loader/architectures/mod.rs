@@ -1,5 +1,4 @@
-//! Images for other architectures, run in their unpacked roots: every machine with a cross compiler
-//! in Debian, under qemu, and programs for musl.
+//! Images for other architectures and for musl, run in their unpacked roots with qemu.
 
 mod machines;
 mod musl;

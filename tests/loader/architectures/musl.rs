@@ -1,5 +1,5 @@
-//! Programs for musl: the loader of this machine, a library that came along, a path file, and a
-//! root as Alpine's.
+//! Images of musl programs: the loader of this machine, a library next to the program, a path file,
+//! and a root like Alpine's.
 
 use std::process::Command;
 
@@ -14,7 +14,7 @@ const HELLO: &str = "hello, musl\n";
 
 #[test]
 fn a_musl_program_gets_its_loader() {
-    if !is_there("musl alone") {
+    if !is_installed("musl alone") {
         return;
     }
     let project = Project::new();
@@ -22,25 +22,25 @@ fn a_musl_program_gets_its_loader() {
     project.file("app.c", APP);
     project.compile("musl-gcc", "app", &["app.c", "name.c"]);
     let images = project.build(&["app"]);
-    assert_eq!(project.says(&images[0], "root", None), HELLO);
+    assert_eq!(project.run_image(&images[0], "root", None), HELLO);
 }
 
 #[test]
 fn a_library_next_to_the_program_is_packed() {
-    if !is_there("musl with $ORIGIN") {
+    if !is_installed("musl with $ORIGIN") {
         return;
     }
     let project = project_with_library("out/lib/libname.so");
     project.compile("musl-gcc", "out/bin/app", &["app.c", "out/lib/libname.so", "-Wl,-rpath,$ORIGIN/../lib"]);
     let images = project.build(&["out/bin/app"]);
-    assert_eq!(project.says(&images[0], "root", None), HELLO);
+    assert_eq!(project.run_image(&images[0], "root", None), HELLO);
     let files = files(&project.path("root"));
     assert!(files.contains(&"/app/lib/libname.so".to_owned()), "{files:?}");
 }
 
 #[test]
 fn the_path_file_of_a_root_leads_to_a_library() {
-    if !is_there("musl with a path file") {
+    if !is_installed("musl with a path file") {
         return;
     }
     let project = project_with_library("from/opt/name/lib/libname.so");
@@ -48,7 +48,7 @@ fn the_path_file_of_a_root_leads_to_a_library() {
     project.copy(LOADER, "from/lib/ld-musl-x86_64.so.1");
     project.file("from/etc/ld-musl-x86_64.path", "/usr/lib\n/opt/name/lib\n");
     let images = project.build(&["/usr/bin/app", "/usr/bin/app:/usr/bin/second", "--root=from"]);
-    assert_eq!(project.says(&images[0], "root", None), HELLO);
+    assert_eq!(project.run_image(&images[0], "root", None), HELLO);
     let files = files(&project.path("root"));
     for path in ["/etc/ld-musl-x86_64.path", "/opt/name/lib/libname.so"] {
         assert!(files.contains(&path.to_owned()), "no {path} in {files:?}");
@@ -57,7 +57,7 @@ fn the_path_file_of_a_root_leads_to_a_library() {
 
 #[test]
 fn a_root_like_alpine_s_has_the_c_library_under_two_names() {
-    if !is_there("a root like Alpine's") {
+    if !is_installed("a root like Alpine's") {
         return;
     }
     let project = project_with_library("from/usr/lib/libname.so.1");
@@ -69,13 +69,13 @@ fn a_root_like_alpine_s_has_the_c_library_under_two_names() {
     project.copy(LOADER, "from/lib/ld-musl-x86_64.so.1");
     project.link("from/lib/libc.musl-x86_64.so.1", "ld-musl-x86_64.so.1");
     let images = project.build(&["/usr/bin/app", "--root=from"]);
-    assert_eq!(project.says(&images[0], "root", None), HELLO);
+    assert_eq!(project.run_image(&images[0], "root", None), HELLO);
     // The name of the C library means the loader, so nothing opens the link.
     let expected = ["/etc/group", "/etc/passwd", LOADER, "/usr/bin/app", "/usr/lib/libname.so.1"];
     assert_eq!(files(&project.path("root")), expected);
 }
 
-/// The sources, and the library as `path`.
+/// Returns a project with a program, and its library at `path`.
 fn project_with_library(path: &str) -> Project {
     let project = Project::new();
     project.file("name.c", LIBRARY);
@@ -85,7 +85,7 @@ fn project_with_library(path: &str) -> Project {
     project
 }
 
-fn is_there(what: &str) -> bool {
+fn is_installed(what: &str) -> bool {
     requirement::programs_installed(
         what,
         &[Program("musl-gcc", "musl-tools"), Program("patchelf", "patchelf")],

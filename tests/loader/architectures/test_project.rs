@@ -21,38 +21,38 @@ impl Project {
         self.0.path().join(name)
     }
 
-    /// Writes a file, its directories made.
+    /// Writes a file, after creating its parent directories.
     pub(crate) fn file(&self, name: &str, text: &str) {
-        fs::write(self.place_for(name), text).unwrap();
+        fs::write(self.path_with_parents(name), text).unwrap();
     }
 
     pub(crate) fn link(&self, name: &str, target: &str) {
-        symlink(target, self.place_for(name)).unwrap();
+        symlink(target, self.path_with_parents(name)).unwrap();
     }
 
     /// Copies a file of this machine.
     pub(crate) fn copy(&self, from: &str, name: &str) {
-        fs::copy(from, self.place_for(name)).unwrap();
+        fs::copy(from, self.path_with_parents(name)).unwrap();
     }
 
-    fn place_for(&self, name: &str) -> PathBuf {
+    fn path_with_parents(&self, name: &str) -> PathBuf {
         let path = self.path(name);
         fs::create_dir_all(path.parent().unwrap()).unwrap();
         path
     }
 
-    /// Lets a compiler make `output`.
+    /// Compiles `output`.
     pub(crate) fn compile(&self, compiler: &str, output: &str, arguments: &[&str]) {
-        self.place_for(output);
+        self.path_with_parents(output);
         self.run(Command::new(compiler).args(["-O1", "-o", output]).args(arguments));
     }
 
-    /// Runs a command in this directory; it must succeed.
+    /// Runs a command in this directory and returns its output. Panics if it fails.
     pub(crate) fn run(&self, command: &mut Command) -> String {
         stdout_of(command.current_dir(self.0.path()))
     }
 
-    /// Lets `coracle` build what `arguments` say, and gives the images.
+    /// Runs `coracle build` with `arguments` and returns the images.
     pub(crate) fn build(&self, arguments: &[&str]) -> Vec<Image> {
         let mut coracle = Command::new(env!("CARGO_BIN_EXE_coracle"));
         self.run(coracle.arg("build").args(arguments).args([
@@ -64,8 +64,9 @@ impl Project {
         Image::read_all(&self.path("layout"))
     }
 
-    /// What the image's process prints in the image's root, which is left as `root`. An emulator is put there as well.
-    pub(crate) fn says(&self, image: &Image, root: &str, emulator: Option<&str>) -> String {
+    /// Unpacks the image to `root`, runs its entrypoint there and returns the output. The emulator, if
+    /// any, is copied into the root.
+    pub(crate) fn run_image(&self, image: &Image, root: &str, emulator: Option<&str>) -> String {
         let root = self.path(root);
         image.unpack(&root);
         // As every runtime does: musl and qemu look there for the program's own path.
@@ -82,7 +83,7 @@ impl Project {
     }
 }
 
-/// The paths of all files and links in a root.
+/// Returns the paths of all files and links in a root.
 pub(crate) fn files(root: &Path) -> Vec<String> {
     let mut pending = vec![root.to_owned()];
     let mut files = Vec::new();

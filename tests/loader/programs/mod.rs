@@ -15,9 +15,9 @@ use coracle_testing::requirement;
 use coracle_testing::sandbox::Sandbox;
 
 use program_table::{PROGRAMS, Program};
-use runs::{Ran, in_container, in_image, on_host};
+use runs::{ProcessOutcome, run_in_container, run_in_image, run_on_host};
 
-/// Programs that a runtime runs, too.
+/// Programs that are also run in a container.
 const IN_CONTAINERS: &[&str] = &[
     "/usr/bin/git",
     "/usr/bin/node",
@@ -52,7 +52,7 @@ fn real_programs_print_the_same_under_runc() {
     let subjects = PROGRAMS.iter().filter(|program| IN_CONTAINERS.contains(&program.path));
     let mut findings: Vec<String> = Vec::new();
     for program in subjects.filter(|program| is_installed(program)) {
-        let (host, container) = (on_host(program), in_container(program, &sandbox));
+        let (host, container) = (run_on_host(program), run_in_container(program, &sandbox));
         findings.extend(difference(program, &host, &container));
     }
     assert!(findings.is_empty(), "{} differ:\n{}", findings.len(), findings.join("\n"));
@@ -62,18 +62,23 @@ fn is_installed(program: &Program) -> bool {
     requirement::programs_installed(program.path, &[requirement::Program(program.path, program.package)])
 }
 
-/// A program in its unpacked image, and how long that took.
+/// Runs a program on the host and in its unpacked image; returns the difference, if any.
 fn compare(program: &Program) -> Option<String> {
     let start = Instant::now();
-    let difference = difference(program, &on_host(program), &in_image(program));
+    let difference = difference(program, &run_on_host(program), &run_in_image(program));
     let line = format!("{:6.2} s  {}\n", start.elapsed().as_secs_f64(), program.path);
     // Past the test harness, which would keep it to itself.
     std::io::stderr().write_all(line.as_bytes()).unwrap();
     difference
 }
 
-/// Nothing, if the program does its job on the host and says the same elsewhere. Two failures may well look alike.
-fn difference(program: &Program, host: &Ran, elsewhere: &Result<Ran, String>) -> Option<String> {
+/// Returns how the outcomes differ. `None` if the program succeeds on the host and prints the same
+/// elsewhere; equal failures count as a difference.
+fn difference(
+    program: &Program,
+    host: &ProcessOutcome,
+    elsewhere: &Result<ProcessOutcome, String>,
+) -> Option<String> {
     let works = host.status == Some(0) && !(host.stdout.is_empty() && host.stderr.is_empty());
     let same = works && elsewhere.as_ref() == Ok(host);
     (!same).then(|| format!("{}\n  host  {host:.1000?}\n  image {elsewhere:.1000?}", program.path))

@@ -1,16 +1,15 @@
-//! The programs: what each is given to do, and the Debian package that has it. A real job where
-//! there is one that needs nothing but the program; many take their own file as input, which is in
-//! the image.
+//! The tested programs, each with arguments and its Debian package. Arguments make the program do
+//! real work; many read their own file, which is in the image.
 
-/// A program to be packed.
+/// A program to test.
 pub(crate) struct Program {
-    /// Its ELF file, which wrappers start.
+    /// Its ELF file, not a wrapper script.
     pub(crate) path: &'static str,
     pub(crate) package: &'static str,
     pub(crate) args: &'static [&'static str],
-    /// Files and directories of the host that this job reads, to be included at the same path.
+    /// Files and directories of the host that the program reads, included at the same path.
     pub(crate) data: &'static [&'static str],
-    /// What a runtime provides and this job needs: `proc`, `dev`.
+    /// File systems that the program needs from the runtime: `proc`, `dev`.
     pub(crate) mounts: &'static [&'static str],
     pub(crate) user: &'static str,
 }
@@ -33,10 +32,10 @@ impl Program {
     }
 }
 
-/// Who is on the host as well, for programs that ask who runs them.
+/// A user that exists on the host, for programs that look up their user.
 const NOBODY: &str = "65534:65534";
 
-/// What Python reads before it starts, and a little of its library.
+/// Modules that Python reads at its start, and a part of its library.
 const PYTHON: &[&str] = &[
     "/usr/lib/python3.11/collections",
     "/usr/lib/python3.11/copyreg.py",
@@ -53,7 +52,7 @@ const PYTHON: &[&str] = &[
     "/usr/lib/python3.11/types.py",
 ];
 
-/// More than forty.
+/// All tested programs.
 pub(crate) const PROGRAMS: &[Program] = &[
     // The network.
     Program::new("/usr/bin/curl", "curl", &["--version"]),

@@ -1,4 +1,4 @@
-//! One program, run in two places.
+//! Runs a program on the host, in the unpacked image and in a container.
 
 use std::fs;
 use std::path::Path;
@@ -12,22 +12,22 @@ use coracle_testing::unpacked::Image;
 
 use crate::programs::program_table::Program;
 
-/// What a program printed, and how it ended.
+/// A process's output and exit status.
 #[derive(Debug, PartialEq, Eq)]
-pub(crate) struct Ran {
+pub(crate) struct ProcessOutcome {
     pub(crate) status: Option<i32>,
     pub(crate) stdout: String,
     pub(crate) stderr: String,
 }
 
-/// Runs the program on the host as its image would.
-pub(crate) fn on_host(program: &Program) -> Ran {
+/// Runs the program on the host with the user, directory and environment of its image.
+pub(crate) fn run_on_host(program: &Program) -> ProcessOutcome {
     let mut command = launch(Path::new("/"), "/", program.user);
-    run(command.args(["--", program.path]).args(program.args))
+    run_command(command.args(["--", program.path]).args(program.args))
 }
 
-/// Packs the program and runs the image's entrypoint in its root.
-pub(crate) fn in_image(program: &Program) -> Result<Ran, String> {
+/// Builds an image of the program and runs its entrypoint in the unpacked root.
+pub(crate) fn run_in_image(program: &Program) -> Result<ProcessOutcome, String> {
     let directory = tempfile::tempdir().unwrap();
     let (layout, root) = (directory.path().join("layout"), directory.path().join("root"));
     build(program, &layout)?;
@@ -37,22 +37,27 @@ pub(crate) fn in_image(program: &Program) -> Result<Ran, String> {
         fs::create_dir(root.join(mount)).unwrap();
     }
     let mut command = launch(&root, image.working_dir(), image.user());
-    Ok(run(command.args(image.variables()).arg("--").args(image.command())))
+    Ok(run_command(command.args(image.variables()).arg("--").args(image.command())))
 }
 
-/// Packs the program and lets runc run what umoci unpacks.
-pub(crate) fn in_container(program: &Program, sandbox: &Sandbox) -> Result<Ran, String> {
+/// Builds an image of the program, unpacks it with umoci and runs it with runc.
+pub(crate) fn run_in_container(program: &Program, sandbox: &Sandbox) -> Result<ProcessOutcome, String> {
     let layout = sandbox.shared().join("layout");
     build(program, &layout)?;
     let bundle = bundle(sandbox, &format!("{}:latest", layout.display()), &[]);
-    let ran =
-        run(&mut sandbox.command(["runc", "run", "--bundle", bundle.to_str().unwrap(), &sandbox.cgroup]));
+    let ran = run_command(&mut sandbox.command([
+        "runc",
+        "run",
+        "--bundle",
+        bundle.to_str().unwrap(),
+        &sandbox.cgroup,
+    ]));
     fs::remove_dir_all(bundle).unwrap();
     fs::remove_dir_all(layout).unwrap();
     Ok(ran)
 }
 
-/// Lets `coracle` make the image.
+/// Builds the image with `coracle`.
 pub(crate) fn build(program: &Program, layout: &Path) -> Result<(), String> {
     let mut coracle = Command::new(env!("CARGO_BIN_EXE_coracle"));
     coracle.args([
@@ -69,8 +74,7 @@ pub(crate) fn build(program: &Program, layout: &Path) -> Result<(), String> {
     if finished.status.success() { Ok(()) } else { Err(finished.stderr) }
 }
 
-fn run(command: &mut Command) -> Ran {
-    let finished =
-        retry_while_busy(|| start(command).finish(), |finished: &Finished| finished.stderr.clone());
-    Ran { status: finished.status.code(), stdout: finished.stdout, stderr: finished.stderr }
+fn run_command(command: &mut Command) -> ProcessOutcome {
+    let finished = retry_while_busy(|| start(command).finish(), |finished: &Finished| finished.stderr.clone());
+    ProcessOutcome { status: finished.status.code(), stdout: finished.stdout, stderr: finished.stderr }
 }

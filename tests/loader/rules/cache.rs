@@ -1,4 +1,4 @@
-//! `/etc/ld.so.cache`, as ldconfig writes it and as we write it. Source: `_dl_load_cache_lookup`,
+//! `/etc/ld.so.cache`, written by ldconfig or by us. Source: `_dl_load_cache_lookup`,
 //! `elf/dl-cache.c`.
 
 use coracle_core::path::RawPath;
@@ -8,12 +8,13 @@ use coracle_ld::ldso::{CacheEntry, HwcapsSelection, LdCache};
 use crate::rules::case::Case;
 use crate::rules::elf::{I386, library, program};
 
-/// A library that ldconfig lists.
+/// Returns a library that ldconfig adds to the cache.
 fn listed(soname: &str) -> crate::rules::elf::Elf {
     library().soname(soname).needed("libc.so.6")
 }
 
-/// A program that needs `libb.so`, and a C library for ldconfig to know the ABI by.
+/// Returns a case with a program that needs `libb.so`, and a C library, from which ldconfig detects
+/// the ABI.
 fn wanting() -> Case {
     Case::glibc()
         .elf("/app", &program().needed("libb.so"))
@@ -162,7 +163,7 @@ fn entries_are_taken_by_their_flags() {
     }
 }
 
-/// A cache with these paths for `libb.so` in this order, each for the CPUs that a mask means.
+/// Returns a cache with these paths for `libb.so` in this order, each with a mask of CPU features.
 fn masked(entries: &[(&str, u64)]) -> Vec<u8> {
     let paths: Vec<String> = (0..entries.len()).map(|index| format!("/{index}")).collect();
     let mut cache = LdCache::serialize(paths.iter().map(|path| entry("libb.so", path)).collect(), AMD64);

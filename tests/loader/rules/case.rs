@@ -1,5 +1,5 @@
-//! One rule: a small root with a loader in it, what is expected there, what we say and what the
-//! real loader says.
+//! A test of one rule: a small root with a loader, and assertions that compare the expected result,
+//! our result and the real loader's.
 
 use std::fs;
 use std::os::unix::fs::{PermissionsExt, symlink};
@@ -18,7 +18,8 @@ use crate::listing::Listing;
 use crate::rules::elf::Elf;
 use crate::rules::foreign_machines::Foreign;
 
-/// A root that is filled step by step. Where the machine lacks what it takes, nothing is done and nothing is checked.
+/// A root that is filled step by step. If the loader is not installed, all steps and assertions are
+/// skipped.
 pub(crate) struct Case {
     root: Option<TempDir>,
     loader: Loader,
@@ -29,7 +30,7 @@ pub(crate) struct Case {
 #[derive(Clone, Copy)]
 enum Loader {
     Glibc,
-    /// The same, but for another machine.
+    /// glibc's loader for another machine.
     Foreign(&'static Foreign),
     Musl,
 }
@@ -44,7 +45,7 @@ impl Case {
         case.copy(GLIBC, GLIBC)
     }
 
-    /// A root with the glibc loader of a cross toolchain, and with what runs it.
+    /// A root with the glibc loader of a cross toolchain, and its emulator.
     pub(crate) fn foreign(foreign: &'static Foreign) -> Self {
         let mut case = Self::with(Loader::Foreign(foreign), foreign.cross, foreign.package);
         let Some(qemu) = foreign.qemu else { return case.copy(foreign.cross, foreign.loader) };
@@ -72,7 +73,7 @@ impl Case {
         Self { root, loader, working_dir: "/".into(), environment }
     }
 
-    /// Does `act` with a path of the host, its parents made.
+    /// Calls `act` with the host path of `path`, after creating its parent directories.
     fn at(self, path: &str, act: impl FnOnce(&Path)) -> Self {
         if let Some(root) = &self.root {
             let path = root.path().join(path.trim_start_matches('/'));
@@ -102,7 +103,7 @@ impl Case {
         self.at(path, |path| symlink(target, path).unwrap())
     }
 
-    /// A second name of the file that is at `first`.
+    /// Creates `second` as a hard link to the file at `first`.
     pub(crate) fn hard_link(self, first: &str, second: &str) -> Self {
         let first = self.root.as_ref().map(|root| root.path().join(first.trim_start_matches('/')));
         self.at(second, |second| fs::hard_link(first.unwrap(), second).unwrap())
@@ -115,7 +116,7 @@ impl Case {
         })
     }
 
-    /// Removes a file that is there.
+    /// Removes an existing file.
     pub(crate) fn without(self, path: &str) -> Self {
         self.at(path, |path| fs::remove_file(path).unwrap())
     }
@@ -137,19 +138,19 @@ impl Case {
         self
     }
 
-    /// Which variants the CPU can run; the real loader is told to pass over the others.
+    /// Selects a CPU level. Features of better levels are masked for the real loader.
     pub(crate) fn hwcaps(mut self, hwcaps: HwcapsSelection) -> Self {
         self.environment.hwcaps = hwcaps;
         self
     }
 
-    /// What `$PLATFORM` stands for; the real loader knows it by itself.
+    /// Sets our value of `$PLATFORM`; the real loader has its own.
     pub(crate) fn platform(mut self, name: &str) -> Self {
         self.environment.platform = Some(name.into());
         self
     }
 
-    /// Has ldconfig write the root's cache of these directories.
+    /// Runs ldconfig to write the root's cache of these directories.
     pub(crate) fn ldconfig(self, directories: &str) -> Self {
         self.ldconfig_with(directories, &[])
     }
@@ -168,8 +169,8 @@ impl Case {
         case
     }
 
-    /// Expects that `file` is mapped with these paths in this order, by us and by the real loader; names that are
-    /// nowhere come last, as `NAME => not found`.
+    /// Asserts that we and the real loader map `file` with these paths in this order. Missing names are
+    /// last, as `NAME => not found`.
     #[track_caller]
     pub(crate) fn maps(self, file: &str, expected: &[&str]) -> Self {
         if self.root.is_some() {
@@ -190,7 +191,8 @@ impl Case {
         self
     }
 
-    /// What the real loader says of `file`, and what we say; nothing where there is no root, or no end.
+    /// Returns the real loader's listing of `file` and ours. `None` if the case is skipped, or if
+    /// filters are endless.
     pub(crate) fn listings(&self, file: &str) -> Option<(Listing, Listing)> {
         self.root.as_ref()?;
         let ours = self.ours(file);
@@ -198,7 +200,7 @@ impl Case {
         (!is_endless).then(|| (self.real(file), ours))
     }
 
-    /// Expects that `file` is not mapped because of the file at `path`.
+    /// Asserts that we and the real loader fail to map `file` because of the file at `path`.
     #[track_caller]
     pub(crate) fn refuses(self, file: &str, path: &str) -> Self {
         if self.root.is_some() {
@@ -218,7 +220,7 @@ impl Case {
         self
     }
 
-    /// Starts `file` for real.
+    /// Asserts that `file` starts.
     #[track_caller]
     pub(crate) fn starts(self, file: &str) -> Self {
         if self.root.is_some() {
@@ -232,7 +234,7 @@ impl Case {
         self
     }
 
-    /// Starts `file` for real and expects that its loader ends it with this on stderr.
+    /// Asserts that the loader fails to start `file` with this message on stderr.
     #[track_caller]
     pub(crate) fn does_not_start(self, file: &str, why: &str) -> Self {
         if self.root.is_some() {
@@ -243,29 +245,29 @@ impl Case {
         self
     }
 
-    /// Hands the root and the surroundings to a test that looks closer at our side.
+    /// Calls `look` with the root and the options, for further assertions on our result.
     pub(crate) fn inspect(self, look: impl FnOnce(&HostFs, &ResolveOptions)) -> Self {
         if let Some(root) = &self.root {
-            look(&HostFs::new(root.path()), &self.surroundings());
+            look(&HostFs::new(root.path()), &self.resolve_options());
         }
         self
     }
 
-    /// Hands what we map for `file` to a test that looks closer.
+    /// Calls `look` with our link map of `file`, for further assertions.
     pub(crate) fn inspect_map(self, file: &str, look: impl FnOnce(&LinkMap)) -> Self {
-        self.inspect(|tree, around| {
-            let closure = Closure::resolve_partial(tree, &RawPath::new(file), around).unwrap();
+        self.inspect(|tree, options| {
+            let closure = Closure::resolve_partial(tree, &RawPath::new(file), options).unwrap();
             let ExecutedKind::Elf(elf) = &closure.executed[0].kind else { panic!("{file} is a script") };
             look(&elf.link_map);
         })
     }
 
-    /// For messages.
+    /// Returns the machine's name for messages.
     fn machine(&self) -> &str {
         if let Loader::Foreign(foreign) = self.loader { foreign.triplet } else { "x86_64-linux-gnu" }
     }
 
-    fn surroundings(&self) -> ResolveOptions {
+    fn resolve_options(&self) -> ResolveOptions {
         let working_dir = self.working_dir.parse().unwrap();
         ResolveOptions {
             working_dir,
@@ -277,7 +279,7 @@ impl Case {
     #[track_caller]
     fn ours(&self, file: &str) -> Listing {
         let tree = HostFs::new(self.root.as_ref().unwrap().path());
-        let closure = match Closure::resolve_partial(&tree, &RawPath::new(file), &self.surroundings()) {
+        let closure = match Closure::resolve_partial(&tree, &RawPath::new(file), &self.resolve_options()) {
             Ok(closure) => closure,
             Err(error) => return Listing::Refused(error.to_string()),
         };
@@ -287,7 +289,8 @@ impl Case {
         }
     }
 
-    /// A program is started as a kernel starts it, with the request to list; a library is given to the loader.
+    /// Returns the real loader's listing. A program is started with the variable that makes its loader
+    /// list libraries; a library is passed to the loader.
     fn real(&self, file: &str) -> Listing {
         let trace = ["LD_TRACE_LOADED_OBJECTS=1"];
         let starts = self.has_interpreter(file);
@@ -345,7 +348,7 @@ impl Case {
     }
 }
 
-/// Features without which a CPU is of no better level (`compute_isa_level`, `sysdeps/x86/get-isa-level.h`).
+/// Returns the CPU features to mask so that the loader selects no better level (`compute_isa_level`, `sysdeps/x86/get-isa-level.h`).
 fn masked_features(hwcaps: &HwcapsSelection) -> Option<&'static str> {
     match hwcaps {
         HwcapsSelection::All => None,

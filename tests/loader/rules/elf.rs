@@ -1,6 +1,5 @@
-//! A linker for tests: ELF files with any dynamic section, also one that no real linker would
-//! write, in the order in which it is described. Real loaders map them; a program ends at once with
-//! status 0.
+//! Writes ELF files for tests, with any dynamic section, including ones that no linker writes. Entries
+//! keep their order. Real loaders map the files; programs exit with status 0.
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
@@ -9,7 +8,7 @@ use std::process::Command;
 
 use coracle_testing::requirement::{find, is_available};
 
-/// An ELF file to be written.
+/// The description of an ELF file.
 #[derive(Clone, Debug)]
 pub(crate) struct Elf {
     pub(crate) machine: Machine,
@@ -21,7 +20,7 @@ pub(crate) struct Elf {
     bytes: Vec<(usize, u8)>,
 }
 
-/// What a file is for.
+/// Class, byte order, machine and flags of a file.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) struct Machine {
     pub(crate) is_64: bool,
@@ -77,7 +76,7 @@ pub(crate) const DF_1_NODEFLIB: u64 = 0x800;
 pub(crate) const DF_1_NOOPEN: u64 = 0x40;
 pub(crate) const DF_1_PIE: u64 = 0x0800_0000;
 
-/// A shared library for x86-64.
+/// Returns a shared library for x86-64.
 pub(crate) fn library() -> Elf {
     Elf {
         machine: AMD64,
@@ -90,17 +89,17 @@ pub(crate) fn library() -> Elf {
     }
 }
 
-/// A program for x86-64 whose loader is glibc's.
+/// Returns a program for x86-64 with glibc's loader.
 pub(crate) fn program() -> Elf {
     library().interpreter("/lib64/ld-linux-x86-64.so.2")
 }
 
-/// A program whose loader is musl's.
+/// Returns a program for x86-64 with musl's loader.
 pub(crate) fn musl_program() -> Elf {
     library().interpreter("/lib/ld-musl-x86_64.so.1")
 }
 
-/// A library of this machine as a real compiler and linker make it.
+/// Compiles a library with the compiler of this machine; `None` if there is none.
 pub(crate) fn linked(source: &str, options: &[&str]) -> Option<Vec<u8>> {
     if !is_available("cc", find("cc").is_some(), "gcc libc6-dev") {
         return None;
@@ -261,7 +260,7 @@ const SEGMENTS: usize = 6;
 /// What follows the program headers.
 struct Body {
     bytes: Vec<u8>,
-    /// Where the next byte stands in the file.
+    /// Returns the file offset of the next byte.
     at: usize,
 }
 

@@ -1,4 +1,4 @@
-//! `DT_FILTER` and `DT_AUXILIARY`: loaded in front of the object that has them. Source:
+//! `DT_FILTER` and `DT_AUXILIARY`: loaded before the object that has them. Source:
 //! `_dl_map_object_deps`.
 
 use coracle_core::path::RawPath;
@@ -87,8 +87,8 @@ fn a_filter_of_the_program_comes_before_it() {
         .elf("/r/libf.so", &library())
         .maps("/app", &["/r/liba.so"])
         .starts("/app")
-        .inspect(|tree, around| {
-            let closure = Closure::resolve(tree, &RawPath::new("/app"), around).unwrap();
+        .inspect(|tree, options| {
+            let closure = Closure::resolve(tree, &RawPath::new("/app"), options).unwrap();
             let map = &closure.elf_programs().next().unwrap().link_map;
             let paths: Vec<String> = map.objects.iter().map(|object| object.raw_path.to_string()).collect();
             assert_eq!(paths[..3], ["/r/libf.so", "/app", "/r/liba.so"]);
@@ -103,8 +103,8 @@ fn a_missing_auxiliary_does_not_matter() {
         .elf("/r/libb.so", &library())
         .maps("/app", &["/r/liba.so", "/r/libb.so", "libf.so => not found"])
         .starts("/app")
-        .inspect(|tree, around| {
-            Closure::resolve(tree, &RawPath::new("/app"), around).unwrap();
+        .inspect(|tree, options| {
+            Closure::resolve(tree, &RawPath::new("/app"), options).unwrap();
         });
 }
 
@@ -149,13 +149,13 @@ fn what_came_before_the_program_is_not_found_again() {
 
 #[test]
 fn a_filter_of_the_program_that_needs_itself_has_no_end() {
-    // Neither has the real loader, so it is not asked.
+    // The real loader has no limit, so it is not run.
     Case::glibc()
         .elf("/app", &program().filter("libf.so").needed("libb.so").rpath("/r"))
         .elf("/r/libb.so", &library())
         .elf("/r/libf.so", &library().auxiliary("libf.so"))
-        .inspect(|tree, around| {
-            let error = Closure::resolve(tree, &RawPath::new("/app"), around).unwrap_err();
+        .inspect(|tree, options| {
+            let error = Closure::resolve(tree, &RawPath::new("/app"), options).unwrap_err();
             assert!(matches!(error, coracle_ld::closure::Error::EndlessFilters { .. }), "{error}");
         });
 }

@@ -1,41 +1,40 @@
-//! Machines other than this one whose loaders can be run here: by the kernel itself, or by qemu in
-//! a root where nothing is native.
+//! Other machines whose loaders can run here: directly, or with qemu in a root without native files.
 
 use crate::rules::elf::{
     ARM64, ARMEL, ARMHF, Elf, I386, MIPS64EL, MIPSEL, Machine, PPC64EL, RISCV64, S390X, library,
 };
 
-/// A machine, and what its loader is and does.
+/// A machine and the constants of its loader.
 #[derive(Debug)]
 pub(crate) struct Foreign {
     pub(crate) machine: Machine,
-    /// Where its programs expect the loader.
+    /// The interpreter of its programs.
     pub(crate) loader: &'static str,
-    /// Where the loader is here, and in which package.
+    /// The loader's path on this machine, and its Debian package.
     pub(crate) cross: &'static str,
     pub(crate) package: &'static str,
-    /// What runs it.
+    /// The emulator, if one is needed.
     pub(crate) qemu: Option<&'static str>,
-    /// Debian's name of the machine in paths of libraries.
+    /// Debian's multiarch name.
     pub(crate) triplet: &'static str,
-    /// What `$PLATFORM` stands for.
+    /// The value of `$PLATFORM`.
     pub(crate) platform: Platform,
-    /// The best variant below `glibc-hwcaps` that the CPU runs here, and one that it does not.
+    /// The best directory below `glibc-hwcaps` that the CPU here supports, and one that it does not.
     pub(crate) variants: Option<(&'static str, &'static str)>,
-    /// The directory for some CPUs that glibc up to 2.36 searches first, and its mask in caches.
+    /// The legacy directory that glibc up to 2.36 searches first, and its mask in caches.
     pub(crate) legacy: (&'static str, u64),
-    /// Its flags of cache entries, and others that are taken too.
+    /// Its flags of cache entries, and other flags that it accepts.
     pub(crate) flags: (u32, Option<u32>),
 }
 
-/// What a loader takes its CPU for.
+/// How a loader determines `$PLATFORM`.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Platform {
     /// The same on every CPU.
     Always(&'static str),
-    /// Here; elsewhere it may be another.
+    /// The value on this machine; it may differ on others.
     Here(&'static str),
-    /// Here qemu says nothing.
+    /// Unknown, because qemu does not provide it.
     None,
 }
 

@@ -1,4 +1,4 @@
-//! Variants of libraries for newer CPUs, below `glibc-hwcaps`. Source: `_dl_important_hwcaps`,
+//! CPU-specific libraries below `glibc-hwcaps`. Source: `_dl_important_hwcaps`,
 //! `elf/dl-hwcaps.c`; `sysdeps/x86_64/dl-hwcaps_subdirs.c`.
 
 use coracle_ld::ldso::HwcapsSelection;
@@ -14,7 +14,7 @@ fn v3() -> HwcapsSelection {
     HwcapsSelection::UpTo(b"x86-64-v3".to_vec())
 }
 
-/// `libb.so` in a directory with these variants and plain.
+/// Returns a case with `libb.so` in a directory and in these subdirectories of its `glibc-hwcaps`.
 fn variants(directory: &str, names: &[&str]) -> Case {
     let case = Case::glibc()
         .elf("/app", &program().needed("libb.so").runpath("/r"))

@@ -1,11 +1,11 @@
-//! Libraries that say which CPU they need. Source: `dl_isa_level_check`, `sysdeps/x86/dl-prop.h`.
+//! Libraries that require an ISA level. Source: `dl_isa_level_check`, `sysdeps/x86/dl-prop.h`.
 
 use coracle_ld::closure::{Problem, Severity, check_isa_level};
 
 use crate::rules::case::Case;
 use crate::rules::elf::{Elf, library, linked, program};
 
-/// `libb.so` as it is described, and `libc.so` for every CPU.
+/// Returns a case with this `libb.so`, and a `libc.so` for every CPU.
 fn with(libb: &Elf) -> Case {
     Case::glibc()
         .elf("/app", &program().needed("libb.so").needed("libc.so").runpath("/r"))
@@ -13,7 +13,7 @@ fn with(libb: &Elf) -> Case {
         .elf("/r/libc.so", &library().isa_needed(1))
 }
 
-/// What is said of the program's own closure.
+/// Returns the problems of `/app`.
 fn problems(case: Case) -> Vec<Problem> {
     let mut problems = Vec::new();
     case.inspect_map("/app", |map| problems = check_isa_level(map).unwrap());

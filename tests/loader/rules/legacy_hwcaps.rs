@@ -1,4 +1,4 @@
-//! Directories for some CPUs outside of `glibc-hwcaps`, which glibc searched up to 2.36. Source:
+//! Legacy CPU-specific directories, which glibc searches up to 2.36. Source:
 //! `_dl_important_hwcaps`, `elf/dl-hwcaps.c`; `search_cache`, `elf/dl-cache.c`.
 
 use coracle_core::path::RawPath;
@@ -17,7 +17,7 @@ fn listed() -> Elf {
     library().soname("libb.so").needed("libc.so.6")
 }
 
-/// `libb.so` in these directories below `/r`, and in `/r` itself.
+/// Returns a case with `libb.so` in these directories below `/r`, and in `/r` itself.
 fn below_r(names: &[&str]) -> Case {
     let case = Case::glibc()
         .elf("/app", &program().needed("libb.so").runpath("/r"))
@@ -136,12 +136,12 @@ fn a_variant_in_the_cache_goes_before_them() {
         .maps("/app", &["/opt/glibc-hwcaps/x86-64-v2/libb.so", LIBC]);
 }
 
-/// What every kind of CPU maps for `/app`, the best first.
+/// Asserts which files each CPU level maps for `/app`, the best level first.
 fn all_kinds(case: Case, hwcaps: HwcapsSelection, expected: &[&[&str]]) {
     case.inspect(|tree, _| {
         let loader = LoaderEnvironment { hwcaps, ..LoaderEnvironment::default() };
-        let around = ResolveOptions { loader_environment: loader, ..ResolveOptions::default() };
-        let closure = Closure::resolve_partial(tree, &RawPath::new("/app"), &around).unwrap();
+        let options = ResolveOptions { loader_environment: loader, ..ResolveOptions::default() };
+        let closure = Closure::resolve_partial(tree, &RawPath::new("/app"), &options).unwrap();
         let ExecutedKind::Elf(elf) = &closure.executed[0].kind else { panic!("no ELF file") };
         let paths = elf.all_link_maps().map(|map| {
             let libraries =
@@ -180,8 +180,8 @@ fn a_kind_that_the_loader_does_not_know_is_an_error() {
             hwcaps: HwcapsSelection::UpTo(b"x86-64-v9".to_vec()),
             ..LoaderEnvironment::default()
         };
-        let around = ResolveOptions { loader_environment: loader, ..ResolveOptions::default() };
-        let error = Closure::resolve_partial(tree, &RawPath::new("/app"), &around).unwrap_err();
+        let options = ResolveOptions { loader_environment: loader, ..ResolveOptions::default() };
+        let error = Closure::resolve_partial(tree, &RawPath::new("/app"), &options).unwrap_err();
         let why = std::error::Error::source(&error).unwrap().to_string();
         assert_eq!(
             why,

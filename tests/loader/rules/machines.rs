@@ -1,5 +1,5 @@
-//! The same rules for machines that are not this one: each has its loader's constants, its byte
-//! order, its flags in caches, its kinds of CPUs.
+//! The same rules for other machines, which have their own constants, byte order, cache flags and CPU
+//! levels.
 
 use coracle_core::path::RawPath;
 use coracle_ld::elf::Machine;
@@ -13,7 +13,7 @@ fn machine(foreign: &Foreign) -> Machine {
     Machine { is_64, is_little_endian, e_machine: number, e_flags: flags }
 }
 
-/// A root with the machine's loader, and what it must be told of the CPU here.
+/// Returns a root with the machine's loader, and the options for the CPU here.
 fn root(foreign: &'static Foreign) -> Case {
     match foreign.platform {
         Platform::Here(name) => Case::foreign(foreign).platform(name),
@@ -21,7 +21,7 @@ fn root(foreign: &'static Foreign) -> Case {
     }
 }
 
-/// What the CPU here is, where its machine has better ones.
+/// Returns the CPU level here.
 fn here(foreign: &Foreign) -> HwcapsSelection {
     foreign.variants.map_or(HwcapsSelection::All, |(best, _)| HwcapsSelection::UpTo(best.into()))
 }
@@ -118,7 +118,8 @@ fn its_loader_reads_a_cache_of_ours() {
     }
 }
 
-/// Entries of a cache with these flags, or the machine's own, and masks: whether each of them is taken.
+/// Asserts which cache entries the loader accepts, given flags (`None` for the machine's own) and
+/// masks.
 fn are_taken(foreign: &'static Foreign, entries: &[(Option<u32>, u64, bool)]) {
     let little = foreign.machine.is_little_endian;
     let names: Vec<String> = (0..entries.len()).map(|index| format!("lib{}.so", index + 100)).collect();

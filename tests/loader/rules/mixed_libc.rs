@@ -1,4 +1,4 @@
-//! Libraries of glibc and of musl in one program: what loaders make of them, and what we say.
+//! Programs with libraries for both glibc and musl: behaviour of the loaders, and our problems.
 
 use coracle_ld::closure::{Problem, Severity, check_c_libraries};
 

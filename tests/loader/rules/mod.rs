@@ -1,5 +1,5 @@
-//! The rules of dynamic loaders, one by one. Each test makes a small root, and compares what is
-//! expected, our closure, and the real loader, which runs in that root.
+//! The rules of dynamic loaders, one per test. A test creates a small root, and compares the expected
+//! result, our closure, and the real loader's result in that root.
 
 mod case;
 mod elf;

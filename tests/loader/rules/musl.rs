@@ -1,4 +1,4 @@
-//! musl's own rules. Source: `load_library`, `path_open`, `fixup_rpath` and `__dls3`,
+//! Rules of musl's loader. Source: `load_library`, `path_open`, `fixup_rpath` and `__dls3`,
 //! `ldso/dynlink.c`.
 
 use crate::rules::case::Case;
@@ -41,7 +41,7 @@ fn runpath_and_rpath_are_inherited() {
 }
 
 #[test]
-fn runpath_stands_in_for_rpath() {
+fn runpath_replaces_rpath() {
     Case::musl()
         .elf("/app", &musl_program().needed("liba.so").needed("libb.so").rpath("/r").runpath("/s"))
         .elf("/r/liba.so", &library())
@@ -71,7 +71,7 @@ fn the_system_s_directories_come_last() {
 }
 
 #[test]
-fn the_path_file_stands_in_for_them() {
+fn path_file_replaces_default_directories() {
     for list in ["/x:/opt/b\n/opt/a\n", "/opt/a\n", "/x\n\n/opt/a", "::/opt/a:"] {
         Case::musl()
             .elf("/app", &musl_program().needed("libb.so").needed("libd.so"))
@@ -108,11 +108,11 @@ fn origin_of_a_linked_program_is_where_its_links_end() {
         .elf("/opt/lib/liba.so", &library())
         .link("/usr/bin/app", "../../opt/bin/app")
         .starts("/usr/bin/app")
-        .inspect(|tree, around| {
+        .inspect(|tree, options| {
             coracle_ld::closure::Closure::resolve(
                 tree,
                 &coracle_core::path::RawPath::new("/usr/bin/app"),
-                around,
+                options,
             )
             .unwrap();
         });
@@ -179,11 +179,11 @@ fn two_names_of_one_inode_are_one_object() {
         .elf("/r/liba.so", &library())
         .link("/r/libb.so", "liba.so")
         .elf("/r/libd.so", &library())
-        .inspect(|tree, around| {
+        .inspect(|tree, options| {
             let closure = coracle_ld::closure::Closure::resolve(
                 tree,
                 &coracle_core::path::RawPath::new("/app"),
-                around,
+                options,
             )
             .unwrap();
             assert_eq!(closure.elf_programs().next().unwrap().link_map.aliases.len(), 1);

@@ -1,4 +1,4 @@
-//! `DF_1_NODEFLIB`: neither default directories nor what the cache lists in them. Source:
+//! `DF_1_NODEFLIB`: default directories are not searched, and cache entries in them are ignored. Source:
 //! `_dl_map_object`.
 
 use coracle_core::path::RawPath;

@@ -1,5 +1,5 @@
-//! When two names mean one object: names asked for before, `DT_SONAME`, paths, inodes; the loader
-//! and the vDSO. Source: `_dl_map_object`, `_dl_name_match_p` and `_dl_map_object_from_fd`,
+//! When two names mean the same object: earlier requested names, `DT_SONAME`, paths, inodes; the
+//! loader and the vDSO. Source: `_dl_map_object`, `_dl_name_match_p` and `_dl_map_object_from_fd`,
 //! `elf/dl-load.c`.
 
 use coracle_core::path::RawPath;
@@ -89,8 +89,8 @@ fn the_second_name_of_an_object_must_exist_too() {
         .elf("/app", &program().needed("liba.so").needed("libb.so").runpath("/r"))
         .elf("/r/liba.so", &library())
         .hard_link("/r/liba.so", "/r/libb.so")
-        .inspect(|tree, around| {
-            let closure = Closure::resolve(tree, &RawPath::new("/app"), around).unwrap();
+        .inspect(|tree, options| {
+            let closure = Closure::resolve(tree, &RawPath::new("/app"), options).unwrap();
             assert_eq!(closure.elf_programs().next().unwrap().link_map.aliases.len(), 1);
         });
 }

@@ -85,7 +85,7 @@ fn origin_in_the_library_path_is_that_of_the_program() {
 }
 
 #[test]
-fn origin_stands_in_names_too() {
+fn origin_is_expanded_in_names() {
     Case::glibc()
         .elf("/opt/bin/app", &program().needed("$ORIGIN/../lib/liba.so").needed("${ORIGIN}/libx.so"))
         .elf("/opt/lib/liba.so", &library().needed("$ORIGIN/libb.so"))
@@ -128,7 +128,7 @@ fn platform_is_what_the_loader_takes_the_cpu_for() {
         .maps("/app", &[&format!("/opt/{platform}/liba.so")]);
 }
 
-/// What this machine's loader says that it is.
+/// Returns the value of `$PLATFORM` of this machine's loader.
 pub(crate) fn platform() -> Option<String> {
     let loader =
         std::process::Command::new("/lib64/ld-linux-x86-64.so.2").arg("--list-diagnostics").output().ok()?;

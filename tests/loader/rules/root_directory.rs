@@ -1,4 +1,4 @@
-//! A root of one's own: every link ends inside it, and paths keep the spelling of the search.
+//! Another root directory: links never leave it, and paths are reported as the loader builds them.
 
 use coracle_core::path::RawPath;
 use coracle_ld::closure::Closure;
@@ -65,7 +65,7 @@ fn a_program_without_its_interpreter_does_not_start() {
     Case::glibc()
         .elf("/app", &program().interpreter("/none/ld.so"))
         .does_not_start("/app", "No such file or directory")
-        .inspect(|tree, around| {
-            assert!(Closure::resolve(tree, &RawPath::new("/app"), around).is_err());
+        .inspect(|tree, options| {
+            assert!(Closure::resolve(tree, &RawPath::new("/app"), options).is_err());
         });
 }

@@ -17,8 +17,8 @@ fn script(text: &str) -> Case {
 }
 
 fn starts(case: Case, executed: &[&str]) {
-    case.starts("/s").inspect(|tree, around| {
-        let closure = Closure::resolve(tree, &RawPath::new("/s"), around).unwrap();
+    case.starts("/s").inspect(|tree, options| {
+        let closure = Closure::resolve(tree, &RawPath::new("/s"), options).unwrap();
         let paths: Vec<String> =
             closure.executed.iter().map(|executed| executed.raw_path.to_string()).collect();
         assert_eq!(paths, executed);
@@ -28,8 +28,8 @@ fn starts(case: Case, executed: &[&str]) {
 }
 
 fn does_not_start(case: Case) {
-    case.does_not_start("/s", "").inspect(|tree, around| {
-        assert!(Closure::resolve(tree, &RawPath::new("/s"), around).is_err(), "we start it");
+    case.does_not_start("/s", "").inspect(|tree, options| {
+        assert!(Closure::resolve(tree, &RawPath::new("/s"), options).is_err(), "we start it");
     });
 }
 

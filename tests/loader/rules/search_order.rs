@@ -1,10 +1,10 @@
-//! Where glibc searches, and in which order. Source: `_dl_map_object`, `elf/dl-load.c`;
+//! The search order of glibc. Source: `_dl_map_object`, `elf/dl-load.c`;
 //! `_dl_map_object_deps`, `elf/dl-deps.c`.
 
 use crate::rules::case::Case;
 use crate::rules::elf::{library, program};
 
-/// `libb.so` in three directories and the rest to be said.
+/// Returns a case with `libb.so` in three directories.
 fn three_directories() -> Case {
     let directories = ["/r/libb.so", "/s/libb.so", "/t/libb.so"];
     directories.iter().fold(Case::glibc(), |case, path| case.elf(path, &library()))
@@ -96,14 +96,14 @@ fn an_object_with_runpath_uses_no_rpath_of_anybody() {
 }
 
 #[test]
-fn runpath_beside_rpath_voids_it_for_the_object() {
+fn runpath_disables_rpath_of_the_object() {
     three_directories()
         .elf("/app", &program().needed("libb.so").rpath("/r").runpath("/s"))
         .maps("/app", &["/s/libb.so"]);
 }
 
 #[test]
-fn runpath_beside_rpath_voids_it_for_children_too() {
+fn runpath_disables_rpath_for_its_libraries() {
     three_directories()
         .elf("/app", &program().needed("liba.so").rpath("/r").runpath("/s"))
         .elf("/s/liba.so", &library().needed("libb.so"))
@@ -111,7 +111,7 @@ fn runpath_beside_rpath_voids_it_for_children_too() {
 }
 
 #[test]
-fn an_empty_runpath_beside_rpath_voids_it_as_well() {
+fn empty_runpath_disables_rpath() {
     three_directories()
         .elf("/app", &program().needed("libb.so").rpath("/r").runpath(""))
         .maps("/app", &["libb.so => not found"]);

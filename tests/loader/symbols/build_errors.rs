@@ -1,9 +1,9 @@
-//! What `coracle build` makes of such problems.
+//! Errors and warnings of `coracle build` for missing versions and symbols.
 
 use coracle::Settings;
 use coracle::recipe::{Recipe, RecipeOverrides};
 
-use crate::symbols::folder::{BOTH, CALLS, Folder, ONE, V1_V2};
+use crate::symbols::folder::{CALLS_A_AND_B, DEFINES_A, DEFINES_A_AND_B, Folder, V1_V2};
 
 fn plan(folder: &Folder) -> Result<Vec<coracle::Plan>, coracle::Error> {
     let programs = vec![folder.path("main").into()];
@@ -14,7 +14,7 @@ fn plan(folder: &Folder) -> Result<Vec<coracle::Plan>, coracle::Error> {
 #[test]
 fn a_build_reports_two_c_libraries() {
     let folder = Folder::new();
-    folder.write("x.c", BOTH).write("main.c", CALLS);
+    folder.write("x.c", DEFINES_A_AND_B).write("main.c", CALLS_A_AND_B);
     if !folder.run("musl-gcc -shared -fPIC -Wl,-soname,libx.so x.c -o libx.so") {
         return;
     }
@@ -59,11 +59,11 @@ fn a_build_reports_two_c_libraries() {
 #[test]
 fn a_build_reports_all_missing_symbols() {
     let folder = Folder::new();
-    folder.library("libx", BOTH, V1_V2, "-s");
-    folder.program(CALLS, "-s -lx -Wl,-z,lazy");
+    folder.library("libx", DEFINES_A_AND_B, V1_V2, "-s");
+    folder.program(CALLS_A_AND_B, "-s -lx -Wl,-z,lazy");
     assert_eq!(plan(&folder).unwrap()[0].notes, []);
 
-    folder.library("libx", ONE, "", "-s");
+    folder.library("libx", DEFINES_A, "", "-s");
     let (main, library) = (folder.path("main"), folder.path("libx.so"));
     let (main, library) = (main.display(), library.display());
     assert_eq!(
@@ -79,7 +79,7 @@ fn a_build_reports_all_missing_symbols() {
         ]
     );
 
-    folder.library("libx", ONE, "V0 { global: a; local: *; };", "");
+    folder.library("libx", DEFINES_A, "V0 { global: a; local: *; };", "");
     let error = plan(&folder).unwrap_err();
     assert_eq!(
         error.to_string(),
@@ -90,25 +90,25 @@ fn a_build_reports_all_missing_symbols() {
     );
     assert!(error.hint().unwrap().starts_with("the library here is another release"));
 
-    folder.library("libx", BOTH, "", "");
-    folder.program(CALLS, "-lx -Wl,-z,now");
-    folder.library("libx", ONE, "", "");
+    folder.library("libx", DEFINES_A_AND_B, "", "");
+    folder.program(CALLS_A_AND_B, "-lx -Wl,-z,now");
+    folder.library("libx", DEFINES_A, "", "");
     let error = plan(&folder).unwrap_err();
     assert_eq!(error.to_string(), format!("cannot find the symbol `b`, needed by `{main}`"));
 }
 
-/// As a program that was linked against a newer glibc than the one here.
+/// Like a program that was linked against a newer glibc than the installed one.
 #[test]
 fn reports_the_newest_version_of_an_old_library() {
     let folder = Folder::new();
     folder.library(
         "libx",
-        BOTH,
+        DEFINES_A_AND_B,
         "X_1.9 { local: *; }; X_1.10 { } X_1.9; X_1.11 { global: a; b; } X_1.10;",
         "",
     );
-    folder.program(CALLS, "-lx");
-    folder.library("libx", ONE, "X_1.9 { local: *; }; X_1.10 { global: a; } X_1.9;", "");
+    folder.program(CALLS_A_AND_B, "-lx");
+    folder.library("libx", DEFINES_A, "X_1.9 { local: *; }; X_1.10 { global: a; } X_1.9;", "");
     let (main, library) = (folder.path("main"), folder.path("libx.so"));
     assert_eq!(
         plan(&folder).unwrap_err().to_string(),

@@ -1,4 +1,4 @@
-//! Programs and libraries that are built for one test.
+//! A temporary folder in which a test builds programs and libraries.
 
 use std::collections::BTreeSet;
 use std::path::PathBuf;
@@ -7,9 +7,9 @@ use std::process::Command;
 use coracle_ld::closure::Problem;
 use coracle_testing::skipped;
 
-use crate::symbols::messages::{loaders, ours, problems, stops};
+use crate::symbols::messages::{has_errors, loader_messages, our_messages, problems};
 
-/// A folder with sources, in which things are built.
+/// A temporary folder with sources and compiled files.
 pub(crate) struct Folder(tempfile::TempDir);
 
 impl Folder {
@@ -26,7 +26,7 @@ impl Folder {
         self
     }
 
-    /// Runs a compiler; nothing is built when there is none.
+    /// Runs a compiler. Returns false if it is not installed.
     pub(crate) fn run(&self, command: &str) -> bool {
         let mut words = command.split_whitespace();
         let program = words.next().unwrap();
@@ -39,7 +39,7 @@ impl Folder {
         true
     }
 
-    /// A shared library `NAME.so` of this source and, where there is one, version script.
+    /// Builds a shared library `NAME.so` from the source, with the version script if it is not empty.
     pub(crate) fn library(&self, name: &str, source: &str, script: &str, flags: &str) {
         self.write(&format!("{name}.c"), source).write(&format!("{name}.map"), script);
         let script =
@@ -47,33 +47,34 @@ impl Folder {
         self.run(&format!("cc -shared -fPIC -Wl,-soname,{name}.so {script} {flags} {name}.c -o {name}.so"));
     }
 
-    /// A program `main` that calls `a` and `b` (and uses `data`) only when it has an argument.
+    /// Builds a program `main`.
     pub(crate) fn program(&self, source: &str, flags: &str) {
         self.write("main.c", source);
         self.run(&format!("cc main.c -Wl,--no-as-needed -L. {flags} -Wl,-rpath,$ORIGIN -o main"));
     }
 
-    /// Our problems, which must be the loader's, and stop the program where it does.
+    /// Asserts that our problems and the loader's messages are `expected`, and that there is an error
+    /// exactly if the program does not start.
     #[track_caller]
-    pub(crate) fn says(&self, expected: &[&str], starts: bool) -> Vec<Problem> {
+    pub(crate) fn assert_problems(&self, expected: &[&str], starts: bool) -> Vec<Problem> {
         let main = self.path("main");
         let (interpreter, problems) = problems(&main).unwrap();
         let messages: Vec<&String> = problems.iter().map(|problem| &problem.message).collect();
         let expected: BTreeSet<String> = expected.iter().map(|word| (*word).to_owned()).collect();
-        assert_eq!(ours(&problems), expected, "{messages:#?}");
-        assert_eq!(loaders(&interpreter, &main), expected, "what the loader says");
+        assert_eq!(our_messages(&problems), expected, "{messages:#?}");
+        assert_eq!(loader_messages(&interpreter, &main), expected, "what the loader assert_problems");
         let output = Command::new(&main).env_clear().output().unwrap();
         assert_eq!(output.status.success(), starts, "{}", String::from_utf8_lossy(&output.stderr));
-        assert_eq!(stops(&problems), !starts, "{messages:#?}");
+        assert_eq!(has_errors(&problems), !starts, "{messages:#?}");
         problems
     }
 }
 
-pub(crate) const BOTH: &str = "int a(void) { return 1; } int b(void) { return 2; }";
+pub(crate) const DEFINES_A_AND_B: &str = "int a(void) { return 1; } int b(void) { return 2; }";
 
-pub(crate) const ONE: &str = "int a(void) { return 1; }";
+pub(crate) const DEFINES_A: &str = "int a(void) { return 1; }";
 
-pub(crate) const CALLS: &str =
+pub(crate) const CALLS_A_AND_B: &str =
     "int a(void); int b(void); int main(int argc, char **argv) { return argc > 1 ? a() + b() : 0; }";
 
 pub(crate) const V1: &str = "V1 { global: a; b; local: *; };";

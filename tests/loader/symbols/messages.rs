@@ -1,4 +1,4 @@
-//! Problems of a program, in one form for our messages and the loader's.
+//! Converts our problems and the loader's messages to a common form.
 
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -11,26 +11,26 @@ use coracle_ld::closure::{
     check_symbols,
 };
 
-/// Every problem of a program, and the loader that it names.
+/// Returns the program's interpreter and all of its problems.
 pub(crate) fn problems(program: &Path) -> Option<(String, Vec<Problem>)> {
     problems_in(Path::new("/"), program)
 }
 
-/// As [`problems`], for a program inside of another root.
+/// Like [`problems`], for a program in another root file system.
 pub(crate) fn problems_in(tree: &Path, program: &Path) -> Option<(String, Vec<Problem>)> {
-    let around = ResolveOptions::default();
+    let options = ResolveOptions::default();
     let program = RawPath::new(program.to_str().unwrap());
-    let closure = Closure::resolve(&HostFs::new(tree), &program, &around).ok()?;
+    let closure = Closure::resolve(&HostFs::new(tree), &program, &options).ok()?;
     let ExecutedKind::Elf(elf) = &closure.executed[0].kind else { return None };
-    let objects = &elf.link_map;
-    let interpreter = objects.objects[0].object.interpreter.as_ref()?.to_string();
-    let mut problems = check_symbol_versions(objects).unwrap();
-    problems.extend(check_symbols(objects).unwrap());
+    let map = &elf.link_map;
+    let interpreter = map.objects[0].object.interpreter.as_ref()?.to_string();
+    let mut problems = check_symbol_versions(map).unwrap();
+    problems.extend(check_symbols(map).unwrap());
     Some((interpreter, problems))
 }
 
-/// What is wrong, in words that ours and the loader's messages have in common.
-pub(crate) fn ours(problems: &[Problem]) -> BTreeSet<String> {
+/// Returns our problems in the common form: `version NAME`, `symbol NAME`, `relr` and so on.
+pub(crate) fn our_messages(problems: &[Problem]) -> BTreeSet<String> {
     let word = |problem: &Problem| match problem.kind {
         ProblemKind::LoaderAssertion => "assertion".into(),
         ProblemKind::UnversionedLibrary => "unversioned".into(),
@@ -42,16 +42,16 @@ pub(crate) fn ours(problems: &[Problem]) -> BTreeSet<String> {
     problems.iter().map(word).collect()
 }
 
-/// What `ldd -r` says. Nothing for a program that the loader does not take.
-pub(crate) fn loaders(interpreter: &str, program: &Path) -> BTreeSet<String> {
+/// Returns the messages of `ldd -r` in the common form. Empty for a program that the loader rejects.
+pub(crate) fn loader_messages(interpreter: &str, program: &Path) -> BTreeSet<String> {
     let mut trace = Command::new(interpreter);
     trace.arg(program).env_clear().env("LD_TRACE_LOADED_OBJECTS", "1");
     let output = trace.env("LD_WARN", "1").env("LD_BIND_NOW", "1").output().unwrap();
     let text = String::from_utf8_lossy(&[output.stdout, output.stderr].concat()).into_owned();
-    text.lines().filter_map(word_of).collect()
+    text.lines().filter_map(parse_loader_message).collect()
 }
 
-pub(crate) fn word_of(line: &str) -> Option<String> {
+pub(crate) fn parse_loader_message(line: &str) -> Option<String> {
     let quoted = |line: &str| line.split(['`', '\'']).nth(1).unwrap().to_owned();
     if let Some((_, symbol)) = line.split_once("undefined symbol: ") {
         return Some(format!("symbol {}", symbol.split([',', '\t', ' ']).next().unwrap()));
@@ -66,7 +66,7 @@ pub(crate) fn word_of(line: &str) -> Option<String> {
         return Some("relr".into());
     }
     if line.contains("Inconsistency detected") {
-        // The one word stands for all that the loader would have said had it gone on.
+        // The loader stops here, so this message replaces all later ones.
         return Some("assertion".into());
     }
     // musl's loader.
@@ -74,6 +74,6 @@ pub(crate) fn word_of(line: &str) -> Option<String> {
     Some(format!("symbol {}", symbol.split(": ").nth(1).unwrap()))
 }
 
-pub(crate) fn stops(problems: &[Problem]) -> bool {
+pub(crate) fn has_errors(problems: &[Problem]) -> bool {
     problems.iter().any(|problem| problem.severity == Severity::Error)
 }

@@ -1,5 +1,5 @@
-//! Missing versions and symbols, compared with `ldd -r` of the real loader, and with whether the
-//! programs start.
+//! Missing versions and symbols, compared with the output of `ldd -r` and with whether the programs
+//! start.
 
 mod build_errors;
 mod folder;

@@ -1,4 +1,4 @@
-//! Other loaders, other machines, and every program of this one.
+//! musl's loader, programs for other machines, and all programs of this machine.
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
@@ -6,30 +6,32 @@ use std::process::Command;
 
 use coracle_testing::skipped;
 
-use crate::symbols::folder::{BOTH, CALLS, Folder, ONE, V1, V1_V2};
-use crate::symbols::messages::{loaders, ours, problems, problems_in, stops, word_of};
+use crate::symbols::folder::{CALLS_A_AND_B, DEFINES_A, DEFINES_A_AND_B, Folder, V1, V1_V2};
+use crate::symbols::messages::{
+    has_errors, loader_messages, our_messages, parse_loader_message, problems, problems_in,
+};
 
 #[test]
 fn musl_binds_everything_at_the_start_and_knows_no_versions() {
     let folder = Folder::new();
-    folder.write("x.c", BOTH).write("main.c", CALLS);
+    folder.write("x.c", DEFINES_A_AND_B).write("main.c", CALLS_A_AND_B);
     if !folder.run("musl-gcc -shared -fPIC -Wl,-soname,libx.so x.c -o libx.so") {
         return;
     }
     folder.run("musl-gcc main.c -L. -lx -Wl,-z,lazy -Wl,-rpath,$ORIGIN -o main");
-    let says = |expected: &[&str], starts: bool| {
+    let assert_problems = |expected: &[&str], starts: bool| {
         let (_, problems) = problems(&folder.path("main")).unwrap();
         let output = Command::new(folder.path("main")).env_clear().output().unwrap();
         let text = String::from_utf8(output.stderr).unwrap();
         let expected: BTreeSet<String> = expected.iter().map(|word| (*word).to_owned()).collect();
-        assert_eq!(ours(&problems), expected);
-        assert_eq!(text.lines().filter_map(word_of).collect::<BTreeSet<_>>(), expected);
-        assert_eq!((output.status.success(), !stops(&problems)), (starts, starts));
+        assert_eq!(our_messages(&problems), expected);
+        assert_eq!(text.lines().filter_map(parse_loader_message).collect::<BTreeSet<_>>(), expected);
+        assert_eq!((output.status.success(), !has_errors(&problems)), (starts, starts));
     };
-    says(&[], true);
-    folder.write("x.c", ONE);
+    assert_problems(&[], true);
+    folder.write("x.c", DEFINES_A);
     folder.run("musl-gcc -shared -fPIC -Wl,-soname,libx.so x.c -o libx.so");
-    says(&["symbol b"], false);
+    assert_problems(&["symbol b"], false);
 }
 
 #[test]
@@ -62,16 +64,16 @@ fn programs_for_other_machines_are_checked_without_running_them() {
             let to = "-Wl,-soname,libx.so -Wl,--version-script=x.map x.c -o lib/libx.so";
             folder.run(&format!("{triple}-gcc -shared -fPIC {to}"));
         };
-        let found = || ours(&problems_in(&folder.path(""), Path::new("/main")).expect(triple).1);
+        let found = || our_messages(&problems_in(&folder.path(""), Path::new("/main")).expect(triple).1);
         let expect =
             |words: &[&str]| -> BTreeSet<String> { words.iter().map(|word| (*word).into()).collect() };
-        build(BOTH, V1_V2);
-        folder.write("main.c", CALLS);
+        build(DEFINES_A_AND_B, V1_V2);
+        folder.write("main.c", CALLS_A_AND_B);
         folder.run(&format!("{triple}-gcc main.c -Llib -lx -Wl,-rpath,/lib -o main"));
         assert_eq!(found(), expect(&[]), "{triple}");
-        build(ONE, "V1 { global: a; local: *; }; V2 { } V1;");
+        build(DEFINES_A, "V1 { global: a; local: *; }; V2 { } V1;");
         assert_eq!(found(), expect(&["symbol b"]), "{triple}");
-        build(BOTH, V1);
+        build(DEFINES_A_AND_B, V1);
         assert_eq!(found(), expect(&["version V2", "symbol b"]), "{triple}");
     }
 }
@@ -93,10 +95,14 @@ fn programs_of_this_machine_have_the_problems_that_its_loader_sees() {
         if interpreter.contains("ld-musl") {
             continue;
         }
-        let (ours, loaders) = (ours(&problems), loaders(&interpreter, &program));
+        let (our_messages, loader_messages) =
+            (our_messages(&problems), loader_messages(&interpreter, &program));
         compared += 1;
-        if ours != loaders {
-            different.push(format!("{}\n  ours   {ours:?}\n  loader {loaders:?}", program.display()));
+        if our_messages != loader_messages {
+            different.push(format!(
+                "{}\n  our_messages   {our_messages:?}\n  loader {loader_messages:?}",
+                program.display()
+            ));
         }
     }
     #[allow(clippy::print_stderr, reason = "the harness shows it if the test fails")]

@@ -58,7 +58,7 @@ pub(super) fn start_walk(
 
 /// Returns whether `name` means the interpreter, which precedes all libraries in the list that the
 /// loader compares names with.
-fn means_interpreter(loader: &Loader, interpreter: &MappedObject, name: &[u8]) -> bool {
+fn names_interpreter(loader: &Loader, interpreter: &MappedObject, name: &[u8]) -> bool {
     let soname = interpreter.object.dynamic.soname.as_deref();
     interpreter.raw_path.as_bytes() == name
         || loader.is_glibc() && soname == Some(name)
@@ -209,7 +209,7 @@ impl Walker {
             && self
                 .unused_interpreter
                 .as_ref()
-                .is_some_and(|interpreter| means_interpreter(&self.loader, interpreter, &expanded))
+                .is_some_and(|interpreter| names_interpreter(&self.loader, interpreter, &expanded))
         {
             return Ok(None);
         }
@@ -260,7 +260,7 @@ impl Walker {
     /// needed.
     fn find_mapped(&mut self, name: &[u8], by: usize) -> Option<usize> {
         let Some(interpreter) =
-            self.unused_interpreter.take_if(|interpreter| means_interpreter(&self.loader, interpreter, name))
+            self.unused_interpreter.take_if(|interpreter| names_interpreter(&self.loader, interpreter, name))
         else {
             let is_interpreter = |object: &MappedObject| object.reason == MapReason::Interpreter;
             let loaded_interpreter =

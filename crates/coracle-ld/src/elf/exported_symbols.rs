@@ -95,6 +95,7 @@ impl<'a> ExportedSymbols<'a> {
         }
     }
 
+    /// Looks up `wanted` in `DT_GNU_HASH`.
     fn look_up_gnu(&mut self, wanted: &SymbolReference) -> Result<LookupResult> {
         let HashTable::Gnu { buckets, bias, ref bloom, shift, start } = self.hash else {
             return Ok(LookupResult::Absent);
@@ -128,6 +129,7 @@ impl<'a> ExportedSymbols<'a> {
         Ok(candidates.if_unique())
     }
 
+    /// Looks up `wanted` in `DT_HASH`.
     fn look_up_sysv(
         &mut self,
         wanted: &SymbolReference,
@@ -149,6 +151,7 @@ impl<'a> ExportedSymbols<'a> {
         Ok(candidates.if_unique())
     }
 
+    /// Reads an entry of `DT_HASH`, which has 4 or 8 bytes.
     fn read_hash_entry(&mut self, start: u64, index: u64, entry: u64) -> Result<u64> {
         let address =
             index.checked_mul(entry).and_then(|offset| start.checked_add(offset)).ok_or(OUT_OF_BOUNDS)?;

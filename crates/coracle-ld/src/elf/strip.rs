@@ -39,7 +39,7 @@ pub fn strip(content: &Content) -> Result<Option<Content>> {
         return Ok(None);
     }
     let loaded_end = loaded_end(&file, &header, &sections)?;
-    let kept: Vec<usize> = (0..sections.len()).filter(|&index| is_kept(&sections, index)).collect();
+    let kept: Vec<usize> = (0..sections.len()).filter(|&index| is_kept_section(&sections, index)).collect();
     let parts = lay_out_stripped_file(&header, &file, &sections, &kept, loaded_end)?;
     let copy = content.splice(parts);
     Ok((copy.size() < content.size()).then_some(copy))
@@ -56,7 +56,8 @@ fn loaded_end(file: &ContentReader, header: &Header, sections: &[Section]) -> Re
     if end > file.size() { Err(Error::Truncated("segments")) } else { Ok(end) }
 }
 
-fn is_kept(sections: &[Section], index: usize) -> bool {
+/// Returns whether the section at `index` is neither a symbol table nor debug information.
+fn is_kept_section(sections: &[Section], index: usize) -> bool {
     let Some(section) = sections.get(index) else { return false };
     let symbols = [s::SHT_SYMTAB, s::SHT_SYMTAB_SHNDX, s::SHT_STRTAB, s::SHT_REL, s::SHT_RELA, s::SHT_GROUP];
     index == 0
@@ -83,7 +84,7 @@ fn lay_out_stripped_file(
     let mut headers = Vec::new();
     for section in kept.iter().filter_map(|&index| sections.get(index)) {
         let mut new = section.header.clone();
-        new.sh_name = add_name(&mut names, &section.name);
+        new.sh_name = add_section_name(&mut names, &section.name);
         new.sh_link = new_section_index(kept, new.sh_link);
         if new.sh_flags & u64::from(s::SHF_INFO_LINK) != 0 {
             new.sh_info = new_section_index(kept, new.sh_info);
@@ -100,7 +101,7 @@ fn lay_out_stripped_file(
         headers.push(new);
     }
     let table = SectionHeader {
-        sh_name: add_name(&mut names, b".shstrtab"),
+        sh_name: add_section_name(&mut names, b".shstrtab"),
         sh_type: s::SHT_STRTAB,
         sh_offset: end,
         sh_size: names.len() as u64,
@@ -129,7 +130,8 @@ fn push_padding(parts: &mut Vec<SplicePart>, end: u64, align: u64) -> u64 {
     padded
 }
 
-fn add_name(names: &mut Vec<u8>, name: &[u8]) -> usize {
+/// Appends a name to the table of section names and returns its offset.
+fn add_section_name(names: &mut Vec<u8>, name: &[u8]) -> usize {
     if name.is_empty() {
         return 0;
     }
@@ -145,6 +147,7 @@ fn new_section_index(kept: &[usize], index: u32) -> u32 {
     position.and_then(|position| u32::try_from(position).ok()).unwrap_or_default()
 }
 
+/// Serializes the section headers.
 fn write_headers(header: &Header, headers: &[SectionHeader]) -> Result<Vec<u8>> {
     let size = SectionHeader::size(header.parse_context());
     let mut bytes = vec![0; headers.len() * size];
@@ -155,6 +158,7 @@ fn write_headers(header: &Header, headers: &[SectionHeader]) -> Result<Vec<u8>> 
     Ok(bytes)
 }
 
+/// Serializes the ELF header with a new section header table.
 fn write_header(header: &Header, sections: u64, count: usize) -> Result<Vec<u8>> {
     let mut raw = header.raw;
     raw.e_shoff = sections;

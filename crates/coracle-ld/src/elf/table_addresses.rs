@@ -49,6 +49,7 @@ pub(super) struct RelocationTable {
 const DT_RELR: u64 = 36;
 
 impl TableAddresses {
+    /// Collects the addresses from the entries of the dynamic section.
     pub(super) fn from_entries(entries: &[Dyn]) -> Self {
         let mut tables = Self::default();
         for Dyn { d_tag, d_val } in entries.iter().cloned() {

@@ -81,6 +81,7 @@ impl SymbolVersions {
         Self::read_mapped(&mut MappedFile::new(file, object), object)
     }
 
+    /// Like [`SymbolVersions::read`], for a file that is read by address.
     pub(super) fn read_mapped(memory: &mut MappedFile<'_>, object: &ElfObject) -> Result<Self> {
         let tables = &object.dynamic.tables;
         let Some(strings) = tables.strings else { return Ok(Self::default()) };
@@ -107,6 +108,7 @@ impl SymbolVersions {
         self.indices.get(usize::from(entry & !VERSYM_HIDDEN))?.as_ref()
     }
 
+    /// Reads the records of `DT_VERNEED`.
     fn read_needed(&mut self, records: &mut VersionRecords<'_, '_>, start: u64) -> Result<()> {
         let mut next = Some(start);
         while let Some(at) = next {
@@ -131,6 +133,7 @@ impl SymbolVersions {
         Ok(())
     }
 
+    /// Reads the records of `DT_VERDEF`.
     fn read_defined(&mut self, records: &mut VersionRecords<'_, '_>, start: u64) -> Result<()> {
         let mut next = Some(start);
         while let Some(at) = next {
@@ -174,6 +177,7 @@ fn next_record(at: u64, next: u32) -> Result<Option<u64>> {
     if next == 0 { Ok(None) } else { add_offset(at, next).map(Some) }
 }
 
+/// Returns the address at this distance from `at`.
 fn add_offset(at: u64, distance: u32) -> Result<u64> {
     at.checked_add(u64::from(distance)).ok_or(Error::Damaged("its versions are outside the loaded segments"))
 }
@@ -253,6 +257,7 @@ impl VersionRecords<'_, '_> {
         self.name(name)
     }
 
+    /// Reads the string at this offset of the string table.
     fn name(&mut self, offset: u32) -> Result<Vec<u8>> {
         let name = self.memory.read_string(add_offset(self.strings, offset)?)?;
         self.name_bytes_left =
@@ -260,6 +265,7 @@ impl VersionRecords<'_, '_> {
         Ok(name)
     }
 
+    /// Fails if there are too many records.
     fn count_record(&mut self) -> Result<()> {
         let left = self.records_left.checked_sub(1);
         self.records_left = left.ok_or(Error::Damaged("it has too many versions"))?;

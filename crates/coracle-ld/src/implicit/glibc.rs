@@ -14,18 +14,18 @@ const LIBGCC_SONAME: &str = "libgcc_s.so.1";
 /// `misc/unwind-link.c`.
 pub(super) fn add_libgcc(program: &ProgramContext<'_>, requests: &mut Requests) {
     let Some(libc) = program.glibc() else { return };
-    let import = program.calls.first_call(FunctionNeed::Libgcc);
-    let (why, priority) = match (program.policy.libgcc, import) {
+    let call = program.calls.first_call(FunctionNeed::Libgcc);
+    let (purpose, priority) = match (program.policy.libgcc, call) {
         (Inclusion::Never, _) | (Inclusion::Auto, None) => return,
         (Inclusion::Always, _) => ("requested".to_owned(), DlopenPriority::Required),
-        (Inclusion::Auto, Some(import)) => {
-            (format!("for `{}`, which {} calls", import.function, import.caller), DlopenPriority::Recommended)
+        (Inclusion::Auto, Some(call)) => {
+            (format!("for `{}`, which {} calls", call.function, call.caller), DlopenPriority::Recommended)
         }
     };
     requests.dlopens.push(DlopenRequest {
         caller: DlopenCaller::from_library(libc),
         names: vec![LIBGCC_SONAME.into()],
-        purpose: why,
+        purpose,
         priority,
     });
 }

@@ -19,6 +19,7 @@ pub fn default_interpreters(object: &ElfObject) -> Vec<RawPath> {
     paths.into_iter().flatten().collect()
 }
 
+/// Returns the default path of glibc's loader.
 fn default_glibc_interpreter(machine: Machine) -> Option<RawPath> {
     let path = match (machine.e_machine, machine.is_64) {
         (h::EM_X86_64, true) => "/lib64/ld-linux-x86-64.so.2",
@@ -40,6 +41,7 @@ fn default_glibc_interpreter(machine: Machine) -> Option<RawPath> {
     Some(RawPath::new(path))
 }
 
+/// Returns the default path of musl's loader.
 fn default_musl_interpreter(machine: Machine) -> Option<RawPath> {
     let name = match (machine.e_machine, machine.is_64, machine.is_little_endian) {
         (h::EM_X86_64, true, _) => "x86_64",

@@ -35,10 +35,10 @@ impl GlibcConstants {
     /// Reads the constants from the loader's file.
     pub(super) fn read(loader: &ContentReader, machine: Machine) -> fs::Result<Self> {
         let size = usize::try_from(loader.size().min(MAX_LOADER_SIZE)).unwrap_or_default();
-        Ok(Self::from_strings(&loader.read_bytes_at(0, size)?, machine))
+        Ok(Self::from_file_bytes(&loader.read_bytes_at(0, size)?, machine))
     }
 
-    fn from_strings(bytes: &[u8], machine: Machine) -> Self {
+    fn from_file_bytes(bytes: &[u8], machine: Machine) -> Self {
         let strings: Vec<&[u8]> = bytes.split(|&byte| byte == 0).collect();
         let mut default_directories = find_default_directories(&strings);
         if default_directories.is_empty() {
@@ -138,7 +138,7 @@ mod tests {
     fn reads_directories_lib_and_cache() {
         let debian =
             b"x\0x86-64-v4:x86-64-v3\0ld.so (D 2.36-9) stable release version 2.36.\n\0/\0lib/x86_64-linux-gnu\0/etc/ld.so.cache\0/lib/x86_64-linux-gnu/\0/usr/lib/\0/tmp\0";
-        let constants = GlibcConstants::from_strings(debian, MACHINE);
+        let constants = GlibcConstants::from_file_bytes(debian, MACHINE);
         assert_eq!(constants.default_directories, [&b"/lib/x86_64-linux-gnu/"[..], b"/usr/lib/"]);
         assert_eq!(constants.lib_token.as_deref(), Some(&b"lib/x86_64-linux-gnu"[..]));
         assert_eq!(constants.cache_path, b"/etc/ld.so.cache");
@@ -146,11 +146,11 @@ mod tests {
         assert_eq!(constants.glibc_minor, Some(36));
 
         let arm = b"\xe5\xff\xff/lib/arm-linux-gnueabihf/\0/usr/lib/\0\x19\0";
-        let constants = GlibcConstants::from_strings(arm, MACHINE);
+        let constants = GlibcConstants::from_file_bytes(arm, MACHINE);
         assert_eq!(constants.default_directories, [&b"/lib/arm-linux-gnueabihf/"[..], b"/usr/lib/"]);
 
         let nix = b"\0/nix/store/abc-glibc/etc/ld.so.cache\0lib\0/nix/store/abc-glibc/lib/\0/nix/store/x-gcc/lib/\0";
-        let constants = GlibcConstants::from_strings(nix, MACHINE);
+        let constants = GlibcConstants::from_file_bytes(nix, MACHINE);
         assert_eq!(constants.lib_token.as_deref(), Some(&b"lib"[..]));
         assert_eq!(constants.glibc_minor, None);
         assert_eq!(constants.cache_path, b"/nix/store/abc-glibc/etc/ld.so.cache");
@@ -159,7 +159,7 @@ mod tests {
     #[test]
     fn falls_back_to_upstream_directories() {
         assert_eq!(
-            GlibcConstants::from_strings(b"", MACHINE).default_directories,
+            GlibcConstants::from_file_bytes(b"", MACHINE).default_directories,
             [&b"/lib64/"[..], b"/usr/lib64/"]
         );
     }

@@ -146,6 +146,7 @@ impl Loader {
         self.expand_tokens(name, dependent).bytes
     }
 
+    /// Expands the tokens in `name`. A name that contains a token without a value is unchanged.
     fn expand_tokens(&self, name: &[u8], dependent: &Dependent) -> ExpandedText {
         let expanded = match &self.kind {
             LoaderKind::Glibc(glibc) => glibc.token_values(dependent).expand(name),

@@ -40,6 +40,7 @@ impl HwcapsSelection {
         known.get(self.best_index(known) + 1..).unwrap_or_default()
     }
 
+    /// Returns the index of the best selected name in `known`; its length if none is selected.
     fn best_index(&self, known: &[Vec<u8>]) -> usize {
         match self {
             Self::All => 0,

@@ -1,7 +1,8 @@
-//! Roots for glibc: few names and few directories, so that they meet.
+//! Generates random roots with glibc's loader. Few names and directories are used, so that they
+//! collide often.
 
 use super::random_numbers::Dice;
-use super::random_root::{Item, Trait, World};
+use super::random_root::{ElfFeature, RandomRoot, RootEntry};
 use crate::rules::elf::{E_TYPE, EI_ABIVERSION, EI_DATA, EI_OSABI, EI_PAD};
 
 const NAMES: [&str; 7] = ["liba.so", "libb.so", "libd.so", "libe.so", "liba.so.1", "libb.so.1", "libc.so.6"];
@@ -83,19 +84,19 @@ const ODD_ELEMENTS: [&str; 16] = [
     "/none",
 ];
 
-/// The root with this number.
-pub(super) fn root(number: u64) -> World {
-    let world = World { musl: false, items: Vec::new(), files: Vec::new() };
-    let mut root = Root { dice: Dice::new(number), world, directories: Vec::new() };
+/// Returns the root with this number.
+pub(super) fn root(number: u64) -> RandomRoot {
+    let root = RandomRoot { musl: false, entries: Vec::new(), files: Vec::new() };
+    let mut root = Root { dice: Dice::new(number), root, directories: Vec::new() };
     root.fill();
-    root.world.items.sort();
-    root.world
+    root.root.entries.sort();
+    root.root
 }
 
 struct Root {
     dice: Dice,
-    world: World,
-    /// Where things are in this root.
+    root: RandomRoot,
+    /// The directories of this root.
     directories: Vec<String>,
 }
 
@@ -103,7 +104,7 @@ impl Root {
     fn fill(&mut self) {
         if self.dice.percent(20) {
             let path = self.dice.one_of(&["/r", "/opt/x", "/work"]).to_owned();
-            self.world.items.push(Item::WorkingDir(path));
+            self.root.entries.push(RootEntry::WorkingDir(path));
         }
         for _ in 0..5 {
             let directory = self.dice.one_of(&DIRECTORIES).to_owned();
@@ -111,11 +112,11 @@ impl Root {
         }
         let program = self.dice.one_of(&["/app", "/opt/x/bin/app", "/r/app"]).to_owned();
         self.elf(program.clone(), true);
-        self.world.files.push(program);
+        self.root.files.push(program);
         let libraries = 3 + self.dice.below(6);
         for _ in 0..libraries {
             let path = self.path_for(15);
-            if self.world.is_free(&path) {
+            if self.root.is_free(&path) {
                 self.library(path);
             }
         }
@@ -125,26 +126,29 @@ impl Root {
         let libraries = self.libraries();
         if !libraries.is_empty() && self.dice.percent(50) {
             let library = self.dice.below(libraries.len());
-            self.world.files.push(libraries[library].clone());
+            self.root.files.push(libraries[library].clone());
         }
     }
 
-    /// Sound libraries that a loader can be given as a program.
+    /// Returns the valid libraries, which can be passed to the loader as a program.
     fn libraries(&self) -> Vec<String> {
-        let library = |item: &Item| match item {
-            Item::Elf { path, is_program: false, traits } => {
-                let is_odd = |own: &Trait| {
+        let library = |entry: &RootEntry| match entry {
+            RootEntry::Elf { path, is_program: false, features } => {
+                let is_odd = |own: &ElfFeature| {
                     matches!(
                         own,
-                        Trait::Byte(..) | Trait::Machine(_) | Trait::Filter(_) | Trait::Auxiliary(_)
+                        ElfFeature::Byte(..)
+                            | ElfFeature::Machine(_)
+                            | ElfFeature::Filter(_)
+                            | ElfFeature::Auxiliary(_)
                     )
                 };
-                let needs = traits.iter().any(|own| matches!(own, Trait::Needed(_)));
-                (needs && !traits.iter().any(is_odd)).then(|| path.clone())
+                let needs = features.iter().any(|own| matches!(own, ElfFeature::Needed(_)));
+                (needs && !features.iter().any(is_odd)).then(|| path.clone())
             }
             _ => None,
         };
-        self.world.items.iter().filter_map(library).collect()
+        self.root.entries.iter().filter_map(library).collect()
     }
 
     fn path_for(&mut self, variants: usize) -> String {
@@ -165,71 +169,71 @@ impl Root {
     }
 
     fn library(&mut self, path: String) {
-        let item = match self.dice.below(40) {
-            0 => Item::File {
+        let entry = match self.dice.below(40) {
+            0 => RootEntry::File {
                 path,
                 text: "no library at all, but long enough to be one: 64 bytes and more".into(),
             },
-            1 => Item::Cut { path, size: self.dice.one_of(&[0, 4, 52, 63, 64, 100]) },
-            2 => Item::Directory(path),
+            1 => RootEntry::Cut { path, size: self.dice.one_of(&[0, 4, 52, 63, 64, 100]) },
+            2 => RootEntry::Directory(path),
             _ => return self.elf(path, false),
         };
-        self.world.items.push(item);
+        self.root.entries.push(entry);
     }
 
     fn elf(&mut self, path: String, is_program: bool) {
-        let mut traits = Vec::new();
+        let mut features = Vec::new();
         let needs = self.dice.below(if is_program { 4 } else { 3 }) + usize::from(is_program);
         for _ in 0..needs {
             let name = self.name();
-            traits.push(Trait::Needed(name));
+            features.push(ElfFeature::Needed(name));
         }
         if self.dice.percent(40) {
             let name = self.dice.one_of(&NAMES).to_owned();
-            traits.push(Trait::Soname(name));
+            features.push(ElfFeature::Soname(name));
         }
         let (rpath, runpath) = if is_program { (50, 30) } else { (25, 25) };
         if self.dice.percent(rpath) {
             let list = self.list();
-            traits.push(Trait::Rpath(list));
+            features.push(ElfFeature::Rpath(list));
         }
         if self.dice.percent(runpath) {
             let list = self.list();
-            traits.push(Trait::Runpath(list));
+            features.push(ElfFeature::Runpath(list));
         }
-        for make in [Trait::Filter as fn(String) -> Trait, Trait::Auxiliary] {
-            // With filters of the program glibc loses its own list: `filters.rs` has what can be said of them.
+        for make in [ElfFeature::Filter as fn(String) -> ElfFeature, ElfFeature::Auxiliary] {
+            // If the program has filters, glibc loses its own search list; `filters.rs` tests what can be compared.
             if !is_program && self.dice.percent(12) {
                 let name = self.dice.one_of(&NAMES);
                 let name =
                     if self.dice.percent(85) { name.into() } else { format!("{}/{name}", self.element()) };
-                let at = self.dice.below(traits.len() + 1);
-                traits.insert(at, make(name));
+                let at = self.dice.below(features.len() + 1);
+                features.insert(at, make(name));
             }
         }
         if self.dice.percent(6) {
-            traits.push(Trait::Nodeflib);
+            features.push(ElfFeature::Nodeflib);
         }
         if !is_program && self.dice.percent(8) {
             let odd = [
-                Trait::Pie,
-                Trait::Executable,
-                Trait::Machine("I386"),
-                Trait::Machine("S390X"),
-                Trait::Machine("ARM64"),
-                Trait::Byte(EI_OSABI, 3),
-                Trait::Byte(EI_OSABI, 9),
-                Trait::Byte(EI_ABIVERSION, 1),
-                Trait::Byte(EI_PAD, 1),
-                Trait::Byte(EI_DATA, 2),
-                Trait::Byte(E_TYPE, 1),
+                ElfFeature::Pie,
+                ElfFeature::Executable,
+                ElfFeature::Machine("I386"),
+                ElfFeature::Machine("S390X"),
+                ElfFeature::Machine("ARM64"),
+                ElfFeature::Byte(EI_OSABI, 3),
+                ElfFeature::Byte(EI_OSABI, 9),
+                ElfFeature::Byte(EI_ABIVERSION, 1),
+                ElfFeature::Byte(EI_PAD, 1),
+                ElfFeature::Byte(EI_DATA, 2),
+                ElfFeature::Byte(E_TYPE, 1),
             ];
-            traits.push(odd[self.dice.below(odd.len())].clone());
+            features.push(odd[self.dice.below(odd.len())].clone());
         }
-        self.world.items.push(Item::Elf { path, is_program, traits });
+        self.root.entries.push(RootEntry::Elf { path, is_program, features });
     }
 
-    /// Something to be needed.
+    /// Returns a random name for `DT_NEEDED`.
     fn name(&mut self) -> String {
         match self.dice.below(100) {
             0..75 => self.dice.one_of(&NAMES).to_owned(),
@@ -241,7 +245,7 @@ impl Root {
         }
     }
 
-    /// A list of directories.
+    /// Returns a random list of directories.
     fn list(&mut self) -> String {
         let elements: Vec<String> = (0..=self.dice.below(3)).map(|_| self.element()).collect();
         elements.join(":")
@@ -263,12 +267,12 @@ impl Root {
         }
     }
 
-    /// Second names of files, links to files and to directories, and a link to the program.
+    /// Adds hard links, symbolic links to files and directories, and a link to the program.
     fn links(&mut self) {
         for _ in 0..self.dice.below(4) {
             let path =
                 if self.dice.percent(30) { self.dice.one_of(&DIRECTORIES).into() } else { self.path_for(5) };
-            if !self.world.is_free(&path) {
+            if !self.root.is_free(&path) {
                 continue;
             }
             let files: Vec<String> = self.elves();
@@ -278,7 +282,7 @@ impl Root {
             let directory = self.directory();
             let target = match self.dice.below(10) {
                 0..=1 if !is_directory => {
-                    self.world.items.push(Item::HardLink { first: file, second: path });
+                    self.root.entries.push(RootEntry::HardLink { first: file, second: path });
                     continue;
                 }
                 0..=5 if is_directory => directory,
@@ -289,49 +293,51 @@ impl Root {
                 8 => format!("../../../..{file}"),
                 _ => "nowhere".into(),
             };
-            self.world.items.push(Item::Link { path, target });
+            self.root.entries.push(RootEntry::Link { path, target });
         }
-        let program = self.world.files[0].clone();
-        if self.dice.percent(25) && self.world.is_free("/usr/bin/app") {
+        let program = self.root.files[0].clone();
+        if self.dice.percent(25) && self.root.is_free("/usr/bin/app") {
             let target = if self.dice.percent(50) { program } else { format!("../..{program}") };
-            self.world.items.push(Item::Link { path: "/usr/bin/app".into(), target });
-            self.world.files.push("/usr/bin/app".into());
+            self.root.entries.push(RootEntry::Link { path: "/usr/bin/app".into(), target });
+            self.root.files.push("/usr/bin/app".into());
         }
     }
 
     fn elves(&self) -> Vec<String> {
-        let elf = |item: &Item| if let Item::Elf { path, .. } = item { Some(path.clone()) } else { None };
-        self.world.items.iter().filter_map(elf).collect()
+        let elf = |entry: &RootEntry| {
+            if let RootEntry::Elf { path, .. } = entry { Some(path.clone()) } else { None }
+        };
+        self.root.entries.iter().filter_map(elf).collect()
     }
 
-    /// The environment, the preload file, the CPU.
+    /// Adds environment variables, the preload file and the CPU level.
     fn surroundings(&mut self) {
         let hwcaps = self.dice.one_of(&["", "x86-64-v2"]);
-        self.world.items.push(Item::Hwcaps(hwcaps));
+        self.root.entries.push(RootEntry::Hwcaps(hwcaps));
         if self.dice.percent(25) {
             let (first, second) = (self.list(), self.list());
             let separator = self.dice.one_of(&[":", ";", ";:"]);
-            self.world.items.push(Item::LibraryPath(format!("{first}{separator}{second}")));
+            self.root.entries.push(RootEntry::LibraryPath(format!("{first}{separator}{second}")));
         }
         if self.dice.percent(20) {
             let (first, second) = (self.name(), self.name());
             let separator = self.dice.one_of(&[":", " ", " : "]);
-            self.world.items.push(Item::Preload(format!("{first}{separator}{second}")));
+            self.root.entries.push(RootEntry::Preload(format!("{first}{separator}{second}")));
         }
-        if self.dice.percent(15) && self.world.is_free("/etc/ld.so.preload") {
+        if self.dice.percent(15) && self.root.is_free("/etc/ld.so.preload") {
             let (first, second) = (self.name(), self.name());
             let separator = self.dice.one_of(&[":", " ", "\n", "\t#", " # x\n", "#:\n#\n"]);
             let text = format!("{first}{separator}{second}");
-            self.world.items.push(Item::File { path: "/etc/ld.so.preload".into(), text });
+            self.root.entries.push(RootEntry::File { path: "/etc/ld.so.preload".into(), text });
         }
     }
 
-    /// A cache by `ldconfig` or by us, some of whose files are gone.
+    /// Adds a cache written by `ldconfig` or by us, and removes some of its files.
     fn cache(&mut self) {
         match self.dice.below(10) {
             0..2 => {
                 let lines: Vec<String> = (0..=self.dice.below(3)).map(|_| self.directory()).collect();
-                self.world.items.push(Item::Ldconfig(lines.join("\n")));
+                self.root.entries.push(RootEntry::Ldconfig(lines.join("\n")));
             }
             2..4 => {
                 let mut entries = Vec::new();
@@ -340,16 +346,17 @@ impl Root {
                     let path = self.path_for(10);
                     entries.push((name, path));
                 }
-                self.world.items.push(Item::Cache(entries));
+                self.root.entries.push(RootEntry::Cache(entries));
             }
             _ => return,
         }
         let libraries = self.libraries();
         if !libraries.is_empty() && self.dice.percent(40) {
             let gone = libraries[self.dice.below(libraries.len())].clone();
-            let is_linked = |item: &Item| matches!(item, Item::HardLink { first, .. } if *first == gone);
-            if !self.world.items.iter().any(is_linked) {
-                self.world.items.push(Item::Without(gone));
+            let is_linked =
+                |entry: &RootEntry| matches!(entry, RootEntry::HardLink { first, .. } if *first == gone);
+            if !self.root.entries.iter().any(is_linked) {
+                self.root.entries.push(RootEntry::Without(gone));
             }
         }
     }

@@ -1,9 +1,8 @@
-//! Rules in combinations that nobody has thought of: small roots made up by a generator, the real
-//! loader as the judge.
+//! Random combinations of rules: generated roots, in which our result is compared with the real
+//! loader's.
 //!
-//! A root follows from its number. What fails is printed as the text of a test, with nothing in it
-//! that does not matter. `CORACLE_ROOTS=FIRST..END` or `CORACLE_ROOTS=NUMBER` asks for others than
-//! those that are always tried.
+//! A root is generated from its number. A failing root is reduced and printed as the source of a
+//! test. `CORACLE_ROOTS=FIRST..END` or `CORACLE_ROOTS=NUMBER` selects other numbers than the default.
 
 mod difference;
 mod glibc;
@@ -16,13 +15,13 @@ use std::ops::Range;
 
 use coracle_testing::requirement::variable;
 
-use random_root::World;
+use random_root::RandomRoot;
 
-/// Each takes some milliseconds; CI has some seconds.
-const ALWAYS: Range<u64> = 0..150;
+/// The default numbers. A root takes some milliseconds.
+const DEFAULT_NUMBERS: Range<u64> = 0..150;
 
-/// So many are reduced and printed; there is no end to it where a common rule is broken.
-const ENOUGH: usize = 10;
+/// Maximum number of failing roots to reduce and print. A broken rule makes most of them fail.
+const MAX_REPORTED: usize = 10;
 
 #[test]
 fn random_roots_map_as_with_glibc() {
@@ -34,19 +33,19 @@ fn random_roots_map_as_with_musl() {
     compare(musl::root);
 }
 
-fn compare(root: fn(u64) -> World) {
+fn compare(root: fn(u64) -> RandomRoot) {
     let differ = |&number: &u64| root(number).difference().is_some();
-    let failed: Vec<u64> = numbers().filter(differ).take(ENOUGH).collect();
+    let failed: Vec<u64> = root_numbers().filter(differ).take(MAX_REPORTED).collect();
     let texts = failed.iter().map(|&number| {
-        let reduced = reduce::reduced(root(number));
-        let difference = reduced.difference().unwrap_or_default();
-        format!("root {number}:\n{reduced}\n{difference}\n")
+        let minimize = reduce::minimize(root(number));
+        let difference = minimize.difference().unwrap_or_default();
+        format!("root {number}:\n{minimize}\n{difference}\n")
     });
     assert!(failed.is_empty(), "{}", texts.collect::<String>());
 }
 
-fn numbers() -> Range<u64> {
-    let Some(text) = variable("CORACLE_ROOTS") else { return ALWAYS };
+fn root_numbers() -> Range<u64> {
+    let Some(text) = variable("CORACLE_ROOTS") else { return DEFAULT_NUMBERS };
     let text = text.to_str().unwrap();
     let (first, end) = text.split_once("..").unwrap_or((text, ""));
     let first = first.parse().unwrap();

@@ -1,7 +1,7 @@
-//! Roots for musl.
+//! Generates random roots with musl's loader.
 
 use super::random_numbers::Dice;
-use super::random_root::{Item, Trait, World};
+use super::random_root::{ElfFeature, RandomRoot, RootEntry};
 use crate::rules::elf::{E_TYPE, EI_OSABI};
 
 const NAMES: [&str; 5] = ["liba.so", "libb.so", "libd.so", "liba.so.1", "libcrypt.so"];
@@ -43,17 +43,17 @@ const ODD_ELEMENTS: [&str; 14] = [
 ];
 
 /// The root with this number.
-pub(super) fn root(number: u64) -> World {
-    let world = World { musl: true, items: Vec::new(), files: Vec::new() };
-    let mut root = Root { dice: Dice::new(number), world, directories: Vec::new() };
+pub(super) fn root(number: u64) -> RandomRoot {
+    let root = RandomRoot { musl: true, entries: Vec::new(), files: Vec::new() };
+    let mut root = Root { dice: Dice::new(number), root, directories: Vec::new() };
     root.fill();
-    root.world.items.sort();
-    root.world
+    root.root.entries.sort();
+    root.root
 }
 
 struct Root {
     dice: Dice,
-    world: World,
+    root: RandomRoot,
     directories: Vec<&'static str>,
 }
 
@@ -61,15 +61,15 @@ impl Root {
     fn fill(&mut self) {
         if self.dice.percent(20) {
             let path = self.dice.one_of(&["/r", "/opt/x", "/work"]).to_owned();
-            self.world.items.push(Item::WorkingDir(path));
+            self.root.entries.push(RootEntry::WorkingDir(path));
         }
         self.directories = (0..4).map(|_| self.dice.one_of(&DIRECTORIES)).collect();
         let program = self.dice.one_of(&["/app", "/opt/x/app"]).to_owned();
         self.elf(program.clone(), true);
-        self.world.files.push(program);
+        self.root.files.push(program);
         for _ in 0..3 + self.dice.below(6) {
             let path = self.path();
-            if self.world.is_free(&path) {
+            if self.root.is_free(&path) {
                 self.library(path);
             }
         }
@@ -86,45 +86,50 @@ impl Root {
     }
 
     fn library(&mut self, path: String) {
-        let item = match self.dice.below(40) {
-            0 => Item::File {
+        let entry = match self.dice.below(40) {
+            0 => RootEntry::File {
                 path,
                 text: "no library at all, but long enough to be one: 64 bytes and more".into(),
             },
-            1 => Item::Cut { path, size: self.dice.one_of(&[0, 4, 52, 63, 64, 100]) },
-            2 => Item::Directory(path),
+            1 => RootEntry::Cut { path, size: self.dice.one_of(&[0, 4, 52, 63, 64, 100]) },
+            2 => RootEntry::Directory(path),
             _ => return self.elf(path, false),
         };
-        self.world.items.push(item);
+        self.root.entries.push(entry);
     }
 
     fn elf(&mut self, path: String, is_program: bool) {
-        let mut traits = Vec::new();
+        let mut features = Vec::new();
         for _ in 0..self.dice.below(3) + usize::from(is_program) {
             let name = self.name();
-            traits.push(Trait::Needed(name));
+            features.push(ElfFeature::Needed(name));
         }
         if self.dice.percent(30) {
-            traits.push(Trait::Soname(self.dice.one_of(&NAMES).into()));
+            features.push(ElfFeature::Soname(self.dice.one_of(&NAMES).into()));
         }
-        for make in [Trait::Rpath as fn(String) -> Trait, Trait::Runpath] {
+        for make in [ElfFeature::Rpath as fn(String) -> ElfFeature, ElfFeature::Runpath] {
             if self.dice.percent(35) {
                 let list = self.list();
-                traits.push(make(list));
+                features.push(make(list));
             }
         }
         if self.dice.percent(5) {
             let name = self.name();
-            traits.push(Trait::Filter(name));
+            features.push(ElfFeature::Filter(name));
         }
         if !is_program && self.dice.percent(5) {
-            let odd = [Trait::Pie, Trait::Machine("I386"), Trait::Byte(EI_OSABI, 9), Trait::Byte(E_TYPE, 1)];
-            traits.push(odd[self.dice.below(odd.len())].clone());
+            let odd = [
+                ElfFeature::Pie,
+                ElfFeature::Machine("I386"),
+                ElfFeature::Byte(EI_OSABI, 9),
+                ElfFeature::Byte(E_TYPE, 1),
+            ];
+            features.push(odd[self.dice.below(odd.len())].clone());
         }
         if !is_program && self.dice.percent(5) {
-            traits.extend(["__libc_start_main", "stdin"].map(Trait::Export));
+            features.extend(["__libc_start_main", "stdin"].map(ElfFeature::Export));
         }
-        self.world.items.push(Item::Elf { path, is_program, traits });
+        self.root.entries.push(RootEntry::Elf { path, is_program, features });
     }
 
     fn name(&mut self) -> String {
@@ -151,39 +156,44 @@ impl Root {
 
     fn link(&mut self) {
         let path = if self.dice.percent(30) { self.dice.one_of(&DIRECTORIES).into() } else { self.path() };
-        if !self.world.is_free(&path) {
+        if !self.root.is_free(&path) {
             return;
         }
         let file = self.path();
         let is_directory = DIRECTORIES.contains(&path.as_str());
-        let exists =
-            self.world.items.iter().any(|item| matches!(item, Item::Elf { path, .. } if *path == file));
-        let item = match self.dice.below(10) {
-            0..3 if !is_directory && exists => Item::HardLink { first: file, second: path },
-            0..7 if is_directory => Item::Link { path, target: self.dice.one_of(&self.directories).into() },
-            0..7 => Item::Link { path, target: file },
-            7 => Item::Link { target: path.clone(), path },
-            _ => Item::Link { path, target: "nowhere".into() },
+        let exists = self
+            .root
+            .entries
+            .iter()
+            .any(|entry| matches!(entry, RootEntry::Elf { path, .. } if *path == file));
+        let entry = match self.dice.below(10) {
+            0..3 if !is_directory && exists => RootEntry::HardLink { first: file, second: path },
+            0..7 if is_directory => {
+                RootEntry::Link { path, target: self.dice.one_of(&self.directories).into() }
+            }
+            0..7 => RootEntry::Link { path, target: file },
+            7 => RootEntry::Link { target: path.clone(), path },
+            _ => RootEntry::Link { path, target: "nowhere".into() },
         };
-        self.world.items.push(item);
+        self.root.entries.push(entry);
     }
 
     fn surroundings(&mut self) {
         if self.dice.percent(20) {
             let list = self.list();
-            self.world.items.push(Item::LibraryPath(list));
+            self.root.entries.push(RootEntry::LibraryPath(list));
         }
         if self.dice.percent(20) {
             let (first, second) = (self.name(), self.name());
             let separator = self.dice.one_of(&[":", " ", " : "]);
-            self.world.items.push(Item::Preload(format!("{first}{separator}{second}")));
+            self.root.entries.push(RootEntry::Preload(format!("{first}{separator}{second}")));
         }
         if self.dice.percent(30) {
             let (first, second) = (self.list(), self.list());
             let separator = self.dice.one_of(&[":", "\n", "\n\n"]);
             let text =
                 if self.dice.percent(10) { String::new() } else { format!("{first}{separator}{second}\n") };
-            self.world.items.push(Item::File { path: "/etc/ld-musl-x86_64.path".into(), text });
+            self.root.entries.push(RootEntry::File { path: "/etc/ld-musl-x86_64.path".into(), text });
         }
     }
 }

@@ -1,4 +1,4 @@
-//! Chance that is the same on every machine. Source: Steele, Lea and Flood, "Fast Splittable
+//! Pseudorandom numbers that are the same on every machine. Source: Steele, Lea and Flood, "Fast Splittable
 //! Pseudorandom Number Generators" (SplitMix64).
 
 pub(super) struct Dice(u64);
@@ -17,12 +17,12 @@ impl Dice {
         bits ^ (bits >> 31)
     }
 
-    /// From zero to less than `end`.
+    /// Returns a number in `0..end`.
     pub(super) fn below(&mut self, end: usize) -> usize {
         usize::try_from(self.next() % end as u64).unwrap()
     }
 
-    /// True in so many of a hundred throws.
+    /// Returns true with this probability in percent.
     pub(super) fn percent(&mut self, chance: usize) -> bool {
         self.below(100) < chance
     }

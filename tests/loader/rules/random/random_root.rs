@@ -1,5 +1,4 @@
-//! A root as a list of what is put into it, which can be shortened, built, and printed as the text
-//! of a test.
+//! A root as a list of entries, which can be reduced, built, and printed as the source of a test.
 
 use std::fmt;
 
@@ -11,28 +10,29 @@ use crate::rules::case::Case;
 use crate::rules::elf::{self, ARM64, DF_1_NODEFLIB, DF_1_PIE, Elf, I386, S390X, library};
 
 #[derive(Clone)]
-pub(super) struct World {
+pub(super) struct RandomRoot {
     pub(super) musl: bool,
-    pub(super) items: Vec<Item>,
-    /// What is mapped, each by itself.
+    pub(super) entries: Vec<RootEntry>,
+    /// The files whose listings are compared.
     pub(super) files: Vec<String>,
 }
 
-/// What a root gets, in this order: files before links, so that nothing is written through a link.
+/// One entry of a root. Entries are created in this order: files before links, so that no file is
+/// written through a link.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) enum Item {
+pub(super) enum RootEntry {
     WorkingDir(String),
     Directory(String),
     Elf {
         path: String,
         is_program: bool,
-        traits: Vec<Trait>,
+        features: Vec<ElfFeature>,
     },
     File {
         path: String,
         text: String,
     },
-    /// A library that ends after so many bytes.
+    /// A library that is truncated to this size.
     Cut {
         path: String,
         size: usize,
@@ -48,16 +48,16 @@ pub(super) enum Item {
     Hwcaps(&'static str),
     LibraryPath(String),
     Preload(String),
-    /// Directories for `ldconfig`.
+    /// Directories from which `ldconfig` writes the cache.
     Ldconfig(String),
-    /// Names and paths for a cache of ours.
+    /// Names and paths of a cache that we write.
     Cache(Vec<(String, String)>),
-    /// Removed once the cache was written.
+    /// A file that is removed after the cache is written.
     Without(String),
 }
 
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) enum Trait {
+pub(super) enum ElfFeature {
     Needed(String),
     Soname(String),
     Rpath(String),
@@ -72,12 +72,12 @@ pub(super) enum Trait {
     Byte(usize, u8),
 }
 
-/// What is there already.
+/// Paths that exist in every root.
 pub(super) const LOADER: &str = "/lib/ld-musl-x86_64.so.1";
 
 const AMD64: Machine = Machine { is_64: true, is_little_endian: true, e_machine: 62, e_flags: 0 };
 
-impl Trait {
+impl ElfFeature {
     fn put(&self, elf: Elf) -> Elf {
         match self {
             Self::Needed(name) => elf.needed(name),
@@ -98,8 +98,8 @@ impl Trait {
     }
 }
 
-impl Item {
-    /// Where it puts something.
+impl RootEntry {
+    /// Returns the path that the entry creates.
     pub(super) fn path(&self) -> Option<&str> {
         match self {
             Self::WorkingDir(path) | Self::Directory(path) => Some(path),
@@ -113,13 +113,13 @@ impl Item {
         match self {
             Self::WorkingDir(path) => case.working_dir(path),
             Self::Directory(path) => case.directory(path),
-            Self::Elf { path, is_program, traits } => {
+            Self::Elf { path, is_program, features } => {
                 let start = match (is_program, musl) {
                     (false, _) => library(),
                     (true, false) => elf::program(),
                     (true, true) => elf::musl_program(),
                 };
-                case.elf(path, &traits.iter().fold(start, |elf, own| own.put(elf)))
+                case.elf(path, &features.iter().fold(start, |elf, own| own.put(elf)))
             }
             Self::File { path, text } => case.file(path, text),
             Self::Cut { path, size } => case.file(path, &library().image()[..*size]),
@@ -142,64 +142,68 @@ impl Item {
     }
 }
 
-impl World {
+impl RandomRoot {
     pub(super) fn build(&self) -> Case {
         let case = if self.musl { Case::musl() } else { Case::glibc() };
-        self.items.iter().fold(case, |case, item| item.put(case, self.musl))
+        self.entries.iter().fold(case, |case, entry| entry.put(case, self.musl))
     }
 
-    /// Whether a file can be put at `path`: nothing is there, it is below no file or link, and nothing is below it.
+    /// Returns whether a file can be created at `path`: no entry is there, above it (except directories)
+    /// or below it.
     pub(super) fn is_free(&self, path: &str) -> bool {
         let below = |path: &str, above: &str| {
             path.strip_prefix(above).is_some_and(|rest| above == "/" || rest.starts_with('/'))
         };
-        let is_directory = |item: &Item| matches!(item, Item::WorkingDir(_) | Item::Directory(_));
+        let is_directory =
+            |entry: &RootEntry| matches!(entry, RootEntry::WorkingDir(_) | RootEntry::Directory(_));
         !(self.musl && below(LOADER, path))
-            && self.items.iter().all(|item| {
-                item.path().is_none_or(|other| {
-                    other != path && !below(other, path) && (is_directory(item) || !below(path, other))
+            && self.entries.iter().all(|entry| {
+                entry.path().is_none_or(|other| {
+                    other != path && !below(other, path) && (is_directory(entry) || !below(path, other))
                 })
             })
     }
 }
 
-impl fmt::Display for World {
-    /// As a test says it.
+impl fmt::Display for RandomRoot {
+    /// Formats the root as the source of a test.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "Case::{}()", if self.musl { "musl" } else { "glibc" })?;
-        for item in &self.items {
+        for entry in &self.entries {
             write!(f, "\n    .")?;
-            match item {
-                Item::WorkingDir(path) => write!(f, "working_dir({path:?})"),
-                Item::Directory(path) => write!(f, "directory({path:?})"),
-                Item::Elf { path, is_program, traits } => {
+            match entry {
+                RootEntry::WorkingDir(path) => write!(f, "working_dir({path:?})"),
+                RootEntry::Directory(path) => write!(f, "directory({path:?})"),
+                RootEntry::Elf { path, is_program, features } => {
                     let start = match (is_program, self.musl) {
                         (false, _) => "library",
                         (true, false) => "program",
                         (true, true) => "musl_program",
                     };
                     write!(f, "elf({path:?}, &{start}()")?;
-                    traits.iter().try_for_each(|own| write!(f, ".{own}"))?;
+                    features.iter().try_for_each(|own| write!(f, ".{own}"))?;
                     write!(f, ")")
                 }
-                Item::File { path, text } => write!(f, "file({path:?}, {text:?})"),
-                Item::Cut { path, size } => write!(f, "file({path:?}, &library().image()[..{size}])"),
-                Item::HardLink { first, second } => write!(f, "hard_link({first:?}, {second:?})"),
-                Item::Link { path, target } => write!(f, "link({path:?}, {target:?})"),
-                Item::Hwcaps("") => write!(f, "hwcaps(Hwcaps::None)"),
-                Item::Hwcaps(name) => write!(f, "hwcaps(Hwcaps::UpTo(b{name:?}.into()))"),
-                Item::LibraryPath(list) => write!(f, "library_path({list:?})"),
-                Item::Preload(list) => write!(f, "preload({list:?})"),
-                Item::Ldconfig(directories) => write!(f, "ldconfig({directories:?})"),
-                Item::Cache(entries) => write!(f, "file(\"/etc/ld.so.cache\", Cache::write({entries:?}))"),
-                Item::Without(path) => write!(f, "without({path:?})"),
+                RootEntry::File { path, text } => write!(f, "file({path:?}, {text:?})"),
+                RootEntry::Cut { path, size } => write!(f, "file({path:?}, &library().image()[..{size}])"),
+                RootEntry::HardLink { first, second } => write!(f, "hard_link({first:?}, {second:?})"),
+                RootEntry::Link { path, target } => write!(f, "link({path:?}, {target:?})"),
+                RootEntry::Hwcaps("") => write!(f, "hwcaps(Hwcaps::None)"),
+                RootEntry::Hwcaps(name) => write!(f, "hwcaps(Hwcaps::UpTo(b{name:?}.into()))"),
+                RootEntry::LibraryPath(list) => write!(f, "library_path({list:?})"),
+                RootEntry::Preload(list) => write!(f, "preload({list:?})"),
+                RootEntry::Ldconfig(directories) => write!(f, "ldconfig({directories:?})"),
+                RootEntry::Cache(entries) => {
+                    write!(f, "file(\"/etc/ld.so.cache\", Cache::write({entries:?}))")
+                }
+                RootEntry::Without(path) => write!(f, "without({path:?})"),
             }?;
         }
         self.files.iter().try_for_each(|file| write!(f, "\n    .maps({file:?}, …)"))
     }
 }
 
-impl fmt::Display for Trait {
+impl fmt::Display for ElfFeature {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Needed(name) => write!(f, "needed({name:?})"),

@@ -1,52 +1,52 @@
-//! Makes a root that fails as small as it can be while it still fails.
+//! Reduces a failing root to a smaller one that still fails.
 
-use super::random_root::{Item, World};
+use super::random_root::{RandomRoot, RootEntry};
 
-pub(super) fn reduced(mut world: World) -> World {
+pub(super) fn minimize(mut root: RandomRoot) -> RandomRoot {
     loop {
-        let smaller = smaller(&world).find(|smaller| smaller.difference().is_some());
-        let Some(smaller) = smaller else { return world };
-        world = smaller;
+        let smaller = smaller(&root).find(|smaller| smaller.difference().is_some());
+        let Some(smaller) = smaller else { return root };
+        root = smaller;
     }
 }
 
-/// The same less one file that is mapped, one item, or one thing of an item.
-fn smaller(world: &World) -> impl Iterator<Item = World> + '_ {
-    let files = (0..world.files.len()).filter(|_| world.files.len() > 1).map(|index| {
-        let mut less = world.clone();
+/// Returns the roots without one mapped file, one entry, or one part of an entry.
+fn smaller(root: &RandomRoot) -> impl Iterator<Item = RandomRoot> + '_ {
+    let files = (0..root.files.len()).filter(|_| root.files.len() > 1).map(|index| {
+        let mut less = root.clone();
         less.files.remove(index);
         less
     });
-    let items = (0..world.items.len()).filter_map(|index| without(world, index));
-    let parts = (0..world.items.len()).flat_map(move |index| {
-        parts(&world.items[index]).into_iter().map(move |part| {
-            let mut less = world.clone();
-            less.items[index] = part;
+    let entries = (0..root.entries.len()).filter_map(|index| without(root, index));
+    let parts = (0..root.entries.len()).flat_map(move |index| {
+        parts(&root.entries[index]).into_iter().map(move |part| {
+            let mut less = root.clone();
+            less.entries[index] = part;
             less
         })
     });
-    files.chain(items).chain(parts)
+    files.chain(entries).chain(parts)
 }
 
-/// Without an item that nothing else starts from.
-fn without(world: &World, index: usize) -> Option<World> {
-    let mut less = world.clone();
-    let removed = less.items.remove(index);
+/// Returns the root without one entry; `None` if other entries depend on it.
+fn without(root: &RandomRoot, index: usize) -> Option<RandomRoot> {
+    let mut less = root.clone();
+    let removed = less.entries.remove(index);
     let path = removed.path().unwrap_or_default();
     // Without a kind of CPU the answer would depend on the machine.
-    let is_held = matches!(removed, Item::Hwcaps(_))
+    let is_held = matches!(removed, RootEntry::Hwcaps(_))
         || less.files.iter().any(|file| file == path)
-        || less.items.iter().any(|item| match item {
-            Item::HardLink { first, .. } => first == path,
-            Item::Without(removed) => removed == path,
+        || less.entries.iter().any(|entry| match entry {
+            RootEntry::HardLink { first, .. } => first == path,
+            RootEntry::Without(removed) => removed == path,
             _ => false,
         });
     (!is_held).then_some(less)
 }
 
-/// An item less one of its parts.
-fn parts(item: &Item) -> Vec<Item> {
-    let lists = |list: &str, separators: &[char], make: &dyn Fn(String) -> Item| {
+/// Returns the entry without each of its parts.
+fn parts(entry: &RootEntry) -> Vec<RootEntry> {
+    let lists = |list: &str, separators: &[char], make: &dyn Fn(String) -> RootEntry| {
         let elements: Vec<&str> = list.split(separators).collect();
         let less = |index: usize| {
             let mut less = elements.clone();
@@ -55,31 +55,31 @@ fn parts(item: &Item) -> Vec<Item> {
         };
         (0..elements.len()).filter(|_| elements.len() > 1).map(less).collect()
     };
-    match item {
-        Item::Elf { path, is_program, traits } => {
+    match entry {
+        RootEntry::Elf { path, is_program, features } => {
             let less = |index: usize| {
-                let mut less = traits.clone();
+                let mut less = features.clone();
                 less.remove(index);
-                Item::Elf { path: path.clone(), is_program: *is_program, traits: less }
+                RootEntry::Elf { path: path.clone(), is_program: *is_program, features: less }
             };
-            let mut all: Vec<Item> = (0..traits.len()).map(less).collect();
-            for (index, own) in traits.iter().enumerate() {
+            let mut all: Vec<RootEntry> = (0..features.len()).map(less).collect();
+            for (index, own) in features.iter().enumerate() {
                 all.extend(shorter(own).into_iter().map(|shorter| {
-                    let mut less = traits.clone();
+                    let mut less = features.clone();
                     less[index] = shorter;
-                    Item::Elf { path: path.clone(), is_program: *is_program, traits: less }
+                    RootEntry::Elf { path: path.clone(), is_program: *is_program, features: less }
                 }));
             }
             all
         }
-        Item::LibraryPath(list) => lists(list, &[':', ';'], &Item::LibraryPath),
-        Item::Preload(list) => lists(list, &[':', ' '], &Item::Preload),
-        Item::Ldconfig(list) => {
+        RootEntry::LibraryPath(list) => lists(list, &[':', ';'], &RootEntry::LibraryPath),
+        RootEntry::Preload(list) => lists(list, &[':', ' '], &RootEntry::Preload),
+        RootEntry::Ldconfig(list) => {
             let lines: Vec<&str> = list.lines().collect();
             let less = |index: usize| {
                 let mut less = lines.clone();
                 less.remove(index);
-                Item::Ldconfig(less.join("\n"))
+                RootEntry::Ldconfig(less.join("\n"))
             };
             (0..lines.len()).map(less).collect()
         }
@@ -87,12 +87,12 @@ fn parts(item: &Item) -> Vec<Item> {
     }
 }
 
-/// A list of directories less one of them.
-fn shorter(own: &super::random_root::Trait) -> Vec<super::random_root::Trait> {
-    use super::random_root::Trait;
-    let (list, make): (&str, fn(String) -> Trait) = match own {
-        Trait::Rpath(list) => (list, Trait::Rpath),
-        Trait::Runpath(list) => (list, Trait::Runpath),
+/// Returns the list of directories without each of its elements.
+fn shorter(own: &super::random_root::ElfFeature) -> Vec<super::random_root::ElfFeature> {
+    use super::random_root::ElfFeature;
+    let (list, make): (&str, fn(String) -> ElfFeature) = match own {
+        ElfFeature::Rpath(list) => (list, ElfFeature::Rpath),
+        ElfFeature::Runpath(list) => (list, ElfFeature::Runpath),
         _ => return Vec::new(),
     };
     let elements: Vec<&str> = list.split(':').collect();

@@ -50,12 +50,14 @@ pub fn check_environment_dependence(map: &LinkMap) -> Vec<Problem> {
     problems
 }
 
+/// Returns the search paths of an object that are not empty, with their names.
 fn search_paths(mapped: &MappedObject) -> impl Iterator<Item = (&'static str, &[u8])> {
     let dynamic = &mapped.object.dynamic;
     let both = [("RPATH", dynamic.rpath.as_deref()), ("RUNPATH", dynamic.runpath.as_deref())];
     both.into_iter().filter_map(|(tag, list)| Some((tag, list.filter(|list| !list.is_empty())?)))
 }
 
+/// Returns whether a path element depends on the working directory.
 fn is_relative(element: &[u8]) -> bool {
     let starts = [&b"/"[..], b"$ORIGIN", b"${ORIGIN}"];
     !starts.iter().any(|start| element.starts_with(start))

@@ -30,7 +30,8 @@ enum GlobToken {
 }
 
 impl GlobPattern {
-    pub(super) fn new(text: &[u8]) -> Self {
+    /// Parses a pattern. Every text is a valid pattern.
+    pub(super) fn parse(text: &[u8]) -> Self {
         let mut tokens = Vec::new();
         let mut rest = text;
         while let Some((&first, after)) = rest.split_first() {
@@ -159,12 +160,12 @@ mod tests {
             ("\\*", &["*"], &["a"]),
             ("x\\", &["x\\"], &["x"]),
         ] {
-            let matches = |name: &&str| GlobPattern::new(pattern.as_bytes()).matches(name.as_bytes());
+            let matches = |name: &&str| GlobPattern::parse(pattern.as_bytes()).matches(name.as_bytes());
             assert!(yes.iter().all(matches), "{pattern}: {yes:?}");
             assert!(!no.iter().any(matches), "{pattern}: {no:?}");
         }
-        assert_eq!(GlobPattern::new(b"a\\*b").as_literal().unwrap(), b"a*b");
-        assert!(GlobPattern::new(b"a*b").as_literal().is_none());
+        assert_eq!(GlobPattern::parse(b"a\\*b").as_literal().unwrap(), b"a*b");
+        assert!(GlobPattern::parse(b"a*b").as_literal().is_none());
     }
 
     proptest! {
@@ -172,9 +173,9 @@ mod tests {
         fn terminates_and_matches_escaped_text(
             pattern in "[\\[\\]*?!^a-c\\\\.-]{0,24}", name in "[a-c.\\]*-]{1,24}"
         ) {
-            GlobPattern::new(pattern.as_bytes()).matches(name.as_bytes());
+            GlobPattern::parse(pattern.as_bytes()).matches(name.as_bytes());
             let escaped: Vec<u8> = name.bytes().flat_map(|byte| [b'\\', byte]).collect();
-            prop_assert!(GlobPattern::new(&escaped).matches(name.as_bytes()));
+            prop_assert!(GlobPattern::parse(&escaped).matches(name.as_bytes()));
         }
     }
 }

@@ -99,6 +99,7 @@ fn is_blank(byte: u8) -> bool {
     matches!(byte, b' ' | b'\t')
 }
 
+/// `isspace` in the C locale, without line feeds.
 fn is_space(byte: u8) -> bool {
     matches!(byte, b' ' | b'\t' | b'\r' | 0x0b | 0x0c)
 }
@@ -115,6 +116,7 @@ struct ConfReader<'a> {
 }
 
 impl ConfReader<'_> {
+    /// Reads a file and the files that it includes.
     fn read_file(&mut self, path: &RawPath, depth: usize) {
         if depth > MAX_DEPTH || self.visited_files.len() >= MAX_FILES {
             return;
@@ -170,7 +172,7 @@ impl ConfReader<'_> {
         }
         let mut paths = vec![RawPath::default()];
         for part in whole.split(|&byte| byte == b'/').filter(|part| !part.is_empty()) {
-            let pattern = GlobPattern::new(part);
+            let pattern = GlobPattern::parse(part);
             paths = match pattern.as_literal() {
                 Some(name) => paths.iter().map(|path| RawPath::join_bytes(path.as_bytes(), &name)).collect(),
                 None => paths.iter().flat_map(|path| self.matching_entries(path, &pattern)).collect(),
