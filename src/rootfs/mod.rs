@@ -21,7 +21,6 @@ mod verify;
 use std::collections::{BTreeMap, BTreeSet};
 
 pub use coracle_core::entry::{Entry, EntryNode, EntryReason, LayerKind, Owner};
-pub use coracle_core::system_directories::is_system;
 pub use error::{Conflict, IncludeProblem, PrivatePath, RootfsError};
 pub use plan::{PlanRequest, PlannedProgram, PlannedRootfs, ResolvedInclude, plan_rootfs};
 pub use subtract_base::{BaseFileSystem, BaseFiles};

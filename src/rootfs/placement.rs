@@ -8,42 +8,8 @@ use super::RootfsError;
 use coracle_core::file_system::{self, FileSystem, PathResolution, ResolutionStep};
 use coracle_core::fs;
 use coracle_core::path::{ImagePath, RawPath};
+use coracle_core::system_directories::is_system;
 use coracle_ld::closure::{ElfProgram, ExecutedFile, ExecutedKind, MapReason};
-
-/// System directories: their contents have the same path on every machine.
-const SYSTEM_DIRS: [&str; 16] = [
-    "/bin",
-    "/sbin",
-    "/lib",
-    "/lib32",
-    "/lib64",
-    "/libx32",
-    "/libexec",
-    "/opt",
-    "/nix/store",
-    "/gnu/store",
-    "/usr/bin",
-    "/usr/sbin",
-    "/usr/libexec",
-    "/usr/local",
-    "/usr/share",
-    "/usr/games",
-];
-
-/// Whether `path` is in a directory where distributions install programs and libraries.
-pub fn is_system_path(path: &ImagePath) -> bool {
-    let bytes = path.as_bytes();
-    SYSTEM_DIRS.iter().any(|directory| {
-        bytes.strip_prefix(directory.as_bytes()).is_some_and(|rest| rest.is_empty() || rest.starts_with(b"/"))
-    }) || bytes.starts_with(b"/usr/lib")
-        || path.strip_prefix(&ImagePath::root()).is_some_and(|mut names| is_cross_toolchain(&mut names))
-}
-
-/// Whether the path is `/usr/aarch64-linux-gnu` or the like.
-fn is_cross_toolchain<'a>(names: &mut impl Iterator<Item = &'a [u8]>) -> bool {
-    names.next() == Some(b"usr")
-        && names.next().is_some_and(|name| name.windows(7).any(|part| part == b"-linux-"))
-}
 
 /// Maps host paths of one program and its libraries to paths in the image.
 #[derive(Debug)]
@@ -68,8 +34,8 @@ impl Placement {
         to: Option<&ImagePath>,
     ) -> Result<Self, RootfsError> {
         let named = unresolved_path(program);
-        if to.is_none() && is_system_path(&program.path) {
-            let kept = if is_system_path(&named) { named } else { program.path.clone() };
+        if to.is_none() && is_system(&program.path) {
+            let kept = if is_system(&named) { named } else { program.path.clone() };
             return Ok(Self {
                 moved: Vec::new(),
                 program: (program.path.clone(), kept),
@@ -127,7 +93,7 @@ impl Placement {
         }
         let pair =
             self.moved.iter().find_map(|(from, to)| Some(to.join_components(path.strip_prefix(from)?)));
-        pair.filter(|_| !is_system_path(path)).unwrap_or_else(|| path.clone())
+        pair.filter(|_| !is_system(path)).unwrap_or_else(|| path.clone())
     }
 
     /// Returns the target of the link at `path` in the image. Relative targets that move too stay
@@ -188,7 +154,7 @@ fn origins_and_region(
                 ResolutionStep::Directory(path) => Some(path.clone()),
                 ResolutionStep::Link { path, .. } => path.parent(),
             };
-            if let Some(directory) = directory.filter(|directory| !is_system_path(directory)) {
+            if let Some(directory) = directory.filter(|directory| !is_system(directory)) {
                 region = common_directory(&region, &directory);
             }
         }
@@ -272,10 +238,10 @@ mod tests {
             "/usr/aarch64-linux-gnu/lib",
             "/usr/local/bin/x",
         ] {
-            assert!(is_system_path(&path(text)), "{text}");
+            assert!(is_system(&path(text)), "{text}");
         }
         for text in ["/", "/home/u/x", "/usr/src/app/x", "/binary", "/usr", "/srv/x", "/root/x"] {
-            assert!(!is_system_path(&path(text)), "{text}");
+            assert!(!is_system(&path(text)), "{text}");
         }
     }
 

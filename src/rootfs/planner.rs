@@ -10,6 +10,7 @@ use coracle_core::content::Content;
 use coracle_core::file_system::{FileSystem, FsFile, PathResolution, ResolutionEnd, ResolutionStep};
 use coracle_core::note::Note;
 use coracle_core::path::{ImagePath, RawPath};
+use coracle_core::system_directories::is_system;
 use coracle_ld::closure::{DependencyKind, ElfProgram, ExecutedFile, ExecutedKind, LinkMap, MapReason};
 use coracle_ld::elf;
 use coracle_ld::implicit::{DataContent, DataFile};
@@ -101,7 +102,7 @@ impl<'a> TreePlanner<'a> {
     /// be in.
     fn private_dirs(&self) -> impl Iterator<Item = &ImagePath> {
         let directories = self.request.private_dirs.iter();
-        directories.filter(|directory| directory.file_name().is_some() && !super::is_system(directory))
+        directories.filter(|directory| directory.file_name().is_some() && !is_system(directory))
     }
 
     /// Warns about libraries that exist only as a variant for newer CPUs.
