@@ -8,6 +8,7 @@ use coracle_core::digest::Digest;
 use coracle_core::note::Note;
 use coracle_core::platform::Platform;
 use coracle_core::reference::ImageReference;
+#[cfg(feature = "kube")]
 use coracle_kube::contract::Contract;
 use coracle_oci::copy::{ImageLocation, PushSummary, RegistryImageName};
 use coracle_oci::engine::{EngineImageName, LoadedImage};
@@ -43,6 +44,7 @@ pub struct Built {
     /// What each engine loaded.
     pub loaded: Vec<(EngineImageName, LoadedImage)>,
     /// The contract: what the image expects of its configuration.
+    #[cfg(feature = "kube")]
     pub contract: Contract,
     /// Warnings and hints of the build. If the image is unchanged, those of the recorded plans,
     /// too.

@@ -8,8 +8,8 @@ use super::rootfs::{self, Owner};
 use coracle_core::fs;
 use coracle_core::path::{ImagePath, RawPath};
 use coracle_core::platform::Platform;
-use coracle_kube::config;
-use coracle_kube::contract;
+#[cfg(feature = "kube")]
+use coracle_kube::{config, contract};
 use coracle_ld::closure::{self, Problem, ProblemKind};
 use coracle_ld::implicit;
 use coracle_ld::ldso;
@@ -26,9 +26,11 @@ pub enum Error {
     #[error(transparent)]
     Recipe(#[from] recipe::RecipeError),
     /// The configuration cannot be rendered.
+    #[cfg(feature = "kube")]
     #[error(transparent)]
     Config(#[from] config::ConfigError),
     /// The secret scanner has findings.
+    #[cfg(feature = "scan")]
     #[error(transparent)]
     SecretsFound(#[from] coracle_scan::FindingsError),
     /// The image exceeds its budget.
@@ -47,6 +49,7 @@ pub enum Error {
     #[error(transparent)]
     Rootfs(#[from] rootfs::RootfsError),
     /// The contract cannot be made.
+    #[cfg(feature = "kube")]
     #[error(transparent)]
     Contract(#[from] contract::ContractError),
     /// The image's documents cannot be made.
@@ -186,7 +189,10 @@ impl Error {
             )
         };
         match self {
-            Self::Recipe(_) | Self::Config(_) => true,
+            Self::Recipe(_) => true,
+            #[cfg(feature = "kube")]
+            Self::Config(_) => true,
+            #[cfg(feature = "kube")]
             Self::Contract(error) => {
                 matches!(error, contract::ContractError::Config(_) | contract::ContractError::TooLarge { .. })
             }
@@ -199,13 +205,16 @@ impl Error {
     pub fn hint(&self) -> Option<String> {
         match self {
             Self::Recipe(error) => error.hint(),
+            #[cfg(feature = "kube")]
             Self::Config(error) => error.hint(),
+            #[cfg(feature = "scan")]
             Self::SecretsFound(error) => error.hint(),
             Self::OverBudget(error) => Some(error.hint()),
             Self::Closure(error) => error.hint(),
             Self::WouldNotStart(problems) => Some(problems_hint(problems)),
             Self::Implicit(error) => error.hint(),
             Self::Rootfs(error) => error.hint(),
+            #[cfg(feature = "kube")]
             Self::Contract(error) => error.hint(),
             Self::Image(error) => error.hint(),
             Self::Base(error) => error.hint(),

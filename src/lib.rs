@@ -26,12 +26,20 @@
 //! caller passes both as [`Settings`] and [`Observer`]. It does not run programs, except the
 //! clients of local engines.
 //!
+//! Features (all are on by default): `kube` for configuration, contracts and Kubernetes manifests,
+//! `scan` for the secret scanner, `registry` for the HTTP client of registries, and `cli` for the
+//! command line.
+//!
 //! Images follow the OCI image specification 1.1. Libraries are found as the dynamic loaders of
 //! glibc and musl find them. ARCHITECTURE.md describes the modules.
 
 mod base_image;
 mod built;
+#[cfg(feature = "kube")]
 pub mod contract;
+#[cfg(not(feature = "kube"))]
+#[path = "no_contract.rs"]
+mod contract;
 pub mod destinations;
 mod error;
 mod image_plan;
@@ -47,7 +55,11 @@ mod record;
 mod request;
 pub mod rootfs;
 pub mod roots;
+#[cfg(feature = "scan")]
 pub mod secret_scan;
+#[cfg(not(feature = "scan"))]
+#[path = "no_secret_scan.rs"]
+mod secret_scan;
 mod settings;
 mod size_comparison;
 mod sizes;

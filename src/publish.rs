@@ -84,6 +84,7 @@ fn describe_image(request: &Request<'_>, images: &PlannedImages<'_>, image_set: 
         destinations: request.destinations.locations().collect(),
         pushes: Vec::new(),
         loaded: Vec::new(),
+        #[cfg(feature = "kube")]
         contract: images.contract.contract.clone(),
         notes: Vec::new(),
         is_unchanged: false,

@@ -7,9 +7,15 @@ use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
 use super::error::{RecipeError, RecipeProblem, SourcePosition};
+use super::known_keys::{KeyPathStep, key_path, known_keys, span_of_key};
 use super::schema::{self, RecipeFile};
 use super::toml_source::TomlSource;
 use coracle_core::suggest::most_similar;
+
+/// Tables that need the feature `kube`.
+#[cfg(not(feature = "kube"))]
+const KUBE_TABLES: [&str; 7] =
+    ["config", "environments", "kubernetes", "secret", "state", "values", "variable"];
 
 /// A recipe's source text and its deserialized values.
 pub(super) struct RecipeDocument<'a> {
@@ -96,6 +102,12 @@ impl<'a> RecipeDocument<'a> {
     fn report_unknown_key(&mut self, tree: &DeTable<'_>, path: &[KeyPathStep]) {
         let Some((KeyPathStep::Key(key), parent)) = path.split_last() else { return };
         let Some(span) = span_of_key(tree, parent, key) else { return };
+        #[cfg(not(feature = "kube"))]
+        if parent.is_empty() && KUBE_TABLES.contains(&key.as_str()) {
+            let message = format!("`{key}` cannot be used: Coracle was built without the feature `kube`");
+            let hint = "remove the table, or build Coracle with the feature `kube`";
+            return self.add_problem(span, message, Some(hint.into()));
+        }
         let known = known_keys(parent);
         let header = |name: &str| self.table_header(&span, name);
         let (top, image) = match header("") {
@@ -141,91 +153,6 @@ impl<'a> RecipeDocument<'a> {
         let key = coracle_core::path::escape_bytes(key.as_bytes());
         self.add_problem(span, format!("unknown key `{key}` in {table}{advice}"), hint);
     }
-}
-
-/// One step of the path to a value.
-enum KeyPathStep {
-    Key(String),
-    Index(usize),
-}
-
-fn key_path(path: &serde_ignored::Path<'_>) -> Vec<KeyPathStep> {
-    use serde_ignored::Path as P;
-    let (mut before, step) = match path {
-        P::Root => return Vec::new(),
-        P::Seq { parent, index } => (key_path(parent), Some(KeyPathStep::Index(*index))),
-        // The internal keys of `Spanned`.
-        P::Map { parent, key } if key.starts_with("$__serde_spanned") => (key_path(parent), None),
-        P::Map { parent, key } => (key_path(parent), Some(KeyPathStep::Key(key.clone()))),
-        P::Some { parent } | P::NewtypeStruct { parent } | P::NewtypeVariant { parent } => {
-            (key_path(parent), None)
-        }
-    };
-    before.extend(step);
-    before
-}
-
-/// Returns the known keys of the table at `path`.
-fn known_keys(path: &[KeyPathStep]) -> &'static [&'static str] {
-    match path {
-        [] => schema::known_keys_of::<RecipeFile>(),
-        [KeyPathStep::Key(name)] if name == "runtime" => schema::known_keys_of::<schema::RuntimeTable>(),
-        [KeyPathStep::Key(name)] if name == "budget" => schema::known_keys_of::<schema::BudgetTable>(),
-        [KeyPathStep::Key(name)] if name == "values" => schema::known_keys_of::<schema::ValuesTable>(),
-        [KeyPathStep::Key(name)] if name == "kubernetes" => {
-            schema::known_keys_of::<schema::KubernetesTable>()
-        }
-        [KeyPathStep::Key(name), KeyPathStep::Key(table)] if name == "kubernetes" && table == "resources" => {
-            schema::known_keys_of::<schema::ResourcesTable>()
-        }
-        [KeyPathStep::Key(name), KeyPathStep::Key(_)] if name == "kubernetes" => {
-            schema::known_keys_of::<schema::ProbesTable>()
-        }
-        [KeyPathStep::Key(name), KeyPathStep::Key(_), KeyPathStep::Key(_)] if name == "kubernetes" => {
-            schema::known_keys_of::<schema::ProbeTable>()
-        }
-        [KeyPathStep::Key(_)] => schema::known_keys_of::<schema::ImageTable>(),
-        [KeyPathStep::Key(name), KeyPathStep::Index(_)] if name == "config" => {
-            schema::known_keys_of::<schema::ConfigTable>()
-        }
-        [KeyPathStep::Key(name), KeyPathStep::Index(_)] if name == "secret" => {
-            schema::known_keys_of::<schema::SecretTable>()
-        }
-        [KeyPathStep::Key(name), KeyPathStep::Index(_)] if name == "state" => {
-            schema::known_keys_of::<schema::StateTable>()
-        }
-        [KeyPathStep::Key(name), KeyPathStep::Index(_)] if name == "variable" => {
-            schema::known_keys_of::<schema::VariableTable>()
-        }
-        [KeyPathStep::Key(_), KeyPathStep::Index(_)] => schema::known_keys_of::<schema::IncludeTable>(),
-        [KeyPathStep::Key(name), KeyPathStep::Key(_)] if name == "platform" => {
-            schema::known_keys_of::<schema::PlatformTable>()
-        }
-        [KeyPathStep::Key(name), KeyPathStep::Key(_)] if name == "environments" => {
-            schema::known_keys_of::<schema::EnvironmentTable>()
-        }
-        [KeyPathStep::Key(name), KeyPathStep::Index(_), KeyPathStep::Key(_), KeyPathStep::Index(_)]
-            if name == "config" =>
-        {
-            schema::known_keys_of::<schema::TemplateTable>()
-        }
-        _ => schema::known_keys_of::<schema::ProgramTable>(),
-    }
-}
-
-fn span_of_key(tree: &DeTable<'_>, parent: &[KeyPathStep], key: &str) -> Option<Range<usize>> {
-    let mut table = tree;
-    let mut value: Option<&DeValue<'_>> = None;
-    for step in parent {
-        let next = match (step, value) {
-            (KeyPathStep::Key(key), _) => table.get(key.as_str())?.get_ref(),
-            (KeyPathStep::Index(index), Some(value)) => value.get(*index)?.get_ref(),
-            (KeyPathStep::Index(_), None) => return None,
-        };
-        table = next.as_table().unwrap_or(table);
-        value = Some(next);
-    }
-    table.iter().find(|(known, _)| known.get_ref() == key).map(|(known, _)| known.span())
 }
 
 /// Removes the value at exactly `span` from `tree`. Returns whether there was one.

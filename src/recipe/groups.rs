@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 use super::budget::Budget;
+#[cfg(feature = "kube")]
 use super::error::SourcePosition;
 use super::linkage::Linkage;
 use super::paths::resolve_path;
@@ -13,8 +14,11 @@ use coracle_core::platform::Platform;
 use coracle_core::port::Port;
 use coracle_core::reference::ImageReference;
 use coracle_core::signal::Signal;
+#[cfg(feature = "kube")]
 use coracle_kube::RecipeLocation;
+#[cfg(feature = "kube")]
 use coracle_kube::config::Configuration;
+#[cfg(feature = "kube")]
 use coracle_kube::manifests::WorkloadSettings;
 use coracle_ld::implicit::ImplicitPolicy;
 use coracle_ld::ldso::HwcapsSelection;
@@ -31,8 +35,10 @@ pub struct Recipe {
     /// The files of the image, and how they are found.
     pub contents: Contents,
     /// The configuration, which is mounted and never part of the image.
+    #[cfg(feature = "kube")]
     pub config: Configuration,
     /// The settings of the generated Kubernetes manifests.
+    #[cfg(feature = "kube")]
     pub kubernetes: WorkloadSettings,
     /// Where the image is written to, and how its layers are compressed.
     pub output: Output,
@@ -129,13 +135,18 @@ pub struct RecipeSource {
     pub recipe_dir: PathBuf,
     /// Source positions of the values that are checked only later, by
     /// [`coracle_kube::manifests`].
+    #[cfg(feature = "kube")]
     pub positions: BTreeMap<RecipeLocation, SourcePosition>,
 }
 
 /// The source of a recipe that was not read from a file.
 impl Default for RecipeSource {
     fn default() -> Self {
-        Self { recipe_dir: PathBuf::from("."), positions: BTreeMap::new() }
+        Self {
+            recipe_dir: PathBuf::from("."),
+            #[cfg(feature = "kube")]
+            positions: BTreeMap::new(),
+        }
     }
 }
 

@@ -8,15 +8,17 @@ mod cargo_toml;
 mod document;
 mod error;
 mod groups;
-#[cfg(test)]
+#[cfg(all(test, feature = "kube"))]
 mod json_schema;
+mod known_keys;
 mod linkage;
 mod overrides;
 mod paths;
 mod read;
 mod schema;
+#[cfg(feature = "kube")]
 mod source_positions;
-#[cfg(test)]
+#[cfg(all(test, feature = "kube"))]
 mod tests;
 mod toml_source;
 mod user;
@@ -32,10 +34,11 @@ pub use groups::{
     RootOverride, RootOverrideKind,
 };
 pub use linkage::Linkage;
-pub use overrides::{ConfigOverrides, RecipeOverrides, RuntimeOverrides};
+#[cfg(feature = "kube")]
+pub use overrides::ConfigOverrides;
+pub use overrides::{RecipeOverrides, RuntimeOverrides};
 pub use paths::DEFAULT_FILE_NAME;
-pub use read::{
-    parse_recipe, read_configuration, read_environment_names, read_recipe, read_with_optional_programs,
-    root_overrides_from_flags,
-};
+pub use read::{parse_recipe, read_recipe, read_with_optional_programs, root_overrides_from_flags};
+#[cfg(feature = "kube")]
+pub use read::{read_configuration, read_environment_names};
 pub use user::DEFAULT_USER;

@@ -1,6 +1,7 @@
 //! The values of flags, which override those of the file.
 
 use std::ffi::OsString;
+#[cfg(feature = "kube")]
 use std::path::PathBuf;
 
 /// The unparsed values of flags. A non-empty list replaces the file's list; maps are merged into
@@ -40,6 +41,7 @@ pub struct RecipeOverrides {
     /// The flags for `[runtime]`.
     pub runtime: RuntimeOverrides,
     /// The flags for configuration.
+    #[cfg(feature = "kube")]
     pub config: ConfigOverrides,
     /// `--platform OS/ARCH[/VARIANT]`
     pub platform: Option<String>,
@@ -97,6 +99,7 @@ pub struct RuntimeOverrides {
 }
 
 /// The unparsed values of the flags for configuration.
+#[cfg(feature = "kube")]
 #[derive(Clone, Default, Debug)]
 pub struct ConfigOverrides {
     /// `--config MOUNT=FOLDER`; one flag replaces all tables `[[config]]`.

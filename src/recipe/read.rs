@@ -10,6 +10,7 @@ use super::overrides::RecipeOverrides;
 use super::paths::is_cargo_toml;
 use super::toml_source::read_recipe_bytes;
 use super::validate;
+#[cfg(feature = "kube")]
 use coracle_kube::config::Configuration;
 
 impl Recipe {
@@ -55,6 +56,7 @@ pub fn parse_recipe(path: &Path, bytes: &[u8], flags: &RecipeOverrides) -> Resul
 ///
 /// # Errors
 /// Fails like [`read_recipe`].
+#[cfg(feature = "kube")]
 pub fn read_configuration(
     path: Option<&Path>,
     flags: &RecipeOverrides,
@@ -84,6 +86,7 @@ pub fn read_with_optional_programs(
 ///
 /// # Errors
 /// Fails if the file cannot be read or is not TOML.
+#[cfg(feature = "kube")]
 pub fn read_environment_names(path: &Path) -> Result<Vec<String>, RecipeError> {
     if is_cargo_toml(path) {
         return CargoPackage::read(path)?.environment_names();

@@ -53,15 +53,16 @@ fn hash_settings(settings: &Settings, hasher: &mut KeyHasher) {
 /// Hashes the groups of a recipe that change the image or its destinations. The budget and the
 /// settings of Kubernetes manifests do not.
 fn hash_recipe(recipe: &Recipe, hasher: &mut KeyHasher) {
-    let Recipe { image, contents, config, kubernetes: _, output, policy, source } = recipe;
+    let Recipe { image, contents, output, policy, source, .. } = recipe;
     let Policy { linkage, allowed_paths, allowed_config_values, budget: _, strict } = policy;
-    let RecipeSource { recipe_dir, positions: _ } = source;
+    let RecipeSource { recipe_dir, .. } = source;
     image.hash(hasher);
     contents.hash(hasher);
     // `Hash` of a path ignores a trailing slash and `.` components.
     hash_paths(contents.programs.iter().map(|program| &program.from), hasher);
     hash_paths(contents.includes.iter().map(|include| &include.from), hasher);
-    config.hash(hasher);
+    #[cfg(feature = "kube")]
+    recipe.config.hash(hasher);
     output.hash(hasher);
     (linkage, allowed_paths, allowed_config_values, strict).hash(hasher);
     hash_paths([recipe_dir].into_iter(), hasher);

@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::built::{BaseInfo, Built, RegistryPush};
+#[cfg(feature = "kube")]
 use crate::contract::Contract;
 use crate::request::Request;
 use crate::rootfs::{LayerKind, Owner};
@@ -27,6 +28,7 @@ pub(super) struct RecordedResult {
     user: (u32, u32),
     size: u64,
     file_count: usize,
+    #[cfg(feature = "kube")]
     contract: Contract,
     warnings: Vec<String>,
     hints: Vec<String>,
@@ -69,6 +71,7 @@ impl RecordedResult {
             user: (built.user.uid, built.user.gid),
             size: built.size,
             file_count: built.file_count,
+            #[cfg(feature = "kube")]
             contract: built.contract.clone(),
             warnings,
             hints,
@@ -103,6 +106,7 @@ impl RecordedResult {
             destinations: destinations.locations().collect(),
             pushes: destinations.remote.iter().map(unchanged_push).collect(),
             loaded: Vec::new(),
+            #[cfg(feature = "kube")]
             contract: self.contract,
             notes: warnings.chain(self.hints.into_iter().map(Note::Hint)).collect(),
             is_unchanged: true,

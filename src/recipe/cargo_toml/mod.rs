@@ -79,6 +79,7 @@ impl CargoPackage {
     ///
     /// # Errors
     /// Fails if a file is not TOML.
+    #[cfg(feature = "kube")]
     pub fn environment_names(&self) -> Result<Vec<String>, RecipeError> {
         self.with_document(|document, _| Ok(document.file.environments.keys().cloned().collect()))
     }

@@ -1,13 +1,21 @@
 //! The keys of `coracle.toml`, as deserialized by serde. Values are still text, which
-//! [`super::draft`] parses.
+//! [`super::validate`] parses.
 
+#[cfg(feature = "kube")]
+mod configuration;
 mod keys;
+#[cfg(feature = "kube")]
 mod kubernetes;
 mod spanned_values;
 
 use std::collections::BTreeMap;
 
+#[cfg(feature = "kube")]
+pub(super) use configuration::{
+    ConfigTable, EnvironmentTable, SecretTable, StateTable, TemplateTable, ValuesTable, VariableTable,
+};
 pub(super) use keys::known_keys_of;
+#[cfg(feature = "kube")]
 pub(super) use kubernetes::{KubernetesTable, ProbeTable, ProbesTable, ResourcesTable};
 pub(super) use spanned_values::{BoolOrNames, BoolOrString, IntOrString, PathOr, Spanned, StrictTable};
 
@@ -25,18 +33,25 @@ pub(super) struct RecipeFile {
     /// Dependencies that no ELF file names, such as CA certificates and time zones.
     pub(super) runtime: StrictTable<RuntimeTable>,
     /// Configuration directories, which are mounted and never part of the image.
+    #[cfg(feature = "kube")]
     pub(super) config: Vec<StrictTable<ConfigTable>>,
     /// Secrets that exist in the cluster and are mounted.
+    #[cfg(feature = "kube")]
     pub(super) secret: Vec<StrictTable<SecretTable>>,
     /// Directories that the program writes to.
+    #[cfg(feature = "kube")]
     pub(super) state: Vec<StrictTable<StateTable>>,
     /// Environment variables whose value is the text of a mounted file.
+    #[cfg(feature = "kube")]
     pub(super) variable: Vec<StrictTable<VariableTable>>,
     /// The values that templates are rendered with, and their schema.
+    #[cfg(feature = "kube")]
     pub(super) values: StrictTable<ValuesTable>,
     /// Additional values that `--environment NAME` selects.
+    #[cfg(feature = "kube")]
     pub(super) environments: BTreeMap<String, Spanned<StrictTable<EnvironmentTable>>>,
     /// Settings of the generated Kubernetes manifests.
+    #[cfg(feature = "kube")]
     pub(super) kubernetes: StrictTable<KubernetesTable>,
     /// Size limits of the image. A larger image fails the build, and nothing is written.
     pub(super) budget: StrictTable<BudgetTable>,
@@ -138,96 +153,6 @@ pub(super) struct RuntimeTable {
     pub(super) plugins: Option<Vec<Spanned<String>>>,
     /// Library variants for newer CPUs (`glibc-hwcaps`): up to this level, or `none`. Default: all.
     pub(super) hwcaps: Option<Spanned<String>>,
-}
-
-/// `[[config]]`
-#[derive(serde::Deserialize)]
-#[cfg_attr(test, derive(schemars::JsonSchema), schemars(deny_unknown_fields))]
-pub(super) struct ConfigTable {
-    /// The directory that the files are mounted at.
-    pub(super) mount: Spanned<String>,
-    /// The files. A file whose name ends in `.j2` is a template.
-    #[serde(default)]
-    pub(super) templates: Vec<Spanned<PathOr<TemplateTable>>>,
-    /// How a change reaches the program: `restart`, `watch` or `signal:NAME`.
-    pub(super) reload: Option<Spanned<String>>,
-    /// The program starts without it, too.
-    pub(super) optional: Option<bool>,
-}
-
-/// `[[secret]]`
-#[derive(serde::Deserialize)]
-#[cfg_attr(test, derive(schemars::JsonSchema), schemars(deny_unknown_fields))]
-pub(super) struct SecretTable {
-    /// The directory that the Secret is mounted at.
-    pub(super) mount: Spanned<String>,
-    /// The name of the Secret. Default: `NAME-secret`.
-    pub(super) name: Option<Spanned<String>>,
-    /// The Secret's keys, each a file that the program reads.
-    pub(super) keys: Spanned<Vec<String>>,
-    /// How a change reaches the program: `restart`, `watch` or `signal:NAME`.
-    pub(super) reload: Option<Spanned<String>>,
-    /// The program starts without it, too.
-    pub(super) optional: Option<bool>,
-}
-
-/// `[[state]]`
-#[derive(serde::Deserialize)]
-#[cfg_attr(test, derive(schemars::JsonSchema), schemars(deny_unknown_fields))]
-pub(super) struct StateTable {
-    /// The directory that the program writes to.
-    pub(super) mount: Spanned<String>,
-    /// The size of a volume claim, such as `10Gi`. Without it, the data ends with the pod.
-    pub(super) size: Option<Spanned<String>>,
-    /// Whether several pods write to it (ReadWriteMany).
-    pub(super) shared: Option<Spanned<bool>>,
-}
-
-/// `[[variable]]`
-#[derive(serde::Deserialize)]
-#[serde(rename_all = "kebab-case")]
-#[cfg_attr(test, derive(schemars::JsonSchema), schemars(deny_unknown_fields))]
-pub(super) struct VariableTable {
-    /// The variable's name.
-    pub(super) name: Spanned<String>,
-    /// The file: the path of a mount and a key in it.
-    pub(super) from: Spanned<String>,
-    /// Whether the file may be secret, although environment variables are easily exposed.
-    pub(super) secret_in_environment: Option<bool>,
-}
-
-/// A file of `[[config]]` with options.
-#[derive(serde::Deserialize)]
-#[cfg_attr(test, derive(schemars::JsonSchema), schemars(deny_unknown_fields))]
-pub(super) struct TemplateTable {
-    /// The file or template.
-    pub(super) from: Spanned<String>,
-    /// Its file name in the mount. Default: its own name without `.j2`.
-    pub(super) key: Option<Spanned<String>>,
-    /// Whether to copy the file without rendering or formatting it.
-    pub(super) verbatim: Option<bool>,
-    /// Six delimiters of the template: start and end of variables, blocks and comments.
-    pub(super) delimiters: Option<Spanned<Vec<String>>>,
-}
-
-/// `[values]`
-#[derive(serde::Deserialize, Default)]
-#[serde(default)]
-#[cfg_attr(test, derive(schemars::JsonSchema), schemars(deny_unknown_fields))]
-pub(super) struct ValuesTable {
-    /// The JSON Schema of the values; `writeOnly` marks a secret value.
-    pub(super) schema: Option<Spanned<String>>,
-    /// TOML, YAML or JSON files, merged in order.
-    pub(super) files: Vec<Spanned<String>>,
-}
-
-/// `[environments.NAME]`
-#[derive(serde::Deserialize, Default)]
-#[serde(default)]
-#[cfg_attr(test, derive(schemars::JsonSchema), schemars(deny_unknown_fields))]
-pub(super) struct EnvironmentTable {
-    /// TOML, YAML or JSON files, merged in order after those of `[values]`.
-    pub(super) values: Vec<Spanned<String>>,
 }
 
 /// `[budget]`

@@ -42,7 +42,7 @@ fn rejects_invalid_budgets() {
     );
     for (previous, message) in [
         ("containers-storage:x", "`--previous`: cannot compare with `containers-storage:x:latest`"),
-        ("oci:", "`--previous`: `oci:` names no place of an image"),
+        ("oci:", "`--previous`: `oci:` is not a valid image location"),
     ] {
         let flags = RecipeOverrides { previous: Some(previous.into()), ..RecipeOverrides::default() };
         let error = read(RECIPE, &flags).unwrap_err().to_string();

@@ -8,15 +8,6 @@ use coracle_core::path::escape_bytes;
 use coracle_kube::contract::CONTRACT_LABEL;
 
 impl Validator<'_> {
-    /// Reports an unsupported version of the format.
-    pub(super) fn version(&mut self, file: &RecipeFile) {
-        if let Some(version) = file.version.as_ref().filter(|version| *version.get_ref() != 1) {
-            let message = format!("recipe version {} is not supported", version.get_ref());
-            let hint = "the only version is 1";
-            self.report(&ValueOrigin::File(version.span()), message, Some(hint.into()));
-        }
-    }
-
     /// Reports values of `recipe` that contradict each other.
     pub(super) fn cross_check(&mut self, file: &RecipeFile, flags: &RecipeOverrides, recipe: &Recipe) {
         self.check_variables(file, recipe);

@@ -1,11 +1,14 @@
 //! Merges the raw values of file and flags, parses each, and builds the recipe: one file for each of
 //! its groups.
 
+#[cfg(feature = "kube")]
 mod configuration;
 mod contents;
+#[cfg_attr(not(feature = "kube"), path = "no_contract.rs")]
 mod cross_checks;
 mod image;
 mod implicit;
+#[cfg(feature = "kube")]
 mod kubernetes;
 mod output;
 mod policy;
@@ -19,6 +22,7 @@ use super::error::RecipeError;
 use super::groups::{Recipe, RecipeSource, RootOverride};
 use super::overrides::RecipeOverrides;
 use super::schema::RecipeFile;
+#[cfg(feature = "kube")]
 use super::source_positions::source_positions;
 use validator::Validator;
 
@@ -35,11 +39,14 @@ pub(super) fn build_recipe(
     let recipe = Recipe {
         image: validator.image(file, flags, &recipe_dir),
         contents: validator.contents(file, flags, &recipe_dir)?,
+        #[cfg(feature = "kube")]
         config: validator.configuration(file, &flags.config, &recipe_dir)?,
+        #[cfg(feature = "kube")]
         kubernetes: validator.kubernetes(&file.kubernetes.0),
         output: validator.output(file, flags, &recipe_dir)?,
         policy: validator.policy(file, flags),
         source: RecipeSource {
+            #[cfg(feature = "kube")]
             positions: document.map(|document| source_positions(document, &flags.config)).unwrap_or_default(),
             recipe_dir,
         },

@@ -6,7 +6,7 @@ use std::ops::Range;
 
 use crate::recipe::document::RecipeDocument;
 use crate::recipe::error::{RecipeError, RecipeProblem};
-use crate::recipe::schema::{BoolOrString, IntOrString, Spanned};
+use crate::recipe::schema::{BoolOrString, IntOrString, RecipeFile, Spanned};
 use coracle_core::path::escape_bytes;
 
 /// A raw value and its origin.
@@ -32,6 +32,15 @@ impl<'a> Validator<'a> {
     /// Creates a validator for `document`, or for flags alone.
     pub(super) fn new(document: Option<&'a RecipeDocument<'a>>) -> Self {
         Self { document, problems: Vec::new() }
+    }
+
+    /// Reports an unsupported version of the format.
+    pub(super) fn version(&mut self, file: &RecipeFile) {
+        if let Some(version) = file.version.as_ref().filter(|version| *version.get_ref() != 1) {
+            let message = format!("recipe version {} is not supported", version.get_ref());
+            let hint = "the only version is 1";
+            self.report(&ValueOrigin::File(version.span()), message, Some(hint.into()));
+        }
     }
 
     /// Merges the flags' `NAME=VALUE` into the file's map.

@@ -1,7 +1,8 @@
 //! Scans a recipe's image for secrets and configuration: sets up the scanner with the mounts, files
 //! and secret values of the recipe.
 
-use std::path::Path;
+#[cfg_attr(not(feature = "kube"), path = "no_configuration.rs")]
+mod configuration;
 
 use super::contract;
 use super::error::Error;
@@ -9,11 +10,8 @@ use super::image_plan::Plan;
 use super::recipe::Recipe;
 use coracle_core::content_scanner::ContentScanner;
 use coracle_core::note::Note;
-use coracle_core::path::ImagePath;
-use coracle_kube::config::{self, Configuration, PartialRender, RenderedFile, RenderedMount};
-use coracle_kube::values::ValueSource;
 use coracle_oci::image::ImageConfig;
-use coracle_scan::{ConfigFile, ConfigSource, ConfigValueKind, ScanPolicy, SecretScanner, SecretValue};
+use coracle_scan::{ConfigValueKind, ScanPolicy, SecretScanner};
 
 /// The secret scanner of one build.
 pub(crate) struct ImageScanner(SecretScanner);
@@ -76,28 +74,15 @@ pub fn scan_config(recipe: &Recipe) -> Result<Vec<Note>, Error> {
 /// Returns the scanner for `recipe`. Configuration whose values are known is rendered; its public
 /// files are scanned.
 fn secret_scanner(recipe: &Recipe) -> Result<SecretScanner, Error> {
-    let PartialRender { mounts, secrets } = config::render_partial(&recipe.config)?;
-    let file = |mount: &RenderedMount, file: RenderedFile| (mount.path.join(file.key.as_bytes()), file);
-    let files: Vec<(ImagePath, RenderedFile)> = mounts
-        .into_iter()
-        .flat_map(|mut mount| {
-            std::mem::take(&mut mount.files).into_iter().map(move |found| file(&mount, found))
-        })
-        .collect();
-    let rendered = files.iter().map(|(path, file)| ConfigFile {
-        description: format!("`{path}`, which is mounted"),
-        content: file.bytes.clone(),
-    });
+    let configuration = configuration::render_configuration(recipe)?;
     let mut scanner = SecretScanner::new(ScanPolicy {
-        config_files: rendered.chain(source_contents(&recipe.config)).collect(),
-        secrets: secrets
-            .into_iter()
-            .map(|(key, value)| SecretValue { name: key.to_string(), value })
-            .collect(),
+        config_files: configuration.files,
+        secrets: configuration.secrets,
         ..path_policy(recipe)
     });
-    let public = files.iter().filter(|(_, file)| !file.is_secret);
-    public.for_each(|(path, file)| scanner.scan_config_map_file(path, &file.bytes));
+    for (path, bytes) in &configuration.public_files {
+        scanner.scan_config_map_file(path, bytes);
+    }
     Ok(scanner)
 }
 
@@ -105,47 +90,12 @@ fn secret_scanner(recipe: &Recipe) -> Result<SecretScanner, Error> {
 fn path_policy(recipe: &Recipe) -> ScanPolicy {
     ScanPolicy {
         mounts: contract::mount_points(recipe),
-        config_sources: source_files(&recipe.config),
+        config_sources: configuration::source_files(recipe),
         allowed_paths: recipe.policy.allowed_paths.clone(),
         allowed_values: recipe.policy.allowed_config_values.clone(),
         strict: recipe.policy.strict,
         ..ScanPolicy::default()
     }
-}
-
-/// Returns the source files of a configuration.
-fn source_files(configuration: &Configuration) -> Vec<ConfigSource> {
-    let source = |path: &Path, what| ConfigSource { path: path.to_owned(), description: what };
-    let files = configuration.mounts.iter().flat_map(|mount| &mount.files).map(|file| {
-        let what = if file.delimiters.is_some() {
-            "a template of the configuration"
-        } else {
-            "a file of the configuration"
-        };
-        source(&file.source, what)
-    });
-    let values = configuration.values.iter().filter_map(|values| match values {
-        ValueSource::File(path) => Some(source(path, "a file of values")),
-        ValueSource::SetFile { path, .. } => Some(source(path, "a file with one value")),
-        ValueSource::Set { .. } => None,
-    });
-    let schema = configuration.schema.iter().map(|path| source(path, "the schema of the values"));
-    files.chain(values).chain(schema).collect()
-}
-
-/// Returns the contents of the source files, to find copies in the image. Unreadable files are
-/// skipped: rendering reports them.
-fn source_contents(configuration: &Configuration) -> impl Iterator<Item = ConfigFile> {
-    let text = |source: ConfigSource| {
-        let is_file = std::fs::metadata(&source.path)
-            .is_ok_and(|file| file.is_file() && file.len() <= config::MAX_OBJECT_BYTES as u64);
-        let bytes = is_file.then(|| std::fs::read(&source.path).ok()).flatten()?;
-        Some(ConfigFile {
-            description: format!("`{}`, {}", source.path.display(), source.description),
-            content: bytes,
-        })
-    };
-    source_files(configuration).into_iter().filter_map(text)
 }
 
 /// Scans the values of the image's config, except the contract, which has names of secrets but no
