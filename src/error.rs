@@ -6,6 +6,7 @@ use super::over_budget::OverBudget;
 use super::recipe;
 use super::rootfs::{self, Owner};
 use coracle_core::fs;
+use coracle_core::hint::Hint;
 use coracle_core::path::{ImagePath, RawPath};
 use coracle_core::platform::Platform;
 #[cfg(feature = "kube")]
@@ -200,16 +201,17 @@ impl Error {
             _ => false,
         }
     }
+}
 
-    /// Returns the next step, if there is a usual one.
-    pub fn hint(&self) -> Option<String> {
+impl Hint for Error {
+    fn hint(&self) -> Option<String> {
         match self {
             Self::Recipe(error) => error.hint(),
             #[cfg(feature = "kube")]
             Self::Config(error) => error.hint(),
             #[cfg(feature = "scan")]
             Self::SecretsFound(error) => error.hint(),
-            Self::OverBudget(error) => Some(error.hint()),
+            Self::OverBudget(error) => error.hint(),
             Self::Closure(error) => error.hint(),
             Self::WouldNotStart(problems) => Some(problems_hint(problems)),
             Self::Implicit(error) => error.hint(),

@@ -8,6 +8,7 @@ use super::recipe::{BudgetLimit, SourcePosition};
 use super::rootfs::EntryNode;
 use coracle_core::byte_size::ByteSize;
 use coracle_core::digest::Digest;
+use coracle_core::hint::Hint;
 use coracle_core::platform::Platform;
 use coracle_oci::image::Image;
 
@@ -77,15 +78,16 @@ impl OverBudget {
     pub(crate) fn new(findings: Vec<ExceededLimit>, contents: Vec<SizeBreakdown>) -> Self {
         Self { findings, contents }
     }
+}
 
-    /// Returns the next step.
-    pub fn hint(&self) -> String {
+impl Hint for OverBudget {
+    fn hint(&self) -> Option<String> {
         let settings: BTreeSet<&str> = self.findings.iter().map(|finding| finding.setting.as_str()).collect();
         let settings = settings.into_iter().collect::<Vec<_>>().join(" and ");
-        format!(
+        Some(format!(
             "leave out what is not needed (`--dry-run` lists every file and why it is there), or raise the budget: \
              {settings}"
-        )
+        ))
     }
 }
 

@@ -102,12 +102,12 @@ fn parse_limit(args: &PruneArgs) -> Result<u64, CliError> {
         return Ok(0);
     }
     let size = args.keep.parse::<ByteSize>().map(|size| size.0);
-    size.map_err(|error| CliError::usage(format!("`--keep`: {error}"), error.hint()))
+    size.map_err(|error| CliError::with_message(CliExit::Usage, format!("`--keep`: {error}"), &error))
 }
 
 fn cache_error(error: cache::CacheError) -> CliError {
     let cause = std::error::Error::source(&error).map(|cause| format!(": {cause}")).unwrap_or_default();
-    CliError::failed_with_hint(format!("cannot use the build cache: {error}{cause}"), error.hint())
+    CliError::with_message(CliExit::Failed, format!("cannot use the build cache: {error}{cause}"), &error)
 }
 
 /// Returns `coracle` in the user's cache directory. Source: XDG Base Directory Specification.

@@ -6,6 +6,7 @@ use std::process::ExitCode;
 
 use coracle::recipe;
 use coracle_core::fs;
+use coracle_core::hint::Hint;
 use coracle_oci::copy;
 use coracle_oci::layer;
 use coracle_oci::layout;
@@ -48,6 +49,16 @@ impl CliError {
         Self { exit: CliExit::Usage, message: message.into(), hint: Some(hint.into()) }
     }
 
+    /// Converts an error with its causes and its hint.
+    pub(super) fn from_error(exit: CliExit, error: &(impl Error + Hint)) -> Self {
+        Self::with_message(exit, error_chain(error), error)
+    }
+
+    /// Returns an error with another message than that of `error`, whose hint it has.
+    pub(super) fn with_message(exit: CliExit, message: impl Into<String>, error: &impl Hint) -> Self {
+        Self { exit, message: message.into(), hint: error.hint() }
+    }
+
     /// Returns an error that has no usual next step.
     pub(super) fn failed(message: impl Into<String>) -> Self {
         Self { exit: CliExit::Failed, message: message.into(), hint: None }
@@ -77,7 +88,7 @@ impl CliError {
     /// Converts the error of resolving one file's closure.
     pub(super) fn from_closure_error(error: &coracle::Error) -> Self {
         let exit = if error.is_usage_error() { CliExit::Usage } else { CliExit::Failed };
-        Self { exit, message: error_chain(error), hint: error.hint() }
+        Self::from_error(exit, error)
     }
 
     /// Converts the error of building an image.
@@ -94,7 +105,7 @@ impl CliError {
             coracle::Error::Copy(error) => return Self::from_copy_error(error),
             _ => CliExit::Failed,
         };
-        Self { exit, message: error_chain(error), hint: error.hint() }
+        Self::from_error(exit, error)
     }
 
     /// Converts the error of a copy. Errors of a registry or the network have their own exit code.
@@ -104,12 +115,12 @@ impl CliError {
             error if error.is_network() => CliExit::Network,
             _ => CliExit::Failed,
         };
-        Self { exit, message: error_chain(error), hint: error.hint() }
+        Self::from_error(exit, error)
     }
 
     /// Converts the error of compressing a file.
     pub(super) fn from_layer_error(error: layer::LayerError) -> Self {
-        Self { exit: CliExit::Failed, message: error_chain(&error), hint: error.hint() }
+        Self::from_error(CliExit::Failed, &error)
     }
 
     /// Converts clap's error to our form: its tips become hints, its quotes backticks.
@@ -138,19 +149,19 @@ impl From<CliError> for Vec<CliError> {
 
 impl From<recipe::RecipeError> for CliError {
     fn from(error: recipe::RecipeError) -> Self {
-        Self { exit: CliExit::Usage, message: error_chain(&error), hint: error.hint() }
+        Self::from_error(CliExit::Usage, &error)
     }
 }
 
 impl From<coracle_kube::config::ConfigError> for CliError {
     fn from(error: coracle_kube::config::ConfigError) -> Self {
-        Self { exit: CliExit::Usage, message: error_chain(&error), hint: error.hint() }
+        Self::from_error(CliExit::Usage, &error)
     }
 }
 
 impl From<fs::Error> for CliError {
     fn from(error: fs::Error) -> Self {
-        Self { exit: CliExit::Failed, message: error_chain(&error), hint: error.hint() }
+        Self::from_error(CliExit::Failed, &error)
     }
 }
 

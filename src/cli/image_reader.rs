@@ -8,7 +8,7 @@ use coracle_oci::layout::{self, ParsedImage};
 use coracle_oci::registry::{Access, RegistryClient};
 
 use super::args::RegistryArgs;
-use super::error::CliError;
+use super::error::{CliError, CliExit};
 use super::registry_client::new_registry_client;
 
 /// Whether `text` is an image location with a transport, such as `oci:DIR`, not a name.
@@ -81,13 +81,15 @@ impl<'a> ImageReader<'a> {
 
 /// Parses an image location.
 pub(super) fn parse_location(text: &str) -> Result<ImageLocation, CliError> {
-    text.parse().map_err(|error: ParseLocationError| CliError::usage(error.to_string(), error.hint()))
+    text.parse().map_err(|error: ParseLocationError| {
+        CliError::with_message(CliExit::Usage, error.to_string(), &error)
+    })
 }
 
 /// Parses the value of `--platform`.
 pub(super) fn parse_platform(text: Option<&str>) -> Result<Option<Platform>, CliError> {
     let parsed = text.map(str::parse::<Platform>).transpose();
-    parsed.map_err(|error| CliError::usage(format!("`--platform`: {error}"), error.hint()))
+    parsed.map_err(|error| CliError::with_message(CliExit::Usage, format!("`--platform`: {error}"), &error))
 }
 
 /// Returns the image's name if it is in a registry.

@@ -218,7 +218,7 @@ fn stored_reference(stored: &ParsedImage, args: &ManifestsArgs) -> Result<Pinned
         ));
     };
     let name: ImageReference = name.parse().map_err(|error: ParseImageReferenceError| {
-        CliError::usage(format!("`--tag`: {error}"), error.hint())
+        CliError::with_message(CliExit::Usage, format!("`--tag`: {error}"), &error)
     })?;
     let image = PinnedImage::new(&name, digest);
     // An image in a registry may be named by its digest only.
@@ -264,7 +264,7 @@ fn image_reference(args: &ManifestsArgs, recipe: &Recipe) -> Result<(PinnedImage
         }
         let image = text.parse();
         let image = image.map_err(|error: manifests::ParsePinnedImageError| {
-            CliError::usage(error.to_string(), error.hint())
+            CliError::with_message(CliExit::Usage, error.to_string(), &error)
         })?;
         return Ok((image, None));
     }

@@ -5,6 +5,7 @@ use std::str::FromStr;
 
 use super::error::SourcePosition;
 use coracle_core::byte_size::{ByteSize, multiply_decimal};
+use coracle_core::hint::Hint;
 use coracle_oci::copy;
 
 /// Limits for the image of each platform: the compressed size of layers, config and manifest.
@@ -43,10 +44,9 @@ pub enum GrowthLimit {
 #[error("`{}` is neither a percentage nor a size with a unit", coracle_core::path::escape_bytes(.0.as_bytes()))]
 pub struct ParseGrowthError(String);
 
-impl ParseGrowthError {
-    /// Returns what to write instead.
-    pub fn hint(&self) -> &'static str {
-        "write it as in `5%` or `200kB`"
+impl Hint for ParseGrowthError {
+    fn hint(&self) -> Option<String> {
+        Some("write it as in `5%` or `200kB`".into())
     }
 }
 

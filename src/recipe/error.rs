@@ -4,6 +4,7 @@ use std::fmt;
 use std::path::PathBuf;
 
 use coracle_core::fs;
+use coracle_core::hint::Hint;
 
 /// Why a recipe could not be read.
 #[derive(Debug, thiserror::Error)]
@@ -63,9 +64,8 @@ impl RecipeProblem {
     }
 }
 
-impl RecipeError {
-    /// Returns the next step, if there is a usual one.
-    pub fn hint(&self) -> Option<String> {
+impl Hint for RecipeError {
+    fn hint(&self) -> Option<String> {
         match self {
             Self::Read(error) if error.kind() == std::io::ErrorKind::IsADirectory => {
                 Some(format!("name the file in it, such as `{}`", super::paths::DEFAULT_FILE_NAME))

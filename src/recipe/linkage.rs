@@ -2,6 +2,8 @@
 
 use std::str::FromStr;
 
+use coracle_core::hint::Hint;
+
 /// The required linkage of every ELF program.
 #[derive(Clone, Copy, PartialEq, Eq, Default, Hash, Debug)]
 pub enum Linkage {
@@ -19,10 +21,9 @@ pub enum Linkage {
 #[error("`{}` is none of `auto`, `static` and `dynamic`", coracle_core::path::escape_bytes(.0.as_bytes()))]
 pub struct ParseLinkageError(String);
 
-impl ParseLinkageError {
-    /// Returns what to write instead.
-    pub fn hint(&self) -> String {
-        "`static` and `dynamic` reject programs that are linked otherwise, `auto` allows both".into()
+impl Hint for ParseLinkageError {
+    fn hint(&self) -> Option<String> {
+        Some("`static` and `dynamic` reject programs that are linked otherwise, `auto` allows both".into())
     }
 }
 

@@ -1,5 +1,7 @@
 //! The numeric user and group of an image.
 
+use coracle_core::hint::Hint;
+
 use crate::rootfs::Owner;
 
 /// The default user and group: `nonroot` of distroless images.
@@ -19,8 +21,8 @@ pub(super) enum ParseUserError {
     GroupTwice,
 }
 
-impl ParseUserError {
-    pub(super) fn hint(&self) -> Option<String> {
+impl Hint for ParseUserError {
+    fn hint(&self) -> Option<String> {
         match self {
             Self::NotNumeric(name) => Some(format!(
                 "write it by number as `UID[:GID]`, such as `65532`: Kubernetes can't tell whether `{}` is root",

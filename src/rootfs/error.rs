@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use coracle_core::fs;
+use coracle_core::hint::Hint;
 use coracle_core::path::{ImagePath, RawPath};
 use coracle_ld::closure;
 use coracle_ld::elf;
@@ -148,9 +149,8 @@ fn format_problems<T: std::fmt::Display>(problems: &[T], heading: &str) -> Strin
     problems.iter().fold(heading.to_owned(), |text, problem| format!("{text}\n  {problem}"))
 }
 
-impl RootfsError {
-    /// Returns the next step, if there is a usual one.
-    pub fn hint(&self) -> Option<String> {
+impl Hint for RootfsError {
+    fn hint(&self) -> Option<String> {
         Some(match self {
             Self::Conflicts(_) => "place one of them elsewhere with `FROM:TO`, or leave it out".into(),
             Self::PrivatePaths(_) => {

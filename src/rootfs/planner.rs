@@ -273,7 +273,9 @@ impl<'a> TreePlanner<'a> {
     fn add_steps(&mut self, steps: &[ResolutionStep], reason: &EntryReason, layer_kind: LayerKind) {
         for step in steps {
             match step {
-                ResolutionStep::Directory(path) => self.builder.add_directory(path, reason.clone(), layer_kind),
+                ResolutionStep::Directory(path) => {
+                    self.builder.add_directory(path, reason.clone(), layer_kind);
+                }
                 ResolutionStep::Link { path, target } => {
                     self.builder.add_symlink(path, target.clone(), reason.clone(), layer_kind);
                 }

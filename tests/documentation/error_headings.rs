@@ -17,7 +17,6 @@ const PLACES: &[(&str, &str, &str)] = &[
     ("src/cli/", "message: ", ","),
     ("src/cli/", "let message =", ";"),
     ("src/cli/", " failure(", ","),
-    ("src/cli/cache.rs", "(refused(", ","),
     ("src/cli/", " usage(", ","),
     ("src/recipe/", "let message =", ";"),
     ("src/recipe/", "let (message, hint) = ", ";"),

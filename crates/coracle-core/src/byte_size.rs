@@ -3,6 +3,8 @@
 use std::fmt;
 use std::str::FromStr;
 
+use crate::hint::Hint;
+
 /// A number of bytes.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub struct ByteSize(pub u64);
@@ -12,10 +14,9 @@ pub struct ByteSize(pub u64);
 #[error("`{}` is not a size", crate::path::escape_bytes(.0.as_bytes()))]
 pub struct ParseByteSizeError(String);
 
-impl ParseByteSizeError {
-    /// Describes the expected format.
-    pub fn hint(&self) -> &'static str {
-        "write it as in `500MB` or `2GiB`"
+impl Hint for ParseByteSizeError {
+    fn hint(&self) -> Option<String> {
+        Some("write it as in `500MB` or `2GiB`".into())
     }
 }
 

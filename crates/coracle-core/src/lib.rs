@@ -48,6 +48,7 @@ pub mod digest;
 pub mod entry;
 pub mod file_system;
 pub mod fs;
+pub mod hint;
 pub mod input_tracker;
 pub mod json;
 pub mod note;

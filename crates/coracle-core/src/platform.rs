@@ -6,6 +6,8 @@
 use std::fmt;
 use std::str::FromStr;
 
+use crate::hint::Hint;
+
 /// An operating system and an architecture, such as `linux/arm/v7`.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug, Hash)]
 pub struct Platform {
@@ -35,10 +37,9 @@ impl Platform {
     }
 }
 
-impl ParsePlatformError {
-    /// Describes the expected format.
-    pub fn hint(&self) -> String {
-        "write it as `OS/ARCHITECTURE[/VARIANT]`, such as `linux/amd64` or `linux/arm/v7`".into()
+impl Hint for ParsePlatformError {
+    fn hint(&self) -> Option<String> {
+        Some("write it as `OS/ARCHITECTURE[/VARIANT]`, such as `linux/amd64` or `linux/arm/v7`".into())
     }
 }
 

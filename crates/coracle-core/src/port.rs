@@ -3,6 +3,8 @@
 use std::fmt;
 use std::str::FromStr;
 
+use crate::hint::Hint;
+
 /// A port that the program listens on. Displayed with its protocol: `8080/tcp`.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Hash)]
 pub struct Port {
@@ -31,10 +33,9 @@ pub struct ParsePortError {
     why: &'static str,
 }
 
-impl ParsePortError {
-    /// Describes the expected format.
-    pub fn hint(&self) -> String {
-        "write it as `PORT[/PROTOCOL]`, such as `8080` or `9000/udp`".into()
+impl Hint for ParsePortError {
+    fn hint(&self) -> Option<String> {
+        Some("write it as `PORT[/PROTOCOL]`, such as `8080` or `9000/udp`".into())
     }
 }
 

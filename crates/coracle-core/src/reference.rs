@@ -8,6 +8,7 @@
 use std::fmt;
 use std::str::FromStr;
 
+use crate::hint::Hint;
 use crate::path::escape_bytes;
 
 /// Maximum length of a repository name.
@@ -66,10 +67,12 @@ impl ImageReference {
     }
 }
 
-impl ParseImageReferenceError {
-    /// Describes the expected format.
-    pub fn hint(&self) -> String {
-        "write it as `NAME[:TAG]` in lower case, such as `shop`, `shop:1.2` or `ghcr.io/acme/shop:1.2`".into()
+impl Hint for ParseImageReferenceError {
+    fn hint(&self) -> Option<String> {
+        Some(
+            "write it as `NAME[:TAG]` in lower case, such as `shop`, `shop:1.2` or `ghcr.io/acme/shop:1.2`"
+                .into(),
+        )
     }
 }
 

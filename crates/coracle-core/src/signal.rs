@@ -3,6 +3,8 @@
 use std::fmt;
 use std::str::FromStr;
 
+use crate::hint::Hint;
+
 /// A signal for `StopSignal`: `SIGTERM`, `SIGRTMIN+3`, or a number from 1 to 64.
 #[derive(Clone, PartialEq, Eq, Debug, Hash)]
 pub struct Signal(String);
@@ -59,16 +61,15 @@ impl Signal {
     }
 }
 
-impl ParseSignalError {
-    /// Suggests the most similar signal, or describes the expected format.
-    pub fn hint(&self) -> String {
+impl Hint for ParseSignalError {
+    fn hint(&self) -> Option<String> {
         // The common prefix would make all names similar.
         let text = self.0.to_ascii_uppercase();
         let names = SIGNAL_NAMES.iter().filter_map(|name| name.strip_prefix("SIG"));
-        match crate::suggest::most_similar(text.strip_prefix("SIG").unwrap_or(&text), names) {
+        Some(match crate::suggest::most_similar(text.strip_prefix("SIG").unwrap_or(&text), names) {
             Some(name) => format!("did you mean `SIG{name}`?"),
             None => "write a name such as `SIGTERM` or `SIGRTMIN+3`, or a number from 1 to 64".into(),
-        }
+        })
     }
 }
 
@@ -119,8 +120,8 @@ mod tests {
     #[test]
     fn hint_suggests_the_most_similar_name() {
         for (text, hint) in [("TERM", "did you mean `SIGTERM`?"), ("sigquti", "did you mean `SIGQUIT`?")] {
-            assert_eq!(text.parse::<Signal>().unwrap_err().hint(), hint);
+            assert_eq!(text.parse::<Signal>().unwrap_err().hint().unwrap(), hint);
         }
-        assert!("99".parse::<Signal>().unwrap_err().hint().contains("1 to 64"));
+        assert!("99".parse::<Signal>().unwrap_err().hint().unwrap().contains("1 to 64"));
     }
 }

@@ -4,6 +4,7 @@
 use std::borrow::Cow;
 use std::fmt;
 
+use coracle_core::hint::Hint;
 use coracle_core::path::{ImagePath, escape_bytes};
 
 /// Configuration or a secret that should not be in the image, or a mount that hides files.
@@ -178,9 +179,10 @@ impl FindingsError {
     pub fn findings(&self) -> &[Finding] {
         &self.0
     }
+}
 
-    /// A suggested next step.
-    pub fn hint(&self) -> Option<String> {
+impl Hint for FindingsError {
+    fn hint(&self) -> Option<String> {
         let first_subject = |category| {
             self.0.iter().find(|finding| finding.category == category).map(|finding| &finding.subject)
         };

@@ -2,6 +2,7 @@
 
 use proptest::prelude::*;
 
+use coracle_core::hint::Hint as _;
 use coracle_core::path::ImagePath;
 
 use super::file_scan::FileScan;

@@ -10,6 +10,7 @@ use crate::recipe::paths::resolve_path;
 use crate::recipe::schema::{self, Spanned};
 use crate::recipe::source_positions;
 use coracle_core::fs;
+use coracle_core::hint::Hint as _;
 use coracle_core::path::{ImagePath, ParseImagePathError, escape_bytes};
 use coracle_kube::config::{
     self, ConfigMount, Configuration, FileVariable, MountFile, ParseReloadError, ReloadMethod, SecretMount,

@@ -8,6 +8,7 @@ use crate::recipe::overrides::RecipeOverrides;
 use crate::recipe::schema::RecipeFile;
 use crate::recipe::user::{ParseUserError, parse_user};
 use crate::rootfs::Owner;
+use coracle_core::hint::Hint as _;
 use coracle_core::path::ParseImagePathError;
 use coracle_core::platform::ParsePlatformError;
 use coracle_core::port::ParsePortError;
@@ -38,17 +39,16 @@ impl Validator<'_> {
             user: self.user(file, flags),
             exposed_ports: ports
                 .iter()
-                .filter_map(|port| self.parse_value(port, |error: &ParsePortError| Some(error.hint())))
+                .filter_map(|port| self.parse_value(port, |error: &ParsePortError| error.hint()))
                 .collect(),
             env: self.string_map(&table.env, &flags.env, "--env"),
             working_dir: working_dir.and_then(|path| self.parse_value(&path, |_: &ParseImagePathError| None)),
             stop_signal: stop_signal
-                .and_then(|signal| self.parse_value(&signal, |error: &ParseSignalError| Some(error.hint()))),
+                .and_then(|signal| self.parse_value(&signal, |error: &ParseSignalError| error.hint())),
             labels: self.string_map(&table.labels, &flags.labels, "--label"),
             annotations: self.string_map(&table.annotations, &flags.annotations, "--annotation"),
-            platform: platform.and_then(|platform| {
-                self.parse_value(&platform, |error: &ParsePlatformError| Some(error.hint()))
-            }),
+            platform: platform
+                .and_then(|platform| self.parse_value(&platform, |error: &ParsePlatformError| error.hint())),
         }
     }
 
@@ -57,7 +57,7 @@ impl Validator<'_> {
         let words = if flags.names.is_empty() { from_file } else { from_flag(&flags.names, "--tag") };
         let mut names = Vec::new();
         for word in words {
-            let name = self.parse_value(&word, |error: &ParseImageReferenceError| Some(error.hint()));
+            let name = self.parse_value(&word, |error: &ParseImageReferenceError| error.hint());
             names.extend(name.filter(|name| !names.contains(name)));
         }
         names
@@ -115,6 +115,6 @@ impl Validator<'_> {
         {
             return Some(ImageLocation::Registry(named));
         }
-        self.parse_value(word, |error: &ParseLocationError| Some(error.hint()))
+        self.parse_value(word, |error: &ParseLocationError| error.hint())
     }
 }

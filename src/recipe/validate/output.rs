@@ -8,6 +8,7 @@ use crate::recipe::groups::Output;
 use crate::recipe::overrides::RecipeOverrides;
 use crate::recipe::schema::RecipeFile;
 use coracle_core::fs;
+use coracle_core::hint::Hint as _;
 use coracle_oci::copy::{ImageLocation, ParseNewImageLocationError};
 use coracle_oci::layer::{Compression, ParseCompressionError};
 use coracle_oci::layout::{DiskFormat, DiskLocation};
@@ -31,7 +32,7 @@ impl Validator<'_> {
 
     fn compression(&mut self, file: &RecipeFile, flags: &RecipeOverrides) -> Compression {
         let word = flag_or_file(&file.image.0.compression, &flags.compression, "--compression");
-        let hint = |error: &ParseCompressionError| Some(error.hint());
+        let hint = |error: &ParseCompressionError| error.hint();
         word.and_then(|word| self.parse_value(&word, hint)).unwrap_or_default()
     }
 
@@ -39,7 +40,7 @@ impl Validator<'_> {
     fn destinations(&mut self, flags: &RecipeOverrides) -> fs::Result<Vec<ImageLocation>> {
         let mut found: Vec<ImageLocation> = Vec::new();
         for word in from_flag(&flags.destinations, "--output") {
-            let hint = |error: &ParseNewImageLocationError| Some(error.hint());
+            let hint = |error: &ParseNewImageLocationError| error.hint();
             let Some(place) =
                 self.ok_or_report(ImageLocation::parse_new_image(&word.value), &word.origin, hint)
             else {
@@ -92,7 +93,7 @@ impl Validator<'_> {
     ) -> Option<ImageLocation> {
         let word =
             flag_or_file(&file.image.0.publish_contract, &flags.publish_contract, "--publish-contract")?;
-        let hint = |error: &ParseNewImageLocationError| Some(error.hint());
+        let hint = |error: &ParseNewImageLocationError| error.hint();
         let mut place = self.ok_or_report(ImageLocation::parse_new_image(&word.value), &word.origin, hint)?;
         let plain = match &mut place {
             ImageLocation::OnDisk(destination) if destination.format != DiskFormat::Layout => {

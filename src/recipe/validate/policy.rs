@@ -11,6 +11,7 @@ use crate::recipe::linkage::{Linkage, ParseLinkageError};
 use crate::recipe::overrides::RecipeOverrides;
 use crate::recipe::schema::{BudgetTable, IntOrString, RecipeFile, Spanned};
 use coracle_core::byte_size::{ByteSize, ParseByteSizeError};
+use coracle_core::hint::Hint as _;
 use coracle_core::path::{ImagePath, ParseImagePathError, escape_bytes};
 use coracle_oci::copy::ImageLocation;
 
@@ -32,7 +33,7 @@ impl Validator<'_> {
 
     fn linkage(&mut self, file: &RecipeFile, flags: &RecipeOverrides) -> Linkage {
         let word = flag_or_file(&file.image.0.linkage, &flags.linkage, "--linkage");
-        let hint = |error: &ParseLinkageError| Some(error.hint());
+        let hint = |error: &ParseLinkageError| error.hint();
         word.and_then(|word| self.parse_value(&word, hint)).unwrap_or_default()
     }
 
@@ -90,9 +91,9 @@ impl Validator<'_> {
     }
 
     fn budget(&mut self, file: &BudgetTable, flags: &RecipeOverrides) -> Budget {
-        let hint = |error: &ParseByteSizeError| Some(error.hint().to_owned());
+        let hint = |error: &ParseByteSizeError| error.hint();
         let image = self.limit::<ByteSize>("image", &file.image, &flags.budget_image, "--budget-image", hint);
-        let hint = |error: &ParseGrowthError| Some(error.hint().to_owned());
+        let hint = |error: &ParseGrowthError| error.hint();
         let growth =
             self.limit::<GrowthLimit>("growth", &file.growth, &flags.budget_growth, "--budget-growth", hint);
         Budget { image, growth, previous: self.previous(flags) }

@@ -8,6 +8,7 @@ use crate::recipe::overrides::RecipeOverrides;
 use crate::recipe::paths::resolvable_from;
 use crate::recipe::schema::{PlatformTable, RecipeFile, StrictTable};
 use coracle_core::fs;
+use coracle_core::hint::Hint as _;
 use coracle_core::platform::{ParsePlatformError, Platform};
 
 /// The hint if roots and sysroots are combined.
@@ -100,6 +101,6 @@ impl Validator<'_> {
 
     fn root_platform(&mut self, text: &str, origin: ValueOrigin) -> Option<Platform> {
         let word = RawValue { value: text.to_owned(), origin };
-        self.parse_value(&word, |error: &ParsePlatformError| Some(error.hint()))
+        self.parse_value(&word, |error: &ParsePlatformError| error.hint())
     }
 }

@@ -3,6 +3,7 @@
 use std::io::{Seek, Write};
 
 use coracle_core::digest::Digest;
+use coracle_core::hint::Hint as _;
 use coracle_core::reference::ImageReference;
 use coracle_oci::registry::{
     Access, BlobContent, BlobUpload, ManifestReference, PushOutcome, RegistryClient, RegistrySettings,

@@ -7,6 +7,7 @@ use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 use coracle_core::digest::Digest;
+use coracle_core::hint::Hint as _;
 use coracle_core::reference::ImageReference;
 use coracle_oci::registry::{
     Access, BlobUpload, Credential, ManifestReference, PushOutcome, RegistryClient, RegistrySettings,

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use coracle::recipe::{Recipe, RecipeOverrides};
 use coracle::{Observer, Plan, Settings};
+use coracle_core::hint::Hint as _;
 use coracle_oci::registry::RegistryClient;
 
 use super::fake::{FakeRegistry, Fault, settings};

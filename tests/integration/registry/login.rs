@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use coracle_core::hint::Hint as _;
 use coracle_oci::registry::{
     Access, BlobUpload, Credential, ManifestReference, PushOutcome, RegistryClient, RegistrySettings, Secret,
 };

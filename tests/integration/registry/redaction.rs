@@ -2,6 +2,7 @@
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use coracle_core::hint::Hint as _;
 use coracle_oci::registry::{Credential, ManifestReference, RegistryClient, RegistryError, Secret};
 
 use super::fake::{FakeRepositories as _, Fault, Login};

@@ -4,6 +4,7 @@
 use std::time::{Duration, Instant};
 
 use coracle_core::digest::Digest;
+use coracle_core::hint::Hint as _;
 use coracle_oci::registry::{ManifestReference, PushOutcome, RegistryError};
 
 use super::fake::{FakeRegistry, FakeRepositories as _, Fault, settings};

@@ -6,6 +6,7 @@ use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
+use coracle_core::hint::Hint as _;
 use coracle_core::reference::ImageReference;
 use coracle_oci::registry::{
     Access, ManifestReference, RegistryClient, RegistryError, RegistrySettings, Repository,

@@ -75,6 +75,7 @@ pub(crate) fn build(program: &Program, layout: &Path) -> Result<(), String> {
 }
 
 fn run_command(command: &mut Command) -> ProcessOutcome {
-    let finished = retry_while_busy(|| start(command).finish(), |finished: &Finished| finished.stderr.clone());
+    let finished =
+        retry_while_busy(|| start(command).finish(), |finished: &Finished| finished.stderr.clone());
     ProcessOutcome { status: finished.status.code(), stdout: finished.stdout, stderr: finished.stderr }
 }

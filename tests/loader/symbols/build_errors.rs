@@ -2,6 +2,7 @@
 
 use coracle::Settings;
 use coracle::recipe::{Recipe, RecipeOverrides};
+use coracle_core::hint::Hint as _;
 
 use crate::symbols::folder::{CALLS_A_AND_B, DEFINES_A, DEFINES_A_AND_B, Folder, V1_V2};
 

@@ -3,6 +3,8 @@
 use std::io;
 use std::path::{Path, PathBuf};
 
+use crate::hint::Hint;
+
 /// An I/O error with the failed operation and the path.
 #[derive(Debug, thiserror::Error)]
 #[error("cannot {verb} `{}`", .path.display())]
@@ -25,9 +27,10 @@ impl Error {
     pub fn kind(&self) -> io::ErrorKind {
         self.source.kind()
     }
+}
 
-    /// Suggests the next step; `None` if there is no common one.
-    pub fn hint(&self) -> Option<String> {
+impl Hint for Error {
+    fn hint(&self) -> Option<String> {
         Some(match self.kind() {
             io::ErrorKind::PermissionDenied => {
                 "check the owner and permissions of the path and its parent directories".into()

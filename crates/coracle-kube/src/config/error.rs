@@ -3,6 +3,8 @@
 use std::io;
 use std::path::Path;
 
+use coracle_core::hint::Hint;
+
 use crate::problem::{LocatedProblem, join_messages};
 use crate::template::{Format, TemplateError};
 use crate::values;
@@ -18,9 +20,8 @@ pub enum ConfigError {
     Problems(Vec<LocatedProblem>),
 }
 
-impl ConfigError {
-    /// Returns advice on how to fix the problems, without duplicates.
-    pub fn hint(&self) -> Option<String> {
+impl Hint for ConfigError {
+    fn hint(&self) -> Option<String> {
         match self {
             Self::Values(error) => error.hint(),
             Self::Problems(problems) => {

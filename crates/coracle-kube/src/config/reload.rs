@@ -3,6 +3,7 @@
 use std::fmt;
 use std::str::FromStr;
 
+use coracle_core::hint::Hint;
 use coracle_core::signal::{ParseSignalError, Signal};
 
 /// How a program picks up a configuration change.
@@ -34,12 +35,11 @@ pub enum ParseReloadError {
     UnhandleableSignal(Signal),
 }
 
-impl ParseReloadError {
-    /// Returns advice on what to write instead.
-    pub fn hint(&self) -> Option<String> {
+impl Hint for ParseReloadError {
+    fn hint(&self) -> Option<String> {
         match self {
             Self::UnknownMethod(_) => None,
-            Self::Signal(error) => Some(error.hint()),
+            Self::Signal(error) => error.hint(),
             Self::UnhandleableSignal(_) => {
                 Some("use a signal that the program handles, such as `signal:SIGHUP`".into())
             }

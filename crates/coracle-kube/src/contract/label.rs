@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use coracle_core::digest::Digest;
+use coracle_core::hint::Hint;
 use coracle_core::json;
 use coracle_core::path::{ImagePath, escape_bytes};
 use serde::{Deserialize, Serialize};
@@ -227,9 +228,8 @@ impl From<ValuesError> for ContractError {
     }
 }
 
-impl ContractError {
-    /// Returns advice on how to fix the error.
-    pub fn hint(&self) -> Option<String> {
+impl Hint for ContractError {
+    fn hint(&self) -> Option<String> {
         match self {
             Self::Config(error) => error.hint(),
             Self::UnsupportedVersion(_) => {

@@ -4,6 +4,7 @@ use std::fmt;
 use std::str::FromStr;
 
 use coracle_core::digest::Digest;
+use coracle_core::hint::Hint;
 use coracle_core::reference::ImageReference;
 
 /// An image reference by digest: `NAME[:TAG]@sha256:…`.
@@ -25,10 +26,9 @@ pub struct ParsePinnedImageError {
     why: String,
 }
 
-impl ParsePinnedImageError {
-    /// Returns advice on what to write instead.
-    pub fn hint(&self) -> String {
-        "write `NAME[:TAG]@sha256:…`, as printed by `coracle build`".into()
+impl Hint for ParsePinnedImageError {
+    fn hint(&self) -> Option<String> {
+        Some("write `NAME[:TAG]@sha256:…`, as printed by `coracle build`".into())
     }
 }
 

@@ -3,6 +3,7 @@
 use std::error::Error as _;
 use std::path::PathBuf;
 
+use coracle_core::hint::Hint;
 use minijinja::ErrorKind;
 use serde_json::Value;
 
@@ -136,9 +137,10 @@ impl TemplateError {
             other => other,
         }
     }
+}
 
-    /// Returns advice on how to fix the error.
-    pub fn hint(&self) -> Option<String> {
+impl Hint for TemplateError {
+    fn hint(&self) -> Option<String> {
         Some(match self {
             Self::Undefined { .. } => {
                 "set a value, add a default to the schema, or test it with `is defined`".into()

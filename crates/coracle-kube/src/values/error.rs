@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use super::key_path::KeyPath;
 use super::value_source::{ValueOrigin, ValueSource};
 use coracle_core::fs;
+use coracle_core::hint::Hint;
 
 /// Why values or their schema cannot be used.
 #[derive(Debug, thiserror::Error)]
@@ -78,9 +79,10 @@ impl ValuesError {
     pub(super) fn combine(mut errors: Vec<Self>) -> Option<Self> {
         if errors.len() > 1 { Some(Self::Multiple(errors)) } else { errors.pop() }
     }
+}
 
-    /// Returns advice on how to fix the error.
-    pub fn hint(&self) -> Option<String> {
+impl Hint for ValuesError {
+    fn hint(&self) -> Option<String> {
         Some(match self {
             Self::Io(error) => return error.hint(),
             Self::Multiple(errors) => {

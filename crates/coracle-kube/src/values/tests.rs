@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use coracle_core::hint::Hint as _;
 use serde_json::json;
 use tempfile::TempDir;
 

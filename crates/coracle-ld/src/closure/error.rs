@@ -9,6 +9,7 @@ use crate::elf::{self, Machine};
 use crate::ldso::ld_so_conf::ConfDirectory;
 use crate::ldso::{self, Rejection};
 use coracle_core::fs;
+use coracle_core::hint::Hint;
 use coracle_core::path::{RawPath, escape_bytes};
 
 /// Why a closure can't be resolved.
@@ -124,9 +125,8 @@ pub enum Error {
     Internal(&'static str),
 }
 
-impl Error {
-    /// Returns the next step for the user.
-    pub fn hint(&self) -> Option<String> {
+impl Hint for Error {
+    fn hint(&self) -> Option<String> {
         Some(match self {
             Self::UnusableProgram { found_in_path: Some(path), .. } => {
                 format!("did you mean `{path}`? `PATH` is not searched")
@@ -156,7 +156,7 @@ impl Error {
             Self::MissingScriptInterpreter { .. } => {
                 "install it where the image is built, or write its absolute path in the first line".into()
             }
-            Self::InvalidLoader { source, .. } => source.hint().into(),
+            Self::InvalidLoader { source, .. } => return source.hint(),
             Self::EndlessFilters { .. } => "link the program without `--filter` and `--auxiliary`".into(),
             Self::MissingLibraries(maps) => hint_for_missing(maps),
             Self::Io(error) => return error.hint(),

@@ -3,6 +3,7 @@
 use crate::closure;
 use crate::elf;
 use coracle_core::fs;
+use coracle_core::hint::Hint;
 
 /// Why the implicit dependencies of a program can't be provided.
 #[derive(Debug, thiserror::Error)]
@@ -33,9 +34,8 @@ pub struct UnmetRequest {
     pub hint: String,
 }
 
-impl Error {
-    /// Returns the next step for the user.
-    pub fn hint(&self) -> Option<String> {
+impl Hint for Error {
+    fn hint(&self) -> Option<String> {
         match self {
             Self::Unmet(unmet) => {
                 let mut hints: Vec<&str> =

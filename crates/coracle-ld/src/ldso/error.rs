@@ -2,6 +2,7 @@
 
 use crate::elf;
 use coracle_core::fs;
+use coracle_core::hint::Hint;
 use coracle_core::path::escape_bytes;
 
 /// Why a loader can't be used.
@@ -26,15 +27,17 @@ pub enum Error {
     },
 }
 
-impl Error {
-    /// Returns the next step for the user.
-    pub fn hint(&self) -> &'static str {
-        match self {
-            Self::UnsupportedHwcaps { .. } => {
-                "name a CPU level that the loader supports, or `none` for the baseline"
+impl Hint for Error {
+    fn hint(&self) -> Option<String> {
+        Some(
+            match self {
+                Self::UnsupportedHwcaps { .. } => {
+                    "name a CPU level that the loader supports, or `none` for the baseline"
+                }
+                _ => "reinstall the loader",
             }
-            _ => "reinstall the loader",
-        }
+            .into(),
+        )
     }
 }
 

@@ -4,6 +4,7 @@ use crate::copy;
 use crate::registry;
 use coracle_core::digest::Digest;
 use coracle_core::fs;
+use coracle_core::hint::Hint;
 use coracle_core::platform::Platform;
 
 /// The error for a base image that cannot be used.
@@ -56,8 +57,22 @@ pub enum BaseError {
 }
 
 impl BaseError {
-    /// Suggests the next step; `None` if there is no common one.
-    pub fn hint(&self) -> Option<String> {
+    /// Whether the cause is a registry or the network.
+    pub fn is_network(&self) -> bool {
+        match self {
+            Self::Unreadable { source, .. } => source.is_network(),
+            Self::Layer { source, .. } => {
+                registry_error(source).is_some_and(|error| !error.is_local_failure())
+            }
+            Self::Unsupported { .. } | Self::PlatformUnavailable { .. } | Self::Cancelled | Self::File(_) => {
+                false
+            }
+        }
+    }
+}
+
+impl Hint for BaseError {
+    fn hint(&self) -> Option<String> {
         match self {
             Self::Unreadable { source, .. } => source.hint(),
             Self::Layer { source, .. } => match registry_error(source) {
@@ -70,19 +85,6 @@ impl BaseError {
             }
             Self::Cancelled => None,
             Self::File(error) => error.hint(),
-        }
-    }
-
-    /// Whether the cause is a registry or the network.
-    pub fn is_network(&self) -> bool {
-        match self {
-            Self::Unreadable { source, .. } => source.is_network(),
-            Self::Layer { source, .. } => {
-                registry_error(source).is_some_and(|error| !error.is_local_failure())
-            }
-            Self::Unsupported { .. } | Self::PlatformUnavailable { .. } | Self::Cancelled | Self::File(_) => {
-                false
-            }
         }
     }
 }

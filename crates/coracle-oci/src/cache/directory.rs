@@ -7,6 +7,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use super::build_cache::BuildCache;
 use coracle_core::fs::{self, Context};
+use coracle_core::hint::Hint;
 
 /// The subdirectory of the current format version. Others are left alone.
 pub(super) const FORMAT_VERSION: &str = "v1";
@@ -32,10 +33,9 @@ pub enum CacheError {
     NotPrivate(PathBuf),
 }
 
-impl CacheError {
-    /// Suggests the next step.
-    pub fn hint(&self) -> String {
-        match self {
+impl Hint for CacheError {
+    fn hint(&self) -> Option<String> {
+        Some(match self {
             Self::File(_) => "pass `--no-cache`, or `--cache-dir` with a writable directory".into(),
             Self::NotPrivate(path) => {
                 format!(
@@ -43,7 +43,7 @@ impl CacheError {
                     path.display()
                 )
             }
-        }
+        })
     }
 }
 

@@ -8,6 +8,7 @@ use coracle_core::content_scanner::NoScanner;
 use coracle_core::digest::Digest;
 use coracle_core::entry::{Entry, EntryNode, EntryReason, LayerKind, Owner};
 use coracle_core::fs;
+use coracle_core::hint::Hint as _;
 use coracle_core::path::{ImagePath, RawPath};
 use coracle_core::progress::Progress;
 
@@ -219,7 +220,7 @@ fn requires_a_private_directory() {
         std::fs::set_permissions(&root, std::fs::Permissions::from_mode(open_to)).unwrap();
         let error = BuildCache::open(&root, "test").unwrap_err();
         assert!(error.to_string().contains("accessible to other users"), "{error}");
-        assert!(error.hint().contains("chmod 700"));
+        assert!(error.hint().unwrap().contains("chmod 700"));
     }
 }
 

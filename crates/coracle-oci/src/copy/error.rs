@@ -7,6 +7,7 @@ use crate::layout;
 use crate::registry;
 use coracle_core::digest::Digest;
 use coracle_core::fs;
+use coracle_core::hint::Hint;
 
 /// Why an image could not be copied.
 #[derive(Debug, thiserror::Error)]
@@ -103,8 +104,34 @@ impl CopyError {
         }
     }
 
-    /// The next step for the user, if there is one.
-    pub fn hint(&self) -> Option<String> {
+    /// Whether a registry or the network caused the error.
+    pub fn is_network(&self) -> bool {
+        match self {
+            Self::Registry(error) => !error.is_local_failure(),
+            Self::UnreadableRemote(layout::LayoutError::Registry(error)) => !error.is_local_failure(),
+            Self::UnreadableRemote(_) | Self::NoSuchImage(ImageLocation::Registry(_)) => true,
+            Self::Store(layout::LayoutError::CopyBlob { source, .. })
+            | Self::Engine(engine::EngineError::Store(layout::LayoutError::CopyBlob { source, .. })) => {
+                registry_cause(source).is_some()
+            }
+            Self::Internal(_)
+            | Self::Cancelled
+            | Self::Store(_)
+            | Self::Engine(_)
+            | Self::File(_)
+            | Self::UnreadableEngine(_)
+            | Self::IndexInEngine(_)
+            | Self::NoSuchImage(ImageLocation::OnDisk(_) | ImageLocation::Engine(_))
+            | Self::Graph(_)
+            | Self::Index(_)
+            | Self::SamePlatform { .. }
+            | Self::DigestMismatch { .. } => false,
+        }
+    }
+}
+
+impl Hint for CopyError {
+    fn hint(&self) -> Option<String> {
         match self {
             Self::Store(layout::LayoutError::CopyBlob { source, .. }) if registry_cause(source).is_some() => {
                 registry_cause(source).and_then(registry::RegistryError::hint)
@@ -135,31 +162,6 @@ impl CopyError {
             Self::DigestMismatch { .. } => {
                 Some("remove the digest from the destination, or copy the image with that digest".into())
             }
-        }
-    }
-
-    /// Whether a registry or the network caused the error.
-    pub fn is_network(&self) -> bool {
-        match self {
-            Self::Registry(error) => !error.is_local_failure(),
-            Self::UnreadableRemote(layout::LayoutError::Registry(error)) => !error.is_local_failure(),
-            Self::UnreadableRemote(_) | Self::NoSuchImage(ImageLocation::Registry(_)) => true,
-            Self::Store(layout::LayoutError::CopyBlob { source, .. })
-            | Self::Engine(engine::EngineError::Store(layout::LayoutError::CopyBlob { source, .. })) => {
-                registry_cause(source).is_some()
-            }
-            Self::Internal(_)
-            | Self::Cancelled
-            | Self::Store(_)
-            | Self::Engine(_)
-            | Self::File(_)
-            | Self::UnreadableEngine(_)
-            | Self::IndexInEngine(_)
-            | Self::NoSuchImage(ImageLocation::OnDisk(_) | ImageLocation::Engine(_))
-            | Self::Graph(_)
-            | Self::Index(_)
-            | Self::SamePlatform { .. }
-            | Self::DigestMismatch { .. } => false,
         }
     }
 }

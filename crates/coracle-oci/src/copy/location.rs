@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use coracle_core::hint::Hint;
+
 use super::registry_image_name::{ParseRegistryImageNameError, RegistryImageName};
 use crate::engine;
 use crate::layout::{self, DiskLocation, ParseDiskLocationError};
@@ -56,30 +58,28 @@ pub enum ParseNewImageLocationError {
     Digest(ImageLocation),
 }
 
-impl ParseLocationError {
-    /// The next step for the user.
-    pub fn hint(&self) -> String {
+impl Hint for ParseLocationError {
+    fn hint(&self) -> Option<String> {
         let forms = "write `docker://NAME[:TAG]`, `oci:DIR[:TAG]` or `oci-archive:FILE[:TAG]`";
-        self.hint.clone().unwrap_or_else(|| forms.into())
+        Some(self.hint.clone().unwrap_or_else(|| forms.into()))
     }
 }
 
-impl ParseNewImageLocationError {
-    /// The next step for the user.
-    pub fn hint(&self) -> String {
-        match self {
+impl Hint for ParseNewImageLocationError {
+    fn hint(&self) -> Option<String> {
+        Some(match self {
             Self::Local(ParseDiskLocationError::UnknownTransport { .. }) => {
                 "write `docker://NAME[:TAG]`, `oci:DIR[:TAG]`, \
                  `oci-archive:FILE[:TAG]` or `docker-archive:FILE[:TAG]`"
                     .into()
             }
-            Self::Local(error) => error.hint(),
-            Self::Engine(error) => error.hint(),
+            Self::Local(error) => return error.hint(),
+            Self::Engine(error) => return error.hint(),
             Self::Remote(_) => {
                 "write `docker://NAME[:TAG]` in lower case, such as `docker://ghcr.io/acme/shop:1.2`".into()
             }
             Self::Digest(_) => "write `docker://NAME:TAG`; the digest is printed after the build".into(),
-        }
+        })
     }
 }
 
@@ -111,11 +111,7 @@ impl std::str::FromStr for ImageLocation {
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         if engine::has_engine_transport(text) {
             return text.parse().map(Self::Engine).map_err(|error: engine::ParseEngineImageNameError| {
-                ParseLocationError {
-                    text: text.into(),
-                    why: error.to_string(),
-                    hint: Some(error.hint().into()),
-                }
+                ParseLocationError { text: text.into(), why: error.to_string(), hint: error.hint() }
             });
         }
         let Some(name) = text.strip_prefix(REGISTRY_TRANSPORT) else {
@@ -188,7 +184,7 @@ mod tests {
         ] {
             let error = text.parse::<ImageLocation>().unwrap_err();
             assert!(error.to_string().contains(why), "{error}");
-            assert!(error.hint().contains("oci:DIR"), "{}", error.hint());
+            assert!(error.hint().unwrap().contains("oci:DIR"), "{:?}", error.hint());
         }
     }
 }

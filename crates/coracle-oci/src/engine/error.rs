@@ -5,6 +5,7 @@ use std::io::{self, ErrorKind};
 use super::image_name::{EngineImageName, EngineKind, EngineName};
 use crate::layout;
 use coracle_core::fs;
+use coracle_core::hint::Hint;
 use coracle_core::platform::Platform;
 
 /// Why an image could not be loaded into an engine or saved from it.
@@ -122,8 +123,13 @@ fn with_causes(error: &dyn std::error::Error) -> String {
 }
 
 impl EngineError {
-    /// The next step for the user, if there is one.
-    pub fn hint(&self) -> Option<String> {
+    fn is_denied(&self) -> bool {
+        matches!(self, Self::Unreachable { source, .. } if source.kind() == ErrorKind::PermissionDenied)
+    }
+}
+
+impl Hint for EngineError {
+    fn hint(&self) -> Option<String> {
         Some(match self {
             Self::Store(error) => return error.hint(),
             Self::File(error) => return error.hint(),
@@ -166,10 +172,6 @@ impl EngineError {
             Self::NoSuchImage(_) => "check the name and the tag; without a tag, `latest` is used".into(),
             Self::NotLoaded(_) => "check the engine's log; the image may have been removed in the meantime".into(),
         })
-    }
-
-    fn is_denied(&self) -> bool {
-        matches!(self, Self::Unreachable { source, .. } if source.kind() == ErrorKind::PermissionDenied)
     }
 }
 

@@ -4,6 +4,7 @@
 use std::fmt;
 use std::str::FromStr;
 
+use coracle_core::hint::Hint;
 use coracle_core::reference::ImageReference;
 
 /// A container engine.
@@ -58,10 +59,9 @@ pub struct ParseEngineImageNameError {
     hint: String,
 }
 
-impl ParseEngineImageNameError {
-    /// The next step for the user.
-    pub fn hint(&self) -> &str {
-        &self.hint
+impl Hint for ParseEngineImageNameError {
+    fn hint(&self) -> Option<String> {
+        Some(self.hint.clone())
     }
 }
 
@@ -133,8 +133,9 @@ impl FromStr for EngineImageName {
                 "use a tag: `NAME[:TAG]`",
             ));
         }
-        let name =
-            name.parse::<ImageReference>().map_err(|error| refused(error.to_string(), &error.hint()))?;
+        let name = name
+            .parse::<ImageReference>()
+            .map_err(|error| refused(error.to_string(), &error.hint().unwrap_or_default()))?;
         Ok(Self { engine: kind, name })
     }
 }

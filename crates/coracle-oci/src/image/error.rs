@@ -1,5 +1,6 @@
 //! Errors of creating the documents of an image.
 
+use coracle_core::hint::Hint;
 use coracle_core::platform::Platform;
 
 /// Why the documents of an image cannot be created.
@@ -24,9 +25,8 @@ pub enum ImageError {
     },
 }
 
-impl ImageError {
-    /// A suggested next step, if there is one.
-    pub fn hint(&self) -> Option<String> {
+impl Hint for ImageError {
+    fn hint(&self) -> Option<String> {
         match self {
             Self::EpochOutOfRange(_) => Some("pass the epoch in seconds, not in milliseconds".into()),
             Self::DuplicatePlatform(_) => {

@@ -5,6 +5,7 @@ use std::fmt;
 use std::io::{self, BufReader, Read};
 use std::str::FromStr;
 
+use coracle_core::hint::Hint;
 use flate2::read::MultiGzDecoder;
 
 /// A codec and its level, written as `zstd:19`.
@@ -36,10 +37,9 @@ pub struct ParseCompressionError {
     why: String,
 }
 
-impl ParseCompressionError {
-    /// Returns what to write instead.
-    pub fn hint(&self) -> String {
-        "write `gzip`, `zstd` or `none`, optionally with a level: `gzip:9`, `zstd:19`".into()
+impl Hint for ParseCompressionError {
+    fn hint(&self) -> Option<String> {
+        Some("write `gzip`, `zstd` or `none`, optionally with a level: `gzip:9`, `zstd:19`".into())
     }
 }
 

@@ -1,6 +1,7 @@
 //! Errors of packing a layer.
 
 use coracle_core::fs;
+use coracle_core::hint::Hint;
 use coracle_core::path::ImagePath;
 
 /// Why a layer could not be packed.
@@ -28,9 +29,8 @@ pub enum LayerError {
     Cancelled,
 }
 
-impl LayerError {
-    /// A suggested next step, if there is one.
-    pub fn hint(&self) -> Option<String> {
+impl Hint for LayerError {
+    fn hint(&self) -> Option<String> {
         match self {
             Self::File(error) => error.hint(),
             Self::InvalidLinkTarget { .. } => Some("remove the link, or give it a valid target".into()),

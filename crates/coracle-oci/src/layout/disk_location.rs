@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use super::host_path::resolve_path;
 use coracle_core::fs;
+use coracle_core::hint::Hint;
 use coracle_core::reference::is_tag;
 
 /// A layout or archive, and the tag of an image in it.
@@ -59,10 +60,9 @@ pub enum ParseDiskLocationError {
     },
 }
 
-impl ParseDiskLocationError {
-    /// Returns what to write instead.
-    pub fn hint(&self) -> String {
-        match self {
+impl Hint for ParseDiskLocationError {
+    fn hint(&self) -> Option<String> {
+        Some(match self {
             Self::NoTransport(path) => format!("write `oci:{path}` for an image layout (a directory)"),
             Self::UnknownTransport { .. } => {
                 "write `oci:DIR[:TAG]`, `oci-archive:FILE[:TAG]` or `docker-archive:FILE[:TAG]`".into()
@@ -73,7 +73,7 @@ impl ParseDiskLocationError {
                  a full image name with `--tag NAME:TAG`"
                     .into()
             }
-        }
+        })
     }
 }
 
@@ -155,7 +155,7 @@ mod tests {
         ] {
             let error = text.parse::<DiskLocation>().unwrap_err();
             assert_eq!(error.to_string(), message);
-            assert!(error.hint().starts_with(hint), "{}", error.hint());
+            assert!(error.hint().unwrap().starts_with(hint), "{:?}", error.hint());
         }
     }
 }

@@ -7,6 +7,7 @@ use super::disk_location::DiskLocation;
 use crate::layer;
 use crate::registry;
 use coracle_core::fs;
+use coracle_core::hint::Hint;
 use coracle_core::reference::ParseImageReferenceError;
 
 /// Why an image could not be written or read.
@@ -96,14 +97,13 @@ impl From<layer::LayerError> for LayoutError {
     }
 }
 
-impl LayoutError {
-    /// A suggested next step, if there is one.
-    pub fn hint(&self) -> Option<String> {
+impl Hint for LayoutError {
+    fn hint(&self) -> Option<String> {
         match self {
             Self::File(error) => error.hint(),
             Self::Registry(error) => error.hint(),
             Self::Layer(error) => error.hint(),
-            Self::Reference(error) => Some(error.hint()),
+            Self::Reference(error) => error.hint(),
             Self::NotLayout { .. } => {
                 Some("choose an existing image layout, an empty directory or a new path".into())
             }

@@ -13,6 +13,7 @@ use coracle_core::content::Content;
 use coracle_core::content_scanner::NoScanner;
 use coracle_core::entry::{Entry, EntryNode, EntryReason, LayerKind, Owner};
 use coracle_core::fs;
+use coracle_core::hint::Hint as _;
 use coracle_core::path::ImagePath;
 use coracle_core::platform::Platform;
 use coracle_core::reference::ImageReference;

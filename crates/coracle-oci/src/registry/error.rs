@@ -8,6 +8,7 @@ use super::request::RequestSummary;
 use super::transport_failure::TransportFailure;
 use coracle_core::digest::Digest;
 use coracle_core::fs;
+use coracle_core::hint::Hint;
 
 /// An error of the registry client.
 #[derive(Debug, thiserror::Error)]
@@ -152,9 +153,10 @@ impl RegistryError {
                 | Self::Internal(_)
         )
     }
+}
 
-    /// The next step for the user, if there is one.
-    pub fn hint(&self) -> Option<String> {
+impl Hint for RegistryError {
+    fn hint(&self) -> Option<String> {
         Some(match self {
             Self::File(error) => return error.hint(),
             Self::InvalidCertificates { .. } => {

@@ -10,6 +10,7 @@ use crate::image::MAX_DOCUMENT_SIZE;
 use crate::layout::disk_location::{DiskLocation, ParseDiskLocationError};
 use crate::layout::error::LayoutError;
 use crate::layout::index_json::{is_image_entry, names_with_tag};
+use coracle_core::hint::Hint as _;
 use coracle_core::reference::ImageReference;
 
 /// Parses an image location: `oci:DIR[:TAG]`, `oci-archive:FILE[:TAG]` or
@@ -39,7 +40,7 @@ pub fn parse_location(text: &str) -> Result<DiskLocation, LayoutError> {
         error => LayoutError::UnreadableImage {
             image: text.to_owned(),
             why: error.to_string(),
-            hint: Some(error.hint()),
+            hint: error.hint(),
         },
     })
 }
