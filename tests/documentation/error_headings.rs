@@ -14,6 +14,8 @@ use crate::page;
 const PLACES: &[(&str, &str, &str)] = &[
     ("", "#[error(", ")]"),
     ("src/cli/", "CliError::usage(", ","),
+    ("src/cli/", "CliError::failed(", ","),
+    ("src/cli/", "CliError::failed_with_hint(", ","),
     ("src/cli/", "message: ", ","),
     ("src/cli/", "let message =", ";"),
     ("src/cli/", " failure(", ","),
@@ -43,7 +45,7 @@ const PARTS: &[(&str, &str, &str)] = &[
     ("cannot … `…`", "crates/coracle-core/src/fs/mod.rs", "cannot {verb} `{}`"),
     (
         "`…` has more than … bytes, the limit for manifests",
-        "src/cli/config/check.rs",
+        "src/cli/config/manifest_files.rs",
         "has more than {MAX_MANIFEST_SIZE} bytes, the limit for manifests",
     ),
 ];
