@@ -47,7 +47,7 @@ impl ImageScanner {
     /// # Errors
     /// Fails with all findings that are errors and not accepted.
     pub(crate) fn evaluate(self) -> Result<Vec<Note>, Error> {
-        Ok(self.0.evaluate_findings()?)
+        Ok(self.0.evaluate()?)
     }
 }
 

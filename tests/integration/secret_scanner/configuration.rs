@@ -74,7 +74,7 @@ hint: to accept it, pass `--allow '/srv/config/log.txt=REASON'`, or add `"/srv/c
     );
     let place = str![[r#"
 error: the secret scanner rejected files or values of the image
-  /etc/shop/index.html: it is below `/etc/shop`, which is mounted at run time (place)
+  /etc/shop/index.html: it is below `/etc/shop`, which is mounted at run time (mount)
 
 hint: remove it: programs read configuration and secrets from mounted files, see `[[config]]`
 hint: to accept it, pass `--allow '/etc/shop/index.html=REASON'`, or add `"/etc/shop/index.html" = "REASON"` to `[allow]` in the recipe
@@ -94,7 +94,7 @@ fn rejects_mounts_that_hide_files() {
         str![""],
         str![[r#"
 error: the secret scanner rejected files or values of the image
-  /app/app: the mount at `/app` would hide it (place)
+  /app/app: the mount at `/app` would hide it (mount)
 
 hint: choose another mount path, such as `/etc/NAME`: a mount hides everything that the image has there
 
@@ -178,7 +178,7 @@ fn warns_of_likely_configuration_unless_strict() {
     std::fs::remove_dir_all(project.path("out.oci")).unwrap();
     let (code, said) = project.build(&["--strict"]);
     assert_eq!(
-        (code, said.contains("\n  /srv/nginx.conf: it looks like configuration (name)")),
+        (code, said.contains("\n  /srv/nginx.conf: it looks like configuration (file-name)")),
         (Some(4), true),
         "{said}"
     );
