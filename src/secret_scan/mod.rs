@@ -59,7 +59,7 @@ impl ImageScanner {
 pub fn scan_plan(recipe: &Recipe, plans: &[Plan]) -> Result<Vec<Note>, Error> {
     let mut scanner = SecretScanner::new(path_policy(recipe));
     plans.iter().for_each(|plan| scanner.scan_plan(plan.rootfs.iter(), &plan.rootfs));
-    Ok(scanner.evaluate_findings()?)
+    Ok(scanner.evaluate_so_far()?)
 }
 
 /// Scans the rendered configuration of `recipe` for secrets in public files. [`crate::build`] does
@@ -68,7 +68,7 @@ pub fn scan_plan(recipe: &Recipe, plans: &[Plan]) -> Result<Vec<Note>, Error> {
 /// # Errors
 /// Fails if public files contain keys, tokens or secret values, or if the configuration is invalid.
 pub fn scan_config(recipe: &Recipe) -> Result<Vec<Note>, Error> {
-    Ok(secret_scanner(recipe)?.evaluate_findings()?)
+    Ok(secret_scanner(recipe)?.evaluate_so_far()?)
 }
 
 /// Returns the scanner for `recipe`. Configuration whose values are known is rendered; its public

@@ -20,6 +20,9 @@ const PLACES: &[(&str, &str, &str)] = &[
     ("src/cli/", "let message =", ";"),
     ("src/cli/", " failure(", ","),
     ("src/cli/", " usage(", ","),
+    ("src/cli/", "(usage(", ","),
+    ("src/cli/", "Self::failed(", ","),
+    ("src/cli/", "with_message(CliExit::Failed, ", ","),
     ("src/recipe/", "let message =", ";"),
     ("src/recipe/", "let (message, hint) = ", ";"),
     ("src/recipe/", ".add_problem(", SECOND),
@@ -32,7 +35,8 @@ const PLACES: &[(&str, &str, &str)] = &[
     ("crates/coracle-kube/src/manifests/", ".problem(", ","),
     ("crates/coracle-kube/src/manifests/", ".problem_here(", ","),
     ("crates/coracle-kube/src/config/", "Problem::new(", ","),
-    ("crates/coracle-ld/src/closure/symbols.rs", "|symbol, by| {", ","),
+    ("crates/coracle-ld/src/closure/checks/symbols.rs", "|symbol, by| {", ","),
+    ("crates/coracle-kube/src/problem.rs", "Self::new(", ","),
     ("crates/coracle-scan/src/finding.rs", "let heading = ", ";"),
 ];
 
@@ -42,7 +46,7 @@ const SECOND: &str = ",,";
 /// What is put together from parts that no pattern above finds: its heading, the file, and a part of it.
 const PARTS: &[(&str, &str, &str)] = &[
     ("cannot find `…`, needed by …", "crates/coracle-ld/src/closure/error.rs", "`{}`, needed by {}"),
-    ("cannot … `…`", "crates/coracle-core/src/fs/mod.rs", "cannot {verb} `{}`"),
+    ("cannot … `…`", "crates/coracle-core/src/fs/error.rs", "cannot {verb} `{}`"),
     (
         "`…` has more than … bytes, the limit for manifests",
         "src/cli/config/manifest_files.rs",

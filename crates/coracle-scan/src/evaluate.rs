@@ -17,7 +17,7 @@ impl SecretScanner {
     pub fn evaluate(self) -> Result<Vec<Note>, FindingsError> {
         let unused = self.unused_allow_notes();
         let secrets = self.secrets.unsearched_notes();
-        let mut notes = self.evaluate_findings()?;
+        let mut notes = self.evaluate_so_far()?;
         notes.extend(unused);
         notes.extend(secrets);
         Ok(notes)
@@ -27,7 +27,7 @@ impl SecretScanner {
     ///
     /// # Errors
     /// Fails with all findings that are errors and not accepted.
-    pub fn evaluate_findings(mut self) -> Result<Vec<Note>, FindingsError> {
+    pub fn evaluate_so_far(mut self) -> Result<Vec<Note>, FindingsError> {
         // The sort is stable: of findings with the same rule, those by path are first, because plans
         // are scanned before contents.
         self.findings.sort_by(|a, b| (&a.subject, a.offset, a.rule).cmp(&(&b.subject, b.offset, b.rule)));
