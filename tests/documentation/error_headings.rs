@@ -13,11 +13,12 @@ use crate::page;
 /// Where messages stand: the start of a file's path, what comes before them, and where the search for them ends.
 const PLACES: &[(&str, &str, &str)] = &[
     ("src/", "#[error(", ")]"),
-    ("src/cli/", "Failure::usage(", ","),
+    ("src/cli/", "CliError::usage(", ","),
+    ("src/cli/", "CliError::failed(", ","),
+    ("src/cli/", "CliError::failed_with_hint(", ","),
     ("src/cli/", "message: ", ","),
     ("src/cli/", "let message =", ";"),
     ("src/cli/", " failure(", ","),
-    ("src/cli/cache.rs", "(refused(", ","),
     ("src/cli/", " usage(", ","),
     ("src/recipe/", "let message =", ";"),
     ("src/recipe/", "let (message, hint) = ", ";"),
@@ -42,8 +43,8 @@ const PARTS: &[(&str, &str, &str)] = &[
     ("cannot … `…`", "src/fs/mod.rs", "cannot {verb} `{}`"),
     (
         "`…` has more than … bytes, the limit for manifests",
-        "src/cli/config/check.rs",
-        "has more than {MAX_MANIFEST} bytes, the limit for manifests",
+        "src/cli/config/manifest_files.rs",
+        "has more than {MAX_MANIFEST_SIZE} bytes, the limit for manifests",
     ),
 ];
 

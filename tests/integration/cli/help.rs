@@ -42,12 +42,12 @@ Options:
   -V, --version       Print version
 
 Examples:
-  coracle init ./app                      write a first coracle.toml
-  coracle build ./app                     build an image of a program, in ./app.oci
-  coracle build /usr/bin/curl -t curl     with every library that the dynamic loader would map
-  coracle build                           build the image described in ./coracle.toml
-  coracle deps /usr/bin/curl              show what the dynamic loader would map
-  coracle manifests                       print Kubernetes manifests for the recipe's image
+  coracle init ./app                    write a first coracle.toml
+  coracle build ./app                   build an image of a program in ./app.oci
+  coracle build /usr/bin/curl -t curl   include the libraries that it needs
+  coracle build                         build the image in coracle.toml
+  coracle deps /usr/bin/curl            show what the dynamic loader would map
+  coracle manifests                     print Kubernetes manifests for the image
 
 Exit codes: 0 success, 1 failure, 2 invalid usage or recipe, 3 registry or network, 4 findings.
 
@@ -67,7 +67,7 @@ Arguments:
   [ARG]...           More arguments for the program
 
 Options:
-  -f, --file <FILE>              Read the recipe from FILE; each FILE is one image
+  -f, --file <FILE>              Read a recipe from FILE; several recipes build one image each
   -t, --tag <NAME[:TAG]>         Name the image
       --base <IMAGE>             The base image: a name in a registry, `oci:DIR[:TAG]` or an
                                  archive. Files that the base image already contains are not packed
@@ -108,8 +108,8 @@ Image:
                                       `dynamic`; `auto` accepts both and gives advice
       --compression <CODEC[:LEVEL]>   Compress layers with `gzip`, `zstd` or not at all (`none`);
                                       the default level depends on the size
-      --platform <OS/ARCH[/VARIANT]>  The image's platform, where ELF headers do not specify all of
-                                      it, such as the ARM variant
+      --platform <OS/ARCH[/VARIANT]>  Specify what ELF headers do not say about the platform, such
+                                      as the ARM variant
       --epoch <SECONDS>               The creation time in the image's config, in seconds since
                                       1970; default: SOURCE_DATE_EPOCH, or 0
 
@@ -121,8 +121,8 @@ Roots:
 
 Secret scanner:
       --allow <PATH=REASON>  Accept what the secret scanner finds at PATH or below it
-      --strict               Treat the secret scanner's warnings as errors, such as files that look
-                             like configuration
+      --strict               Treat the secret scanner's warnings as errors, such as those about
+                             files that look like configuration
 
 Configuration:
       --config <MOUNT=FOLDER>     Mount the files of FOLDER at MOUNT; replaces the recipe's mounts
@@ -188,12 +188,12 @@ Reports:
       --summary <FILE>        Append the results, or the errors, to FILE as Markdown
 
 Examples:
-  coracle build ./app                               writes ./app.oci, which runs as user 65532
+  coracle build ./app                 writes ./app.oci, which runs as user 65532
   coracle build ./app -t shop:1.2 -o oci-archive:shop.tar
   coracle build ./app -t ghcr.io/acme/shop:1.2 --push
   coracle build ./app -t shop:1.2 --load
-  coracle build ./app -o docker://ghcr.io/acme/shop:1.2    only to a registry
-  coracle build ./app:/usr/bin/shop --expose 8080 -- --config /etc/shop/shop.toml
+  coracle build ./app -o docker://ghcr.io/acme/shop:1.2  only to a registry
+  coracle build ./app:/usr/bin/shop --expose 8080 -- --config /etc/shop.toml
   coracle build ./app --include assets/:/srv/assets --dry-run
   coracle build ./app --budget-image 5MB --budget-growth 5%
   coracle build ./app --sysroot /usr/aarch64-linux-gnu  a cross-compiled program
