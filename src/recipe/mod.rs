@@ -8,7 +8,8 @@ mod cargo_toml;
 mod document;
 mod error;
 mod groups;
-#[cfg(all(test, feature = "kube"))]
+#[cfg(feature = "kube")]
+#[cfg(test)]
 mod json_schema;
 mod known_keys;
 mod linkage;
@@ -18,7 +19,8 @@ mod read;
 mod schema;
 #[cfg(feature = "kube")]
 mod source_positions;
-#[cfg(all(test, feature = "kube"))]
+#[cfg(feature = "kube")]
+#[cfg(test)]
 mod tests;
 mod toml_source;
 mod user;

@@ -59,7 +59,7 @@ pub enum WorkloadKind {
     Pod,
 }
 
-/// Every [`Kind`].
+/// Every workload kind.
 pub const WORKLOAD_KINDS: [WorkloadKind; 6] = [
     WorkloadKind::Deployment,
     WorkloadKind::StatefulSet,
