@@ -10,16 +10,17 @@ use super::request::Request;
 use super::settings::Settings;
 use coracle_core::digest::Digest;
 use coracle_oci::base::{self, BaseSource};
+use coracle_oci::copy::ImageLocation;
 use coracle_oci::image::{Descriptor, ImageSet};
 use coracle_oci::layout::{DiskLocation, Staging};
-use coracle_oci::registry::{RegistryClient, RegistrySettings};
+use coracle_oci::registry::RegistryClient;
 
 /// Opens the base image of a recipe. `None` if it has none.
 pub(crate) fn open_base(recipe: &Recipe, settings: &Settings) -> Result<Option<Arc<BaseSource>>, Error> {
     let Some(location) = &recipe.image.base else { return Ok(None) };
     Ok(Some(Arc::new(BaseSource::open(
         location,
-        &registry_client(settings)?,
+        &registry_client(settings, location)?,
         settings.cache.as_deref(),
         settings.scratch_dir.as_deref(),
     )?)))
@@ -28,11 +29,21 @@ pub(crate) fn open_base(recipe: &Recipe, settings: &Settings) -> Result<Option<A
 /// Returns the digest of the base image; it is not read if the recipe has the digest.
 pub(crate) fn base_digest(recipe: &Recipe, settings: &Settings) -> Result<Option<Digest>, Error> {
     let Some(location) = &recipe.image.base else { return Ok(None) };
-    Ok(Some(base::resolve_digest(location, &registry_client(settings)?)?))
+    Ok(Some(base::resolve_digest(location, &registry_client(settings, location)?)?))
 }
 
-fn registry_client(settings: &Settings) -> Result<RegistryClient, Error> {
+/// Returns the configured client, else one with default settings.
+#[cfg(feature = "registry")]
+fn registry_client(settings: &Settings, _: &ImageLocation) -> Result<RegistryClient, Error> {
+    use coracle_oci::registry::RegistrySettings;
+
     settings.registry_client.clone().map_or_else(|| Ok(RegistryClient::new(RegistrySettings::default())?), Ok)
+}
+
+/// Returns the configured client: without the feature `registry`, none can be created here.
+#[cfg(not(feature = "registry"))]
+fn registry_client(settings: &Settings, location: &ImageLocation) -> Result<RegistryClient, Error> {
+    settings.registry_client.clone().ok_or_else(|| Error::NoRegistryClient(location.clone()))
 }
 
 /// Puts the layers of the base image that a destination lacks, or an engine may lack, into the

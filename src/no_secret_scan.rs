@@ -3,25 +3,25 @@
 use super::error::Error;
 use super::image_plan::Plan;
 use super::recipe::Recipe;
-use coracle_core::content_scanner::ContentScanner;
+use coracle_core::content_scanner::{ContentScanner, NoScanner};
 use coracle_core::note::Note;
 use coracle_oci::image::ImageConfig;
 
 /// The scanner that finds nothing.
-pub(crate) struct ImageScanner;
+pub(crate) struct ImageScanner(NoScanner);
 
 impl ImageScanner {
     /// Creates the scanner.
     pub(crate) fn new(_: &Recipe) -> Result<Self, Error> {
-        Ok(Self)
+        Ok(Self(NoScanner))
     }
 
     /// Scans nothing.
     pub(crate) fn scan_plan(&mut self, _: &Plan, _: &ImageConfig) {}
 
     /// Returns the scanner that scans no file.
-    pub(crate) fn contents(&self) -> &dyn ContentScanner {
-        &()
+    pub(crate) fn content_scanner(&mut self) -> &mut dyn ContentScanner {
+        &mut self.0
     }
 
     /// Returns true: there are no findings.

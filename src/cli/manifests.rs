@@ -213,7 +213,7 @@ fn stored_reference(stored: &ParsedImage, args: &ManifestsArgs) -> Result<Pinned
     let names = stored.source.names.iter().map(|name| reference::familiar_name(name));
     let Some(name) = args.tags.iter().map(String::as_str).chain(names).next() else {
         return Err(CliError::usage(
-            format!("`{}` has no name, which pods need to pull it", stored.source.location),
+            format!("`{}` has no name; pods need a name to pull the image", stored.source.location),
             "pass `--tag NAME[:TAG]`",
         ));
     };
@@ -270,7 +270,7 @@ fn image_reference(args: &ManifestsArgs, recipe: &Recipe) -> Result<(PinnedImage
     }
     let Some(name) = recipe.image.names.first() else {
         return Err(CliError::usage(
-            "the image has no name, which pods need to pull it",
+            "the image has no name; pods need a name to pull the image",
             "set `name` in `[image]`, or pass `--tag NAME[:TAG]`",
         ));
     };

@@ -122,7 +122,7 @@ impl<'a> Packer<'a> {
             progress: &self.progress(),
         };
         let cache = self.request.settings.cache.as_deref();
-        let layer = self.staging.pack_layer(&request, cache, scanner.contents())?;
+        let layer = self.staging.pack_layer(&request, cache, scanner.content_scanner())?;
         self.queue_staged_layer(&layer, None, scanner);
         let cacheable = input.cache_key.map(|cache_key| (cache_key, layer.clone()));
         self.cacheable_layers.borrow_mut().extend(cacheable);
@@ -145,8 +145,9 @@ impl<'a> Packer<'a> {
             return Ok(None);
         }
         let progress = self.progress();
-        let diff_id = layer::compute_diff_id(&input.entries, &CancelOnly(&progress), scanner.contents())
-            .map_err(LayoutError::from)?;
+        let diff_id =
+            layer::compute_diff_id(&input.entries, &CancelOnly(&progress), scanner.content_scanner())
+                .map_err(LayoutError::from)?;
         let unpacked_size = tar_header::tar_size(&input.entries);
         let found = candidates.iter().find(|found| found.matches(diff_id, unpacked_size));
         let Some(found) = found else { return Ok(None) };

@@ -24,7 +24,7 @@ pub enum RecipeError {
     #[error("{}", format_problems(.0))]
     Invalid(Vec<RecipeProblem>),
     /// Neither the file nor the command line names a program.
-    #[error("no program to build an image of{}", .recipe.as_ref().map(|path| format!(": `{}` names none", path.display())).unwrap_or_default())]
+    #[error("no program is specified{}", .recipe.as_ref().map(|path| format!(": `{}` names none", path.display())).unwrap_or_default())]
     NoProgram {
         /// The file, if there is one.
         recipe: Option<PathBuf>,

@@ -15,7 +15,7 @@ use coracle_core::port::Port;
 use coracle_core::reference::ImageReference;
 use coracle_core::signal::Signal;
 #[cfg(feature = "kube")]
-use coracle_kube::RecipeLocation;
+use coracle_kube::RecipePart;
 #[cfg(feature = "kube")]
 use coracle_kube::config::Configuration;
 #[cfg(feature = "kube")]
@@ -136,7 +136,7 @@ pub struct RecipeSource {
     /// Source positions of the values that are checked only later, by
     /// [`coracle_kube::manifests`].
     #[cfg(feature = "kube")]
-    pub positions: BTreeMap<RecipeLocation, SourcePosition>,
+    pub positions: BTreeMap<RecipePart, SourcePosition>,
 }
 
 /// The source of a recipe that was not read from a file.

@@ -11,7 +11,7 @@ use super::paths::resolve_path;
 use super::schema::{self, Spanned};
 use coracle_core::path::ImagePath;
 use coracle_kube::manifests::ManifestsError;
-use coracle_kube::{LocatedProblem, RecipeLocation};
+use coracle_kube::{LocatedProblem, RecipePart};
 
 impl Recipe {
     /// Converts problems of the Kubernetes manifests to a recipe error with source positions.
@@ -31,10 +31,10 @@ impl Recipe {
 pub(super) fn source_positions(
     document: &RecipeDocument<'_>,
     flags: &ConfigOverrides,
-) -> BTreeMap<RecipeLocation, SourcePosition> {
+) -> BTreeMap<RecipePart, SourcePosition> {
     let (file, folder) = (&document.file, document.recipe_dir());
     let table = &file.kubernetes.0;
-    let mut spans: Vec<(RecipeLocation, Range<usize>)> = Vec::new();
+    let mut spans: Vec<(RecipePart, Range<usize>)> = Vec::new();
     let keys = [
         ("kind", span_of(&table.kind)),
         ("name", span_of(&table.name)),
@@ -44,13 +44,13 @@ pub(super) fn source_positions(
         ("probes", span_of(&table.probes)),
         ("reload-image", span_of(&table.reload_image)),
     ];
-    spans.extend(keys.into_iter().filter_map(|(key, span)| Some((RecipeLocation::Key(key), span?))));
+    spans.extend(keys.into_iter().filter_map(|(key, span)| Some((RecipePart::Key(key), span?))));
     for word in mount_paths(file, flags) {
         let path = ImagePath::parse(word.get_ref().as_bytes());
-        spans.extend(path.map(|path| (RecipeLocation::Mount(path), word.span())));
+        spans.extend(path.map(|path| (RecipePart::Mount(path), word.span())));
     }
     for word in &table.patches {
-        spans.push((RecipeLocation::Patch(resolve_path(&folder, word.get_ref().as_ref())), word.span()));
+        spans.push((RecipePart::Patch(resolve_path(&folder, word.get_ref().as_ref())), word.span()));
     }
     spans.into_iter().filter_map(|(about, span)| Some((about, document.position(&span)?))).collect()
 }

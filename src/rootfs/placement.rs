@@ -5,10 +5,10 @@
 //! counterpart in the image.
 
 use super::RootfsError;
+use coracle_core::distribution_directories::is_system_path;
 use coracle_core::file_system::{self, FileSystem, PathResolution, ResolutionStep};
 use coracle_core::fs;
 use coracle_core::path::{ImagePath, RawPath};
-use coracle_core::system_directories::is_system_path;
 use coracle_ld::closure::{ElfProgram, ExecutedFile, ExecutedKind, MapReason};
 
 /// Maps host paths of one program and its libraries to paths in the image.

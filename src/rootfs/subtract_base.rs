@@ -47,7 +47,7 @@ impl<'a> BaseFiles<'a> {
 
 /// The entries that an image adds to its base image.
 #[derive(Default, Debug)]
-pub(super) struct AddedEntries {
+pub(super) struct OwnEntries {
     /// The entries that the base does not have.
     pub(super) rootfs: Rootfs,
     /// Paths of base files that are replaced by different libraries.
@@ -64,9 +64,9 @@ const MAX_UNFOLD_DEPTH: usize = 8;
 /// # Errors
 /// Fails if a planned file would replace a directory of the base or the reverse; all conflicts are
 /// reported together.
-pub(super) fn subtract_base(rootfs: &Rootfs, base: &dyn BaseFileSystem) -> Result<AddedEntries, RootfsError> {
+pub(super) fn subtract_base(rootfs: &Rootfs, base: &dyn BaseFileSystem) -> Result<OwnEntries, RootfsError> {
     let ours = Rootfs { programs: rootfs.programs.clone(), ..Rootfs::default() };
-    let above = AddedEntries { rootfs: ours, replaced: BTreeSet::new(), shared_files: 0 };
+    let above = OwnEntries { rootfs: ours, replaced: BTreeSet::new(), shared_files: 0 };
     let mut placing =
         BaseSubtraction { base, whole: rootfs, above, moved: BTreeMap::new(), conflicts: Vec::new() };
     for (path, entry) in rootfs.iter() {
@@ -85,7 +85,7 @@ pub(super) fn subtract_base(rootfs: &Rootfs, base: &dyn BaseFileSystem) -> Resul
 struct BaseSubtraction<'a> {
     base: &'a dyn BaseFileSystem,
     whole: &'a Rootfs,
-    above: AddedEntries,
+    above: OwnEntries,
     /// Final paths of files by their planned paths.
     moved: BTreeMap<ImagePath, ImagePath>,
     conflicts: Vec<Conflict>,

@@ -7,7 +7,7 @@
 use super::builder::RootfsBuilder;
 use super::loader_search_files::loader_search_files;
 use super::plan::PlanRequest;
-use super::subtract_base::{self, AddedEntries};
+use super::subtract_base::{self, OwnEntries};
 use super::{LayerKind, Rootfs, RootfsError};
 use coracle_core::content::Content;
 use coracle_core::file_system::{FileSystem, OverlayFs};
@@ -23,7 +23,7 @@ pub(super) fn verify_and_complete(
     rootfs: Rootfs,
     request: &PlanRequest<'_>,
     included: &[Closure],
-) -> Result<AddedEntries, RootfsError> {
+) -> Result<OwnEntries, RootfsError> {
     let above = without_base_files(&rootfs, request)?;
     let Err(error) = verify_programs(&above.rootfs, request, included) else { return Ok(above) };
     let closures: Vec<&Closure> =
@@ -44,10 +44,10 @@ pub(super) fn verify_and_complete(
 }
 
 /// Returns `rootfs` without the files of the base image, if there is one.
-fn without_base_files(rootfs: &Rootfs, request: &PlanRequest<'_>) -> Result<AddedEntries, RootfsError> {
+fn without_base_files(rootfs: &Rootfs, request: &PlanRequest<'_>) -> Result<OwnEntries, RootfsError> {
     match request.base.read_base() {
         Some(base) => subtract_base::subtract_base(rootfs, base),
-        None => Ok(AddedEntries { rootfs: rootfs.clone(), ..AddedEntries::default() }),
+        None => Ok(OwnEntries { rootfs: rootfs.clone(), ..OwnEntries::default() }),
     }
 }
 

@@ -2,10 +2,10 @@
 
 use std::rc::Rc;
 
+use coracle_core::distribution_directories::is_system_path;
 use coracle_core::file_system::{FileSystem, FsNode, HostFs};
 use coracle_core::fs;
 use coracle_core::path::ImagePath;
-use coracle_core::system_directories::is_system_path;
 
 /// A file system with dynamic loader and libraries of a sysroot, and programs of the host.
 pub(super) struct SysrootFs {

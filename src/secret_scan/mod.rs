@@ -33,7 +33,7 @@ impl ImageScanner {
     }
 
     /// Returns the scanner of file contents.
-    pub(crate) fn contents(&mut self) -> &mut dyn ContentScanner {
+    pub(crate) fn content_scanner(&mut self) -> &mut dyn ContentScanner {
         &mut self.0
     }
 

@@ -9,7 +9,7 @@
 //! | [`fs`], [`input_tracker`] | the host's file system, and changes of the files that were read |
 //! | [`json`] | canonical JSON |
 //! | [`content_scanner`] | the interface between a packer and a scanner of contents |
-//! | [`byte_size`], [`note`], [`suggest`], [`system_directories`] | sizes, messages for users, "did you mean", directories of distributions |
+//! | [`byte_size`], [`note`], [`suggest`], [`distribution_directories`] | sizes, messages for users, "did you mean", directories of distributions |
 //!
 //! The crate does not depend on ELF, registries, Kubernetes or a command line. It is the only one
 //! that calls functions which not every host has, all of them in `src/fs`. It prints nothing, and
@@ -45,6 +45,7 @@ pub mod byte_size;
 pub mod content;
 pub mod content_scanner;
 pub mod digest;
+pub mod distribution_directories;
 pub mod entry;
 pub mod file_system;
 pub mod fs;
@@ -59,4 +60,3 @@ pub mod progress;
 pub mod reference;
 pub mod signal;
 pub mod suggest;
-pub mod system_directories;

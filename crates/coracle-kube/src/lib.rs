@@ -84,4 +84,4 @@ pub mod template;
 pub mod values;
 pub mod yaml;
 
-pub use problem::{LocatedProblem, RecipeLocation};
+pub use problem::{LocatedProblem, RecipePart};

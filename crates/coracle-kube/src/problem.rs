@@ -13,12 +13,12 @@ pub struct LocatedProblem {
     pub hint: String,
     /// The part of the recipe with the problem; `None` if it is in another file, or in several
     /// parts.
-    pub location: Option<RecipeLocation>,
+    pub location: Option<RecipePart>,
 }
 
 /// A part of the recipe that a problem is reported at.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug)]
-pub enum RecipeLocation {
+pub enum RecipePart {
     /// A key of `[kubernetes]`.
     Key(&'static str),
     /// A mount, or the file of a variable.
@@ -40,17 +40,17 @@ impl LocatedProblem {
 
     /// Locates the problem at a key of `[kubernetes]`.
     pub(crate) fn at_key(self, key: &'static str) -> Self {
-        Self { location: Some(RecipeLocation::Key(key)), ..self }
+        Self { location: Some(RecipePart::Key(key)), ..self }
     }
 
     /// Locates the problem at a mount, or the file of a variable.
     pub(crate) fn at_mount(self, path: &ImagePath) -> Self {
-        Self { location: Some(RecipeLocation::Mount(path.clone())), ..self }
+        Self { location: Some(RecipePart::Mount(path.clone())), ..self }
     }
 
     /// Locates the problem at a patch file.
     pub(crate) fn at_patch(self, path: PathBuf) -> Self {
-        Self { location: Some(RecipeLocation::Patch(path)), ..self }
+        Self { location: Some(RecipePart::Patch(path)), ..self }
     }
 
     /// The problem of a variable whose file is in no mount.

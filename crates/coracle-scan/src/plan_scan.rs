@@ -2,11 +2,11 @@
 
 use std::path::Path;
 
+use coracle_core::distribution_directories::is_system_path;
 use coracle_core::entry::{Entry, EntryNode, EntryReason};
 use coracle_core::file_system::{self, FileSystem, ResolutionEnd};
 use coracle_core::fs::{self, FileId};
 use coracle_core::path::ImagePath;
-use coracle_core::system_directories::is_system_path;
 
 use super::config_file_names;
 use super::finding::{Finding, FindingCategory, FindingSubject, Severity};

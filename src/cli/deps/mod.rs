@@ -3,7 +3,7 @@
 mod dependency_chains;
 mod deps_report;
 mod object_sizes;
-mod resolvers;
+mod shared_resolvers;
 mod tree_text;
 mod why_report;
 
@@ -20,7 +20,7 @@ use super::error::{CliError, CliExit};
 use super::{stderr, stdout};
 use deps_report::{DepsReport, ExplainedReport, FailureReport, FileReport};
 use object_sizes::SizeCache;
-use resolvers::SharedFileSystems;
+use shared_resolvers::SharedFileSystems;
 use why_report::{ExplainedObject, explained_objects, similar_names};
 
 /// Resolves every file. Errors of single files are reported without ending the command.

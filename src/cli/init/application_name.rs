@@ -52,14 +52,14 @@ mod tests {
             ("-1", "app-1"),
         ] {
             assert_eq!(application_name_of_file(file), expected, "{file}");
-            assert_eq!(coracle_kube::manifests::names::check_application_name(expected), Ok(()));
+            assert_eq!(coracle_kube::manifests::name_rules::check_application_name(expected), Ok(()));
         }
         let long = to_application_name(&format!("{}-b", "a".repeat(MAX_LENGTH - 1)));
         assert_eq!(long, "a".repeat(MAX_LENGTH - 1));
         for long in ["a".repeat(MAX_LENGTH + 20), "7".repeat(MAX_LENGTH)] {
             assert_eq!(to_application_name(&long).len(), MAX_LENGTH);
             assert_eq!(
-                coracle_kube::manifests::names::check_application_name(&to_application_name(&long)),
+                coracle_kube::manifests::name_rules::check_application_name(&to_application_name(&long)),
                 Ok(())
             );
         }

@@ -19,7 +19,7 @@ use coracle_kube::config::{
 use coracle_kube::quantity;
 use coracle_kube::template::Delimiters;
 use coracle_kube::values::{KeyPath, ValueSource};
-use coracle_kube::{LocatedProblem, RecipeLocation};
+use coracle_kube::{LocatedProblem, RecipePart};
 
 impl Validator<'_> {
     pub(super) fn configuration(
@@ -73,7 +73,7 @@ impl Validator<'_> {
         for LocatedProblem { message, hint, location } in config::find_problems(found) {
             let is_about = |word: &&&Spanned<String>| {
                 ImagePath::parse(word.get_ref().as_bytes())
-                    .is_ok_and(|path| location == Some(RecipeLocation::Mount(path)))
+                    .is_ok_and(|path| location == Some(RecipePart::Mount(path)))
             };
             let word = words.iter().rev().find(is_about);
             let flag = if flags.mounts.is_empty() { "--secret" } else { "--config" };

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use super::validator::{RawValue, Validator, ValueOrigin};
 use crate::recipe::schema::{self, IntOrString, Spanned, StrictTable};
 use coracle_core::path::escape_bytes;
-use coracle_kube::manifests::names;
+use coracle_kube::manifests::name_rules;
 use coracle_kube::manifests::settings::{
     Probe, ProbeAction, Probes, ReloadSidecar, ResourceSettings, SERVICE_TYPES, ServiceSetting,
     WORKLOAD_KINDS, WorkloadKind, WorkloadSettings,
@@ -22,14 +22,14 @@ impl Validator<'_> {
             kind: table.kind.as_ref().and_then(|kind| self.kind(kind)).unwrap_or_default(),
             name: table.name.as_ref().and_then(|name| {
                 let hint = "write lower-case letters, digits and `-`, at most 52 bytes, a letter first";
-                let why = names::check_application_name(name.get_ref()).err();
+                let why = name_rules::check_application_name(name.get_ref()).err();
                 self.valid_name(name, why.is_none(), "is not a valid application name", hint)
             }),
             namespace: table.namespace.as_ref().and_then(|name| {
                 let hint = "write lower-case letters, digits and `-`, at most 63 bytes";
                 self.valid_name(
                     name,
-                    names::is_dns_label(name.get_ref()),
+                    name_rules::is_dns_label(name.get_ref()),
                     "is not a valid namespace name",
                     hint,
                 )
@@ -120,7 +120,7 @@ impl Validator<'_> {
         let hint = "write lower-case letters, digits, `-` and `.`, at most 253 bytes";
         self.valid_name(
             word,
-            names::is_dns_subdomain(word.get_ref()),
+            name_rules::is_dns_subdomain(word.get_ref()),
             &format!("is not a valid name of {what}"),
             hint,
         )
@@ -134,7 +134,7 @@ impl Validator<'_> {
         let mut quantities = BTreeMap::new();
         for (resource, quantity) in file {
             let (text, origin) = (&quantity.get_ref().0, ValueOrigin::File(quantity.span()));
-            if !names::is_qualified_name(resource) {
+            if !name_rules::is_qualified_name(resource) {
                 let message = format!("`{}` is not a valid resource name", escape_bytes(resource.as_bytes()));
                 self.report(&origin, message, Some("write `cpu`, `memory` or `ephemeral-storage`".into()));
             }
@@ -147,7 +147,7 @@ impl Validator<'_> {
     }
 
     fn labels(&mut self, file: &BTreeMap<String, Spanned<String>>) -> BTreeMap<String, String> {
-        for value in file.values().filter(|value| !names::is_label_value(value.get_ref())) {
+        for value in file.values().filter(|value| !name_rules::is_label_value(value.get_ref())) {
             let message =
                 format!("`{}` is not a valid label value", escape_bytes(value.get_ref().as_bytes()));
             let hint = "use at most 63 letters, digits, `-`, `_` and `.`; an annotation may hold any text";
@@ -166,7 +166,7 @@ impl Validator<'_> {
         file: &BTreeMap<String, Spanned<String>>,
         what: &str,
     ) -> BTreeMap<String, String> {
-        for (key, value) in file.iter().filter(|(key, _)| !names::is_qualified_name(key)) {
+        for (key, value) in file.iter().filter(|(key, _)| !name_rules::is_qualified_name(key)) {
             let message = format!("`{}` is not a valid name of {what}", escape_bytes(key.as_bytes()));
             let hint = "write `[PREFIX/]NAME`, as in `example.com/team`";
             self.report(&ValueOrigin::File(value.span()), message, Some(hint.into()));

@@ -61,7 +61,7 @@ hint: name a program, as in `coracle build ./app`, or write a `coracle.toml`
         2,
         str![],
         str![[r#"
-error: no program to build an image of: `coracle.toml` names none
+error: no program is specified: `coracle.toml` names none
 
 hint: write `programs = ["path/to/app"]` below `[image]`, or name one on the command line
 

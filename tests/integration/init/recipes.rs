@@ -45,7 +45,7 @@ hint: build the image with `coracle build`; add `--dry-run` to list its files
     project.coracle(["config", "render"]).ends(
         0,
         str![[r#"
-# What hello reads as /etc/hello/hello.toml.
+# hello reads this file as /etc/hello/hello.toml.
 log-level = "info"
 
 "#]],

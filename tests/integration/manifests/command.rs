@@ -135,7 +135,7 @@ hint: name an image with its digest, as printed by `coracle build`, or write a r
         2,
         str![""],
         str![[r#"
-error: the image has no name, which pods need to pull it
+error: the image has no name; pods need a name to pull the image
 
 hint: set `name` in `[image]`, or pass `--tag NAME[:TAG]`
 

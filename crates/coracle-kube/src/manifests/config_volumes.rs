@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use super::application::Application;
 use super::config_object::{ConfigObject, split_by_secrecy};
 use super::metadata::{self, ObjectNames};
-use super::names;
+use super::name_rules;
 use super::object_data::ConfigObjectKind;
 use super::object_members::with_member;
 use crate::config::{ReloadMethod, RenderedMount};
@@ -44,7 +44,7 @@ pub(super) struct VolumeObject {
 /// Returns the object name, without hash, for the files mounted at `path`.
 fn object_base_name(application: &Application<'_>, names: &ObjectNames, path: &ImagePath) -> String {
     let is_only = application.rendered_mounts.iter().all(|mount| mount.path == *path);
-    let part = if is_only { "config".to_owned() } else { names::path_label(path) };
+    let part = if is_only { "config".to_owned() } else { name_rules::path_label(path) };
     format!("{}-{part}", names.prefix)
 }
 
@@ -98,7 +98,7 @@ pub(super) fn config_volumes<'a>(
         let sources = of_mount.map(|config_object| volume_object(config_object, mount, names)).collect();
         config_volumes.push(ConfigVolume {
             path: &mount.path,
-            volume: names::path_label(&mount.path),
+            volume: name_rules::path_label(&mount.path),
             sources,
             signal: reload_signal(&mount.reload),
         });
@@ -146,7 +146,7 @@ pub(super) fn config_volumes<'a>(
             None => {
                 config_volumes.push(ConfigVolume {
                     path: &secret.path,
-                    volume: names::path_label(&secret.path),
+                    volume: name_rules::path_label(&secret.path),
                     sources: vec![source],
                     signal,
                 });

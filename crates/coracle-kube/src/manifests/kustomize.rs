@@ -9,7 +9,7 @@ use super::config_object::ConfigObject;
 use super::metadata::ObjectNames;
 use super::object_data::ConfigObjectKind;
 use super::object_members::with_member;
-use super::{names, workload, yaml_writer};
+use super::{name_rules, workload, yaml_writer};
 use crate::config::RenderedMount;
 use crate::problem::{LocatedProblem, ManifestsError};
 use coracle_core::note::Note;
@@ -118,7 +118,7 @@ fn config_map_generators(
         config_objects.iter().filter(|config_object| config_object.kind == ConfigObjectKind::ConfigMap);
     public
         .map(|config_object| {
-            let label = names::path_label(&config_object.mount);
+            let label = name_rules::path_label(&config_object.mount);
             let mut listed = Vec::new();
             for (key, bytes) in &config_object.files {
                 listed.push(format!("{key}=files/{label}/{key}"));

@@ -3,7 +3,7 @@
 use serde_json::{Map, Value, json};
 
 use super::application::Application;
-use super::names::is_label_value;
+use super::name_rules::is_label_value;
 use super::object_members::with_member;
 
 /// The label that selects all objects of an application.

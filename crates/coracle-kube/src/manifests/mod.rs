@@ -15,7 +15,7 @@ mod kustomize_hash;
 mod manifest_patch;
 mod merge_patch;
 mod metadata;
-pub mod names;
+pub mod name_rules;
 mod object_data;
 mod object_members;
 mod pinned_image;
@@ -57,7 +57,7 @@ fn generate_with_names(
     names: &ObjectNames,
 ) -> Result<Manifests, ManifestsError> {
     let mut problems = Vec::new();
-    if let Err(why) = names::check_application_name(application.name) {
+    if let Err(why) = name_rules::check_application_name(application.name) {
         problems.push(
             LocatedProblem::new(
                 format!(

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 
 use super::application::Application;
 use super::metadata::{self, ObjectNames};
-use super::names;
+use super::name_rules;
 use super::object_members::with_member;
 use super::settings::WorkloadKind;
 use crate::config::WritableDirectory;
@@ -36,7 +36,7 @@ pub(super) fn writable_volumes(
     let settings = application.settings;
     let mut writable = WritableVolumes::default();
     for directory in &application.configuration.writable_directories {
-        let volume = names::path_label(&directory.path);
+        let volume = name_rules::path_label(&directory.path);
         let path = directory.path.to_string();
         writable.mounts.push(json!({ "name": volume, "mountPath": path }));
         let Some(size) = &directory.size else {

@@ -49,7 +49,10 @@ pub(super) fn add_time_zones(program: &ProgramContext<'_>, requests: &mut Reques
 }
 
 /// Adds the locales of the policy.
-pub(super) fn add_locales(program: &ProgramContext<'_>, requests: &mut Requests) -> Result<(), Error> {
+pub(super) fn add_requested_locales(
+    program: &ProgramContext<'_>,
+    requests: &mut Requests,
+) -> Result<(), Error> {
     for name in program.policy.locales.iter().flatten() {
         let directory = RawPath::join_bytes(LOCALE_DIRECTORY.as_bytes(), normalize_locale(name).as_bytes());
         let files = program.data_files_below(&directory, &[], LOCALE_PURPOSE)?;

@@ -11,9 +11,9 @@ mod dlopened_libraries;
 mod error;
 mod function_calls;
 mod gconv_modules;
-mod glibc;
 mod hints;
 mod implicit_policy;
+mod libgcc;
 mod locale_data;
 mod names_in_strings;
 mod nss;
@@ -126,13 +126,13 @@ pub fn add_implicit_dependencies(
 /// Runs all rules for one program.
 fn collect_requests(program: &ProgramContext<'_>) -> Result<Requests, Error> {
     let mut requests = Requests::default();
-    glibc::add_libgcc(program, &mut requests);
+    libgcc::add_libgcc(program, &mut requests);
     dlopened_libraries::add_dlopened_libraries(program, &mut requests)?;
     nss::add_nss(program, &mut requests)?;
     openssl::add_openssl(program, &mut requests)?;
     certificates::add_certificates(program, &mut requests)?;
     locale_data::add_time_zones(program, &mut requests)?;
-    locale_data::add_locales(program, &mut requests)?;
+    locale_data::add_requested_locales(program, &mut requests)?;
     charsets::add_charsets(program, &mut requests)?;
     pam::add_pam(program, &mut requests)?;
     plugins::add_plugins(program, &mut requests)?;

@@ -6,8 +6,8 @@
 
 use super::error::Error;
 use super::function_calls::FunctionNeed;
-use super::glibc;
 use super::implicit_policy::Inclusion;
+use super::libgcc;
 use super::program_context::ProgramContext;
 use super::requests::Requests;
 use crate::closure::{DlopenCaller, DlopenRequest, MappedObject};
@@ -33,7 +33,7 @@ pub(super) fn add_nss(program: &ProgramContext<'_>, requests: &mut Requests) -> 
         nsswitch_text(&policy.nss_modules),
         "configuration of the name service switch",
     );
-    if !glibc::defines_version(libc, BUILT_IN_SINCE)? {
+    if !libgcc::defines_version(libc, BUILT_IN_SINCE)? {
         requests
             .dlopens
             .extend(["files", "dns"].map(|module| module_request(libc, module, DlopenPriority::Recommended)));

@@ -70,7 +70,7 @@ pub(super) fn pack_layer_with_cores(
     scanner: &mut dyn ContentScanner,
 ) -> Result<Layer, LayerError> {
     let PackRequest { kind, compression, progress, .. } = *request;
-    let entries = sort_and_check(request.entries)?;
+    let entries = sort_and_check_links(request.entries)?;
     let unpacked_size = tar_header::tar_size(&entries);
     let mut output = HashedFile::create(out)?;
     let settings = EncoderSettings::new(compression, unpacked_size);
@@ -113,7 +113,7 @@ pub fn compute_diff_id(
     progress: &dyn Progress,
     scanner: &mut dyn ContentScanner,
 ) -> Result<DiffId, LayerError> {
-    let entries = sort_and_check(entries)?;
+    let entries = sort_and_check_links(entries)?;
     let mut again = |block, _| Some(block);
     let mut blocks = tar_stream::BlockWriter::new(vec![0; HASH_BLOCK_SIZE], &mut again);
     Ok(tar_stream::write_tar(&entries, &mut blocks, progress, scanner)?)
@@ -123,7 +123,7 @@ pub fn compute_diff_id(
 ///
 /// # Errors
 /// Fails if a tar header cannot represent one of them.
-fn sort_and_check<'a>(
+fn sort_and_check_links<'a>(
     entries: &[(&'a ImagePath, &'a Entry)],
 ) -> Result<Vec<(&'a ImagePath, &'a Entry)>, LayerError> {
     let mut entries = entries.to_vec();

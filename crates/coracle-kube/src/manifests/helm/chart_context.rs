@@ -2,7 +2,7 @@
 
 use crate::config::ReloadMethod;
 use crate::manifests::application::Application;
-use crate::manifests::{metadata, names};
+use crate::manifests::{metadata, name_rules};
 
 /// What all templates of a chart depend on.
 pub(super) struct ChartContext<'a> {
@@ -28,5 +28,5 @@ fn restart_directories(application: &Application<'_>) -> Vec<String> {
         mount.reload == ReloadMethod::Restart
             && (mount.files.is_empty() || mount.files.iter().any(|file| !file.is_secret))
     });
-    public.map(|mount| names::path_label(&mount.path)).collect()
+    public.map(|mount| name_rules::path_label(&mount.path)).collect()
 }

@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 use super::application::{Application, OutputFiles};
 use super::config_object::ConfigObject;
 use super::metadata::ObjectNames;
-use super::{generate_manifests, generate_with_names, kustomize_hash, names, workload, yaml_writer};
+use super::{generate_manifests, generate_with_names, kustomize_hash, name_rules, workload, yaml_writer};
 use crate::problem::{LocatedProblem, ManifestsError};
 use chart_context::ChartContext;
 use chart_template::{ChartTemplate, FULL_NAME_PLACEHOLDER, placeholder};
@@ -76,7 +76,7 @@ fn write_config_map_template(
     metadata: &Value,
     files: &mut OutputFiles,
 ) {
-    let folder = names::path_label(&config_object.mount);
+    let folder = name_rules::path_label(&config_object.mount);
     let mut object = ConfigObject { files: Vec::new(), ..config_object.clone() }.to_object();
     let mut template = ChartTemplate::new(&Value::Null);
     for (key, bytes) in &config_object.files {

@@ -20,12 +20,12 @@ const MAX_MEMBERS: usize = 100_000;
 #[derive(Debug)]
 pub(super) enum DiskBlobs {
     Layout(PathBuf),
-    Archive { path: PathBuf, members: BTreeMap<Vec<u8>, ArchiveMember> },
+    Archive { path: PathBuf, members: BTreeMap<Vec<u8>, MemberLocation> },
 }
 
 /// The location of a member's content.
 #[derive(Clone, Debug)]
-pub(super) enum ArchiveMember {
+pub(super) enum MemberLocation {
     Content {
         position: u64,
         size: u64,
@@ -83,8 +83,8 @@ impl DiskBlobs {
                 for _ in 0..8 {
                     match members.get(name) {
                         None => return Ok(None),
-                        Some(ArchiveMember::Link(to)) => name = to,
-                        Some(&ArchiveMember::Content { position, size }) => {
+                        Some(MemberLocation::Link(to)) => name = to,
+                        Some(&MemberLocation::Content { position, size }) => {
                             let mut file = File::open(path).context("open", path)?;
                             file.seek(SeekFrom::Start(position)).context("read", path)?;
                             return Ok(Some(SizedReader::new(size, file)));
@@ -140,7 +140,7 @@ pub(super) fn blob_file_name(digest: &Digest) -> String {
 }
 
 /// Returns the names of an archive's members and the locations of their content.
-fn read_archive_members(path: &PathBuf) -> fs::Result<BTreeMap<Vec<u8>, ArchiveMember>> {
+fn read_archive_members(path: &PathBuf) -> fs::Result<BTreeMap<Vec<u8>, MemberLocation>> {
     let file = File::open(path).context("open", path)?;
     let length = file.metadata().context("look at", path)?.len();
     let mut headers = TarHeaders::new(file);
@@ -154,11 +154,11 @@ fn read_archive_members(path: &PathBuf) -> fs::Result<BTreeMap<Vec<u8>, ArchiveM
         }
         let name = header.name.strip_prefix(b"./").unwrap_or(&header.name).to_vec();
         if header.kind.is_file() {
-            members.insert(name, ArchiveMember::Content { position: header.position, size: header.size });
+            members.insert(name, MemberLocation::Content { position: header.position, size: header.size });
         } else if header.kind.is_hard_link() || header.kind.is_symlink() {
             // `../ID/layer.tar`, relative to the directory of another ID.
             let to = header.link.strip_prefix(b"../").unwrap_or(&header.link);
-            members.insert(name, ArchiveMember::Link(to.to_vec()));
+            members.insert(name, MemberLocation::Link(to.to_vec()));
         }
     }
     Ok(members)
