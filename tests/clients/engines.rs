@@ -114,7 +114,7 @@ fn copies_missing_layers_into_docker() {
     let again = coracle.run(&build);
     assert!(again.stderr.contains("docker-daemon:loaded:1: unchanged"), "{}", again.stderr);
     coracle
-        .is_refused(&["build", "/usr/bin/curl", "--load", "-o", &layout], &["has no name", "--tag NAME:TAG"]);
+        .is_refused(&["build", "/usr/bin/curl", "--load", "-o", &layout], &["needs an image with a name", "--tag NAME:TAG"]);
     let direct = ["build", "/usr/bin/curl", "--no-cache", "-q", "-o", "docker-daemon:direct:1"];
     assert!(coracle.run(&direct).status.success());
     assert!(docker.run(&["image", "inspect", "--format", "{{.Id}}", "direct:1"]).starts_with("sha256:"));
@@ -237,7 +237,7 @@ fn copies_missing_layers_into_containerd() {
         &["copy", &layout, "containerd:hello"],
         &[
             "error: cannot reach containerd at `/nowhere.sock`: ",
-            "hint: start it: `systemctl start containerd`",
+            "hint: start it with `systemctl start containerd`",
         ],
     );
 }
