@@ -47,7 +47,7 @@ fn chooses_the_ci_of_the_git_remote() {
         assert_eq!(written(&project), expected, "{url}");
         let recipe = fs::read_to_string(project.path("coracle.toml")).unwrap();
         // In a comment alone: nothing is pushed by itself.
-        assert!(recipe.contains(&format!("sends it there: \"{image}\".\n")), "{recipe}");
+        assert!(recipe.contains(&format!("pushes it there: \"{image}\".\n")), "{recipe}");
         assert!(recipe.contains("\nname = \"hello\"\n"), "{recipe}");
     }
 }
