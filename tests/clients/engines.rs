@@ -113,8 +113,10 @@ fn copies_missing_layers_into_docker() {
     assert!(loaded.stderr.contains("loaded as  docker-daemon:loaded:2: there already"), "{}", loaded.stderr);
     let again = coracle.run(&build);
     assert!(again.stderr.contains("docker-daemon:loaded:1: unchanged"), "{}", again.stderr);
-    coracle
-        .is_refused(&["build", "/usr/bin/curl", "--load", "-o", &layout], &["needs an image with a name", "--tag NAME:TAG"]);
+    coracle.is_refused(
+        &["build", "/usr/bin/curl", "--load", "-o", &layout],
+        &["needs an image with a name", "--tag NAME:TAG"],
+    );
     let direct = ["build", "/usr/bin/curl", "--no-cache", "-q", "-o", "docker-daemon:direct:1"];
     assert!(coracle.run(&direct).status.success());
     assert!(docker.run(&["image", "inspect", "--format", "{{.Id}}", "direct:1"]).starts_with("sha256:"));
