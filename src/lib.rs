@@ -37,12 +37,13 @@ mod base_image;
 mod built;
 #[cfg(feature = "kube")]
 pub mod contract;
-#[cfg(not(feature = "kube"))]
-#[path = "no_contract.rs"]
-mod contract;
 pub mod destinations;
 mod error;
 mod image_plan;
+#[cfg(not(feature = "kube"))]
+mod no_contract;
+#[cfg(not(feature = "scan"))]
+mod no_secret_scan;
 mod observer;
 mod over_budget;
 mod pack;
@@ -57,9 +58,6 @@ pub mod rootfs;
 pub mod roots;
 #[cfg(feature = "scan")]
 pub mod secret_scan;
-#[cfg(not(feature = "scan"))]
-#[path = "no_secret_scan.rs"]
-mod secret_scan;
 mod settings;
 mod size_comparison;
 mod sizes;
@@ -76,6 +74,10 @@ pub use recipe::Recipe;
 pub use settings::Settings;
 pub use sizes::{PlatformSize, PreviousSize, SizeDelta};
 
+#[cfg(not(feature = "kube"))]
+use no_contract as contract;
+#[cfg(not(feature = "scan"))]
+use no_secret_scan as secret_scan;
 use request::Request;
 use up_to_date::UpToDateCheck;
 
