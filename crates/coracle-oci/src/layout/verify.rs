@@ -1,7 +1,7 @@
 //! Validates a layout and collects every mismatch.
 //!
 //! Independent of the code that writes layouts: digests, sizes and diff IDs are computed from the
-//! bytes on disk, and documents are parsed by `oci-spec`. Source: image-spec, `descriptor.md`,
+//! bytes on disk, and documents are parsed by types of their own. Source: image-spec, `descriptor.md`,
 //! `config.md`, `image-layout.md`.
 
 use std::collections::BTreeSet;
@@ -10,15 +10,58 @@ use std::io::Read;
 use std::path::{Path, PathBuf};
 
 use flate2::read::MultiGzDecoder;
-use oci_spec::image::{Descriptor, ImageConfiguration, ImageIndex, ImageManifest, MediaType};
+use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 use super::directory;
 use super::error::LayoutError;
+use crate::image::media_type;
 use coracle_core::digest::{DiffId, Digest, DigestHasher};
 use coracle_core::fs::{self, Context};
 use coracle_core::json;
+
+/// The media type of an uncompressed layer; a suffix names the compression.
+const LAYER_TYPE: &str = "application/vnd.oci.image.layer.v1.tar";
+
+/// A descriptor of a blob.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Descriptor {
+    media_type: String,
+    digest: String,
+    size: u64,
+}
+
+#[derive(Deserialize)]
+struct ImageIndex {
+    manifests: Vec<Descriptor>,
+}
+
+#[derive(Deserialize)]
+struct ImageManifest {
+    config: Descriptor,
+    layers: Vec<Descriptor>,
+}
+
+/// The members of a config that describe layers.
+#[derive(Deserialize)]
+struct ImageConfig {
+    rootfs: RootFs,
+    #[serde(default)]
+    history: Vec<HistoryEntry>,
+}
+
+#[derive(Deserialize)]
+struct RootFs {
+    diff_ids: Vec<String>,
+}
+
+#[derive(Deserialize)]
+struct HistoryEntry {
+    #[serde(default)]
+    empty_layer: bool,
+}
 
 /// A mismatch in a layout.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug, thiserror::Error)]
@@ -126,13 +169,13 @@ impl LayoutVerifier<'_> {
     }
 
     fn check_index(&mut self, index: &ImageIndex) -> Result<(), LayoutError> {
-        index.manifests().iter().try_for_each(|descriptor| match descriptor.media_type() {
-            _ if !self.seen.insert(descriptor.digest().to_string()) => Ok(()),
-            MediaType::ImageIndex => match self.parse_blob::<ImageIndex>(descriptor)? {
+        index.manifests.iter().try_for_each(|descriptor| match descriptor.media_type.as_str() {
+            _ if !self.seen.insert(descriptor.digest.clone()) => Ok(()),
+            media_type::INDEX => match self.parse_blob::<ImageIndex>(descriptor)? {
                 Some(index) => self.check_index(&index),
                 None => Ok(()),
             },
-            MediaType::ImageManifest => match self.parse_blob(descriptor)? {
+            media_type::MANIFEST => match self.parse_blob(descriptor)? {
                 Some(manifest) => self.check_manifest(descriptor, &manifest),
                 None => Ok(()),
             },
@@ -145,17 +188,16 @@ impl LayoutVerifier<'_> {
         descriptor: &Descriptor,
         manifest: &ImageManifest,
     ) -> Result<(), LayoutError> {
-        let name = descriptor.digest().to_string();
-        if *manifest.config().media_type() != MediaType::ImageConfig {
-            self.check_blob(manifest.config())?;
-            return manifest.layers().iter().try_for_each(|layer| self.check_blob(layer).map(drop));
+        let name = descriptor.digest.clone();
+        if manifest.config.media_type != media_type::CONFIG {
+            self.check_blob(&manifest.config)?;
+            return manifest.layers.iter().try_for_each(|layer| self.check_blob(layer).map(drop));
         }
-        let config: Option<ImageConfiguration> = self.parse_blob(manifest.config())?;
-        let diff_ids = config.as_ref().map_or(&[][..], |config| config.rootfs().diff_ids());
+        let config: Option<ImageConfig> = self.parse_blob(&manifest.config)?;
+        let diff_ids = config.as_ref().map_or(&[][..], |config| &config.rootfs.diff_ids);
         if let Some(config) = &config {
-            let layers = manifest.layers().len();
-            let is_layer = |entry: &&oci_spec::image::History| entry.empty_layer() != Some(true);
-            let history = config.history().iter().flatten().filter(is_layer).count();
+            let layers = manifest.layers.len();
+            let history = config.history.iter().filter(|entry| !entry.empty_layer).count();
             if (layers, layers) != (diff_ids.len(), history) {
                 self.report(LayoutProblem::LayerCountMismatch {
                     manifest: name.clone(),
@@ -165,7 +207,7 @@ impl LayoutVerifier<'_> {
                 });
             }
         }
-        for (index, layer) in manifest.layers().iter().enumerate() {
+        for (index, layer) in manifest.layers.iter().enumerate() {
             let Some(path) = self.check_blob(layer)? else { continue };
             let Some(found) = self.unpacked_diff_id(layer, &path)? else { continue };
             let expected = diff_ids.get(index).filter(|expected| **expected != found.to_string());
@@ -184,7 +226,7 @@ impl LayoutVerifier<'_> {
 
     /// Checks size and digest of a blob. Returns its path; `None` if it does not exist.
     fn check_blob(&mut self, descriptor: &Descriptor) -> Result<Option<PathBuf>, LayoutError> {
-        let digest = descriptor.digest().to_string();
+        let digest = descriptor.digest.clone();
         let Ok(expected) = digest.parse::<Digest>() else {
             let why = "only sha256 digests can be checked".into();
             self.report(LayoutProblem::Unreadable { document: digest, why });
@@ -197,10 +239,10 @@ impl LayoutVerifier<'_> {
         }
         let file = File::open(&path).context("open", &path)?;
         let SizeAndDigest { size, digest: found } = hash_reader(file).context("read", &path)?;
-        if size != descriptor.size() {
+        if size != descriptor.size {
             self.report(LayoutProblem::SizeMismatch {
                 digest: digest.clone(),
-                expected: descriptor.size(),
+                expected: descriptor.size,
                 found: size,
             });
         }
@@ -213,16 +255,16 @@ impl LayoutVerifier<'_> {
     /// Returns the diff ID of a layer; `None` if it cannot be decompressed.
     fn unpacked_diff_id(&mut self, layer: &Descriptor, path: &Path) -> fs::Result<Option<DiffId>> {
         let file = File::open(path).context("open", path)?;
-        let hashed = match layer.media_type() {
-            MediaType::ImageLayer => hash_reader(file),
-            MediaType::ImageLayerGzip => hash_reader(MultiGzDecoder::new(file)),
-            MediaType::ImageLayerZstd => zstd::Decoder::new(file).and_then(hash_reader),
+        let hashed = match layer.media_type.strip_prefix(LAYER_TYPE) {
+            Some("") => hash_reader(file),
+            Some("+gzip") => hash_reader(MultiGzDecoder::new(file)),
+            Some("+zstd") => zstd::Decoder::new(file).and_then(hash_reader),
             _ => return Ok(None),
         };
         match hashed {
             Ok(hashed) => return Ok(Some(DiffId::new(hashed.digest))),
             Err(error) => {
-                let document = layer.digest().to_string();
+                let document = layer.digest.clone();
                 self.report(LayoutProblem::Unreadable { document, why: error.to_string() });
             }
         }
@@ -232,7 +274,7 @@ impl LayoutVerifier<'_> {
     fn parse_blob<T: DeserializeOwned>(&mut self, descriptor: &Descriptor) -> Result<Option<T>, LayoutError> {
         let Some(path) = self.check_blob(descriptor)? else { return Ok(None) };
         let bytes = std::fs::read(&path).context("read", &path)?;
-        let name = descriptor.digest().to_string();
+        let name = descriptor.digest.clone();
         self.check_canonical(&name, &bytes);
         Ok(self.parse_json(&name, &bytes))
     }
