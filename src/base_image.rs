@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::error::Error;
-use super::progress::UploadProgress;
+use super::observer::UploadProgress;
 use super::recipe::Recipe;
 use super::request::Request;
 use super::settings::Settings;
@@ -29,7 +29,7 @@ pub(crate) fn open_base(recipe: &Recipe, settings: &Settings) -> Result<Option<A
 /// Returns the digest of the base image; it is not read if the recipe has the digest.
 pub(crate) fn base_digest(recipe: &Recipe, settings: &Settings) -> Result<Option<Digest>, Error> {
     let Some(location) = &recipe.image.base else { return Ok(None) };
-    Ok(Some(base::resolve_digest(location, &registry_client(settings, location)?)?))
+    Ok(Some(base::resolve_base_digest(location, &registry_client(settings, location)?)?))
 }
 
 /// Returns the configured client, else one with default settings.

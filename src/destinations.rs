@@ -23,7 +23,7 @@ pub(crate) struct Destinations {
 /// Returns the registry destinations of the image of `recipe` and of its contract.
 pub fn registry_destinations(recipe: &Recipe) -> Vec<RegistryImageName> {
     let Destinations { mut remote, contract, .. } = Destinations::from_recipe(recipe);
-    remote.extend(contract.and_then(|place| match place {
+    remote.extend(contract.and_then(|location| match location {
         ImageLocation::Registry(named) => Some(named),
         ImageLocation::OnDisk(_) | ImageLocation::Engine(_) => None,
     }));
@@ -35,8 +35,8 @@ impl Destinations {
     /// registries of its names, too.
     pub(crate) fn from_recipe(recipe: &Recipe) -> Self {
         let (mut local, mut remote, mut engines) = (Vec::new(), Vec::new(), Vec::new());
-        for place in &recipe.output.destinations {
-            match place {
+        for location in &recipe.output.destinations {
+            match location {
                 ImageLocation::OnDisk(destination) => local.push(destination.clone()),
                 ImageLocation::Registry(named) => remote.push(named.clone()),
                 ImageLocation::Engine(named) => engines.push(named.clone()),
@@ -101,7 +101,9 @@ impl Destinations {
     ) -> Result<Option<(&'a RegistryImageName, &'a RegistryClient)>, Error> {
         match (&self.contract, &settings.registry_client) {
             (Some(ImageLocation::Registry(named)), Some(client)) => Ok(Some((named, client))),
-            (Some(place @ ImageLocation::Registry(_)), None) => Err(Error::NoRegistryClient(place.clone())),
+            (Some(location @ ImageLocation::Registry(_)), None) => {
+                Err(Error::NoRegistryClient(location.clone()))
+            }
             (Some(ImageLocation::OnDisk(_) | ImageLocation::Engine(_)) | None, _) => Ok(None),
         }
     }
@@ -146,16 +148,16 @@ impl Destinations {
     }
 }
 
-/// Returns the include of `recipe` that contains `place`, a path without links.
-pub fn enclosing_include(recipe: &Recipe, place: &Path) -> Option<PathBuf> {
+/// Returns the include of `recipe` that contains `location`, a path without links.
+pub fn enclosing_include(recipe: &Recipe, location: &Path) -> Option<PathBuf> {
     let mut includes = recipe.contents.includes.iter().map(|include| recipe.resolve_path(&include.from));
     let include = includes
-        .find(|from| std::fs::canonicalize(from).is_ok_and(|included| place.starts_with(included)))?;
+        .find(|from| std::fs::canonicalize(from).is_ok_and(|included| location.starts_with(included)))?;
     Some(fs::absolute_path(&include).unwrap_or(include))
 }
 
-fn on_disk_destination(place: &ImageLocation) -> Option<&DiskLocation> {
-    match place {
+fn on_disk_destination(location: &ImageLocation) -> Option<&DiskLocation> {
+    match location {
         ImageLocation::OnDisk(destination) => Some(destination),
         ImageLocation::Registry(_) | ImageLocation::Engine(_) => None,
     }

@@ -34,11 +34,13 @@
 //! glibc and musl find them. ARCHITECTURE.md describes the modules.
 
 mod base_image;
+mod build_record;
 mod built;
 #[cfg(feature = "kube")]
 pub mod contract;
 pub mod destinations;
 mod error;
+mod image_config;
 mod image_plan;
 #[cfg(not(feature = "kube"))]
 mod no_contract;
@@ -49,10 +51,9 @@ mod over_budget;
 mod pack;
 mod plan;
 mod previous_image;
-mod progress;
 mod publish;
 pub mod recipe;
-mod record;
+
 mod request;
 pub mod rootfs;
 pub mod roots;
@@ -61,7 +62,6 @@ pub mod secret_scan;
 mod settings;
 mod size_comparison;
 mod sizes;
-mod up_to_date;
 
 pub use built::{BaseInfo, Built, RegistryPush};
 pub use error::Error;
@@ -74,12 +74,12 @@ pub use recipe::Recipe;
 pub use settings::Settings;
 pub use sizes::{PlatformSize, PreviousSize, SizeDelta};
 
+use build_record::UpToDateCheck;
 #[cfg(not(feature = "kube"))]
 use no_contract as contract;
 #[cfg(not(feature = "scan"))]
 use no_secret_scan as secret_scan;
 use request::Request;
-use up_to_date::UpToDateCheck;
 
 /// Builds the image of `recipe` and publishes it to every destination.
 ///
@@ -96,12 +96,12 @@ use up_to_date::UpToDateCheck;
 /// destination cannot be written.
 pub fn build(recipe: &Recipe, settings: &Settings, observer: &dyn Observer) -> Result<Built, Error> {
     let request = Request::new(recipe, settings, observer)?;
-    let record = match up_to_date::check_up_to_date(&request)? {
+    let record = match build_record::check_up_to_date(&request)? {
         UpToDateCheck::UpToDate(built) => return Ok(*built),
         UpToDateCheck::Outdated(record) => record,
     };
     let plan = plan::plan_build(&request)?;
     let packed = pack::pack_and_scan(&request, plan)?;
     let published = publish::publish_contract_then_names(&request, packed)?;
-    Ok(record::record_build(&request, record, published))
+    Ok(build_record::record_build(&request, record, published))
 }

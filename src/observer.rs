@@ -1,6 +1,8 @@
 //! The observer of a build: receives its progress, and can cancel it.
 
 use super::image_plan::Plan;
+use coracle_core::progress::Progress;
+use coracle_oci::copy::UploadQueue;
 
 /// Observes the progress of a build, and can cancel it. By default, methods do nothing.
 pub trait Observer: Sync {
@@ -38,3 +40,32 @@ pub enum PublishDecision {
 
 /// The no-op observer.
 impl Observer for () {}
+
+/// Counts packed bytes. A failed upload cancels packing, too.
+pub(crate) struct PackProgress<'a> {
+    pub(crate) observer: &'a dyn Observer,
+    pub(crate) upload_queue: &'a UploadQueue<'a>,
+}
+
+impl Progress for PackProgress<'_> {
+    fn advance(&self, bytes: u64) {
+        self.observer.on_packed(bytes);
+    }
+
+    fn is_cancelled(&self) -> bool {
+        self.upload_queue.is_cancelled() || self.observer.is_cancelled()
+    }
+}
+
+/// Counts bytes sent to registries and engines.
+pub(crate) struct UploadProgress<'a>(pub(crate) &'a dyn Observer);
+
+impl Progress for UploadProgress<'_> {
+    fn advance(&self, bytes: u64) {
+        self.0.on_uploaded(bytes);
+    }
+
+    fn is_cancelled(&self) -> bool {
+        self.0.is_cancelled()
+    }
+}

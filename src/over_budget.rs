@@ -18,8 +18,8 @@ const MAX_LISTED_FILES: usize = 8;
 /// The error of an image that exceeds its budget. Lists its layers and largest files.
 #[derive(Debug)]
 pub struct OverBudget {
-    findings: Vec<ExceededLimit>,
-    contents: Vec<SizeBreakdown>,
+    exceeded_limits: Vec<ExceededLimit>,
+    breakdowns: Vec<SizeBreakdown>,
 }
 
 /// A limit that the image of one platform exceeds.
@@ -27,7 +27,7 @@ pub struct OverBudget {
 pub(crate) struct ExceededLimit {
     message: String,
     setting: String,
-    place: Option<SourcePosition>,
+    position: Option<SourcePosition>,
 }
 
 /// Layers and largest files of the image of one platform.
@@ -40,7 +40,7 @@ pub(crate) struct SizeBreakdown {
 
 impl ExceededLimit {
     pub(crate) fn new<T>(message: String, limit: &BudgetLimit<T>) -> Self {
-        Self { message, setting: limit.setting.clone(), place: limit.position.clone() }
+        Self { message, setting: limit.setting.clone(), position: limit.position.clone() }
     }
 }
 
@@ -48,8 +48,8 @@ impl SizeBreakdown {
     /// Lists the layers of `image` and the largest files of its plan. `had_layer` returns whether the
     /// previous image has a layer.
     pub(crate) fn new(image: &Image, plan: Option<&Plan>, had_layer: impl Fn(&Digest) -> bool) -> Self {
-        let describe = |what: String, digest: &Digest| {
-            if had_layer(digest) { format!("{what}, as before") } else { what }
+        let describe = |description: String, digest: &Digest| {
+            if had_layer(digest) { format!("{description}, as before") } else { description }
         };
         let below = image
             .base_layers()
@@ -75,14 +75,15 @@ impl SizeBreakdown {
 }
 
 impl OverBudget {
-    pub(crate) fn new(findings: Vec<ExceededLimit>, contents: Vec<SizeBreakdown>) -> Self {
-        Self { findings, contents }
+    pub(crate) fn new(exceeded_limits: Vec<ExceededLimit>, breakdowns: Vec<SizeBreakdown>) -> Self {
+        Self { exceeded_limits, breakdowns }
     }
 }
 
 impl Hint for OverBudget {
     fn hint(&self) -> Option<String> {
-        let settings: BTreeSet<&str> = self.findings.iter().map(|finding| finding.setting.as_str()).collect();
+        let settings: BTreeSet<&str> =
+            self.exceeded_limits.iter().map(|limit| limit.setting.as_str()).collect();
         let settings = settings.into_iter().collect::<Vec<_>>().join(" and ");
         Some(format!(
             "leave out what is not needed (`--dry-run` lists every file and why it is there), or raise the budget: \
@@ -93,16 +94,16 @@ impl Hint for OverBudget {
 
 impl fmt::Display for OverBudget {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for (number, ExceededLimit { message, place, .. }) in self.findings.iter().enumerate() {
+        for (number, ExceededLimit { message, position, .. }) in self.exceeded_limits.iter().enumerate() {
             f.write_str(if number > 0 { "\n" } else { "" })?;
             f.write_str(message)?;
-            place.iter().try_for_each(|place| write!(f, "\n{place}"))?;
+            position.iter().try_for_each(|position| write!(f, "\n{position}"))?;
         }
-        for SizeBreakdown { platform, layers, files } in &self.contents {
+        for SizeBreakdown { platform, layers, files } in &self.breakdowns {
             write!(f, "\n  layers for {platform}:")?;
-            layers.iter().try_for_each(|(size, what)| write!(f, "\n  {size:>11}  {what}"))?;
+            layers.iter().try_for_each(|(size, description)| write!(f, "\n  {size:>11}  {description}"))?;
             f.write_str("\n  largest files, before compression:")?;
-            files.iter().try_for_each(|(size, what)| write!(f, "\n  {size:>11}  {what}"))?;
+            files.iter().try_for_each(|(size, description)| write!(f, "\n  {size:>11}  {description}"))?;
         }
         Ok(())
     }

@@ -15,7 +15,7 @@ use coracle_oci::registry::{Access, Repository};
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct PreviousImage {
     /// Its location, as an argument of commands.
-    pub place: String,
+    pub location: String,
     /// The digest of its manifest or index.
     pub digest: Digest,
     /// The size of the images of all platforms and of the index, in bytes.
@@ -25,15 +25,15 @@ pub struct PreviousImage {
 }
 
 impl PreviousImage {
-    fn from_image(stored: &ParsedImage) -> Result<Self, layout::LayoutError> {
-        let root = stored.source.require_root_manifest()?;
+    fn from_image(image: &ParsedImage) -> Result<Self, layout::LayoutError> {
+        let root = image.source.require_root_manifest()?;
         let sizes: Vec<(Platform, u64)> =
-            stored.images.iter().map(|image| (image.platform.clone(), image.total_size())).collect();
-        let is_index = stored.images.iter().all(|image| image.digest() != Some(root.digest));
+            image.images.iter().map(|image| (image.platform.clone(), image.total_size())).collect();
+        let is_index = image.images.iter().all(|image| image.digest() != Some(root.digest));
         let index = if is_index { root.bytes.len() as u64 } else { 0 };
-        let layers = stored.images.iter().flat_map(|image| &image.layers);
+        let layers = image.images.iter().flat_map(|image| &image.layers);
         Ok(Self {
-            place: stored.source.location.clone(),
+            location: image.source.location.clone(),
             digest: root.digest,
             size: sizes.iter().map(|(_, size)| size).sum::<u64>() + index,
             sizes,
@@ -43,8 +43,8 @@ impl PreviousImage {
 
     /// Reads the image at `location`. Fails if there is none.
     pub(crate) fn read_at(location: &ImageLocation, settings: &Settings) -> Result<Self, Error> {
-        let stored = match (location, &settings.registry_client) {
-            (ImageLocation::OnDisk(destination), _) => layout::read_image(destination)?,
+        let image = match (location, &settings.registry_client) {
+            (ImageLocation::OnDisk(destination), _) => layout::read_disk_image(destination)?,
             (ImageLocation::Registry(_) | ImageLocation::Engine(_), Some(client)) => {
                 copy::read_image(location, client)?
             }
@@ -52,7 +52,7 @@ impl PreviousImage {
                 return Err(Error::NoRegistryClient(location.clone()));
             }
         };
-        Ok(Self::from_image(&stored)?)
+        Ok(Self::from_image(&image)?)
     }
 
     /// Returns the images that a new one replaces: those at its first destinations, until each
@@ -68,14 +68,14 @@ impl PreviousImage {
                 // With push access: registries may hide from anonymous clients that an image does
                 // not exist.
                 let remote = client.repository_client(&Repository::from(&named.reference), &Access::push());
-                let place = ImageLocation::Registry(named.clone()).to_string();
-                ImageSource::find_at_registry(remote, named.manifest_reference(), place, named.to_string())
+                let location = ImageLocation::Registry(named.clone()).to_string();
+                ImageSource::find_at_registry(remote, named.manifest_reference(), location, named.to_string())
             })
         });
         let mut found: Vec<Self> = Vec::new();
-        for origin in local.chain(remote) {
-            if let Some(origin) = origin? {
-                found.push(Self::from_image(&origin.parse()?)?);
+        for source in local.chain(remote) {
+            if let Some(source) = source? {
+                found.push(Self::from_image(&source.parse()?)?);
             }
             let has = |platform| found.iter().any(|previous| previous.size_for(platform).is_some());
             if platforms.iter().all(|platform| has(platform)) {
@@ -93,10 +93,11 @@ impl PreviousImage {
     /// Returns the size for the platform, or else for one that differs only by a missing variant.
     pub(crate) fn size_for(&self, platform: &Platform) -> Option<u64> {
         let same = self.sizes.iter().find(|(found, _)| found == platform);
-        let is_kin = |found: &Platform| {
+        let differs_by_missing_variant = |found: &Platform| {
             found.matches_ignoring_variant(platform)
                 && (found.variant.is_none() || platform.variant.is_none())
         };
-        same.or_else(|| self.sizes.iter().find(|(found, _)| is_kin(found))).map(|(_, size)| *size)
+        same.or_else(|| self.sizes.iter().find(|(found, _)| differs_by_missing_variant(found)))
+            .map(|(_, size)| *size)
     }
 }

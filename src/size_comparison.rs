@@ -53,23 +53,23 @@ impl<'a> SizeComparison<'a> {
     }
 
     /// Returns the sizes of `root`, compared with the previous image.
-    fn measure(&self, root: &ImageSet) -> Vec<PlatformSize> {
-        PlatformSize::of_all_platforms(root).into_iter().map(|weight| self.with_previous(weight)).collect()
+    fn measure(&self, image_set: &ImageSet) -> Vec<PlatformSize> {
+        PlatformSize::of_all_platforms(image_set).into_iter().map(|size| self.with_previous(size)).collect()
     }
 
     /// Whether `built` is within its budget.
     pub(crate) fn is_within_budget(&self, built: &Built) -> bool {
-        built.platform_sizes.iter().all(|weight| self.exceeded_limits(weight).is_empty())
+        built.platform_sizes.iter().all(|size| self.exceeded_limits(size).is_empty())
     }
 
     /// Checks the packed image against its budget.
     ///
     /// # Errors
     /// Fails with all exceeded limits.
-    pub(crate) fn check_budget(&self, root: &ImageSet, plans: &[Plan]) -> Result<(), OverBudget> {
+    pub(crate) fn check_budget(&self, image_set: &ImageSet, plans: &[Plan]) -> Result<(), OverBudget> {
         let (mut all, mut contents) = (Vec::new(), Vec::new());
-        for (weight, image) in self.measure(root).iter().zip(root.images()) {
-            let findings = self.exceeded_limits(weight);
+        for (size, image) in self.measure(image_set).iter().zip(image_set.images()) {
+            let findings = self.exceeded_limits(size);
             if !findings.is_empty() {
                 let plan = plans.iter().find(|plan| plan.platform == *image.platform());
                 contents.push(SizeBreakdown::new(image, plan, |layer| self.had_layer(layer)));
@@ -79,12 +79,12 @@ impl<'a> SizeComparison<'a> {
         if all.is_empty() { Ok(()) } else { Err(OverBudget::new(all, contents)) }
     }
 
-    fn exceeded_limits(&self, weight: &PlatformSize) -> Vec<ExceededLimit> {
-        let has = format!("the image for {} has {}", weight.platform, ByteSize(weight.size));
-        let image = self.budget.image.as_ref().filter(|limit| weight.size > limit.value.0);
+    fn exceeded_limits(&self, size: &PlatformSize) -> Vec<ExceededLimit> {
+        let has = format!("the image for {} has {}", size.platform, ByteSize(size.size));
+        let image = self.budget.image.as_ref().filter(|limit| size.size > limit.value.0);
         let image = image
             .map(|limit| ExceededLimit::new(format!("{has}: over the budget of {}", limit.value), limit));
-        let grown = weight.delta().zip(weight.previous.as_ref()).zip(self.budget.growth.as_ref());
+        let grown = size.delta().zip(size.previous.as_ref()).zip(self.budget.growth.as_ref());
         let grown = grown.filter(|((change, _), limit)| change.now > limit.value.max_size(change.before));
         let growth = grown.map(|((change, before), limit)| {
             let than = change.compared_with(&format!("`{}`", before.location));
@@ -95,13 +95,13 @@ impl<'a> SizeComparison<'a> {
 
     /// Adds the comparison with the previous image to `built`.
     pub(crate) fn add_to(&self, built: Built) -> Built {
-        let weights: Vec<PlatformSize> =
-            built.platform_sizes.into_iter().map(|weight| self.with_previous(weight)).collect();
+        let sizes: Vec<PlatformSize> =
+            built.platform_sizes.into_iter().map(|size| self.with_previous(size)).collect();
         let mut notes = built.notes;
         notes.extend(self.note.clone());
-        notes.extend(self.unchecked_growth_hints(&weights));
-        let previous = self.first_previous(&weights).cloned();
-        Built { platform_sizes: weights, notes, previous, ..built }
+        notes.extend(self.unchecked_growth_hints(&sizes));
+        let previous = self.first_previous(&sizes).cloned();
+        Built { platform_sizes: sizes, notes, previous, ..built }
     }
 
     /// Whether a previous image has this layer.
@@ -110,25 +110,25 @@ impl<'a> SizeComparison<'a> {
     }
 
     /// Returns the previous image of the first platform that has one, else the first of all.
-    fn first_previous(&self, weights: &[PlatformSize]) -> Option<&PreviousImage> {
-        let before = weights.iter().find_map(|weight| weight.previous.as_ref());
+    fn first_previous(&self, sizes: &[PlatformSize]) -> Option<&PreviousImage> {
+        let before = sizes.iter().find_map(|size| size.previous.as_ref());
         let counts =
-            |previous: &&PreviousImage| before.is_some_and(|before| before.location == previous.place);
+            |previous: &&PreviousImage| before.is_some_and(|before| before.location == previous.location);
         self.previous.iter().find(counts).or(self.previous.first())
     }
 
-    fn with_previous(&self, weight: PlatformSize) -> PlatformSize {
+    fn with_previous(&self, size: PlatformSize) -> PlatformSize {
         let before = self.previous.iter().find_map(|previous| {
             Some(PreviousSize {
-                location: previous.place.clone(),
-                size: previous.size_for(&weight.platform)?,
+                location: previous.location.clone(),
+                size: previous.size_for(&size.platform)?,
             })
         });
-        PlatformSize { previous: before, ..weight }
+        PlatformSize { previous: before, ..size }
     }
 
     /// Returns hints about platforms whose growth could not be checked.
-    fn unchecked_growth_hints(&self, weights: &[PlatformSize]) -> Vec<Note> {
+    fn unchecked_growth_hints(&self, sizes: &[PlatformSize]) -> Vec<Note> {
         let Some(limit) = &self.budget.growth else { return Vec::new() };
         let Some(previous) = self.previous.first() else {
             return vec![Note::Hint(format!(
@@ -136,11 +136,11 @@ impl<'a> SizeComparison<'a> {
                 limit.setting
             ))];
         };
-        let lacking = weights.iter().filter(|weight| weight.previous.is_none());
-        let hint = |weight: &PlatformSize| {
-            let (place, platform) = (&previous.place, &weight.platform);
+        let lacking = sizes.iter().filter(|size| size.previous.is_none());
+        let hint = |size: &PlatformSize| {
+            let (location, platform) = (&previous.location, &size.platform);
             Note::Hint(format!(
-                "`{place}` has no image for {platform}, so {} was not checked for it",
+                "`{location}` has no image for {platform}, so {} was not checked for it",
                 limit.setting
             ))
         };

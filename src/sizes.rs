@@ -45,9 +45,9 @@ impl PlatformSize {
         Self { platform, size: image.total_size(), layer_count, previous: None }
     }
 
-    /// Returns the sizes of the image of each platform of `root`.
-    pub(crate) fn of_all_platforms(root: &ImageSet) -> Vec<Self> {
-        root.images().iter().map(Self::from_image).collect()
+    /// Returns the sizes of the image of each platform of `image_set`.
+    pub(crate) fn of_all_platforms(image_set: &ImageSet) -> Vec<Self> {
+        image_set.images().iter().map(Self::from_image).collect()
     }
 
     /// Returns the change from the previous image.
@@ -57,12 +57,12 @@ impl PlatformSize {
 }
 
 impl SizeDelta {
-    /// Formats the change compared with the image at `place`.
-    pub fn compared_with(&self, place: &str) -> String {
+    /// Formats the change compared with the image at `location`.
+    pub fn compared_with(&self, location: &str) -> String {
         if self.now == self.before {
-            format!("the same size as {place}")
+            format!("the same size as {location}")
         } else {
-            format!("{self} than {place}")
+            format!("{self} than {location}")
         }
     }
 }

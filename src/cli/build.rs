@@ -10,14 +10,14 @@ use super::concurrent_builds::{self, BuildMonitor, FinishedBuild};
 use super::error::{CliError, CliExit};
 use super::image_report::ImageReport;
 use super::plan_report::PlanReport;
-use super::progress::Progress;
+use super::progress::ProgressDisplay;
 use super::report_files::{BuildReport, ImagesReport, ReportFiles};
-use super::{build_recipes, build_settings, cache, interrupt, stderr, stdout};
+use super::{build_inputs, cache, interrupt, terminal};
 
 /// Builds, or plans, one image per recipe, several concurrently. All failures are reported.
 pub(super) fn run_build(args: &BuildArgs) -> Result<CliExit, CliError> {
     interrupt::handle_signals();
-    build_images(args, |_| build_recipes::read_recipes(args), CliError::from_build_error)
+    build_images(args, |_| build_inputs::read_recipes(args), CliError::from_build_error)
 }
 
 /// Builds, or plans, the images of the recipes that `find_recipes` returns.
@@ -33,7 +33,7 @@ pub(super) fn build_images(
     let report_files = ReportFiles::with_summary_checked(&args.reports)?;
     let find_recipes = |start_early: &mut dyn FnMut(Recipe)| {
         let recipes = find_recipes(start_early)?;
-        build_recipes::check_previous(&recipes)?;
+        build_inputs::check_previous_flag(&recipes)?;
         report_files.check_includes(&recipes)?;
         Ok(recipes)
     };
@@ -52,7 +52,7 @@ pub(super) fn build_images(
             convert_error,
             |failures| exit_early(&report_files, failures),
             |FinishedBuild { recipe, notes, result, .. }| {
-                stderr::print_notes(&notes, args.quiet);
+                terminal::print_notes(&notes, args.quiet);
                 match result {
                     Ok(built) => {
                         let (image, printed) = print_built(&recipe, built, args);
@@ -66,10 +66,10 @@ pub(super) fn build_images(
     });
     failures.extend(result.err().into_iter().flatten());
     if args.format == OutputFormat::Json && !report.images.is_empty() {
-        failures.extend(stdout::print_json(&report).err());
+        failures.extend(terminal::print_json(&report).err());
     }
     let failures = report_files.write(&report, failures);
-    stderr::print_all_but_last(failures).map_or(Ok(CliExit::Success), Err)
+    terminal::print_all_but_last(failures).map_or(Ok(CliExit::Success), Err)
 }
 
 /// Writes the reports and exits the process while builds that are no longer needed still run. The
@@ -77,8 +77,8 @@ pub(super) fn build_images(
 #[allow(clippy::exit, reason = "threads that wait for a registry can't be cancelled")]
 fn exit_early(report_files: &ReportFiles<'_>, failures: Vec<CliError>) -> Infallible {
     let failures = report_files.write(&ImagesReport { images: Vec::new() }, failures);
-    let failure = stderr::print_all_but_last(failures);
-    failure.iter().for_each(stderr::print_error);
+    let failure = terminal::print_all_but_last(failures);
+    failure.iter().for_each(terminal::print_error);
     std::process::exit(failure.map_or(CliExit::Failed, |failure| failure.exit) as i32)
 }
 
@@ -91,9 +91,9 @@ fn plan_images(
     let recipes = find_recipes(&mut drop)?;
     // A plan caches only what it fetched from the base image.
     let has_base = recipes.iter().any(|recipe| recipe.image.base.is_some());
-    let cache = if has_base { cache::open_without_records(&args.cache, args.quiet)? } else { None };
-    let client = build_settings::client_for_reading(&recipes, &args.registry)?;
-    let settings = build_settings::library_settings(args.epoch.as_deref(), cache, client)?;
+    let cache = if has_base { cache::open_cache_without_records(&args.cache, args.quiet)? } else { None };
+    let client = build_inputs::client_for_reading(&recipes, &args.registry)?;
+    let settings = build_inputs::library_settings(args.epoch.as_deref(), cache, client)?;
     recipes.iter().for_each(|recipe| plan(recipe, &settings));
     cache::prune_and_report(&settings);
     Ok(())
@@ -108,14 +108,14 @@ fn print_plans(
 ) -> Result<Vec<PlanReport>, CliError> {
     coracle::contract::contract_of(recipe)?;
     let plans = coracle::plan(recipe, settings).map_err(|error| convert_error(&error))?;
-    plans.iter().for_each(|plan| stderr::print_notes(&plan.notes, args.quiet));
+    plans.iter().for_each(|plan| terminal::print_notes(&plan.notes, args.quiet));
     let scanned = coracle::secret_scan::scan_plan(recipe, &plans);
     if let Ok(notes) = &scanned {
-        stderr::print_notes(notes, args.quiet);
+        terminal::print_notes(notes, args.quiet);
     }
     let reports: Vec<PlanReport> = plans.iter().map(|plan| PlanReport::new(recipe, plan)).collect();
     if args.format == OutputFormat::Text {
-        reports.iter().try_for_each(|report| stdout::print(&report.to_text()))?;
+        reports.iter().try_for_each(|report| terminal::print_data(&report.to_text()))?;
     }
     scanned?;
     Ok(reports)
@@ -124,13 +124,13 @@ fn print_plans(
 /// Prints what was built and where it was published. Returns the image's report, and whether stdout
 /// could be written.
 fn print_built(recipe: &Recipe, built: Built, args: &BuildArgs) -> (ImageReport, Result<(), CliError>) {
-    stderr::print_notes(&built.notes, args.quiet);
+    terminal::print_notes(&built.notes, args.quiet);
     let image = ImageReport::new(&image_title(recipe, &built), built);
     if !args.quiet {
-        stderr::print(&image.to_text());
+        terminal::print_message(&image.to_text());
     }
     let printed = match args.format {
-        OutputFormat::Text => stdout::print(&format!("{}\n", image.reference)),
+        OutputFormat::Text => terminal::print_data(&format!("{}\n", image.reference)),
         OutputFormat::Json => Ok(()),
     };
     (image, printed)
@@ -142,13 +142,13 @@ pub(super) fn build_with_progress(
     settings: &Settings,
     quiet: bool,
 ) -> Result<Built, CliError> {
-    let progress = Progress::new(quiet, "packing");
+    let progress = ProgressDisplay::new(quiet, "packing");
     let monitor = BuildMonitor::single(&progress);
     let built = coracle::build(recipe, settings, &monitor);
     progress.finish();
-    stderr::print_notes(&monitor.into_notes(), quiet);
+    terminal::print_notes(&monitor.into_notes(), quiet);
     let built = built?;
-    stderr::print_notes(&built.notes, quiet);
+    terminal::print_notes(&built.notes, quiet);
     Ok(built)
 }
 

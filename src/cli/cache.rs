@@ -14,8 +14,7 @@ use indicatif::DecimalBytes;
 use super::args::{CacheArgs, CacheCommand, PruneArgs, RemoteCacheArgs};
 use super::environment::env_path;
 use super::error::{CliError, CliExit};
-use super::text::count_noun;
-use super::{stderr, stdout};
+use super::terminal::{self, count_noun};
 
 /// Opens the cache that the flags select; `None` with `--no-cache`. Fails if the directory in
 /// `--cache-dir` is unusable; for the default directory that is only a warning.
@@ -30,14 +29,17 @@ pub(super) fn open_cache(args: &CacheArgs, quiet: bool) -> Result<Option<BuildCa
             let failure = cache_error(error);
             let warning = Note::Warning(format!("{}; building without it", failure.message));
             let notes: Vec<Note> = [warning].into_iter().chain(failure.hint.map(Note::Hint)).collect();
-            stderr::print_notes(&notes, quiet);
+            terminal::print_notes(&notes, quiet);
             Ok(None)
         }
     }
 }
 
 /// Like [`open_cache`], for a command that discards its image: builds are not recorded.
-pub(super) fn open_without_records(args: &CacheArgs, quiet: bool) -> Result<Option<BuildCache>, CliError> {
+pub(super) fn open_cache_without_records(
+    args: &CacheArgs,
+    quiet: bool,
+) -> Result<Option<BuildCache>, CliError> {
     Ok(open_cache(args, quiet)?.map(BuildCache::without_records))
 }
 
@@ -67,7 +69,7 @@ pub(super) fn remote_cache_config(args: &RemoteCacheArgs) -> Result<RemoteCacheC
 pub(super) fn prune_and_report(settings: &Settings) {
     if let Some(cache) = &settings.cache {
         cache.prune_to_default_limit();
-        stderr::print_notes(cache.take_warning().as_slice(), false);
+        terminal::print_notes(cache.take_warning().as_slice(), false);
     }
 }
 
@@ -82,12 +84,12 @@ pub(super) fn run_cache(command: &CacheCommand) -> Result<CliExit, CliError> {
         ));
     };
     if !directory.exists() {
-        stdout::print(&format!("nothing to remove: `{}` does not exist\n", directory.display()))?;
+        terminal::print_data(&format!("nothing to remove: `{}` does not exist\n", directory.display()))?;
         return Ok(CliExit::Success);
     }
     let cache = BuildCache::open(&directory, executable_id()).map_err(cache_error)?;
     let pruned = cache.prune(limit)?;
-    stdout::print(&format!(
+    terminal::print_data(&format!(
         "removed {}, {}; {} left in `{}`\n",
         count_noun(pruned.removed_files, "file"),
         DecimalBytes(pruned.freed_bytes),

@@ -12,7 +12,7 @@ use coracle_oci::layout::ParsedImage;
 use super::error::CliError;
 use super::image_reader::{ImageReader, has_transport, parse_location};
 
-/// The most bytes of a contract file that are read.
+/// The most bytes of a contract file.
 const MAX_CONTRACT_SIZE: u64 = 64 << 20;
 
 /// Returns the contract in an image's label; `None` without a label.
@@ -61,14 +61,14 @@ pub(super) fn image_or_file_contract(
     required_label_contract(&reader.open(text)?, platform)
 }
 
-/// Returns the whole contract of an image: from the location `from`, else from next to the image.
+/// Returns the whole contract of an image: from the location `published_at`, else from next to the image.
 pub(super) fn whole_contract(
     image: &ParsedImage,
     contract: &Contract,
-    from: Option<&str>,
+    published_at: Option<&str>,
     reader: &ImageReader<'_>,
 ) -> Result<ContractDocument, CliError> {
-    let document = match from {
+    let document = match published_at {
         None => contract_next_to_image(image)?
             .ok_or_else(|| whole_contract_missing(&image.source.location, image))?,
         Some(text) if has_transport(text) => {
@@ -91,16 +91,16 @@ pub(super) fn whole_contract(
 }
 
 /// Returns the contract of an image or a file, with all parameters. A label may have no room for
-/// them; they are in the whole contract, at the location `from`, else next to the image if it is
+/// them; they are in the whole contract, at the location `published_at`, else next to the image if it is
 /// there.
 pub(super) fn contract_with_parameters(
     text: &str,
     platform: Option<&Platform>,
-    from: Option<&str>,
+    published_at: Option<&str>,
     reader: &ImageReader<'_>,
 ) -> Result<Contract, CliError> {
     if is_contract_file(text) {
-        return match from {
+        return match published_at {
             Some(_) => Err(CliError::usage(
                 format!("`--contract` needs an image, but `{text}` is a file"),
                 "leave out `--contract`, or name an image, such as `oci:DIR[:TAG]`",
@@ -110,8 +110,8 @@ pub(super) fn contract_with_parameters(
     }
     let image = reader.open(text)?;
     let contract = required_label_contract(&image, platform)?;
-    if from.is_some() {
-        return Ok(whole_contract(&image, &contract, from, reader)?.contract);
+    if published_at.is_some() {
+        return Ok(whole_contract(&image, &contract, published_at, reader)?.contract);
     }
     let document = match contract.document {
         Some(_) => contract_next_to_image(&image)?,
@@ -168,8 +168,11 @@ enum ContractInFile {
 fn read_contract_file(path: &Path) -> Result<ContractInFile, CliError> {
     let mut text = String::new();
     let file = std::fs::File::open(path).context("read", path)?;
-    file.take(MAX_CONTRACT_SIZE).read_to_string(&mut text).context("read", path)?;
+    file.take(MAX_CONTRACT_SIZE + 1).read_to_string(&mut text).context("read", path)?;
     let name = path.display().to_string();
+    if text.len() as u64 > MAX_CONTRACT_SIZE {
+        return Err(invalid_contract(&name, &format!("it has more than {MAX_CONTRACT_SIZE} bytes")));
+    }
     let value: serde_json::Value =
         serde_json::from_str(&text).map_err(|error| invalid_contract(&name, &error))?;
     if value.get("contract").is_some() {
@@ -192,4 +195,19 @@ fn invalid_contract(name: &str, why: &dyn std::fmt::Display) -> CliError {
         format!("`{name}` is not a contract: {why}"),
         "name a JSON file with the text of an image's contract label, or with a whole contract",
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn refuses_large_file() {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        file.as_file().set_len(MAX_CONTRACT_SIZE + 1).unwrap();
+        let Err(error) = read_contract_file(file.path()) else { panic!("it was read") };
+        let expected =
+            format!("`{}` is not a contract: it has more than 67108864 bytes", file.path().display());
+        assert_eq!(error.message, expected);
+    }
 }

@@ -1,17 +1,20 @@
-//! `coracle copy`: copies an image between registries, layouts, archives and engines.
+//! `coracle copy` copies an image between registries, layouts, archives and engines; `coracle index`
+//! combines images into one image index.
+
+use std::collections::BTreeMap;
 
 use coracle_core::note::Note;
-use coracle_oci::copy::{self, CopySettings, RegistryImageName};
+use coracle_oci::copy::{self, CopySettings, CreatedIndex, ImageLocation, RegistryImageName, create_index};
 use serde::Serialize;
 
-use super::args::{CopyArgs, OutputFormat};
+use super::args::{CopyArgs, IndexArgs, OutputFormat};
+use super::environment::{self, new_registry_client};
 use super::error::{CliError, CliExit};
 use super::image_reader::{parse_location, registry_image};
-use super::progress::Progress;
-use super::registry_client::new_registry_client;
-use super::text::escape_control;
-use super::transfer_report::{LoadedReport, SentReport, copied_reference, copied_text};
-use super::{engine_settings, interrupt, stderr, stdout};
+use super::interrupt;
+use super::progress::ProgressDisplay;
+use super::terminal::{self, count_noun, escape_control};
+use super::transfer_report::{LoadedReport, SentReport, copied_reference, transfer_text};
 
 /// A copied image.
 #[derive(Serialize)]
@@ -45,8 +48,8 @@ pub(super) fn run_copy(args: &CopyArgs) -> Result<CliExit, CliError> {
     let remote: Vec<&RegistryImageName> =
         [&to, &from].into_iter().filter_map(registry_image).take(1).collect();
     let client = new_registry_client(&args.registry, &remote)?;
-    let progress = Progress::with_unknown_total(args.quiet, "copying");
-    let settings = CopySettings { client: &client, engines: &engine_settings::engine_settings() };
+    let progress = ProgressDisplay::with_unknown_total(args.quiet, "copying");
+    let settings = CopySettings { client: &client, engines: &environment::engine_settings() };
     let copied = copy::copy_image(&from, &to, settings, &progress);
     // Referrers are copied last, so that the image they refer to exists.
     let referrers = match (&copied, registry_image(&to).filter(|_| args.referrers)) {
@@ -57,7 +60,7 @@ pub(super) fn run_copy(args: &CopyArgs) -> Result<CliExit, CliError> {
     let (copied, referrers) = (copied?, referrers?);
     let warnings: Vec<Note> =
         copied.warnings.iter().map(|warning| Note::Warning(warning.to_string())).collect();
-    stderr::print_notes(&warnings, args.quiet);
+    terminal::print_notes(&warnings, args.quiet);
     let report = CopyReport {
         reference: copied_reference(&to, &copied),
         digest: copied.digest.to_string(),
@@ -68,21 +71,135 @@ pub(super) fn run_copy(args: &CopyArgs) -> Result<CliExit, CliError> {
         referrers: referrers.iter().map(|referrer| referrer.digest.to_string()).collect(),
     };
     if !args.quiet {
-        stderr::print(&report.to_text());
+        terminal::print_message(&report.to_text());
         for referrer in &referrers {
             let kind = referrer.artifact_type.as_deref().unwrap_or(&referrer.media_type);
-            stderr::print(&format!("  referrer  {}  {}\n", referrer.digest, escape_control(kind)));
+            terminal::print_message(&format!("  referrer  {}  {}\n", referrer.digest, escape_control(kind)));
         }
     }
     match args.format {
-        OutputFormat::Text => stdout::print(&format!("{}\n", report.reference))?,
-        OutputFormat::Json => stdout::print_json(&report)?,
+        OutputFormat::Text => terminal::print_data(&format!("{}\n", report.reference))?,
+        OutputFormat::Json => terminal::print_json(&report)?,
     }
     Ok(CliExit::Success)
 }
 
 impl CopyReport {
     fn to_text(&self) -> String {
-        format!("{}: {}\n", self.to, copied_text(self.sent.as_ref(), self.loaded.as_ref()))
+        format!("{}: {}\n", self.to, transfer_text(self.sent.as_ref(), self.loaded.as_ref()))
     }
+}
+
+/// A created image index.
+#[derive(Serialize)]
+struct IndexReport {
+    reference: String,
+    digest: String,
+    to: String,
+    images: Vec<IndexedImage>,
+    /// `None` if the destination is not a registry.
+    sent: Option<SentReport>,
+    #[serde(skip)]
+    loaded: Option<LoadedReport>,
+}
+
+/// An image in the index.
+#[derive(Serialize)]
+struct IndexedImage {
+    platform: String,
+    digest: String,
+    from: String,
+}
+
+/// Runs `coracle index`.
+pub(super) fn run_index(args: &IndexArgs) -> Result<CliExit, CliError> {
+    interrupt::handle_signals();
+    let to = parse_location(&args.to)?;
+    if let ImageLocation::Registry(RegistryImageName { digest: Some(_), .. }) = &to {
+        return Err(CliError::usage(
+            format!("`{to}` includes a digest, but a new index's digest is not known in advance"),
+            "use a tag: `docker://NAME:TAG`",
+        ));
+    }
+    let from = args.images.iter().map(|text| parse_location(text)).collect::<Result<Vec<_>, _>>()?;
+    let annotations = parse_annotations(&args.annotations)?;
+    // Credentials from the environment are for the destination, or for the sources if the
+    // destination is not in a registry.
+    let remote: Vec<&RegistryImageName> = match registry_image(&to) {
+        Some(to) => vec![to],
+        None => from.iter().filter_map(registry_image).collect(),
+    };
+    let client = new_registry_client(&args.registry, &remote)?;
+    let progress = ProgressDisplay::with_unknown_total(args.quiet, "copying");
+    let created = create_index(&from, &to, &annotations, &client, &progress);
+    progress.finish();
+    let created = created?;
+    terminal::print_notes(&index_notes(&created), args.quiet);
+    let report = IndexReport::new(&to, &created);
+    if !args.quiet {
+        terminal::print_message(&report.to_text());
+    }
+    match args.format {
+        OutputFormat::Text => terminal::print_data(&format!("{}\n", report.reference))?,
+        OutputFormat::Json => terminal::print_json(&report)?,
+    }
+    Ok(CliExit::Success)
+}
+
+impl IndexReport {
+    fn new(to: &ImageLocation, created: &CreatedIndex) -> Self {
+        let images = created.images.iter().map(|image| IndexedImage {
+            platform: image.member.to_string(),
+            digest: image.member.descriptor.digest.to_string(),
+            from: image.source.to_string(),
+        });
+        Self {
+            reference: copied_reference(to, &created.copied),
+            digest: created.copied.digest.to_string(),
+            to: to.to_string(),
+            images: images.collect(),
+            sent: created.copied.pushed.as_ref().map(SentReport::from),
+            loaded: created.copied.loaded.as_ref().map(LoadedReport::from),
+        }
+    }
+
+    fn to_text(&self) -> String {
+        let mut text = format!("{}: {}\n", self.to, transfer_text(self.sent.as_ref(), self.loaded.as_ref()));
+        for IndexedImage { platform, digest, .. } in &self.images {
+            text += &format!("  {platform:<16}  {digest}\n");
+        }
+        text
+    }
+}
+
+fn parse_annotations(texts: &[String]) -> Result<BTreeMap<String, String>, CliError> {
+    let pair = |text: &String| {
+        let (name, value) = text.split_once('=').filter(|(name, _)| !name.is_empty())?;
+        Some((name.to_owned(), value.to_owned()))
+    };
+    let mut found = BTreeMap::new();
+    for text in texts {
+        let (name, value) = pair(text).ok_or_else(|| {
+            CliError::usage(
+                format!("`--annotation`: `{text}` is not NAME=VALUE"),
+                "write `--annotation NAME=VALUE`",
+            )
+        })?;
+        if let Some(other) = found.insert(name.clone(), value.clone()).filter(|other| *other != value) {
+            return Err(CliError::usage(
+                format!("`--annotation`: `{name}` has two values, `{other}` and `{value}`"),
+                "give each name one value",
+            ));
+        }
+    }
+    Ok(found)
+}
+
+fn index_notes(created: &CreatedIndex) -> Vec<Note> {
+    let warnings = created.copied.warnings.iter().map(ToString::to_string);
+    let left_out = (created.left_out > 0).then(|| {
+        let manifests = count_noun(created.left_out, "manifest");
+        format!("left out {manifests} of other kinds than images, such as attestations")
+    });
+    warnings.chain(left_out).map(Note::Warning).collect()
 }

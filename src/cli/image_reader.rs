@@ -8,8 +8,8 @@ use coracle_oci::layout::{self, ParsedImage};
 use coracle_oci::registry::{Access, RegistryClient};
 
 use super::args::RegistryArgs;
+use super::environment::new_registry_client;
 use super::error::{CliError, CliExit};
-use super::registry_client::new_registry_client;
 
 /// Whether `text` is an image location with a transport, such as `oci:DIR`, not a name.
 pub(super) fn has_transport(text: &str) -> bool {
@@ -37,7 +37,7 @@ impl<'a> ImageReader<'a> {
     pub(super) fn open(&self, text: &str) -> Result<ParsedImage, CliError> {
         match parse_location(text)? {
             ImageLocation::OnDisk(location) => {
-                Ok(layout::read_image(&location).map_err(coracle::Error::from)?)
+                Ok(layout::read_disk_image(&location).map_err(coracle::Error::from)?)
             }
             location @ (ImageLocation::Registry(_) | ImageLocation::Engine(_)) => {
                 Ok(copy::read_image(&location, self.client()?)?)

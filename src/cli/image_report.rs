@@ -9,8 +9,7 @@ use coracle_oci::layer::Layer;
 use indicatif::DecimalBytes;
 use serde::Serialize;
 
-use super::stderr::{BOLD, DIM};
-use super::text::count_noun;
+use super::terminal::{BOLD, DIM, count_noun};
 use super::transfer_report::{LoadedReport, SentReport};
 
 /// A built image. Fields that are skipped in JSON are only for text and Markdown.
@@ -129,7 +128,7 @@ impl ImageReport {
             .iter()
             .map(|(name, loaded)| LoadReport { to: name.to_string(), loaded: LoadedReport::from(loaded) });
         let previous = built.previous.as_ref().map(|previous| PreviousReport {
-            image: previous.place.clone(),
+            image: previous.location.clone(),
             digest: previous.digest.to_string(),
             size: previous.size,
             size_delta: difference(previous.size, built.size),

@@ -4,24 +4,16 @@ use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 use coracle::recipe::{self, Recipe, RecipeOverrides};
-use coracle::rootfs::Owner;
-use coracle_core::note::Note;
-use coracle_core::reference::{self, ImageReference, ParseImageReferenceError};
 use coracle_kube::config::{self, RenderedMount};
-use coracle_kube::contract::{self, Contract};
-use coracle_kube::manifests::{
-    self, Application, ManifestPatch, OutputFiles, PinnedImage, helm, kustomize, yaml_writer,
-};
-use coracle_oci::copy::ImageLocation;
-use coracle_oci::layout::{DiskLocation, ParsedImage};
-use serde_json::Value;
+use coracle_kube::manifests::{self, Application, ManifestPatch, OutputFiles, helm, kustomize, yaml_writer};
+use coracle_oci::layout::ParsedImage;
 
 use super::args::{ManifestLayout, ManifestsArgs};
 use super::error::{CliError, CliExit};
 use super::generated_dir::{self, GeneratedFile};
 use super::image_reader::{ImageReader, has_transport};
-use super::stderr::DIM;
-use super::{build, build_settings, cache, interrupt, stderr, stdout};
+use super::manifest_image;
+use super::terminal::{self, DIM};
 
 /// Runs cargo and returns the recipe of its program's image.
 pub(super) type CargoRecipe<'a> = dyn Fn(&RecipeOverrides) -> Result<Recipe, CliError> + 'a;
@@ -39,17 +31,17 @@ pub(super) fn run_manifests(
         Some(cargo_recipe) => cargo_recipe(&args.overrides())?,
         None => read_recipe(args, &args.overrides(), stored.as_ref())?,
     };
-    recipe.image.user = recipe.image.user.or_else(|| image_user(stored.as_ref()?));
+    recipe.image.user = recipe.image.user.or_else(|| manifest_image::image_user(stored.as_ref()?));
     let expected = coracle::contract::contract_of(&recipe)?.contract;
     if args.image.is_some() {
         // Otherwise the build prints these notes.
-        stderr::print_notes(&coracle::secret_scan::scan_config(&recipe)?, args.quiet);
+        terminal::print_notes(&coracle::secret_scan::scan_config(&recipe)?, args.quiet);
     }
     if let Some(stored) = &stored {
-        warn_if_contract_differs(stored, &expected, args.quiet)?;
+        manifest_image::warn_if_contract_differs(stored, &expected, args.quiet)?;
     }
     let mounts = match args.with_secrets {
-        true => config::render(&recipe.config)?,
+        true => config::render_all(&recipe.config)?,
         false => config::render_public(&recipe.config)?,
     };
     let environments = match args.layout {
@@ -57,7 +49,7 @@ pub(super) fn run_manifests(
             // Only cargo knows which package was built.
             let file = match cargo_recipe {
                 Some(_) => recipe.resolve_path(Path::new("Cargo.toml")),
-                None => recipe_file(args),
+                None => recipe_path(args),
             };
             render_environments(args, &file)?
         }
@@ -68,8 +60,8 @@ pub(super) fn run_manifests(
         recipe.kubernetes.patches.iter().map(|path| recipe.resolve_path(path)).collect();
     let patches = ManifestPatch::read(&patches).map_err(with_positions)?;
     let (image, user) = match &stored {
-        Some(stored) => (stored_reference(stored, args)?, None),
-        None => image_reference(args, &recipe)?,
+        Some(stored) => (manifest_image::stored_reference(stored, args)?, None),
+        None => manifest_image::image_reference(args, &recipe)?,
     };
     let user = recipe.image.user.or(user).unwrap_or(recipe::DEFAULT_USER);
     let name =
@@ -95,12 +87,12 @@ pub(super) fn run_manifests(
         }
         _ => {
             let generated = manifests::generate_manifests(&application).map_err(with_positions)?;
-            stderr::print_notes(&generated.notes, args.quiet);
-            stdout::print(&yaml_writer::to_yaml_stream(&generated.all_objects()))?;
+            terminal::print_notes(&generated.notes, args.quiet);
+            terminal::print_data(&yaml_writer::to_yaml_stream(&generated.all_objects()))?;
             return Ok(CliExit::Success);
         }
     };
-    stderr::print_notes(&notes, args.quiet);
+    terminal::print_notes(&notes, args.quiet);
     directory.map_or(Ok(()), |directory| write_layout(directory, &files, args.quiet))?;
     Ok(CliExit::Success)
 }
@@ -109,7 +101,7 @@ fn write_layout(directory: &Path, files: &OutputFiles, quiet: bool) -> Result<()
     let listed = files.iter().map(|(path, bytes)| GeneratedFile { path, bytes, is_secret: false });
     generated_dir::MANIFESTS_DIR.replace_all(directory, &listed.collect::<Vec<_>>())?;
     if !quiet {
-        stderr::print(&format!("{} {DIM}{} files{DIM:#}\n", directory.display(), files.len()));
+        terminal::print_message(&format!("{} {DIM}{} files{DIM:#}\n", directory.display(), files.len()));
     }
     Ok(())
 }
@@ -134,7 +126,7 @@ fn output_directory(args: &ManifestsArgs) -> Result<Option<&Path>, CliError> {
     }
 }
 
-fn recipe_file(args: &ManifestsArgs) -> PathBuf {
+fn recipe_path(args: &ManifestsArgs) -> PathBuf {
     args.file.clone().unwrap_or_else(|| recipe::DEFAULT_FILE_NAME.into())
 }
 
@@ -144,7 +136,7 @@ fn read_recipe(
     flags: &RecipeOverrides,
     stored: Option<&ParsedImage>,
 ) -> Result<Recipe, CliError> {
-    let file = recipe_file(args);
+    let file = recipe_path(args);
     let result = match args.image {
         Some(_) => recipe::read_with_optional_programs(Some(&file), flags),
         None => recipe::read_recipe(&file, flags),
@@ -154,7 +146,10 @@ fn read_recipe(
             if args.file.is_none() && error.kind() == ErrorKind::NotFound =>
         {
             match args.image {
-                Some(_) => Ok(recipe::read_with_optional_programs(None, &with_image_config(stored, flags))?),
+                Some(_) => Ok(recipe::read_with_optional_programs(
+                    None,
+                    &manifest_image::with_image_config(stored, flags),
+                )?),
                 None => Err(CliError::usage(
                     format!(
                         "no IMAGE is given, and `{}` does not exist in this directory",
@@ -166,64 +161,6 @@ fn read_recipe(
         }
         result => Ok(result?),
     }
-}
-
-/// Adds the user and ports of the image's config to the flags, which take precedence.
-fn with_image_config(stored: Option<&ParsedImage>, flags: &RecipeOverrides) -> RecipeOverrides {
-    let mut flags = flags.clone();
-    let Some(image) = stored.and_then(|stored| stored.image_for_platform(None).ok()) else { return flags };
-    let ports = image.config.pointer("/config/ExposedPorts").and_then(Value::as_object);
-    flags.user = flags.user.or_else(|| image.user().map(str::to_owned));
-    flags.expose.extend(ports.into_iter().flat_map(|ports| ports.keys().cloned()));
-    flags
-}
-
-/// Returns the user in the image's config, if it is numeric.
-fn image_user(stored: &ParsedImage) -> Option<Owner> {
-    let (uid, gid) = stored.image_for_platform(None).ok()?.user()?.split_once(':')?;
-    Some(Owner { uid: uid.parse().ok()?, gid: gid.parse().ok()? })
-}
-
-/// Warns if the image's contract differs from `expected`, because the manifests may not suit the
-/// image.
-fn warn_if_contract_differs(stored: &ParsedImage, expected: &Contract, quiet: bool) -> Result<(), CliError> {
-    let label = expected.to_label().map_err(coracle::Error::from)?;
-    let found = stored.label(contract::CONTRACT_LABEL, None).map_err(coracle::Error::from)?;
-    if found.is_some_and(|found| found != label) {
-        let warning = format!(
-            "the contract of `{}` differs from this configuration; run `coracle config check` for details",
-            stored.source.location
-        );
-        stderr::print_notes(&[Note::Warning(warning)], quiet);
-    }
-    Ok(())
-}
-
-/// Returns the stored image by digest, with the name from `--tag` or its own.
-fn stored_reference(stored: &ParsedImage, args: &ManifestsArgs) -> Result<PinnedImage, CliError> {
-    let Some(digest) = stored.source.digest() else {
-        return Err(CliError::usage(
-            format!(
-                "`{}` has no digest: the archive contains only Docker's manifest.json",
-                stored.source.location
-            ),
-            "copy it to a layout first: `skopeo copy docker-archive:FILE oci:DIR:TAG`",
-        ));
-    };
-    let names = stored.source.names.iter().map(|name| reference::familiar_name(name));
-    let Some(name) = args.tags.iter().map(String::as_str).chain(names).next() else {
-        return Err(CliError::usage(
-            format!("`{}` has no name; pods need a name to pull the image", stored.source.location),
-            "pass `--tag NAME[:TAG]`",
-        ));
-    };
-    let name: ImageReference = name.parse().map_err(|error: ParseImageReferenceError| {
-        CliError::with_message(CliExit::Usage, format!("`--tag`: {error}"), &error)
-    })?;
-    let image = PinnedImage::new(&name, digest);
-    // An image in a registry may be named by its digest only.
-    let is_untagged = args.tags.is_empty() && !stored.source.is_tagged();
-    Ok(if is_untagged { PinnedImage { tag: None, ..image } } else { image })
 }
 
 /// Returns the rendered mounts of each environment of the recipe.
@@ -250,44 +187,6 @@ fn render_environments(
         environments.push((name, config::render_public(&configuration)?));
     }
     Ok(environments)
-}
-
-/// Returns the image that pods run: the one in the arguments, or else the recipe's, which is built
-/// to learn its digest and user.
-fn image_reference(args: &ManifestsArgs, recipe: &Recipe) -> Result<(PinnedImage, Option<Owner>), CliError> {
-    if let Some(text) = &args.image {
-        if !args.tags.is_empty() {
-            return Err(CliError::usage(
-                format!("`--tag` can't be used with `{text}`, which is a name already"),
-                "leave `--tag` out; it is for images that are built or stored in a layout",
-            ));
-        }
-        let image = text.parse();
-        let image = image.map_err(|error: manifests::ParsePinnedImageError| {
-            CliError::with_message(CliExit::Usage, error.to_string(), &error)
-        })?;
-        return Ok((image, None));
-    }
-    let Some(name) = recipe.image.names.first() else {
-        return Err(CliError::usage(
-            "the image has no name; pods need a name to pull the image",
-            "set `name` in `[image]`, or pass `--tag NAME[:TAG]`",
-        ));
-    };
-    interrupt::handle_signals();
-    let cache = cache::open_without_records(&args.cache, args.quiet)?;
-    let client = build_settings::client_for_reading(std::slice::from_ref(recipe), &args.registry)?;
-    let settings = build_settings::library_settings(args.epoch.as_deref(), cache, client)?;
-    let directory = generated_dir::create_temporary_dir()?;
-    let layout = DiskLocation::layout(directory.path().join("image.oci"));
-    let mut recipe = recipe.clone();
-    recipe.output.destinations = vec![ImageLocation::OnDisk(layout)];
-    recipe.output.push = false;
-    recipe.output.publish_contract = None;
-    recipe.policy.budget = Default::default();
-    let built = build::build_with_progress(&recipe, &settings, args.quiet)?;
-    cache::prune_and_report(&settings);
-    Ok((PinnedImage::new(name, built.digest), Some(built.user)))
 }
 
 /// Returns the file name of the program in the image.

@@ -7,7 +7,7 @@ use coracle_kube::contract::{Contract, ContractFile};
 
 use super::error::CliError;
 use super::image_report::ImageReport;
-use super::text::count_noun;
+use super::terminal::count_noun;
 
 /// Returns the section of one image: its sizes, changes, layers and contract.
 pub(super) fn image_section(image: &ImageReport) -> String {

@@ -4,39 +4,32 @@
 
 mod args;
 mod build;
-mod build_recipes;
-mod build_settings;
+mod build_inputs;
 mod cache;
 mod cargo;
-mod cargo_workspace;
-mod completions;
 mod concurrent_builds;
 mod config;
 mod contract_lookup;
 mod copy;
 mod deps;
-mod engine_settings;
 mod environment;
 mod error;
 mod generated_dir;
+mod generated_help;
 mod image_reader;
 mod image_report;
-mod index;
 mod init;
 mod interrupt;
-mod man;
+mod manifest_image;
 mod manifests;
 mod markdown_summary;
 mod plan_report;
-mod program_file;
 mod progress;
+mod project;
 mod recipe_keys;
-mod registry_client;
 mod report_files;
 mod resolve;
-mod stderr;
-mod stdout;
-mod text;
+mod terminal;
 mod transfer_report;
 
 use std::ffi::OsString;
@@ -69,7 +62,7 @@ pub(crate) fn run_command_line(args: impl Iterator<Item = OsString>) -> ExitCode
     let result = if is_under_cargo { run_cargo_coracle(&args) } else { run_coracle(&args) };
     result
         .unwrap_or_else(|failure| {
-            stderr::print_error(&failure);
+            terminal::print_error(&failure);
             failure.exit
         })
         .into()
@@ -107,11 +100,11 @@ fn run_common_command(command: &CommonCommand, caller: Invocation) -> Result<Cli
         CommonCommand::Config(command) => config::run_config(command),
         CommonCommand::Resolve(args) => resolve::run_resolve(args),
         CommonCommand::Copy(args) => copy::run_copy(args),
-        CommonCommand::Index(args) => index::run_index(args),
+        CommonCommand::Index(args) => copy::run_index(args),
         CommonCommand::Cache(command) => cache::run_cache(command),
         CommonCommand::Recipe(command) => recipe_keys::run_recipe(command),
-        CommonCommand::Completions(args) => completions::run_completions(args, caller),
-        CommonCommand::Man(args) => man::run_man(args),
+        CommonCommand::Completions(args) => generated_help::run_completions(args, caller),
+        CommonCommand::Man(args) => generated_help::run_man(args),
     }
 }
 
@@ -121,7 +114,7 @@ fn print_help_or_fail(error: &clap::Error) -> Result<CliExit, CliError> {
         ErrorKind::DisplayHelp
         | ErrorKind::DisplayVersion
         | ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand => {
-            stdout::print(&error.render().ansi().to_string())?;
+            terminal::print_data(&error.render().ansi().to_string())?;
             Ok(CliExit::Success)
         }
         _ => Err(CliError::from_clap(error)),

@@ -12,8 +12,7 @@ use indicatif::DecimalBytes;
 use serde::Serialize;
 
 use super::image_report::to_strings;
-use super::stderr::{BOLD, DIM};
-use super::text::count_noun;
+use super::terminal::{BOLD, DIM, count_noun};
 
 /// The image of one platform that would be built. Fields that are skipped in JSON are only for text.
 #[derive(Serialize)]

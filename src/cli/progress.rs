@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use indicatif::{DecimalBytes, ProgressBar, ProgressStyle};
 
-use super::{interrupt, stderr};
+use super::{interrupt, terminal};
 
 /// The delay before the bar is shown.
 const BAR_DELAY: Duration = Duration::from_millis(250);
@@ -16,7 +16,7 @@ const BAR_DELAY: Duration = Duration::from_millis(250);
 const LINE_DELAY: Duration = Duration::from_secs(5);
 
 /// The progress of all images of one command.
-pub(super) struct Progress {
+pub(super) struct ProgressDisplay {
     form: ProgressForm,
     /// The label, such as `packing`; nothing is shown before it is set.
     label: OnceLock<&'static str>,
@@ -34,7 +34,7 @@ enum ProgressForm {
     Hidden,
 }
 
-impl Progress {
+impl ProgressDisplay {
     /// Shows progress in the form that suits stderr; `quiet` shows nothing.
     pub(super) fn new(quiet: bool, label: &'static str) -> Self {
         let progress = Self::without_label(quiet);
@@ -42,7 +42,7 @@ impl Progress {
         progress
     }
 
-    /// Like [`Progress::new`], but shows nothing before [`Progress::set_label`] is called, while
+    /// Like [`ProgressDisplay::new`], but shows nothing before [`ProgressDisplay::set_label`] is called, while
     /// another program uses the terminal.
     pub(super) fn without_label(quiet: bool) -> Self {
         let form = match (quiet, std::io::stderr().is_terminal()) {
@@ -69,12 +69,12 @@ impl Progress {
     /// Shows the progress of an operation of unknown size: the bar only counts.
     pub(super) fn with_unknown_total(quiet: bool, label: &'static str) -> Self {
         let progress = Self::new(quiet, label);
-        progress.add_work(0);
+        progress.start_with_total(0);
         progress
     }
 
     /// Starts the clock; adds `total` bytes to do.
-    pub(super) fn add_work(&self, total: u64) {
+    pub(super) fn start_with_total(&self, total: u64) {
         self.total.fetch_add(total, Ordering::Relaxed);
         let _ = self.start.set(Instant::now());
     }
@@ -98,7 +98,7 @@ impl Progress {
             ProgressForm::Line if start.elapsed() >= LINE_DELAY => {
                 self.line.get_or_init(|| {
                     let of = if total == 0 { String::new() } else { format!(" of {}", DecimalBytes(total)) };
-                    stderr::print(&format!("{label}: {}{of}\n", DecimalBytes(done)));
+                    terminal::print_message(&format!("{label}: {}{of}\n", DecimalBytes(done)));
                 });
             }
             _ => {}
@@ -121,7 +121,7 @@ impl Progress {
     }
 }
 
-impl coracle_core::progress::Progress for Progress {
+impl coracle_core::progress::Progress for ProgressDisplay {
     fn advance(&self, bytes: u64) {
         self.advance(bytes);
     }

@@ -14,12 +14,13 @@ use tempfile::TempDir;
 
 use super::args::ResolveArgs;
 use super::concurrent_builds::BuildMonitor;
+use super::config::{self, CheckedImage};
+use super::environment::new_registry_client;
 use super::error::{CliError, CliExit};
 use super::generated_dir::create_temporary_dir;
 use super::image_reader::ImageReader;
-use super::progress::Progress;
-use super::registry_client::new_registry_client;
-use super::{build_settings, cache, config, contract_lookup, interrupt, stdout};
+use super::progress::ProgressDisplay;
+use super::{build_inputs, cache, contract_lookup, interrupt, terminal};
 
 /// Runs `coracle resolve`. Resolves and checks all manifests before anything is written.
 pub(super) fn run_resolve(args: &ResolveArgs) -> Result<CliExit, CliError> {
@@ -33,8 +34,8 @@ pub(super) fn run_resolve(args: &ResolveArgs) -> Result<CliExit, CliError> {
         args.images.iter().map(|text| parse_image_flag(text, &reader)).collect::<Result<Vec<_>, _>>()?;
     if !args.recipes.is_empty() {
         let client = new_registry_client(&args.registry, &[])?;
-        let cache = cache::open_without_records(&args.cache, false)?;
-        let settings = build_settings::library_settings(None, cache, Some(client))?;
+        let cache = cache::open_cache_without_records(&args.cache, false)?;
+        let settings = build_inputs::library_settings(None, cache, Some(client))?;
         for (number, file) in args.recipes.iter().enumerate() {
             images.push(build_recipe(file, number, &builds, &settings)?);
         }
@@ -42,7 +43,7 @@ pub(super) fn run_resolve(args: &ResolveArgs) -> Result<CliExit, CliError> {
     }
     let mut pinnable: Vec<PinnableImage> = images.iter().map(|(pinnable, _)| pinnable.clone()).collect();
     if args.remote {
-        pinnable.extend(ask_registries(&inputs, &pinnable, args)?);
+        pinnable.extend(resolve_in_registries(&inputs, &pinnable, args)?);
     }
     let (mut resolved, mut errors, mut used) = (Vec::new(), Vec::new(), Vec::new());
     for input in &inputs {
@@ -66,7 +67,7 @@ pub(super) fn run_resolve(args: &ResolveArgs) -> Result<CliExit, CliError> {
             return Err(violations_error(&report));
         }
     }
-    stdout::write_bytes(join_documents(&resolved).as_bytes())?;
+    terminal::print_bytes(join_documents(&resolved).as_bytes())?;
     Ok(CliExit::Success)
 }
 
@@ -91,7 +92,7 @@ fn parse_image_flag(text: &str, reader: &ImageReader<'_>) -> Result<(PinnableIma
 }
 
 /// Asks registries for the digests of the images that are not in `known`.
-fn ask_registries(
+fn resolve_in_registries(
     inputs: &[ManifestFile],
     known: &[PinnableImage],
     args: &ResolveArgs,
@@ -161,9 +162,9 @@ fn build_recipe(
         ));
     };
     // Ctrl-C cancels the build; its notes are those of `coracle build`, so they are not repeated.
-    let progress = Progress::new(true, "packing");
+    let progress = ProgressDisplay::new(true, "packing");
     coracle::build(&recipe, settings, &BuildMonitor::single(&progress))?;
-    let image = layout::read_image(&layout).map_err(coracle::Error::from)?;
+    let image = layout::read_disk_image(&layout).map_err(coracle::Error::from)?;
     let pinnable = pinnable_image(name.repository(), name.to_string(), &image)?;
     Ok((pinnable, image))
 }
@@ -196,7 +197,7 @@ fn violations_error(report: &CheckReport) -> CliError {
     }
 }
 
-/// Checks the manifests against the contracts of the images that they use.
+/// Checks the manifests against the contracts of the images that they use. Returns each finding once.
 fn check_contracts(
     images: &[(PinnableImage, ParsedImage)],
     used: &[usize],
@@ -205,11 +206,16 @@ fn check_contracts(
     let mut all = CheckReport::default();
     for (_, image) in used.iter().filter_map(|index| images.get(*index)) {
         let Some(contract) = contract_lookup::label_contract(image, None)? else { continue };
-        let report = config::check_manifests(image, &contract, None, inputs, None, None);
+        let checked = CheckedImage { image, contract: &contract, platform: None };
+        let report = config::check_manifests(checked, inputs, None, None);
         all.findings.extend(report.findings);
         all.notes.extend(report.notes);
     }
-    all.findings.dedup();
+    // Images with the same digest select the same containers.
+    for findings in [&mut all.findings, &mut all.notes] {
+        findings.sort();
+        findings.dedup();
+    }
     Ok(all)
 }
 

@@ -5,7 +5,7 @@ use coracle_oci::engine::{LoadOutcome, LoadedImage};
 use indicatif::DecimalBytes;
 use serde::Serialize;
 
-use super::text::count_noun;
+use super::terminal::count_noun;
 
 /// What was sent to a registry.
 #[derive(Serialize)]
@@ -95,7 +95,7 @@ impl LoadedReport {
 }
 
 /// Describes in text what was copied.
-pub(super) fn copied_text(sent: Option<&SentReport>, loaded: Option<&LoadedReport>) -> String {
+pub(super) fn transfer_text(sent: Option<&SentReport>, loaded: Option<&LoadedReport>) -> String {
     match (sent, loaded) {
         (Some(sent), _) => sent.to_text(),
         (_, Some(loaded)) => loaded.to_text(),

@@ -97,9 +97,9 @@ impl ImagePlanner<'_> {
         let options = run_config.resolve_options(recipe);
         let is_sysroot =
             recipe.contents.root_overrides.iter().any(|root| root.kind == RootOverrideKind::Sysroot);
-        let places =
+        let data_sources =
             DataSources { tree: file_system, fallback: is_sysroot.then_some(host), options: &options };
-        let (programs, needs) = self.resolve_programs(places)?;
+        let (programs, requirements) = self.resolve_programs(data_sources)?;
         let mut notes = start_check::check_programs_start(&programs)?;
         linkage::check_linkage(recipe, &programs, &self.platform)?;
         let request = PlanRequest {
@@ -113,9 +113,9 @@ impl ImagePlanner<'_> {
             mount_points: &contract::mount_points(recipe),
             state_dirs: &contract::writable_directories(recipe),
             strip: recipe.contents.strip,
-            requirements: needs,
+            requirements,
             policy: &recipe.contents.implicit,
-            places,
+            data_sources,
             base,
         };
         let planned = rootfs::plan_rootfs(file_system, &request)?;
@@ -138,19 +138,19 @@ impl ImagePlanner<'_> {
     /// dependencies.
     fn resolve_programs(
         &self,
-        places: DataSources<'_>,
+        data_sources: DataSources<'_>,
     ) -> Result<(Vec<PlannedProgram>, Requirements), Error> {
-        let resolver = Resolver::new(places.tree, places.options);
-        let (mut programs, mut needs) = (Vec::new(), Requirements::default());
+        let resolver = Resolver::new(data_sources.tree, data_sources.options);
+        let (mut programs, mut requirements) = (Vec::new(), Requirements::default());
         for (raw_path, program) in &self.programs {
             let mut closure = resolver.resolve(raw_path)?;
             closure_platform(&closure)?;
             let last = closure.executed.len().saturating_sub(1);
             for (index, executed) in closure.executed.iter_mut().enumerate() {
                 let is_entrypoint = programs.is_empty() && index == last;
-                needs.merge(implicit::add_implicit_dependencies(
+                requirements.merge(implicit::add_implicit_dependencies(
                     &resolver,
-                    places,
+                    data_sources,
                     &self.recipe.contents.implicit,
                     executed,
                     is_entrypoint,
@@ -158,7 +158,7 @@ impl ImagePlanner<'_> {
             }
             programs.push(PlannedProgram { closure, to: program.to.clone() });
         }
-        Ok((programs, needs))
+        Ok((programs, requirements))
     }
 }
 

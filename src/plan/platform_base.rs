@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use crate::error::Error;
 use crate::observer::Observer;
-use crate::progress::UploadProgress;
+use crate::observer::UploadProgress;
 use crate::recipe::{DEFAULT_USER, Recipe};
 use crate::rootfs::Owner;
 use coracle_core::file_system::{self, FileSystem, ResolutionEnd};
@@ -119,15 +119,17 @@ impl<'a> PlatformBase<'a> {
     }
 
     /// Like [`Self::numeric_user`], but looks up names in the base's `/etc/passwd` and `/etc/group`.
-    pub(super) fn user_by_name(&self, recipe: &Recipe, tree: &BaseFs) -> Result<Owner, Error> {
+    pub(super) fn user_by_name(&self, recipe: &Recipe, file_system: &BaseFs) -> Result<Owner, Error> {
         if let Some(user) = self.numeric_user(recipe) {
             return Ok(user);
         }
         let text = self.inherited().user.clone().unwrap_or_default();
         let (user, group) =
             text.split_once(':').map_or((text.as_str(), None), |(user, group)| (user, Some(group)));
-        let (passwd, groups) =
-            (colon_separated_lines(tree, "/etc/passwd")?, colon_separated_lines(tree, "/etc/group")?);
+        let (passwd, groups) = (
+            colon_separated_lines(file_system, "/etc/passwd")?,
+            colon_separated_lines(file_system, "/etc/group")?,
+        );
         let number = |line: &Vec<String>, at: usize| line.get(at)?.parse::<u32>().ok();
         let named = |lines: &[Vec<String>], name: &str| {
             lines.iter().find(|line| line.first().is_some_and(|first| first == name)).cloned()
@@ -154,9 +156,10 @@ impl<'a> PlatformBase<'a> {
 
 /// Returns a hint if the base's `/etc/passwd` lacks the user: runtimes that are given only a UID
 /// then use GID 0.
-pub(super) fn unknown_user_hint(user: Owner, tree: &BaseFs) -> Result<Option<Note>, Error> {
+pub(super) fn unknown_user_hint(user: Owner, file_system: &BaseFs) -> Result<Option<Note>, Error> {
     let uid = user.uid.to_string();
-    let is_known = colon_separated_lines(tree, "/etc/passwd")?.iter().any(|line| line.get(2) == Some(&uid));
+    let is_known =
+        colon_separated_lines(file_system, "/etc/passwd")?.iter().any(|line| line.get(2) == Some(&uid));
     Ok((!is_known && user.gid != 0).then(|| {
         Note::Hint(format!(
             "the base's `/etc/passwd` has no user {uid}: Kubernetes runs it with group 0 unless the pod sets \
@@ -167,9 +170,9 @@ pub(super) fn unknown_user_hint(user: Owner, tree: &BaseFs) -> Result<Option<Not
 }
 
 /// Returns the lines of a colon-separated file, split into fields. Empty if there is no file.
-fn colon_separated_lines(tree: &BaseFs, path: &str) -> Result<Vec<Vec<String>>, Error> {
+fn colon_separated_lines(file_system: &BaseFs, path: &str) -> Result<Vec<Vec<String>>, Error> {
     let ResolutionEnd::File(_, file) =
-        file_system::resolve_path(tree as &dyn FileSystem, &ImagePath::root(), path.as_bytes())?.end
+        file_system::resolve_path(file_system as &dyn FileSystem, &ImagePath::root(), path.as_bytes())?.end
     else {
         return Ok(Vec::new());
     };

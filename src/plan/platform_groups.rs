@@ -38,12 +38,16 @@ pub(super) fn group_by_platform<'a>(
 }
 
 /// Returns the platform of a program: that of its ELF header, or of a script's interpreter.
-fn program_platform(recipe: &Recipe, tree: &dyn FileSystem, raw_path: &RawPath) -> Result<Platform, Error> {
-    if let Some(platform) = roots::platform_at(tree, raw_path)? {
+fn program_platform(
+    recipe: &Recipe,
+    file_system: &dyn FileSystem,
+    raw_path: &RawPath,
+) -> Result<Platform, Error> {
+    if let Some(platform) = roots::platform_at(file_system, raw_path)? {
         return Ok(platform);
     }
     let options = RunConfig::without_base(recipe).resolve_options(recipe);
-    let resolved = Resolver::new(tree, &options).resolve(raw_path);
+    let resolved = Resolver::new(file_system, &options).resolve(raw_path);
     match (resolved, &recipe.image.platform) {
         (Ok(closure), _) => closure_platform(&closure),
         // The interpreter of a script may be only in the base image.

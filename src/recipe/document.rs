@@ -7,10 +7,10 @@ use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
 use super::error::{RecipeError, RecipeProblem, SourcePosition};
-use super::known_keys::{KeyPathStep, key_path, known_keys, span_of_key};
+use super::known_keys::{KeyPathStep, key_path, known_keys, known_keys_of, span_of_key};
 use super::schema::{self, RecipeFile};
 use super::toml_source::TomlSource;
-use coracle_core::suggest::most_similar;
+use coracle_core::hint::most_similar;
 
 /// Tables that need the feature `kube`.
 #[cfg(not(feature = "kube"))]
@@ -94,8 +94,8 @@ impl<'a> RecipeDocument<'a> {
         // Skip what an earlier round has found, and tables that lack a key only because it was
         // removed.
         if !self.problems.iter().any(|(known, _)| span.start <= known.start && known.end <= span.end) {
-            let place = self.position(&span);
-            self.problems.push((span, RecipeProblem { message, hint, position: place }));
+            let position = self.position(&span);
+            self.problems.push((span, RecipeProblem { message, hint, position }));
         }
     }
 
@@ -135,10 +135,10 @@ impl<'a> RecipeDocument<'a> {
             _ => "this table".to_owned(),
         };
         let below_image: &[&str] =
-            if parent.is_empty() { schema::known_keys_of::<schema::ImageTable>() } else { &[] };
+            if parent.is_empty() { known_keys_of::<schema::ImageTable>() } else { &[] };
         let (advice, hint) = if below_image.contains(&key.as_str()) {
             (format!("; it belongs below {image}"), None)
-        } else if schema::known_keys_of::<RecipeFile>().contains(&key.as_str()) {
+        } else if known_keys_of::<RecipeFile>().contains(&key.as_str()) {
             let top =
                 if top.starts_with('`') { format!("below {top}") } else { format!("to the top of {top}") };
             (format!("; it belongs {top}"), None)

@@ -2,13 +2,14 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
+use std::str::FromStr;
 
 use super::budget::Budget;
 #[cfg(feature = "kube")]
 use super::error::SourcePosition;
-use super::linkage::Linkage;
 use super::paths::resolve_path;
 use crate::rootfs::Owner;
+use coracle_core::hint::Hint;
 use coracle_core::path::{ImagePath, RawPath};
 use coracle_core::platform::Platform;
 use coracle_core::port::Port;
@@ -127,6 +128,18 @@ pub struct Policy {
     pub strict: bool,
 }
 
+/// The required linkage of every ELF program.
+#[derive(Clone, Copy, PartialEq, Eq, Default, Hash, Debug)]
+pub enum Linkage {
+    /// Any; a hint is given if another linkage suits better.
+    #[default]
+    Auto,
+    /// Without a dynamic loader.
+    Static,
+    /// With a dynamic loader.
+    Dynamic,
+}
+
 /// Where a recipe was read from.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct RecipeSource {
@@ -194,5 +207,29 @@ impl Recipe {
     /// Returns the host path of `path`, a path of this recipe.
     pub fn resolve_path(&self, path: &Path) -> PathBuf {
         resolve_path(&self.source.recipe_dir, path)
+    }
+}
+
+/// An invalid value of `linkage`.
+#[derive(Debug, thiserror::Error)]
+#[error("`{}` is none of `auto`, `static` and `dynamic`", coracle_core::path::escape_bytes(.0.as_bytes()))]
+pub struct ParseLinkageError(String);
+
+impl Hint for ParseLinkageError {
+    fn hint(&self) -> Option<String> {
+        Some("`static` and `dynamic` reject programs that are linked otherwise, `auto` allows both".into())
+    }
+}
+
+impl FromStr for Linkage {
+    type Err = ParseLinkageError;
+
+    fn from_str(word: &str) -> Result<Self, ParseLinkageError> {
+        match word {
+            "auto" => Ok(Self::Auto),
+            "static" => Ok(Self::Static),
+            "dynamic" => Ok(Self::Dynamic),
+            other => Err(ParseLinkageError(other.into())),
+        }
     }
 }

@@ -12,7 +12,6 @@ mod groups;
 #[cfg(test)]
 mod json_schema;
 mod known_keys;
-mod linkage;
 mod overrides;
 mod paths;
 mod read;
@@ -32,10 +31,9 @@ pub use coracle_core::port::{Port, Protocol};
 pub use coracle_core::signal::Signal;
 pub use error::{RecipeError, RecipeProblem, SourcePosition};
 pub use groups::{
-    Contents, ImageSettings, Output, Policy, Recipe, RecipeInclude, RecipeProgram, RecipeSource,
+    Contents, ImageSettings, Linkage, Output, Policy, Recipe, RecipeInclude, RecipeProgram, RecipeSource,
     RootOverride, RootOverrideKind,
 };
-pub use linkage::Linkage;
 #[cfg(feature = "kube")]
 pub use overrides::ConfigOverrides;
 pub use overrides::{RecipeOverrides, RuntimeOverrides};

@@ -15,8 +15,8 @@ const MAX_ID: u32 = i32::MAX.unsigned_abs();
 pub(super) enum ParseUserError {
     #[error("the user `{}` is not numeric", coracle_core::path::escape_bytes(.0.as_bytes()))]
     NotNumeric(String),
-    #[error("`{}` is not a {what} ID: it must be a number from 0 to {MAX_ID}", coracle_core::path::escape_bytes(.text.as_bytes()))]
-    InvalidId { what: &'static str, text: String },
+    #[error("`{}` is not a {id_kind} ID: it must be a number from 0 to {MAX_ID}", coracle_core::path::escape_bytes(.text.as_bytes()))]
+    InvalidId { id_kind: &'static str, text: String },
     #[error("the group is given twice, in `user` and in `group`")]
     GroupTwice,
 }
@@ -59,12 +59,12 @@ pub(super) fn parse_user(user: Option<&str>, group: Option<&str>) -> Result<Owne
     Ok(Owner { uid, gid })
 }
 
-fn parse_id(what: &'static str, text: &str) -> Result<u32, ParseUserError> {
+fn parse_id(id_kind: &'static str, text: &str) -> Result<u32, ParseUserError> {
     let digits = text.bytes().all(|byte| byte.is_ascii_digit());
     text.parse()
         .ok()
         .filter(|&number| digits && number <= MAX_ID)
-        .ok_or_else(|| ParseUserError::InvalidId { what, text: text.into() })
+        .ok_or_else(|| ParseUserError::InvalidId { id_kind, text: text.into() })
 }
 
 #[cfg(test)]

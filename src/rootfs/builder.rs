@@ -2,12 +2,40 @@
 
 use std::collections::BTreeMap;
 
-use super::{Conflict, Entry, EntryNode, EntryReason, LayerKind, Owner, Rootfs, RootfsError};
+use super::error::{Conflict, RootfsError};
+use super::file_tree::Rootfs;
 use coracle_core::content::Content;
+use coracle_core::entry::{Entry, EntryNode, EntryReason, LayerKind, Owner};
 use coracle_core::file_system::{self, FsFile};
 use coracle_core::fs::{self, FileId};
 use coracle_core::note::Note;
 use coracle_core::path::{ImagePath, RawPath};
+
+/// Why an entry is in the image, and the kind of layer that it is in.
+#[derive(Clone)]
+pub(super) struct EntryOrigin {
+    pub(super) reason: EntryReason,
+    pub(super) layer_kind: LayerKind,
+}
+
+impl EntryOrigin {
+    pub(super) fn libraries(reason: EntryReason) -> Self {
+        Self { reason, layer_kind: LayerKind::Libraries }
+    }
+
+    pub(super) fn data(reason: EntryReason) -> Self {
+        Self { reason, layer_kind: LayerKind::Data }
+    }
+
+    pub(super) fn program(reason: EntryReason) -> Self {
+        Self { reason, layer_kind: LayerKind::Program }
+    }
+
+    /// Returns an entry that root owns.
+    fn entry(self, node: EntryNode, mode: u32) -> Entry {
+        Entry { node, owner: Owner::ROOT, mode, reason: self.reason, layer_kind: self.layer_kind }
+    }
+}
 
 /// Builds a [`Rootfs`].
 #[derive(Default)]
@@ -29,15 +57,14 @@ impl RootfsBuilder {
     }
 
     /// Adds a directory and its parents.
-    pub(super) fn add_directory(&mut self, path: &ImagePath, reason: EntryReason, layer_kind: LayerKind) {
-        self.insert(path, root_owned_entry(EntryNode::Directory, 0o755, reason, layer_kind));
+    pub(super) fn add_directory(&mut self, path: &ImagePath, origin: EntryOrigin) {
+        self.insert(path, origin.entry(EntryNode::Directory, 0o755));
     }
 
     /// Adds a state directory, which the user owns.
     pub(super) fn add_state_directory(&mut self, path: &ImagePath, user: Owner) {
-        let reason = EntryReason::StateDirectory;
-        if let Some(path) =
-            self.insert(path, root_owned_entry(EntryNode::Directory, 0o750, reason, LayerKind::Program))
+        let origin = EntryOrigin::program(EntryReason::StateDirectory);
+        if let Some(path) = self.insert(path, origin.entry(EntryNode::Directory, 0o750))
             && let Some(entry) = self.rootfs.entries.get_mut(&path)
         {
             (entry.owner, entry.mode) = (user, 0o750);
@@ -45,77 +72,56 @@ impl RootfsBuilder {
     }
 
     /// Adds a symbolic link with an unchanged target.
-    pub(super) fn add_symlink(
-        &mut self,
-        path: &ImagePath,
-        target: RawPath,
-        reason: EntryReason,
-        layer_kind: LayerKind,
-    ) {
-        self.insert(path, root_owned_entry(EntryNode::Symlink(target), 0o777, reason, layer_kind));
+    pub(super) fn add_symlink(&mut self, path: &ImagePath, target: RawPath, origin: EntryOrigin) {
+        self.insert(path, origin.entry(EntryNode::Symlink(target), 0o777));
     }
 
     /// Adds a generated file.
-    pub(super) fn add_generated_file(
-        &mut self,
-        path: &ImagePath,
-        bytes: Vec<u8>,
-        reason: EntryReason,
-        layer_kind: LayerKind,
-    ) {
-        self.insert(
-            path,
-            root_owned_entry(EntryNode::File(Content::from_bytes(bytes)), 0o644, reason, layer_kind),
-        );
+    pub(super) fn add_generated_file(&mut self, path: &ImagePath, bytes: Vec<u8>, origin: EntryOrigin) {
+        self.insert(path, origin.entry(EntryNode::File(Content::from_bytes(bytes)), 0o644));
     }
 
     /// Adds a file with mode 0755 or 0644. Dropped set-id bits and extended attributes are recorded
     /// for a warning.
-    pub(super) fn add_file(
-        &mut self,
-        path: &ImagePath,
-        file: &FsFile,
-        reason: EntryReason,
-        layer_kind: LayerKind,
-    ) {
+    pub(super) fn add_file(&mut self, path: &ImagePath, file: &FsFile, origin: EntryOrigin) {
         let mode = if file.stat.is_executable() { 0o755 } else { 0o644 };
-        self.add_content(path, file, file.content.clone(), mode, reason, layer_kind);
+        self.insert_copy(path, file, origin.entry(EntryNode::File(file.content.clone()), mode));
     }
 
-    /// Adds an executable file.
-    pub(super) fn add_executable(
+    /// Adds an executable file with mode 0755.
+    pub(super) fn add_executable(&mut self, path: &ImagePath, file: &FsFile, origin: EntryOrigin) {
+        self.insert_copy(path, file, origin.entry(EntryNode::File(file.content.clone()), 0o755));
+    }
+
+    /// Adds a stripped copy of the executable `file`, with mode 0755.
+    pub(super) fn add_stripped(
         &mut self,
         path: &ImagePath,
         file: &FsFile,
-        content: Content,
-        reason: EntryReason,
-        layer_kind: LayerKind,
+        stripped: Content,
+        origin: EntryOrigin,
     ) {
-        self.add_content(path, file, content, 0o755, reason, layer_kind);
+        self.insert_copy(path, file, origin.entry(EntryNode::File(stripped), 0o755));
     }
 
-    fn add_content(
-        &mut self,
-        path: &ImagePath,
-        file: &FsFile,
-        content: Content,
-        mode: u32,
-        reason: EntryReason,
-        layer_kind: LayerKind,
-    ) {
+    /// Adds `copy`, an entry with the content of `file` or a stripped copy. Records what is dropped,
+    /// and the file's identity if it has several hard links and is not stripped.
+    fn insert_copy(&mut self, path: &ImagePath, file: &FsFile, copy: Entry) {
         if file.stat.mode & 0o6000 != 0 {
             self.set_id.push(path.clone());
         }
-        if let Some(host) = content.host_path() {
+        let is_whole =
+            matches!(&copy.node, EntryNode::File(content) if content.has_same_source(&file.content));
+        if let EntryNode::File(content) = &copy.node
+            && let Some(host) = content.host_path()
+        {
             let names = fs::extended_attribute_names(host);
             if !names.is_empty() {
                 self.attributes.insert(path.clone(), names);
             }
         }
-        let whole = content.has_same_source(&file.content);
-        let path = self.insert(path, root_owned_entry(EntryNode::File(content), mode, reason, layer_kind));
-        if let Some(path) = path
-            && whole
+        if let Some(path) = self.insert(path, copy)
+            && is_whole
             && file.stat.hard_links > 1
         {
             self.hard_linked.insert(path, file.stat.file_id);
@@ -173,13 +179,9 @@ impl RootfsBuilder {
                 },
                 Some(_) => return self.record_conflict(next, below),
                 None => {
-                    let made = root_owned_entry(
-                        EntryNode::Directory,
-                        0o755,
-                        EntryReason::ParentOrLink,
-                        below.layer_kind,
-                    );
-                    self.rootfs.entries.insert(next.clone(), made);
+                    let origin =
+                        EntryOrigin { reason: EntryReason::ParentOrLink, layer_kind: below.layer_kind };
+                    self.rootfs.entries.insert(next.clone(), origin.entry(EntryNode::Directory, 0o755));
                     at = next;
                 }
             }
@@ -187,9 +189,9 @@ impl RootfsBuilder {
         Some(at)
     }
 
-    /// Whether the path leads to a file in the tree.
-    pub(super) fn leads_to_file(&mut self, spelled: &RawPath) -> bool {
-        matches!(self.resolve(spelled.as_bytes()), Some(file_system::ResolutionEnd::File(..)))
+    /// Whether `raw_path` leads to a file in the tree.
+    pub(super) fn leads_to_file(&mut self, raw_path: &RawPath) -> bool {
+        matches!(self.resolve(raw_path.as_bytes()), Some(file_system::ResolutionEnd::File(..)))
     }
 
     /// Resolves `path` in the tree. A failed read is reported by [`Self::finish`].
@@ -241,10 +243,6 @@ impl RootfsBuilder {
         });
         set_id.chain(attributes).map(Note::Warning).collect()
     }
-}
-
-fn root_owned_entry(node: EntryNode, mode: u32, reason: EntryReason, layer_kind: LayerKind) -> Entry {
-    Entry { node, owner: Owner::ROOT, mode, reason, layer_kind }
 }
 
 /// Describes an entry for a message: its type or source, and its reason.

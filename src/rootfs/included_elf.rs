@@ -3,15 +3,17 @@
 //!
 //! They are resolved at their paths in the image, so that `$ORIGIN` has its final value.
 
-use super::plan::PlanRequest;
-use super::{EntryNode, EntryReason, Rootfs, RootfsError};
+use super::error::RootfsError;
+use super::file_tree::Rootfs;
+use super::plan_request::PlanRequest;
+use coracle_core::entry::{EntryNode, EntryReason};
 use coracle_core::file_system::FileSystem;
 use coracle_core::fs;
 use coracle_core::note::Note;
 use coracle_core::path::{ImagePath, RawPath};
 use coracle_ld::closure::{
-    Closure, DlopenCaller, DlopenFailure, DlopenRequest, ElfProgram, ExecutedFile, ExecutedKind, Resolver,
-    check_symbol_versions,
+    self, Closure, DlopenCaller, DlopenFailure, DlopenRequest, ElfProgram, ExecutedFile, ExecutedKind,
+    Resolver, check_symbol_versions,
 };
 use coracle_ld::elf::{DlopenPriority, Machine};
 use coracle_ld::implicit::{self, DataSources, Requirements};
@@ -21,8 +23,8 @@ use coracle_ld::implicit::{self, DataSources, Requirements};
 pub(super) struct IncludedDependencies {
     /// The closure of each included program, and of the entrypoint with the modules that it opens.
     pub(super) closures: Vec<Closure>,
-    /// Their implicit dependencies.
-    pub(super) needs: Requirements,
+    /// The implicit dependencies of included programs.
+    pub(super) requirements: Requirements,
 }
 
 /// The maximum number of files listed in one warning.
@@ -30,31 +32,28 @@ const MAX_LISTED: usize = 8;
 
 /// Resolves the included ELF files of `rootfs` in `tree`, which contains `rootfs`.
 pub(super) fn resolve_included_elf(
-    tree: &dyn FileSystem,
+    file_system: &dyn FileSystem,
     rootfs: &Rootfs,
     request: &PlanRequest<'_>,
 ) -> Result<IncludedDependencies, RootfsError> {
-    let files = elf_files(rootfs)?;
+    let files = included_elf_files(rootfs)?;
     let mut included = IncludedDependencies::default();
     if files.is_empty() {
         return Ok(included);
     }
-    let tracer = Resolver::new(tree, request.resolve_options);
-    let places = DataSources { tree, ..request.places };
+    let resolver = Resolver::new(file_system, request.resolve_options);
+    let data_sources = DataSources { tree: file_system, ..request.data_sources };
     let mut entrypoint = match rootfs.programs().first() {
-        Some(path) => tracer.resolve(&RawPath::from(path)).ok(),
+        Some(path) => resolver.resolve(&RawPath::from(path)).ok(),
         None => None,
     };
     let machine = entrypoint.as_mut().and_then(last_executed).and_then(|executed| dynamic_machine(executed));
     let (mut modules, mut failed_files) = (Vec::new(), Vec::new());
     for path in files {
-        let mut closure = match tracer.resolve_partial(&RawPath::from(&path)) {
+        let mut closure = match resolver.resolve_partial(&RawPath::from(&path)) {
             Ok(closure) => closure,
             // Object files and core dumps are never loaded.
-            Err(
-                coracle_ld::closure::Error::NotExecutable { .. }
-                | coracle_ld::closure::Error::InvalidElf { .. },
-            ) => continue,
+            Err(closure::Error::NotExecutable { .. } | closure::Error::InvalidElf { .. }) => continue,
             Err(error) => {
                 failed_files.push((path, error.to_string()));
                 continue;
@@ -74,9 +73,9 @@ pub(super) fn resolve_included_elf(
             ));
         } else {
             for executed in &mut closure.executed {
-                included.needs.merge(implicit::add_implicit_dependencies(
-                    &tracer,
-                    places,
+                included.requirements.merge(implicit::add_implicit_dependencies(
+                    &resolver,
+                    data_sources,
                     request.policy,
                     executed,
                     false,
@@ -87,11 +86,11 @@ pub(super) fn resolve_included_elf(
     }
     if let Some(mut closure) = entrypoint.filter(|_| !modules.is_empty()) {
         if let Some(executed) = last_executed(&mut closure) {
-            let failed = tracer.dlopen(executed, modules.iter().map(dlopen_of_module).collect())?;
+            let failed = resolver.dlopen(executed, modules.iter().map(dlopen_of_module).collect())?;
             failed_files.extend(failed.iter().filter_map(failed_module));
-            included.needs.merge(implicit::add_implicit_dependencies(
-                &tracer,
-                places,
+            included.requirements.merge(implicit::add_implicit_dependencies(
+                &resolver,
+                data_sources,
                 request.policy,
                 executed,
                 true,
@@ -99,8 +98,8 @@ pub(super) fn resolve_included_elf(
         }
         included.closures.push(closure);
     }
-    included.needs.notes.extend(load_failures_warning(&failed_files));
-    included.needs.notes.extend(missing_version_warnings(rootfs, &included.closures)?);
+    included.requirements.notes.extend(load_failures_warning(&failed_files));
+    included.requirements.notes.extend(missing_version_warnings(rootfs, &included.closures)?);
     Ok(included)
 }
 
@@ -174,7 +173,7 @@ fn missing_version_warnings(rootfs: &Rootfs, closures: &[Closure]) -> fs::Result
 const MIN_ELF_SIZE: u64 = 52;
 
 /// Returns the paths of included ELF files.
-fn elf_files(rootfs: &Rootfs) -> fs::Result<Vec<ImagePath>> {
+fn included_elf_files(rootfs: &Rootfs) -> fs::Result<Vec<ImagePath>> {
     let mut files = Vec::new();
     for (path, entry) in rootfs.iter() {
         let (EntryNode::File(content), EntryReason::Included(_)) = (&entry.node, &entry.reason) else {

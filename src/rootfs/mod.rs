@@ -1,4 +1,4 @@
-//! The file tree of an image: the entry at each path, its owner, and the reason for it.
+//! Plans the file tree of an image: the entry at each path, its owner, and the reason for it.
 //!
 //! Does not depend on tar or the OCI format. ARCHITECTURE.md, "Rules of the image", has the rules
 //! for owners, modes and paths.
@@ -7,118 +7,97 @@ mod accounts;
 mod builder;
 mod copy_includes;
 mod error;
+mod file_tree;
 mod included_elf;
-mod loader_search_files;
-mod mapped_objects;
+mod mapped_files;
 mod placement;
-mod plan;
+mod plan_request;
 mod planner;
 mod subtract_base;
 #[cfg(test)]
 mod tests;
 mod verify;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 pub use coracle_core::entry::{Entry, EntryNode, EntryReason, LayerKind, Owner};
 pub use error::{Conflict, IncludeProblem, PrivatePath, RootfsError};
-pub use plan::{PlanRequest, PlannedProgram, PlannedRootfs, ResolvedInclude, plan_rootfs};
-pub use subtract_base::{BaseFileSystem, BaseFiles};
+pub use file_tree::Rootfs;
+pub use plan_request::{
+    BaseFileSystem, BaseFiles, PlanRequest, PlannedProgram, PlannedRootfs, ResolvedInclude,
+};
 
-use coracle_core::digest::Digest;
-use coracle_core::file_system::{self, FileSystem, FsFile};
-use coracle_core::fs::{self, FileId, Stat};
+use builder::{EntryOrigin, RootfsBuilder};
+use coracle_core::file_system::{FileSystem, OverlayFs};
+use coracle_core::note::Note;
 use coracle_core::path::ImagePath;
+use coracle_ld::closure::Closure;
+use mapped_files::link_maps;
+use planner::TreePlanner;
 
-/// The planned file tree of an image: entries by path. The parent of each entry is a directory
-/// entry.
-#[derive(Clone, Default, Debug)]
-pub struct Rootfs {
-    entries: BTreeMap<ImagePath, Entry>,
-    programs: Vec<ImagePath>,
+/// The maximum number of files listed in one warning.
+const MAX_LISTED: usize = 8;
+
+/// Plans the file tree of an image, and verifies it by resolving all programs again inside it.
+///
+/// # Errors
+/// Fails if different contents are planned for one path, a file cannot be included, or the loader
+/// would map other files inside the image.
+pub fn plan_rootfs(
+    file_system: &dyn FileSystem,
+    request: &PlanRequest<'_>,
+) -> Result<PlannedRootfs, RootfsError> {
+    let mut planner = TreePlanner::new(file_system, request, RootfsBuilder::default());
+    for program in request.programs {
+        planner.add_program(program)?;
+    }
+    copy_includes::add_includes(&mut planner.builder, request.host, request.includes)?;
+    let working_dir = &request.resolve_options.working_dir;
+    planner.builder.add_directory(working_dir, EntryOrigin::program(EntryReason::WorkingDirectory));
+    for mount_point in request.mount_points {
+        planner.builder.add_directory(mount_point, EntryOrigin::program(EntryReason::MountPoint));
+    }
+    for state_dir in request.state_dirs {
+        planner.builder.add_state_directory(state_dir, request.user);
+    }
+    // A base image has accounts of its own.
+    if let BaseFiles::NoBase = request.base {
+        accounts::add_accounts(&mut planner.builder, request.user);
+    }
+    let (rootfs, mut notes) = planner.finish()?;
+
+    let included = included_elf::resolve_included_elf(
+        &OverlayFs { upper: &rootfs, lower: file_system },
+        &rootfs,
+        request,
+    )?;
+    let mut planner = TreePlanner::new(file_system, request, RootfsBuilder::continue_from(rootfs));
+    for (map, purpose) in included.closures.iter().flat_map(Closure::elf_programs).flat_map(link_maps) {
+        planner.add_missing_files(map, purpose);
+    }
+    let mut requirements = request.requirements.clone();
+    requirements.merge(included.requirements);
+    requirements.check_unused_options()?;
+    planner.add_data_files(&requirements.data_files);
+    let (rootfs, more_notes) = planner.finish()?;
+    notes.extend(requirements.notes);
+    notes.extend(more_notes);
+    let own = verify::verify_and_complete(rootfs, request, &included.closures)?;
+    notes.extend(replaced_files_warning(&own.replaced));
+    Ok(PlannedRootfs { rootfs: own.rootfs, shared_files: own.shared_files, notes, hints: requirements.hints })
 }
 
-impl Rootfs {
-    /// Iterates over all entries; a directory comes before its contents.
-    pub fn iter(&self) -> impl Iterator<Item = (&ImagePath, &Entry)> {
-        self.entries.iter()
-    }
-
-    /// Returns the path of each program, in the recipe's order.
-    pub fn programs(&self) -> &[ImagePath] {
-        &self.programs
-    }
-
-    /// Returns the layer kinds that have entries other than directories, in the order of their
-    /// layers.
-    pub fn layer_kinds(&self) -> BTreeSet<LayerKind> {
-        let own = self.entries.values().filter(|entry| !matches!(entry.node, EntryNode::Directory));
-        let kinds: BTreeSet<LayerKind> = own.map(|entry| entry.layer_kind).collect();
-        if kinds.is_empty() { self.entries.values().map(|entry| entry.layer_kind).collect() } else { kinds }
-    }
-
-    /// Returns the entries of the layer of `layer_kind`, and the directories above them, so that the
-    /// layer is complete by itself. Directories of a kind without a layer are in the first layer.
-    pub fn layer_entries(&self, layer_kind: LayerKind) -> Vec<(&ImagePath, &Entry)> {
-        let kinds = self.layer_kinds();
-        let home = |entry: &Entry| {
-            if kinds.contains(&entry.layer_kind) { Some(entry.layer_kind) } else { kinds.first().copied() }
-        };
-        let own: Vec<&ImagePath> =
-            self.iter().filter(|(_, entry)| home(entry) == Some(layer_kind)).map(|(path, _)| path).collect();
-        let above = own.iter().flat_map(|path| path.ancestors());
-        let paths: BTreeSet<ImagePath> = above.chain(own.iter().copied().cloned()).collect();
-        self.iter().filter(|(path, _)| paths.contains(path)).collect()
-    }
-
-    /// Returns the number of regular files, without hard links.
-    pub fn file_count(&self) -> usize {
-        self.entries.values().filter(|entry| matches!(entry.node, EntryNode::File(_))).count()
-    }
-
-    /// Returns the size of all files in bytes, without hard links.
-    pub fn total_size(&self) -> u64 {
-        let sizes = self.entries.values().filter_map(|entry| match &entry.node {
-            EntryNode::File(content) => Some(content.size()),
-            _ => None,
-        });
-        sizes.sum()
-    }
-
-    /// Whether there is an entry at `path`; links are not followed.
-    fn contains(&self, path: &ImagePath) -> bool {
-        self.entries.contains_key(path)
-    }
-
-    /// Returns the file at `path`; hard links are followed, symbolic links are not.
-    fn file_at(&self, path: &ImagePath) -> Option<FsFile> {
-        let entry = self.entries.get(path)?;
-        match &entry.node {
-            EntryNode::HardLink(target) => self.file_at(target),
-            EntryNode::File(content) => {
-                // The number only has to be the same for the same path.
-                let inode = Digest::compute(path.as_bytes()).leading_u64();
-                let stat = Stat::synthetic(FileId { device: 0, inode }, content.size(), entry.mode);
-                Some(FsFile { stat, content: content.clone() })
-            }
-            _ => None,
-        }
-    }
-}
-
-/// Lets the resolver run inside the planned image.
-impl FileSystem for Rootfs {
-    fn node(&self, path: &ImagePath) -> fs::Result<Option<file_system::FsNode>> {
-        let Some(entry) = self.entries.get(path) else { return Ok(None) };
-        Ok(match &entry.node {
-            EntryNode::Directory => Some(file_system::FsNode::Directory),
-            EntryNode::Symlink(target) => Some(file_system::FsNode::Link(target.clone())),
-            EntryNode::File(_) | EntryNode::HardLink(_) => self.file_at(path).map(file_system::FsNode::File),
-        })
-    }
-
-    fn list(&self, path: &ImagePath) -> fs::Result<Vec<Vec<u8>>> {
-        let inside = self.entries.keys().filter(|entry| entry.parent().as_ref() == Some(path));
-        Ok(inside.filter_map(|entry| Some(entry.file_name()?.to_vec())).collect())
-    }
+/// Warns that programs of the base image may not work with the libraries that replace theirs.
+fn replaced_files_warning(paths: &BTreeSet<ImagePath>) -> Option<Note> {
+    let named: Vec<String> = paths.iter().take(MAX_LISTED).map(ToString::to_string).collect();
+    let more = match paths.len().saturating_sub(MAX_LISTED) {
+        0 => String::new(),
+        more => format!(", and {more} more"),
+    };
+    (!paths.is_empty()).then(|| {
+        Note::Warning(format!(
+            "files of the base image are replaced: {}{more}; programs of the base may need the originals",
+            named.join(", ")
+        ))
+    })
 }

@@ -4,7 +4,7 @@
 //! finds through `$ORIGIN` keep their path relative to it: each directory above the program has a
 //! counterpart in the image.
 
-use super::RootfsError;
+use super::error::RootfsError;
 use coracle_core::distribution_directories::is_system_path;
 use coracle_core::file_system::{self, FileSystem, PathResolution, ResolutionStep};
 use coracle_core::fs;
@@ -29,7 +29,7 @@ impl Placement {
     /// # Errors
     /// Fails if `to` has too few directories for the libraries that move with the program.
     pub(super) fn new(
-        tree: &dyn FileSystem,
+        file_system: &dyn FileSystem,
         program: &ExecutedFile,
         to: Option<&ImagePath>,
     ) -> Result<Self, RootfsError> {
@@ -44,7 +44,7 @@ impl Placement {
         }
         let home = program.path.parent().unwrap_or_else(ImagePath::root);
         let (origins, region) = match &program.kind {
-            ExecutedKind::Elf(elf) => origins_and_region(tree, elf, &home)?,
+            ExecutedKind::Elf(elf) => origins_and_region(file_system, elf, &home)?,
             ExecutedKind::Script => (Vec::new(), home.clone()),
         };
         let below: Vec<&[u8]> = home.strip_prefix(&region).into_iter().flatten().collect();
@@ -107,16 +107,6 @@ impl Placement {
             if is_absolute { placed == meant } else { placed != meant || self.image_path(path) == *path };
         if stays { target.clone() } else { RawPath::from(&placed) }
     }
-
-    /// Returns the steps of `walk` after `$ORIGIN`.
-    pub(super) fn relative_steps<'a>(
-        &self,
-        tree: &dyn FileSystem,
-        found: &MapReason,
-        walk: &'a PathResolution,
-    ) -> fs::Result<Vec<&'a ResolutionStep>> {
-        relative_steps(tree, found, walk)
-    }
 }
 
 fn default_program_dir() -> ImagePath {
@@ -131,7 +121,7 @@ fn unresolved_path(program: &ExecutedFile) -> ImagePath {
 /// Returns the values of `$ORIGIN` of objects that move, and the deepest common directory of all
 /// their steps.
 fn origins_and_region(
-    tree: &dyn FileSystem,
+    file_system: &dyn FileSystem,
     elf: &ElfProgram,
     home: &ImagePath,
 ) -> fs::Result<(Vec<RawPath>, ImagePath)> {
@@ -143,13 +133,13 @@ fn origins_and_region(
         .all_link_maps()
         .flat_map(|map| &map.objects)
         .map(|object| (Some(&object.raw_path), &object.reason, &object.walk));
-    for (spelled, found, walk) in mapped.chain(aliases) {
+    for (raw_path, found, walk) in mapped.chain(aliases) {
         let MapReason::Needed { origin: Some(origin), .. } = found else { continue };
         if !origins.contains(origin) {
             continue;
         }
-        origins.extend(spelled.map(RawPath::dirname));
-        for step in relative_steps(tree, found, walk)? {
+        origins.extend(raw_path.map(RawPath::dirname));
+        for step in relative_steps(file_system, found, walk)? {
             let directory = match step {
                 ResolutionStep::Directory(path) => Some(path.clone()),
                 ResolutionStep::Link { path, .. } => path.parent(),
@@ -162,15 +152,16 @@ fn origins_and_region(
     Ok((origins, region))
 }
 
-fn relative_steps<'a>(
-    tree: &dyn FileSystem,
+/// Returns the steps of `walk` after `$ORIGIN`, or all if the object was not found through it.
+pub(super) fn relative_steps<'a>(
+    file_system: &dyn FileSystem,
     found: &MapReason,
     walk: &'a PathResolution,
 ) -> fs::Result<Vec<&'a ResolutionStep>> {
     let MapReason::Needed { origin: Some(origin), .. } = found else {
         return Ok(walk.steps.iter().collect());
     };
-    let before = file_system::resolve_path(tree, &ImagePath::root(), origin.as_bytes())?.steps.len();
+    let before = file_system::resolve_path(file_system, &ImagePath::root(), origin.as_bytes())?.steps.len();
     let mut steps = walk.steps.iter().skip(before).peekable();
     let (mut kept, mut from_root) = (Vec::new(), false);
     while let Some(step) = steps.next() {

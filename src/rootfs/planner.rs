@@ -1,14 +1,16 @@
 //! Adds programs, mapped objects and data files to the tree, with all links and directories on
 //! their paths, and collects paths in private directories.
 
-use super::builder::RootfsBuilder;
-use super::mapped_objects::{link_maps, mapped_objects};
-use super::placement::Placement;
-use super::plan::{PlanRequest, PlannedProgram};
-use super::{EntryReason, LayerKind, PrivatePath, Rootfs, RootfsError};
+use super::builder::{EntryOrigin, RootfsBuilder};
+use super::error::{PrivatePath, RootfsError};
+use super::file_tree::Rootfs;
+use super::mapped_files::{MappedFile, link_maps, mapped_files};
+use super::placement::{Placement, relative_steps};
+use super::plan_request::{PlanRequest, PlannedProgram};
 use coracle_core::content::Content;
 use coracle_core::distribution_directories::is_system_path;
-use coracle_core::file_system::{FileSystem, FsFile, PathResolution, ResolutionEnd, ResolutionStep};
+use coracle_core::entry::{EntryReason, LayerKind};
+use coracle_core::file_system::{FileSystem, ResolutionStep};
 use coracle_core::note::Note;
 use coracle_core::path::{ImagePath, RawPath};
 use coracle_ld::closure::{DependencyKind, ElfProgram, ExecutedFile, ExecutedKind, LinkMap, MapReason};
@@ -17,7 +19,7 @@ use coracle_ld::implicit::{DataContent, DataFile};
 
 /// Adds entries to a tree, and collects private paths and notes.
 pub(super) struct TreePlanner<'a> {
-    tree: &'a dyn FileSystem,
+    file_system: &'a dyn FileSystem,
     request: &'a PlanRequest<'a>,
     pub(super) builder: RootfsBuilder,
     private: Vec<PrivatePath>,
@@ -26,11 +28,11 @@ pub(super) struct TreePlanner<'a> {
 
 impl<'a> TreePlanner<'a> {
     pub(super) fn new(
-        tree: &'a dyn FileSystem,
+        file_system: &'a dyn FileSystem,
         request: &'a PlanRequest<'a>,
         builder: RootfsBuilder,
     ) -> Self {
-        Self { tree, request, builder, private: Vec::new(), notes: Vec::new() }
+        Self { file_system, request, builder, private: Vec::new(), notes: Vec::new() }
     }
 
     pub(super) fn finish(mut self) -> Result<(Rootfs, Vec<Note>), RootfsError> {
@@ -43,55 +45,51 @@ impl<'a> TreePlanner<'a> {
         Ok((rootfs, self.notes))
     }
 
-    /// Adds the objects of `map` that the image does not have yet.
-    pub(super) fn add_missing_objects(&mut self, map: &LinkMap, why: Option<&str>) {
-        for (reason, object, walk) in mapped_objects(map, why) {
-            if let ResolutionEnd::File(path, file) = &walk.end
-                && !self.builder.rootfs.contains(path)
-            {
-                self.add_at_own_path(walk, path, file, &reason, *object.found == MapReason::Interpreter);
+    /// Adds the files that `map` maps and the image does not have yet.
+    pub(super) fn add_missing_files(&mut self, map: &LinkMap, purpose: Option<&str>) {
+        for mapped in mapped_files(map, purpose) {
+            if !self.builder.rootfs.contains(mapped.path) {
+                self.add_at_own_path(&mapped);
             }
         }
     }
 
     /// Adds data files, except where a file exists already: included files take precedence.
-    pub(super) fn add_data_files(&mut self, extras: &[DataFile]) {
-        for extra in extras {
-            if self.builder.leads_to_file(&extra.raw_path) {
+    pub(super) fn add_data_files(&mut self, data_files: &[DataFile]) {
+        for data_file in data_files {
+            if self.builder.leads_to_file(&data_file.raw_path) {
                 continue;
             }
-            self.add_steps(&extra.steps, &EntryReason::ParentOrLink, LayerKind::Libraries);
-            let (path, reason) = (&extra.path, EntryReason::DataFile(extra.purpose.clone()));
-            match &extra.content {
-                DataContent::File(file) => self.builder.add_file(path, file, reason, LayerKind::Libraries),
-                DataContent::Bytes(bytes) => {
-                    self.builder.add_generated_file(path, bytes.clone(), reason, LayerKind::Libraries);
-                }
-                DataContent::Link(target) => {
-                    self.builder.add_symlink(path, target.clone(), reason, LayerKind::Libraries);
-                }
+            self.add_steps(&data_file.steps, LayerKind::Libraries);
+            let path = &data_file.path;
+            let origin = EntryOrigin::libraries(EntryReason::DataFile(data_file.purpose.clone()));
+            match &data_file.content {
+                DataContent::File(file) => self.builder.add_file(path, file, origin),
+                DataContent::Bytes(bytes) => self.builder.add_generated_file(path, bytes.clone(), origin),
+                DataContent::Link(target) => self.builder.add_symlink(path, target.clone(), origin),
             }
         }
     }
 
+    /// Adds a program of the recipe, its interpreters, and the files that both map.
     pub(super) fn add_program(&mut self, program: &PlannedProgram) -> Result<(), RootfsError> {
         let Some((first, rest)) = program.closure.executed.split_first() else { return Ok(()) };
-        let placement = Placement::new(self.tree, first, program.to.as_ref())?;
+        let placement = Placement::new(self.file_system, first, program.to.as_ref())?;
         self.check_private_region(first, &placement);
         self.add_program_file(first, &placement)?;
         self.builder.rootfs.programs.push(placement.target().clone());
         if let ExecutedKind::Elf(elf) = &first.kind {
             self.warn_variant_only_libraries(elf);
-            for (map, why) in link_maps(elf) {
-                self.add_objects(map, why, &placement)?;
+            for (map, purpose) in link_maps(elf) {
+                self.add_mapped_files(map, purpose, &placement)?;
             }
         }
         for executed in rest {
             self.add_interpreter(executed, &first.raw_path);
             if let ExecutedKind::Elf(elf) = &executed.kind {
-                let kept = Placement::new(self.tree, executed, Some(&executed.path))?;
-                for (map, why) in link_maps(elf) {
-                    self.add_objects(map, why, &kept)?;
+                let kept = Placement::new(self.file_system, executed, Some(&executed.path))?;
+                for (map, purpose) in link_maps(elf) {
+                    self.add_mapped_files(map, purpose, &kept)?;
                 }
             }
         }
@@ -138,25 +136,29 @@ impl<'a> TreePlanner<'a> {
     fn add_program_file(&mut self, program: &ExecutedFile, placement: &Placement) -> Result<(), RootfsError> {
         let target = if placement.is_moved() { placement.target() } else { &program.path };
         if !placement.is_moved() && placement.target() != &program.path {
-            self.add_steps(&program.walk.steps, &EntryReason::ParentOrLink, LayerKind::Program);
+            self.add_steps(&program.walk.steps, LayerKind::Program);
         }
-        let content = match program.kind {
+        let stripped = match program.kind {
             ExecutedKind::Elf(_) => self.stripped_if_requested(program, target)?,
-            ExecutedKind::Script => program.file.content.clone(),
+            ExecutedKind::Script => None,
         };
-        self.builder.add_executable(target, &program.file, content, EntryReason::Program, LayerKind::Program);
+        let origin = EntryOrigin::program(EntryReason::Program);
+        match stripped {
+            Some(stripped) => self.builder.add_stripped(target, &program.file, stripped, origin),
+            None => self.builder.add_executable(target, &program.file, origin),
+        }
         Ok(())
     }
 
-    /// Returns the program's content, stripped if requested. Otherwise hints at what stripping
-    /// would save.
+    /// Returns the stripped content of the program, if that is requested and makes a difference.
+    /// Otherwise hints at what stripping would save.
     fn stripped_if_requested(
         &mut self,
         program: &ExecutedFile,
         target: &ImagePath,
-    ) -> Result<Content, RootfsError> {
-        let content = program.file.content.clone();
-        let stripped = match elf::strip(&content) {
+    ) -> Result<Option<Content>, RootfsError> {
+        let content = &program.file.content;
+        let stripped = match elf::strip(content) {
             Ok(stripped) => stripped,
             Err(elf::Error::Io(error)) => return Err(error.into()),
             Err(source) if self.request.strip => {
@@ -165,119 +167,93 @@ impl<'a> TreePlanner<'a> {
             // Damaged section headers do not keep a program from running.
             Err(_) => None,
         };
-        match stripped {
-            Some(stripped) if self.request.strip => Ok(stripped),
-            Some(stripped) => {
-                let (size, saved) = (content.size(), content.size().saturating_sub(stripped.size()));
-                // Savings below 1 % get no hint.
-                if saved > size / 100 {
-                    self.notes.push(Note::Hint(format!(
-                        "`--strip` would make `{target}` {saved} of {size} bytes smaller: it has symbols or debugging sections"
-                    )));
-                }
-                Ok(content)
-            }
-            None => Ok(content),
+        if self.request.strip {
+            return Ok(stripped);
         }
+        if let Some(stripped) = stripped {
+            let (size, saved) = (content.size(), content.size().saturating_sub(stripped.size()));
+            // Savings below 1 % get no hint.
+            if saved > size / 100 {
+                self.notes.push(Note::Hint(format!(
+                    "`--strip` would make `{target}` {saved} of {size} bytes smaller: it has symbols or debugging sections"
+                )));
+            }
+        }
+        Ok(None)
     }
 
     /// Adds an interpreter at the path that the script names.
     fn add_interpreter(&mut self, executed: &ExecutedFile, script: &RawPath) {
-        let reason = EntryReason::Interpreter(script.clone());
-        self.add_at_own_path(&executed.walk, &executed.path, &executed.file, &reason, true);
+        self.add_at_own_path(&MappedFile {
+            path: &executed.path,
+            file: &executed.file,
+            walk: &executed.walk,
+            map_reason: &MapReason::Interpreter,
+            reason: EntryReason::Interpreter(script.clone()),
+        });
     }
 
-    /// Adds every object of `map` but the program, and the aliases of objects.
-    fn add_objects(
+    /// Adds every file that `map` maps except the program.
+    fn add_mapped_files(
         &mut self,
         map: &LinkMap,
-        why: Option<&str>,
+        purpose: Option<&str>,
         placement: &Placement,
     ) -> Result<(), RootfsError> {
-        for (reason, object, walk) in mapped_objects(map, why) {
-            // An alias may lead to a hard link of the same file.
-            let (path, file) = match &walk.end {
-                ResolutionEnd::File(path, file) => (path, file),
-                _ => (object.path, object.file),
-            };
-            if placement.moves_with_program(object.found) {
-                let steps = placement.relative_steps(self.tree, object.found, walk)?;
-                self.add_moved_file(placement, steps, path, file, &reason);
+        for mapped in mapped_files(map, purpose) {
+            if placement.moves_with_program(mapped.map_reason) {
+                self.add_moved_file(&mapped, placement)?;
             } else {
-                self.add_at_own_path(walk, path, file, &reason, *object.found == MapReason::Interpreter);
+                self.add_at_own_path(&mapped);
             }
         }
         Ok(())
     }
 
     /// Adds a file at its own path, with every link and directory on that path.
-    fn add_at_own_path(
-        &mut self,
-        walk: &PathResolution,
-        path: &ImagePath,
-        file: &FsFile,
-        reason: &EntryReason,
-        executed: bool,
-    ) {
-        let allowed = self.request.allowed_private_dirs.iter().any(|directory| path.is_within(directory));
-        if !allowed && self.private_dirs().any(|directory| path.is_within(directory)) {
-            self.private.push(PrivatePath { path: path.clone(), reason: reason.to_string() });
+    fn add_at_own_path(&mut self, mapped: &MappedFile<'_>) {
+        let MappedFile { path, file, walk, reason, .. } = mapped;
+        let is_allowed = self.request.allowed_private_dirs.iter().any(|directory| path.is_within(directory));
+        if !is_allowed && self.private_dirs().any(|directory| path.is_within(directory)) {
+            self.private.push(PrivatePath { path: ImagePath::clone(path), reason: reason.to_string() });
         }
-        self.add_steps(&walk.steps, &EntryReason::ParentOrLink, LayerKind::Libraries);
-        if executed {
-            self.builder.add_executable(
-                path,
-                file,
-                file.content.clone(),
-                reason.clone(),
-                LayerKind::Libraries,
-            );
+        self.add_steps(&walk.steps, LayerKind::Libraries);
+        let origin = EntryOrigin::libraries(reason.clone());
+        if mapped.is_interpreter() {
+            self.builder.add_executable(path, file, origin);
         } else {
-            self.builder.add_file(path, file, reason.clone(), LayerKind::Libraries);
+            self.builder.add_file(path, file, origin);
         }
     }
 
-    /// Adds a file that moves with the program; its links and directories in system directories do
-    /// not move.
-    fn add_moved_file(
-        &mut self,
-        placement: &Placement,
-        steps: Vec<&ResolutionStep>,
-        path: &ImagePath,
-        file: &FsFile,
-        reason: &EntryReason,
-    ) {
-        for step in steps {
+    /// Adds a file that moves with the program. Links and directories on its path move, too, unless
+    /// they are in system directories.
+    fn add_moved_file(&mut self, mapped: &MappedFile<'_>, placement: &Placement) -> Result<(), RootfsError> {
+        for step in relative_steps(self.file_system, mapped.map_reason, mapped.walk)? {
+            let origin = EntryOrigin::program(EntryReason::ParentOrLink);
             match step {
                 ResolutionStep::Directory(path) => {
-                    self.builder.add_directory(
-                        &placement.image_path(path),
-                        EntryReason::ParentOrLink,
-                        LayerKind::Program,
-                    );
+                    self.builder.add_directory(&placement.image_path(path), origin);
                 }
                 ResolutionStep::Link { path, target } => {
                     let target = placement.link_target(path, target);
-                    self.builder.add_symlink(
-                        &placement.image_path(path),
-                        target,
-                        EntryReason::ParentOrLink,
-                        LayerKind::Program,
-                    );
+                    self.builder.add_symlink(&placement.image_path(path), target, origin);
                 }
             }
         }
-        self.builder.add_file(&placement.image_path(path), file, reason.clone(), LayerKind::Program);
+        let origin = EntryOrigin::program(mapped.reason.clone());
+        self.builder.add_file(&placement.image_path(mapped.path), mapped.file, origin);
+        Ok(())
     }
 
-    fn add_steps(&mut self, steps: &[ResolutionStep], reason: &EntryReason, layer_kind: LayerKind) {
+    /// Adds the links and directories on the path to an entry.
+    fn add_steps(&mut self, steps: &[ResolutionStep], layer_kind: LayerKind) {
         for step in steps {
+            let origin = EntryOrigin { reason: EntryReason::ParentOrLink, layer_kind };
             match step {
-                ResolutionStep::Directory(path) => {
-                    self.builder.add_directory(path, reason.clone(), layer_kind);
-                }
+                ResolutionStep::Directory(path) => self.builder.add_directory(path, origin),
                 ResolutionStep::Link { path, target } => {
-                    self.builder.add_symlink(path, target.clone(), reason.clone(), layer_kind);
+                    self.builder.add_symlink(path, target.clone(), origin);
                 }
             }
         }

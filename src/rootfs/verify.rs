@@ -4,15 +4,19 @@
 //! found by nothing else. It also detects errors of the plan. With a base image, programs are
 //! resolved in the overlay of both.
 
-use super::builder::RootfsBuilder;
-use super::loader_search_files::loader_search_files;
-use super::plan::PlanRequest;
+use super::builder::{EntryOrigin, RootfsBuilder};
+use super::error::RootfsError;
+use super::file_tree::Rootfs;
+use super::plan_request::PlanRequest;
 use super::subtract_base::{self, OwnEntries};
-use super::{LayerKind, Rootfs, RootfsError};
 use coracle_core::content::Content;
-use coracle_core::file_system::{FileSystem, OverlayFs};
+use coracle_core::entry::EntryReason;
+use coracle_core::file_system::{self, FileSystem, OverlayFs, ResolutionEnd};
+use coracle_core::fs;
 use coracle_core::path::{ImagePath, RawPath};
-use coracle_ld::closure::{self, Closure, ExecutedKind, Resolver};
+use coracle_ld::closure::{self, Closure, ElfProgram, ExecutedKind, Resolver};
+use coracle_ld::elf::Machine;
+use coracle_ld::ldso::{CacheEntry, LdCache};
 
 /// Returns the image's own entries of `rootfs`; a cache or path file is added if programs do not
 /// resolve without it.
@@ -24,23 +28,23 @@ pub(super) fn verify_and_complete(
     request: &PlanRequest<'_>,
     included: &[Closure],
 ) -> Result<OwnEntries, RootfsError> {
-    let above = without_base_files(&rootfs, request)?;
-    let Err(error) = verify_programs(&above.rootfs, request, included) else { return Ok(above) };
+    let own = without_base_files(&rootfs, request)?;
+    let Err(error) = verify_programs(&own.rootfs, request, included) else { return Ok(own) };
     let closures: Vec<&Closure> =
         request.programs.iter().map(|program| &program.closure).chain(included).collect();
-    let pointers =
+    let search_files =
         loader_search_files(&closures, request.base.read_base().map(|base| base as &dyn FileSystem))?;
-    if pointers.is_empty() {
+    if search_files.is_empty() {
         return Err(error);
     }
     let mut builder = RootfsBuilder::continue_from(rootfs);
-    for (path, bytes, reason) in pointers {
-        builder.add_generated_file(&path, bytes, reason, LayerKind::Libraries);
+    for (path, bytes, reason) in search_files {
+        builder.add_generated_file(&path, bytes, EntryOrigin::libraries(reason));
     }
     let (rootfs, _) = builder.finish()?;
-    let above = without_base_files(&rootfs, request)?;
-    verify_programs(&above.rootfs, request, included)?;
-    Ok(above)
+    let own = without_base_files(&rootfs, request)?;
+    verify_programs(&own.rootfs, request, included)?;
+    Ok(own)
 }
 
 /// Returns `rootfs` without the files of the base image, if there is one.
@@ -51,37 +55,38 @@ fn without_base_files(rootfs: &Rootfs, request: &PlanRequest<'_>) -> Result<OwnE
     }
 }
 
-/// Compares all programs, then all included programs, with their resolution inside the image.
+/// Resolves all programs and included programs inside the image, and fails if other files would be
+/// mapped there.
 fn verify_programs(
     rootfs: &Rootfs,
     request: &PlanRequest<'_>,
     included: &[Closure],
 ) -> Result<(), RootfsError> {
     let overlay = request.base.read_base().map(|base| OverlayFs { upper: rootfs, lower: base });
-    let tree: &dyn FileSystem = overlay.as_ref().map_or(rootfs, |overlay| overlay);
-    let tracer = Resolver::new(tree, request.resolve_options);
+    let file_system: &dyn FileSystem = overlay.as_ref().map_or(rootfs, |overlay| overlay);
+    let resolver = Resolver::new(file_system, request.resolve_options);
     for (program, path) in request.programs.iter().zip(&rootfs.programs) {
-        let inside = tracer
+        let inside = resolver
             .resolve(&RawPath::from(path))
-            .and_then(|inside| with_dlopened(&tracer, inside, &program.closure));
+            .and_then(|inside| resolve_dlopened_again(&resolver, inside, &program.closure));
         compare_closures(&program.closure, &inside.map_err(would_not_start(path))?, path)?;
     }
     for closure in included {
         let Some(first) = closure.executed.first() else { continue };
-        let inside = tracer
+        let inside = resolver
             .resolve_partial(&first.raw_path)
-            .and_then(|inside| with_dlopened(&tracer, inside, closure));
+            .and_then(|inside| resolve_dlopened_again(&resolver, inside, closure));
         compare_closures(closure, &inside.map_err(would_not_start(&first.path))?, &first.path)?;
     }
     Ok(())
 }
 
-fn with_dlopened(
-    tracer: &Resolver<'_>,
+fn resolve_dlopened_again(
+    resolver: &Resolver<'_>,
     mut inside: Closure,
     closure: &Closure,
 ) -> Result<Closure, closure::Error> {
-    tracer.repeat_dlopens(&mut inside, closure)?;
+    resolver.repeat_dlopens(&mut inside, closure)?;
     Ok(inside)
 }
 
@@ -92,7 +97,7 @@ fn would_not_start(path: &ImagePath) -> impl FnOnce(closure::Error) -> RootfsErr
 /// Checks that both closures have the same files in the same order. The program may be a stripped
 /// copy.
 fn compare_closures(closure: &Closure, inside: &Closure, path: &ImagePath) -> Result<(), RootfsError> {
-    let (here, there) = (mapped_files(closure), mapped_files(inside));
+    let (here, there) = (loaded_files(closure), loaded_files(inside));
     for ((here, ours), (there, theirs)) in here.iter().zip(&there) {
         if !ours.has_same_bytes(theirs)? {
             return Err(RootfsError::ResolvesDifferently(format!("{there} instead of {here}, for {path}")));
@@ -109,7 +114,7 @@ fn compare_closures(closure: &Closure, inside: &Closure, path: &ImagePath) -> Re
 }
 
 /// Returns all executed and mapped files except the program.
-fn mapped_files(closure: &Closure) -> Vec<(String, Content)> {
+fn loaded_files(closure: &Closure) -> Vec<(String, Content)> {
     let mut files = Vec::new();
     for (index, executed) in closure.executed.iter().enumerate() {
         if index > 0 {
@@ -121,4 +126,73 @@ fn mapped_files(closure: &Closure) -> Vec<(String, Content)> {
         }
     }
     files
+}
+
+/// The maximum size of a cache, in bytes: more than that of a large distribution.
+const MAX_CACHE_SIZE: usize = 16 << 20;
+
+/// A search file: path, contents and reason.
+type LoaderSearchFile = (ImagePath, Vec<u8>, EntryReason);
+
+/// Returns the search files by which libraries of `closures` were found. Entries of the base
+/// image's cache for other libraries are kept.
+fn loader_search_files(
+    closures: &[&Closure],
+    base: Option<&dyn FileSystem>,
+) -> Result<Vec<LoaderSearchFile>, RootfsError> {
+    Ok(musl_path_files(closures).chain(ld_so_cache(closures, base)?).collect())
+}
+
+/// Returns musl's path files, unchanged.
+fn musl_path_files(closures: &[&Closure]) -> impl Iterator<Item = LoaderSearchFile> {
+    let maps = closures.iter().flat_map(|closure| closure.elf_programs()).flat_map(ElfProgram::all_link_maps);
+    maps.filter(|map| map.uses_path_file()).filter_map(|map| {
+        let (path, list) = map.loader.as_ref()?.musl_path_file()?;
+        Some((ImagePath::parse(path.as_bytes()).ok()?, list.to_vec(), EntryReason::MuslPathFile))
+    })
+}
+
+/// Returns a cache with all libraries that were found through a cache.
+fn ld_so_cache(
+    closures: &[&Closure],
+    base: Option<&dyn FileSystem>,
+) -> Result<Option<LoaderSearchFile>, RootfsError> {
+    let elves = closures.iter().flat_map(|closure| closure.elf_programs());
+    let maps = elves.flat_map(|elf| elf.all_link_maps().map(|map| (elf.machine, map)));
+    let mut entries = Vec::new();
+    let mut cache_location = None;
+    for (machine, map) in maps {
+        let Some(path) = map.loader.as_ref().and_then(|loader| loader.cache_path()) else { continue };
+        cache_location = Some((path.clone(), machine));
+        entries.extend(
+            map.found_in_cache().map(|(name, path)| CacheEntry { name: name.to_vec(), path: path.clone() }),
+        );
+    }
+    let Some((path, machine)) = cache_location.filter(|_| !entries.is_empty()) else { return Ok(None) };
+    if let Some(base) = base {
+        let theirs = base_cache_entries(base, &path, machine)?;
+        let is_new = |entry: &CacheEntry| !entries.iter().any(|ours| ours.name == entry.name);
+        let theirs: Vec<CacheEntry> = theirs.into_iter().filter(is_new).collect();
+        entries.extend(theirs);
+    }
+    let Ok(image_path) = ImagePath::parse(path.as_bytes()) else { return Ok(None) };
+    let bytes = LdCache::serialize(entries, machine)
+        .map_err(|_| RootfsError::Internal("the entries of the loader's cache need more than 4 GiB"))?;
+    Ok(Some((image_path, bytes, EntryReason::LdSoCache)))
+}
+
+/// Returns the entries of a base image's cache, without `glibc-hwcaps` variants.
+fn base_cache_entries(
+    base: &dyn FileSystem,
+    path: &RawPath,
+    machine: Machine,
+) -> fs::Result<Vec<CacheEntry>> {
+    let ResolutionEnd::File(_, file) =
+        file_system::resolve_path(base, &ImagePath::root(), path.as_bytes())?.end
+    else {
+        return Ok(Vec::new());
+    };
+    let reader = file.content.open()?;
+    let bytes = reader.read_bytes_at(0, MAX_CACHE_SIZE)?;
+    Ok(LdCache::parse(&bytes, machine).baseline_entries())
 }

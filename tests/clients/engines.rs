@@ -84,7 +84,7 @@ fn copies_missing_layers_into_docker() {
         let zstd = subjects.programs.iter().find(|subject| subject.is_zstd()).unwrap();
         coracle.is_refused(
             &["copy", &format!("oci:{}", zstd.in_layout()), "docker-daemon:zstd"],
-            &["error: Docker refused to load an image: ", "hint: Docker before 23.0 does not support zstd"],
+            &["error: Docker failed to load an image: ", "hint: Docker before 23.0 does not support zstd"],
         );
     }
 
@@ -122,7 +122,7 @@ fn copies_missing_layers_into_docker() {
     assert!(docker.run(&["image", "inspect", "--format", "{{.Id}}", "direct:1"]).starts_with("sha256:"));
 
     // Out of it comes Docker's own description, or a manifest from newer ones.
-    coracle.is_refused(&["copy", "docker-daemon:none:1", "oci:none"], &["Docker refused to save an image"]);
+    coracle.is_refused(&["copy", "docker-daemon:none:1", "oci:none"], &["Docker failed to save an image"]);
 
     // Nobody may talk to it but root.
     let socket = docker.socket();
@@ -175,7 +175,7 @@ fn copies_missing_layers_into_podman() {
     assert!(printed.starts_with("sha256:"), "{printed}");
     coracle.is_refused(
         &["copy", "containers-storage:none:1", &layout],
-        &["error: Podman refused to save an image: ", "none:1"],
+        &["error: Podman failed to save an image: ", "none:1"],
     );
     let build = ["build", "/usr/bin/curl", "--no-cache", "-t", "loaded:1", "--load", "-o", "oci:/run/load"];
     let loaded = coracle.run(&build);
@@ -231,7 +231,7 @@ fn copies_missing_layers_into_containerd() {
     assert_eq!(coracle.copies(&to, &layout).0, format!("{}\n", hello.digest));
     coracle.is_refused(
         &["copy", "containerd:none:1", &layout],
-        &["error: containerd refused to export an image: ", "not found"],
+        &["error: containerd failed to export an image: ", "not found"],
     );
     let away =
         Coracle { sandbox: &sandbox, environment: vec![("CONTAINERD_ADDRESS", "/nowhere.sock".into())] };

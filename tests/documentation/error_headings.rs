@@ -49,7 +49,7 @@ const PARTS: &[(&str, &str, &str)] = &[
     ("cannot … `…`", "crates/coracle-core/src/fs/error.rs", "cannot {verb} `{}`"),
     (
         "`…` has more than … bytes, the limit for manifests",
-        "src/cli/config/manifest_files.rs",
+        "src/cli/config/check.rs",
         "has more than {MAX_MANIFEST_SIZE} bytes, the limit for manifests",
     ),
 ];

@@ -71,13 +71,13 @@ impl Content {
         }
     }
 
-    /// Whether both consist of the same ranges of the same files. Reads nothing.
+    /// Returns whether this content and `other` are the same ranges of the same files. Reads no file.
     pub fn has_same_source(&self, other: &Self) -> bool {
         self.pieces == other.pieces
     }
 
-    /// Whether both have the same bytes. Reads nothing if the sources are the same or the sizes
-    /// differ.
+    /// Returns whether this content and `other` have the same bytes. Reads no file if the sources are
+    /// the same or the sizes differ.
     ///
     /// # Errors
     /// Fails if a file cannot be read or has changed.
@@ -111,6 +111,7 @@ impl Content {
         Self::from_pieces(pieces)
     }
 
+    /// Returns the pieces of the `size` bytes from `start` on.
     fn slice(&self, start: u64, size: u64) -> Vec<Piece> {
         let (mut at, end) = (0, start.saturating_add(size));
         let mut slice = Vec::new();

@@ -22,7 +22,7 @@ const SYSTEM_DIRECTORIES: [&str; 16] = [
     "/usr/games",
 ];
 
-/// Whether `path` is in a directory where distributions install programs and libraries.
+/// Returns whether `path` is in a directory where distributions install programs and libraries.
 pub fn is_system_path(path: &ImagePath) -> bool {
     let bytes = path.as_bytes();
     SYSTEM_DIRECTORIES.iter().any(|directory| {
@@ -31,7 +31,8 @@ pub fn is_system_path(path: &ImagePath) -> bool {
         || path.strip_prefix(&ImagePath::root()).is_some_and(|mut names| is_cross_toolchain(&mut names))
 }
 
-/// Whether the path is `/usr/aarch64-linux-gnu` or the like.
+/// Returns whether the path is in a directory of a cross toolchain, such as
+/// `/usr/aarch64-linux-gnu`.
 fn is_cross_toolchain<'a>(names: &mut impl Iterator<Item = &'a [u8]>) -> bool {
     names.next() == Some(b"usr")
         && names.next().is_some_and(|name| name.windows(7).any(|part| part == b"-linux-"))

@@ -125,12 +125,12 @@ impl fmt::Display for EntryReason {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Program => f.write_str("program"),
-            Self::Interpreter(of) => write!(f, "interpreter of {of}"),
+            Self::Interpreter(program) => write!(f, "interpreter of {program}"),
             Self::Needed { by, rule } => write!(f, "needed by {by}, {rule}"),
             Self::Dlopened { by, why } => write!(f, "opened by {by}, {why}"),
-            Self::DataFile(what) => f.write_str(what),
-            Self::ParentOrLink => f.write_str("on the way"),
-            Self::Included(from) => write!(f, "included from {from}"),
+            Self::DataFile(purpose) => f.write_str(purpose),
+            Self::ParentOrLink => f.write_str("on the path to other files"),
+            Self::Included(host_path) => write!(f, "included from {host_path}"),
             Self::WorkingDirectory => f.write_str("working directory"),
             Self::MountPoint => f.write_str("mount point"),
             Self::StateDirectory => f.write_str("state of the program"),

@@ -35,12 +35,12 @@ pub struct InputFingerprint {
 }
 
 impl InputTracker {
-    /// Records what was found at `path`; `None` if the path did not exist.
-    pub(crate) fn record_metadata(&mut self, path: PathBuf, found: &Option<PathMetadata>) {
-        if let Some(PathMetadata::File(stat)) = found {
+    /// Records the metadata that was read at `path`; `None` if the path did not exist.
+    pub(crate) fn record_metadata(&mut self, path: PathBuf, metadata: &Option<PathMetadata>) {
+        if let Some(PathMetadata::File(stat)) = metadata {
             self.stats.push(*stat);
         }
-        self.record(path, InputKind::Metadata, encode_metadata(found));
+        self.record(path, InputKind::Metadata, encode_metadata(metadata));
     }
 
     /// Records that the directory at `path` was listed. `stat` is its metadata before.
@@ -49,8 +49,8 @@ impl InputTracker {
         self.record(path, InputKind::Listing, encode_stat(&stat));
     }
 
-    /// Records the current state of `path`, which the build has just written. Its recent times are
-    /// accepted.
+    /// Records the current state of `path`, which the build has just written. Recent timestamps of
+    /// `path` do not keep [`InputTracker::finish`] from returning a fingerprint.
     ///
     /// # Errors
     /// Fails if the metadata cannot be read.
@@ -66,7 +66,7 @@ impl InputTracker {
         self.has_conflict |= old.is_some_and(|old| old != state);
     }
 
-    /// Whether all recorded paths are unchanged.
+    /// Returns whether all recorded paths are unchanged.
     pub fn is_current(&self) -> bool {
         let mut states = self.states.iter();
         !self.has_conflict
@@ -87,7 +87,7 @@ impl InputTracker {
 }
 
 impl InputFingerprint {
-    /// Whether all inputs are unchanged.
+    /// Returns whether all inputs are unchanged.
     pub fn is_current(&self) -> bool {
         let mut hasher = DigestHasher::default();
         for (path, kind) in &self.inputs {
@@ -148,8 +148,8 @@ fn hash_state(hasher: &mut DigestHasher, state: &[u8]) {
     hasher.update(state);
 }
 
-fn encode_metadata(found: &Option<PathMetadata>) -> Vec<u8> {
-    match found {
+fn encode_metadata(metadata: &Option<PathMetadata>) -> Vec<u8> {
+    match metadata {
         None => vec![b'-'],
         Some(PathMetadata::Directory) => vec![b'd'],
         Some(PathMetadata::Special(kind)) => [b"s", kind.as_bytes()].concat(),
@@ -207,7 +207,7 @@ mod tests {
             ("a new name in a directory", |at| std::fs::write(at.join("directory/new"), "").unwrap()),
             ("a removed file", |at| std::fs::remove_file(at.join("file")).unwrap()),
         ];
-        for (what, change) in changes {
+        for (change_name, change) in changes {
             let directory = tempfile::tempdir().unwrap();
             let at = directory.path();
             std::fs::write(at.join("file"), "one").unwrap();
@@ -218,7 +218,7 @@ mod tests {
             // Longer than the granularity of file timestamps.
             std::thread::sleep(std::time::Duration::from_millis(20));
             change(at);
-            assert_eq!(fingerprint.is_current(), what == "nothing", "{what}");
+            assert_eq!(fingerprint.is_current(), change_name == "nothing", "{change_name}");
         }
     }
 

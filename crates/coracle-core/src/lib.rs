@@ -9,7 +9,7 @@
 //! | [`fs`], [`input_tracker`] | the host's file system, and changes of the files that were read |
 //! | [`json`] | canonical JSON |
 //! | [`content_scanner`] | the interface between a packer and a scanner of contents |
-//! | [`byte_size`], [`note`], [`suggest`], [`distribution_directories`] | sizes, messages for users, "did you mean", directories of distributions |
+//! | [`hint`], [`note`], [`distribution_directories`] | next steps after errors, notes for users, directories of distributions |
 //!
 //! The crate does not depend on ELF, registries, Kubernetes or a command line. It is the only one
 //! that calls functions which not every host has, all of them in `src/fs`. It prints nothing, and
@@ -59,4 +59,3 @@ pub mod port;
 pub mod progress;
 pub mod reference;
 pub mod signal;
-pub mod suggest;

@@ -94,7 +94,7 @@ impl ImagePath {
         (rest.is_empty() || rest.starts_with(b"/")).then(|| rest.split(|&byte| byte == b'/').skip(1))
     }
 
-    /// Whether this is `directory` or inside it.
+    /// Returns whether this path is `directory` or a path inside it.
     pub fn is_within(&self, directory: &Self) -> bool {
         self.strip_prefix(directory).is_some()
     }

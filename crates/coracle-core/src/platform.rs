@@ -30,8 +30,8 @@ impl Platform {
         Self { os: "linux".into(), architecture: architecture.into(), variant: variant.map(Into::into) }
     }
 
-    /// Whether OS and architecture are equal. The variant is ignored, because ELF headers do not
-    /// contain it.
+    /// Returns whether this platform and `other` have the same OS and architecture. The variant is
+    /// ignored, because ELF headers do not contain it.
     pub fn matches_ignoring_variant(&self, other: &Self) -> bool {
         (&self.os, &self.architecture) == (&other.os, &other.architecture)
     }

@@ -12,7 +12,7 @@ pub trait Progress: Sync {
         let _ = bytes;
     }
 
-    /// Whether the operation should end. Once true, it must stay true.
+    /// Returns whether the operation should end. Must not return false after it has returned true.
     fn is_cancelled(&self) -> bool {
         false
     }
@@ -21,7 +21,7 @@ pub trait Progress: Sync {
 /// Ignores progress and never cancels.
 impl Progress for () {}
 
-/// Forwards cancellation only. The bytes of an operation do not count.
+/// Forwards cancellation, but reports no bytes.
 pub struct CancelOnly<'a>(pub &'a dyn Progress);
 
 impl Progress for CancelOnly<'_> {
@@ -36,7 +36,7 @@ impl Progress for CancelOnly<'_> {
 pub struct Cancelled;
 
 impl Cancelled {
-    /// Whether `error` was created from a `Cancelled`.
+    /// Returns whether `error` was created from a [`Cancelled`].
     pub fn is_cause_of(error: &io::Error) -> bool {
         error.get_ref().is_some_and(
             <dyn std::error::Error + std::marker::Send + std::marker::Sync + 'static>::is::<Self>,

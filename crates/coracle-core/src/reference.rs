@@ -144,13 +144,13 @@ fn split_registry(repository: &str) -> (&str, &str) {
     }
 }
 
-/// Whether `text` can be a registry: a host, or a repository component. Docker accepts the latter
-/// because it allows `_`.
+/// Returns whether `text` can be a registry: a host, or a component of a repository. Docker accepts
+/// components too, so that a registry can contain `_`.
 fn is_registry(text: &str) -> bool {
     is_host(text) || is_component(text)
 }
 
-/// Whether `text` is a host name with an optional port.
+/// Returns whether `text` is a host name with an optional port.
 fn is_host(text: &str) -> bool {
     let (host, port) = text.split_once(':').map_or((text, None), |(host, port)| (host, Some(port)));
     let is_edge = |byte: Option<&u8>| byte.is_some_and(u8::is_ascii_alphanumeric);
@@ -163,7 +163,7 @@ fn is_host(text: &str) -> bool {
     host.split('.').all(is_label) && port.is_none_or(is_port)
 }
 
-/// Whether `text` is a component of a repository name: lower-case letters and digits, separated by
+/// Returns whether `text` is a component of a repository name: lower-case letters and digits, separated by
 /// `.`, `_`, `__` or any number of `-`.
 fn is_component(text: &str) -> bool {
     let is_word = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit();
@@ -171,7 +171,7 @@ fn is_component(text: &str) -> bool {
     text.starts_with(is_word) && text.ends_with(is_word) && text.split(is_word).all(is_between)
 }
 
-/// Whether `text` is a valid tag. Source: distribution-spec, "Pulling manifests".
+/// Returns whether `text` is a valid tag. Source: distribution-spec, "Pulling manifests".
 pub fn is_tag(text: &str) -> bool {
     let is_word = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'_';
     let is_legal = |byte: u8| is_word(byte) || byte == b'.' || byte == b'-';

@@ -66,7 +66,7 @@ impl Hint for ParseSignalError {
         // The common prefix would make all names similar.
         let text = self.0.to_ascii_uppercase();
         let names = SIGNAL_NAMES.iter().filter_map(|name| name.strip_prefix("SIG"));
-        Some(match crate::suggest::most_similar(text.strip_prefix("SIG").unwrap_or(&text), names) {
+        Some(match crate::hint::most_similar(text.strip_prefix("SIG").unwrap_or(&text), names) {
             Some(name) => format!("did you mean `SIG{name}`?"),
             None => "write a name such as `SIGTERM` or `SIGRTMIN+3`, or a number from 1 to 64".into(),
         })

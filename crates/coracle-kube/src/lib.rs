@@ -26,7 +26,7 @@
 //! ```
 //! use std::collections::BTreeSet;
 //!
-//! use coracle_kube::config::{self, ConfigMount, Configuration, ReloadMethod};
+//! use coracle_kube::config::{self, ConfigMount, Configuration, MountFile, ReloadMethod};
 //! use coracle_kube::manifests::{self, Application, PinnedImage, WorkloadSettings};
 //! use coracle_kube::values::ValueSource;
 //!
@@ -42,7 +42,7 @@
 //! let configuration = Configuration {
 //!     mounts: vec![ConfigMount {
 //!         path: "/etc/shop".parse()?,
-//!         files: vec![config::mount_file(path("shop.toml.j2"), None, false)],
+//!         files: vec![MountFile::from_path(path("shop.toml.j2"), None, false)],
 //!         reload: ReloadMethod::Watch,
 //!         is_optional: false,
 //!     }],
@@ -50,7 +50,7 @@
 //!     schema: Some(path("schema.json")),
 //!     ..Configuration::default()
 //! };
-//! let rendered = config::render(&configuration)?;
+//! let rendered = config::render_all(&configuration)?;
 //! assert_eq!(rendered[0].files[0].bytes, b"host = \"db.shop.svc\"\nport = 5432\n");
 //!
 //! let image: PinnedImage = format!("ghcr.io/acme/shop:1.2@sha256:{}", "0".repeat(64)).parse()?;
@@ -79,9 +79,10 @@ pub mod contract;
 mod kubernetes_limits;
 pub mod manifests;
 mod problem;
-pub mod quantity;
+mod strict_json;
 pub mod template;
 pub mod values;
 pub mod yaml;
 
+pub use kubernetes_limits::{ParseQuantityError, validate_quantity};
 pub use problem::{LocatedProblem, RecipePart};

@@ -65,7 +65,7 @@
 //! let images = ImageSet::new(vec![image])?;
 //! layout::write_image(&images, &staging, &["greeter:1.0".parse()?], &location)?;
 //!
-//! let read = layout::read_image(&location)?;
+//! let read = layout::read_disk_image(&location)?;
 //! assert_eq!(read.source.digest(), Some(images.digest()));
 //! let files = read.read_files(&read.images[0])?;
 //! assert!(files.get(&paths[1]).is_some());

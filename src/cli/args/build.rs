@@ -6,10 +6,9 @@ use std::path::PathBuf;
 use clap::{Args, ValueHint};
 use coracle::recipe::RecipeOverrides;
 
-use super::config::ConfigFlags;
-use super::implicit::ImplicitDependencyArgs;
-use super::suggested_values::SuggestedValues;
-use super::{CacheArgs, OutputFormat, RegistryArgs, RemoteCacheArgs};
+use super::OutputFormat;
+use super::runtime::{ImplicitDependencyArgs, SuggestedValues};
+use super::shared_flags::{CacheArgs, ConfigFlags, RegistryArgs, RemoteCacheArgs};
 
 #[derive(Args)]
 #[command(after_help = "\

@@ -1,12 +1,12 @@
-//! The flags of `coracle config`, and the configuration flags that several commands share.
+//! The arguments of `coracle config`.
 
-use std::ffi::OsString;
 use std::path::PathBuf;
 
 use clap::{Args, Subcommand, ValueHint};
-use coracle::recipe::{ConfigOverrides, RecipeOverrides};
+use coracle::recipe::RecipeOverrides;
 
-use super::{OutputFormat, RegistryArgs};
+use super::OutputFormat;
+use super::shared_flags::{ConfigFlags, RegistryArgs};
 
 #[derive(Subcommand)]
 #[command(disable_help_subcommand = true)]
@@ -19,58 +19,6 @@ pub(in crate::cli) enum ConfigCommand {
     Check(Box<ConfigCheckArgs>),
     /// Compare two images' contracts and report breaking changes
     Diff(ConfigDiffArgs),
-}
-
-/// The configuration flags that several commands share.
-#[derive(Args)]
-#[command(next_help_heading = "Configuration")]
-pub(in crate::cli) struct ConfigFlags {
-    /// Mount the files of FOLDER at MOUNT; replaces the recipe's mounts
-    #[arg(long = "config", value_name = "MOUNT=FOLDER")]
-    mounts: Vec<OsString>,
-
-    /// Mount a Secret with these keys at MOUNT; replaces the recipe's Secrets
-    #[arg(long = "secret", value_name = "MOUNT=KEY[,KEY]")]
-    secrets: Vec<String>,
-
-    /// Validate values with this JSON Schema
-    #[arg(long, value_name = "FILE")]
-    schema: Option<PathBuf>,
-
-    /// Use the values of `[environments.NAME]`
-    #[arg(long, value_name = "NAME")]
-    environment: Option<String>,
-
-    /// Override values with those in FILE: TOML, YAML or JSON
-    #[arg(long = "values", value_name = "FILE")]
-    values: Vec<PathBuf>,
-
-    /// Override one value; VALUE is JSON or else text
-    #[arg(long = "set", value_name = "KEY=VALUE")]
-    sets: Vec<String>,
-
-    /// Override one value with the content of FILE, or of stdin for `-`; use it for secrets
-    #[arg(long = "set-file", value_name = "KEY=FILE")]
-    set_files: Vec<OsString>,
-}
-
-impl ConfigFlags {
-    /// Whether `--config` specifies mounts.
-    pub(in crate::cli) fn has_mounts(&self) -> bool {
-        !self.mounts.is_empty()
-    }
-
-    pub(in crate::cli) fn overrides(&self) -> ConfigOverrides {
-        ConfigOverrides {
-            mounts: self.mounts.clone(),
-            secrets: self.secrets.clone(),
-            schema: self.schema.clone(),
-            environment: self.environment.clone(),
-            values: self.values.clone(),
-            sets: self.sets.clone(),
-            set_files: self.set_files.clone(),
-        }
-    }
 }
 
 #[derive(Args)]
@@ -130,16 +78,8 @@ pub(in crate::cli) struct ConfigShowArgs {
     #[arg(long, value_name = "FILE|oci:DIR|docker://NAME", value_hint = ValueHint::AnyPath)]
     pub(in crate::cli) contract: Option<String>,
 
-    /// Output format of stdout
-    #[arg(long, value_enum, value_name = "FORMAT", default_value_t = OutputFormat::Text)]
-    pub(in crate::cli) format: OutputFormat,
-
-    /// The platform to use, if the image has several
-    #[arg(long, value_name = "OS/ARCH[/VARIANT]")]
-    pub(in crate::cli) platform: Option<String>,
-
     #[command(flatten)]
-    pub(in crate::cli) registry: RegistryArgs,
+    pub(in crate::cli) common: ContractCommandArgs,
 }
 
 #[derive(Args)]
@@ -177,16 +117,8 @@ pub(in crate::cli) struct ConfigCheckArgs {
     #[arg(long = "values", value_name = "FILE")]
     pub(in crate::cli) values: Vec<PathBuf>,
 
-    /// Output format of stdout
-    #[arg(long, value_enum, value_name = "FORMAT", default_value_t = OutputFormat::Text)]
-    pub(in crate::cli) format: OutputFormat,
-
-    /// The platform to use, if the image has several
-    #[arg(long, value_name = "OS/ARCH[/VARIANT]")]
-    pub(in crate::cli) platform: Option<String>,
-
     #[command(flatten)]
-    pub(in crate::cli) registry: RegistryArgs,
+    pub(in crate::cli) common: ContractCommandArgs,
 }
 
 #[derive(Args)]
@@ -206,6 +138,13 @@ pub(in crate::cli) struct ConfigDiffArgs {
     #[arg(value_name = "NEW", value_hint = ValueHint::AnyPath)]
     pub(in crate::cli) new: String,
 
+    #[command(flatten)]
+    pub(in crate::cli) common: ContractCommandArgs,
+}
+
+/// The flags of all commands that read contracts.
+#[derive(Args)]
+pub(in crate::cli) struct ContractCommandArgs {
     /// Output format of stdout
     #[arg(long, value_enum, value_name = "FORMAT", default_value_t = OutputFormat::Text)]
     pub(in crate::cli) format: OutputFormat,

@@ -5,8 +5,7 @@ use std::path::PathBuf;
 use clap::{Args, ValueEnum, ValueHint};
 use coracle::recipe::RecipeOverrides;
 
-use super::config::ConfigFlags;
-use super::{CacheArgs, RegistryArgs};
+use super::shared_flags::{CacheArgs, ConfigFlags, RegistryArgs};
 
 #[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(in crate::cli) enum ManifestLayout {

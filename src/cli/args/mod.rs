@@ -1,30 +1,28 @@
-//! The command line's arguments for clap. Values are validated by the recipe, not here.
+//! The command line's arguments for clap: the commands of `coracle`, and those of `cargo coracle`, which are the
+//! same, except that `build` and `manifests` take cargo's flags. Values are validated by the recipe, not here.
 
 mod build;
-mod cache;
-mod cargo;
+mod cargo_flags;
 mod config;
-mod deps;
-mod implicit;
-mod init_completions;
+mod images;
 mod manifests;
-mod recipe;
-mod registry;
-mod suggested_values;
+mod other_commands;
+mod runtime;
+mod shared_flags;
 
 use std::ffi::OsString;
 
-use clap::{Parser, Subcommand, ValueEnum};
+use clap::{Arg, Args, Parser, Subcommand, ValueEnum};
 
 pub(super) use build::{BuildArgs, ReportFileArgs};
-pub(super) use cache::{CacheArgs, CacheCommand, PruneArgs, RemoteCacheArgs};
-pub(super) use cargo::{CargoArgs, CargoBuildArgs, CargoCli, CargoCommand, CargoManifestsArgs, UNDER_CARGO};
+pub(super) use cargo_flags::CargoArgs;
 pub(super) use config::{ConfigCheckArgs, ConfigCommand, ConfigDiffArgs, ConfigRenderArgs, ConfigShowArgs};
-pub(super) use deps::{DepsArgs, DepsFormat};
-pub(super) use init_completions::{Ci, CompletionsArgs, InitArgs, ManArgs};
+pub(super) use images::{CacheCommand, CopyArgs, IndexArgs, PruneArgs};
 pub(super) use manifests::{ManifestLayout, ManifestsArgs, ResolveArgs};
-pub(super) use recipe::{KeysArgs, KeysFormat, RecipeCommand};
-pub(super) use registry::{CopyArgs, IndexArgs, RegistryArgs};
+pub(super) use other_commands::{
+    Ci, CompletionsArgs, DepsArgs, DepsFormat, InitArgs, KeysArgs, KeysFormat, ManArgs, RecipeCommand,
+};
+pub(super) use shared_flags::{CacheArgs, RegistryArgs, RemoteCacheArgs};
 
 /// Turns built programs into minimal OCI images.
 #[derive(Parser)]
@@ -111,6 +109,106 @@ pub(super) enum Color {
 pub(super) enum OutputFormat {
     Text,
     Json,
+}
+
+/// The argument that `cargo-coracle` inserts before those that cargo passed to it.
+pub(super) const UNDER_CARGO: &str = "--under-cargo";
+
+/// Turns the programs of a crate into minimal OCI images.
+#[derive(Parser)]
+#[command(
+    name = "cargo coracle",
+    bin_name = "cargo coracle",
+    version,
+    arg_required_else_help = true,
+    disable_help_subcommand = true,
+    subcommand_value_name = "COMMAND",
+    subcommand_help_heading = "Commands",
+    after_help = "\
+Examples:
+  cargo coracle build                     build images in target/coracle
+  cargo coracle build -p shop -t ghcr.io/acme/shop:1.2 --push
+  cargo coracle deps target/release/shop  show what its loader would map
+
+Exit codes: 0 success, 1 failure, 2 invalid usage or recipe, 3 registry or network, 4 findings."
+)]
+pub(super) struct CargoCli {
+    #[command(subcommand)]
+    pub(super) command: CargoCommand,
+
+    /// When to use colours; NO_COLOR is respected
+    #[arg(long, global = true, display_order = 500, value_enum, value_name = "WHEN", default_value_t = Color::Auto)]
+    pub(super) color: Color,
+}
+
+#[derive(Subcommand)]
+pub(super) enum CargoCommand {
+    /// Run `cargo build` and build an image of each program
+    Build(Box<CargoBuildArgs>),
+    /// Print Kubernetes manifests for a program's image: ConfigMaps, workload, Service
+    #[command(display_order = 3)]
+    Manifests(Box<CargoManifestsArgs>),
+    #[command(flatten)]
+    Other(CommonCommand),
+}
+
+#[derive(Args)]
+#[command(
+    mut_args(adapt_to_cargo),
+    after_help = "\
+Examples:
+  cargo coracle build                            writes target/coracle/NAME.oci
+  cargo coracle build -t ghcr.io/acme/shop:1.2 --push
+  cargo coracle build --workspace --exclude tools  one image per program
+  cargo coracle build --bin shop --features tls -o oci-archive:shop.tar
+  cargo coracle build --target x86_64-unknown-linux-musl
+  cargo coracle build --target x86_64-unknown-linux-gnu \\
+      --target aarch64-unknown-linux-gnu \\
+      --sysroot linux/arm64=/usr/aarch64-linux-gnu  one image, two platforms
+  cargo coracle build --zigbuild --target aarch64-unknown-linux-gnu.2.17 \\
+      --sysroot /usr/aarch64-linux-gnu
+  cargo coracle build --debug -- --config /etc/shop.toml
+
+Settings are in Cargo.toml, in `[package.metadata.coracle]` and `[workspace.metadata.coracle]`, with the keys of \
+coracle.toml. Flags override them."
+)]
+pub(super) struct CargoBuildArgs {
+    #[command(flatten)]
+    pub(super) cargo: CargoArgs,
+
+    #[command(flatten)]
+    pub(super) build: BuildArgs,
+}
+
+#[derive(Args)]
+#[command(after_help = "\
+Examples:
+  cargo coracle manifests | kubectl apply --server-side -f -
+  cargo coracle manifests -p shop --environment production
+  cargo coracle manifests ghcr.io/acme/shop:1.2@sha256:…  for an existing image
+  cargo coracle manifests oci:target/coracle/shop.oci     for an image on disk
+  cargo coracle manifests --layout kustomize -o deploy
+
+Without IMAGE, cargo builds the program, and its image is built to learn its digest, then discarded. Settings are in \
+Cargo.toml, in `[package.metadata.coracle]`.")]
+pub(super) struct CargoManifestsArgs {
+    #[command(flatten)]
+    pub(super) cargo: CargoArgs,
+
+    #[command(flatten)]
+    pub(super) manifests: ManifestsArgs,
+}
+
+/// Hides the flags that cargo and Cargo.toml replace.
+fn adapt_to_cargo(arg: Arg) -> Arg {
+    match arg.get_id().as_str() {
+        "programs" | "files" | "roots" => arg.hide(true),
+        "output" => arg.help(
+            "Where the image goes: `oci:DIR[:TAG]`, `oci-archive:FILE[:TAG]`, `docker-archive:FILE` or \
+             `docker://NAME[:TAG]`; default: `oci:target/coracle/NAME.oci`",
+        ),
+        _ => arg,
+    }
 }
 
 /// Returns the value of `--color` in `args`. Parsed before clap runs, because clap's help and

@@ -7,24 +7,14 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::thread;
 
-use super::cargo_message::{self, Artifact, CargoMessage};
-use super::link_errors::{self, LinkError};
-use super::{targets, zig};
+use super::cargo_message::{self, CargoArtifact, CargoMessage};
+use super::cross_errors::{self, LinkError};
+use super::{BuiltProgram, built_files, targets};
 use crate::cli::args::{CargoArgs, Color};
-use crate::cli::cargo_workspace::{cargo_program, nearest_cargo_manifest};
 use crate::cli::error::CliError;
 use crate::cli::interrupt::{self, ChildTerminator};
-use crate::cli::stderr;
-
-/// A program that cargo has built, for one or more targets.
-pub(super) struct BuiltProgram {
-    /// The name of the `[[bin]]` or example.
-    pub(super) name: String,
-    /// The Cargo.toml of its package.
-    pub(super) manifest: PathBuf,
-    /// The files, one per target, sorted.
-    pub(super) files: Vec<PathBuf>,
-}
+use crate::cli::project::{cargo_program, nearest_cargo_manifest};
+use crate::cli::terminal;
 
 /// What cargo's messages have reported so far.
 #[derive(Default)]
@@ -35,15 +25,15 @@ struct BuildMessages {
 }
 
 /// Runs cargo, whose own output goes to stderr. Returns the programs, sorted by package and name.
-/// Each is passed to `complete` as soon as it is built for all targets.
+/// Each is passed to `on_complete` as soon as it is built for all targets.
 pub(super) fn build_programs(
     args: &CargoArgs,
     quiet: bool,
     color: Color,
-    complete: impl FnMut(&BuiltProgram),
+    on_complete: impl FnMut(&BuiltProgram),
 ) -> Result<Vec<BuiltProgram>, CliError> {
     check_manifest(args)?;
-    zig::check_glibc_versions(args)?;
+    targets::check_glibc_versions(args)?;
     let cargo = cargo_program();
     let mut command = Command::new(&cargo);
     command.arg(if args.zigbuild { "zigbuild" } else { "build" });
@@ -65,7 +55,7 @@ pub(super) fn build_programs(
     }
     let child = command.stdin(Stdio::null()).stdout(Stdio::piped()).spawn();
     let (messages, status) = child
-        .and_then(|cargo| read_messages(cargo, args, complete))
+        .and_then(|cargo| read_messages(cargo, args, on_complete))
         .map_err(|error| cannot_run_cargo(Path::new(&cargo), &error))?;
     if interrupt::is_cancelled() {
         return Err(CliError::interrupted("no image was written"));
@@ -98,13 +88,13 @@ fn check_manifest(args: &CargoArgs) -> Result<(), CliError> {
 fn read_messages(
     mut cargo: Child,
     args: &CargoArgs,
-    mut complete: impl FnMut(&BuiltProgram),
+    mut on_complete: impl FnMut(&BuiltProgram),
 ) -> io::Result<(BuildMessages, ExitStatus)> {
     let mut messages = BuildMessages::default();
     let terminator = ChildTerminator::watch(&cargo);
     if let Some(stdout) = cargo.stdout.take() {
         let mut stdout = BufReader::new(stdout);
-        while let Some(message) = cargo_message::read_message(&mut stdout, stderr::print)? {
+        while let Some(message) = cargo_message::read_message(&mut stdout, terminal::print_message)? {
             match message {
                 CargoMessage::BuildFinished {} => {
                     // A wrapper of cargo may print more, and a closed pipe would kill it.
@@ -113,14 +103,14 @@ fn read_messages(
                 }
                 CargoMessage::CompilerArtifact(artifact) if is_local_program(&artifact) => {
                     let program = messages.add_artifact(artifact);
-                    if targets::is_built_for_all(program, &args.targets) {
-                        complete(program);
+                    if built_files::is_built_for_all(program, &args.targets) {
+                        on_complete(program);
                     }
                 }
                 CargoMessage::CompilerMessage { message } => {
                     messages.link_error =
-                        messages.link_error.or_else(|| link_errors::parse_link_error(&message));
-                    stderr::print_over_progress(message.rendered.as_deref().unwrap_or_default());
+                        messages.link_error.or_else(|| cross_errors::parse_link_error(&message));
+                    terminal::print_over_progress(message.rendered.as_deref().unwrap_or_default());
                 }
                 CargoMessage::CompilerArtifact(_) | CargoMessage::Other => {}
             }
@@ -131,7 +121,7 @@ fn read_messages(
 }
 
 /// Whether it is a program or example of a local package, not of a dependency or a build script.
-fn is_local_program(artifact: &Artifact) -> bool {
+fn is_local_program(artifact: &CargoArtifact) -> bool {
     let kinds = &artifact.target.kind;
     artifact.executable.is_some()
         && kinds.iter().any(|kind| kind == "bin" || kind == "example")
@@ -140,8 +130,8 @@ fn is_local_program(artifact: &Artifact) -> bool {
 
 impl BuildMessages {
     /// Adds the artifact's file to its program, which has one file per target.
-    fn add_artifact(&mut self, artifact: Artifact) -> &BuiltProgram {
-        let Artifact { manifest_path: manifest, target, executable, .. } = artifact;
+    fn add_artifact(&mut self, artifact: CargoArtifact) -> &BuiltProgram {
+        let CargoArtifact { manifest_path: manifest, target, executable, .. } = artifact;
         let key = (manifest.clone(), target.kind, target.name.clone());
         let program = self.programs.entry(key).or_insert(BuiltProgram {
             name: target.name,
@@ -174,7 +164,7 @@ fn build_failure(
         return CliError::failed(format!("cargo was terminated ({status}); no image was built"));
     }
     let explained = link_error.and_then(|link_error| link_error.message_and_hint(targets, args));
-    if let Some((message, hint)) = explained.or_else(|| zig::missing_tools(args, Path::new(cargo))) {
+    if let Some((message, hint)) = explained.or_else(|| cross_errors::missing_tools(args, Path::new(cargo))) {
         return CliError::failed_with_hint(message, hint);
     }
     CliError::failed("cargo could not build the programs; no image was built")

@@ -7,7 +7,7 @@ use std::path::PathBuf;
 
 use serde::Deserialize;
 
-use crate::cli::cargo_workspace::CargoTarget;
+use crate::cli::project::CargoTarget;
 
 /// The longest line that is read, in bytes. Cargo's lines are much shorter, even with a linker's
 /// whole command.
@@ -18,12 +18,12 @@ const MAX_LINE: u64 = 1 << 24;
 #[serde(tag = "reason", rename_all = "kebab-case")]
 pub(super) enum CargoMessage {
     /// A target was built or was up to date.
-    CompilerArtifact(Artifact),
+    CompilerArtifact(CargoArtifact),
     /// A diagnostic of rustc.
     #[serde(rename = "compiler-message")]
     CompilerMessage {
         /// The diagnostic.
-        message: Diagnostic,
+        message: RustcDiagnostic,
     },
     /// The last message, even if another process keeps the pipe open.
     BuildFinished {},
@@ -34,7 +34,7 @@ pub(super) enum CargoMessage {
 
 /// A diagnostic of rustc. Source: the rustc book, "JSON Output".
 #[derive(Deserialize)]
-pub(super) struct Diagnostic {
+pub(super) struct RustcDiagnostic {
     /// The first line, without the level.
     pub(super) message: String,
     /// The whole text with notes, as shown in a terminal.
@@ -43,7 +43,7 @@ pub(super) struct Diagnostic {
 
 /// An artifact that cargo has built.
 #[derive(Deserialize)]
-pub(super) struct Artifact {
+pub(super) struct CargoArtifact {
     /// `path+file:///…#0.1.0` for a local package.
     pub(super) package_id: String,
     pub(super) manifest_path: PathBuf,

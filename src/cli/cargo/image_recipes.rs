@@ -8,12 +8,11 @@ use coracle_core::reference::ImageReference;
 use coracle_oci::copy::ImageLocation;
 use coracle_oci::layout::DiskLocation;
 
-use super::cargo_build::BuiltProgram;
-use super::{built_files, relative_to_cwd, target_directory, targets};
+use super::{BuiltProgram, built_files, relative_to_cwd, targets};
 use crate::cli::args::CargoArgs;
-use crate::cli::build_recipes::has_single_image_destination;
+use crate::cli::build_inputs::has_single_image_destination;
 use crate::cli::error::CliError;
-use crate::cli::stderr;
+use crate::cli::terminal;
 
 /// An image to build, and its program.
 struct CargoImage<'a> {
@@ -76,11 +75,7 @@ pub(super) fn all_recipes(
         return Err(failures);
     }
     for CargoImage { program, recipe, .. } in images.iter().filter(|image| image.has_explicit_programs) {
-        built_files::check_freshly_built(
-            recipe,
-            programs,
-            &target_directory::target_directory(program, args),
-        )?;
+        built_files::check_freshly_built(recipe, programs, &built_files::target_directory(program, args))?;
     }
     check_single_image_flags(&images, flags)?;
     check_distinct_names(&images)?;
@@ -96,7 +91,7 @@ pub(super) fn single_recipe(
 ) -> Result<Recipe, CliError> {
     let recipes = all_recipes(programs, flags, args).map_err(|failures| {
         let no_failure = || CliError::internal("the recipes of cargo's programs failed without an error");
-        stderr::print_all_but_last(failures).unwrap_or_else(no_failure)
+        terminal::print_all_but_last(failures).unwrap_or_else(no_failure)
     })?;
     match <[Recipe; 1]>::try_from(recipes) {
         Ok([recipe]) => Ok(recipe),
@@ -155,7 +150,7 @@ fn describe_image<'a>(
     }
     if recipe.output.destinations.is_empty() {
         let name = recipe.image.names.first().map_or(program.name.as_str(), ImageReference::last_component);
-        let folder = target_directory::target_directory(program, args).join("coracle");
+        let folder = built_files::target_directory(program, args).join("coracle");
         let layout = DiskLocation::layout(relative_to_cwd(&folder.join(format!("{name}.oci"))));
         recipe.output.destinations.push(ImageLocation::OnDisk(layout));
     }
@@ -186,11 +181,8 @@ fn check_distinct_names(images: &[CargoImage<'_>]) -> Result<(), CliError> {
     for CargoImage { program, recipe, .. } in images {
         for name in &recipe.image.names {
             let Some(other) = known.insert(name.full_name(), program) else { continue };
-            let origin = |program: &BuiltProgram| {
-                format!("\n  --> `{}` of {}", program.name, relative_to_cwd(&program.manifest).display())
-            };
             return Err(CliError::usage(
-                format!("two images have the name `{name}`{}{}", origin(other), origin(program)),
+                format!("two images have the name `{name}`{}{}", other.origin_line(), program.origin_line()),
                 "build them one at a time with `-p PACKAGE` or `--bin NAME`, name each package or program differently, or put \
                  them into one image: `programs` in `[package.metadata.coracle.image]`",
             ));

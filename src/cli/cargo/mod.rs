@@ -1,26 +1,31 @@
-//! `cargo coracle build`: runs cargo and builds an image of each program. Images are packed while
-//! cargo still runs, and published after it has succeeded.
+//! `cargo coracle`: `build` runs cargo and builds an image of each program; other commands read the settings
+//! in Cargo.toml by default. Images are packed while cargo still runs, and published after it has succeeded.
 
 mod built_files;
 mod cargo_build;
 mod cargo_message;
-mod default_recipe;
+mod cross_errors;
 mod image_recipes;
-mod link_errors;
-mod sysroot_hint;
-mod target_directory;
 mod targets;
-mod zig;
 
 use std::path::{Path, PathBuf};
 
-pub(super) use default_recipe::{read_cargo_manifest_by_default, run_cargo_manifests};
+use coracle::recipe::{self, CargoPackage, Recipe, RecipeOverrides};
 
-use coracle::recipe::{Recipe, RecipeOverrides};
-
-use super::args::{CargoArgs, CargoBuildArgs, Color};
+use super::args::{CargoArgs, CargoBuildArgs, CargoManifestsArgs, Color, CommonCommand, ConfigCommand};
 use super::error::{CliError, CliExit};
-use super::{build, interrupt};
+use super::project::nearest_cargo_manifest;
+use super::{build, interrupt, manifests};
+
+/// A program that cargo has built, for one or more targets.
+struct BuiltProgram {
+    /// The name of the `[[bin]]` or example.
+    name: String,
+    /// The Cargo.toml of its package.
+    manifest: PathBuf,
+    /// The files, one per target, sorted.
+    files: Vec<PathBuf>,
+}
 
 /// Runs `cargo coracle build`: runs cargo and builds the images of its programs; no image if cargo fails.
 pub(super) fn run_cargo_build(args: &CargoBuildArgs, color: Color) -> Result<CliExit, CliError> {
@@ -29,13 +34,20 @@ pub(super) fn run_cargo_build(args: &CargoBuildArgs, color: Color) -> Result<Cli
         reject_build_arguments(args)?;
         let flags = args.build.overrides();
         reject_cargo_flags(&args.cargo, &flags)?;
-        let complete = |program: &_| {
+        let on_complete = |program: &_| {
             image_recipes::early_recipe(program, &flags, &args.cargo).into_iter().for_each(&mut *start_early);
         };
-        let programs = cargo_build::build_programs(&args.cargo, args.build.quiet, color, complete)?;
+        let programs = cargo_build::build_programs(&args.cargo, args.build.quiet, color, on_complete)?;
         image_recipes::all_recipes(&programs, &flags, &args.cargo)
     };
-    build::build_images(&args.build, find_recipes, sysroot_hint::build_error_with_hint)
+    build::build_images(&args.build, find_recipes, cross_errors::build_error_with_hint)
+}
+
+impl BuiltProgram {
+    /// Returns a line for error messages with the program's name and its Cargo.toml.
+    fn origin_line(&self) -> String {
+        format!("\n  --> `{}` of {}", self.name, relative_to_cwd(&self.manifest).display())
+    }
 }
 
 /// Rejects arguments of `coracle build` that cargo or Cargo.toml replaces.
@@ -99,4 +111,74 @@ fn relative_to_cwd(path: &Path) -> PathBuf {
     let here = std::env::current_dir().ok();
     let below = here.and_then(|here| path.strip_prefix(here).ok().map(Path::to_owned));
     below.filter(|below| !below.as_os_str().is_empty()).unwrap_or_else(|| path.to_owned())
+}
+
+/// Makes `command` read Cargo.toml instead of `coracle.toml`, if it names no recipe.
+pub(super) fn read_cargo_manifest_by_default(command: &mut CommonCommand) -> Result<(), CliError> {
+    if let CommonCommand::Config(ConfigCommand::Render(args)) = command
+        && args.file.is_none()
+        && !args.needs_no_recipe()
+    {
+        // Read even without settings, so that the error is not about a missing `coracle.toml`.
+        args.file = manifest_with_settings()?.or_else(|| {
+            nearest_cargo_manifest().filter(|_| !has_recipe_file()).map(|file| relative_to_cwd(&file))
+        });
+    }
+    Ok(())
+}
+
+/// Runs `cargo coracle manifests`, for a program that cargo builds or an image that exists already.
+pub(super) fn run_cargo_manifests(mut args: CargoManifestsArgs, color: Color) -> Result<CliExit, CliError> {
+    let CargoManifestsArgs { cargo, manifests: args } = &mut args;
+    reject_cargo_flags(cargo, &args.overrides())?;
+    reject_selection_flags(args.file.is_some(), args.image.as_deref(), cargo)?;
+    if args.file.is_some() {
+        return manifests::run_manifests(args, None);
+    }
+    args.file = match &cargo.manifest_path {
+        Some(path) => Some(path.clone()),
+        None => manifest_with_settings()?,
+    };
+    let needs_cargo = args.file.is_some() || cargo.selection_flag().is_some() || !has_recipe_file();
+    if args.image.is_some() || !needs_cargo {
+        return manifests::run_manifests(args, None);
+    }
+    interrupt::handle_signals();
+    let quiet = args.quiet;
+    let cargo_recipe = |flags: &_| {
+        let programs = cargo_build::build_programs(cargo, quiet, color, |_| ())?;
+        image_recipes::single_recipe(&programs, flags, cargo)
+    };
+    manifests::run_manifests(args, Some(&cargo_recipe))
+}
+
+/// Fails if flags select programs although cargo does not run.
+fn reject_selection_flags(has_file: bool, image: Option<&str>, cargo: &CargoArgs) -> Result<(), CliError> {
+    let Some(flag) = cargo.selection_flag() else { return Ok(()) };
+    let message = match image {
+        Some(image) => {
+            format!("`{flag}` has no effect, because cargo does not run: `{image}` is built already")
+        }
+        None if has_file => {
+            format!("`{flag}` has no effect with `--file`, because cargo does not run")
+        }
+        None => return Ok(()),
+    };
+    Err(CliError::usage(
+        message,
+        "leave it out; `--manifest-path PACKAGE/Cargo.toml` selects the package whose settings apply to an existing image",
+    ))
+}
+
+/// Returns the nearest Cargo.toml if it has settings; a `coracle.toml` in this directory takes
+/// precedence over settings that it inherits from its workspace.
+fn manifest_with_settings() -> Result<Option<PathBuf>, CliError> {
+    let Some(manifest) = nearest_cargo_manifest() else { return Ok(None) };
+    let package = CargoPackage::read(&manifest)?;
+    let is_recipe = package.has_settings()? || !has_recipe_file() && package.has_workspace_settings()?;
+    Ok(Some(manifest).filter(|_| is_recipe))
+}
+
+fn has_recipe_file() -> bool {
+    Path::new(recipe::DEFAULT_FILE_NAME).exists()
 }

@@ -1,18 +1,17 @@
 //! The targets that cargo builds for: whether they suit an image, and which are not installed.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use coracle_core::platform::Platform;
 
-use super::cargo_build::BuiltProgram;
-use super::{relative_to_cwd, target_directory};
+use super::{BuiltProgram, relative_to_cwd};
 use crate::cli::args::CargoArgs;
 use crate::cli::environment::{env_text, nonempty_env_var};
 use crate::cli::error::CliError;
-use crate::cli::program_file::{FileKind, read_file_kind};
+use crate::cli::project::{FileKind, read_file_kind};
 
 /// Fails unless the files are Linux programs, each for a different platform.
 pub(super) fn check_platforms(program: &BuiltProgram) -> Result<(), CliError> {
@@ -40,20 +39,6 @@ pub(super) fn check_platforms(program: &BuiltProgram) -> Result<(), CliError> {
     Ok(())
 }
 
-/// Whether the program has been built for all `targets`. If none is named, cargo's configuration
-/// may name several, which is seen from cargo's directories; returns `false` then.
-pub(super) fn is_built_for_all(program: &BuiltProgram, targets: &[String]) -> bool {
-    let triples: BTreeSet<&str> = targets.iter().map(|target| without_glibc_version(target)).collect();
-    match program.files.as_slice() {
-        [file] if triples.is_empty() => {
-            // Above the profile is the target directory, or a target's directory in it.
-            let above = target_directory::profile_directory(file).parent().and_then(Path::parent);
-            !above.is_some_and(target_directory::is_cargo_directory)
-        }
-        files => files.len() == triples.len(),
-    }
-}
-
 /// Returns `target` without cargo-zigbuild's glibc suffix, as in `x86_64-unknown-linux-gnu.2.17`.
 pub(super) fn without_glibc_version(target: &str) -> &str {
     match target.split_once('.') {
@@ -61,6 +46,21 @@ pub(super) fn without_glibc_version(target: &str) -> &str {
             triple
         }
         _ => target,
+    }
+}
+
+/// Fails if a target ends in a glibc version, which only cargo-zigbuild supports.
+pub(super) fn check_glibc_versions(args: &CargoArgs) -> Result<(), CliError> {
+    let is_versioned = |target: &&String| without_glibc_version(target) != target.as_str();
+    match args.targets.iter().find(is_versioned) {
+        Some(target) if !args.zigbuild => Err(CliError::usage(
+            format!("`{target}` includes a glibc version, which cargo does not support"),
+            format!(
+                "pass `--zigbuild`, which links against that version, or use `{}`",
+                without_glibc_version(target)
+            ),
+        )),
+        _ => Ok(()),
     }
 }
 
@@ -95,36 +95,6 @@ fn rustc_program() -> OsString {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn detects_program_built_for_all_targets() {
-        let folder = tempfile::tempdir().unwrap();
-        let path = |path: &str| folder.path().join(path);
-        let program = |files: &[&str]| BuiltProgram {
-            name: "app".into(),
-            manifest: path("Cargo.toml"),
-            files: files.iter().map(|file| path(file)).collect(),
-        };
-        let here = program(&["target/release/app"]);
-        let one = program(&["target/a/release/examples/app"]);
-        let both = program(&["target/a/release/app", "target/b/release/app"]);
-        std::fs::create_dir_all(path("target/a")).unwrap();
-        // Cargo marks every directory that it creates.
-        std::fs::write(path("target/CACHEDIR.TAG"), "# This file is a tag created by cargo.").unwrap();
-        std::fs::write(path("target/a/CACHEDIR.TAG"), "# This file is a tag created by cargo.").unwrap();
-        let owned = |targets: &[&str]| targets.iter().map(ToString::to_string).collect::<Vec<_>>();
-        for (program, targets, expected) in [
-            (&here, owned(&[]), true),
-            (&one, owned(&[]), false),
-            (&both, owned(&[]), false),
-            (&one, owned(&["a"]), true),
-            (&one, owned(&["a", "b"]), false),
-            (&both, owned(&["a", "b"]), true),
-            (&one, owned(&["a.2.17", "a"]), true),
-        ] {
-            assert_eq!(is_built_for_all(program, &targets), expected, "{:?} {targets:?}", program.files);
-        }
-    }
 
     #[test]
     fn removes_glibc_version_from_triple() {

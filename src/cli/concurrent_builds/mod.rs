@@ -2,7 +2,6 @@
 //! published before that.
 
 mod build_monitor;
-mod publish_order;
 mod shared_settings;
 
 use std::collections::BTreeMap;
@@ -19,9 +18,9 @@ use coracle_core::note::Note;
 use super::args::BuildArgs;
 use super::error::CliError;
 use super::interrupt;
-use super::progress::Progress;
+use super::progress::ProgressDisplay;
 pub(super) use build_monitor::BuildMonitor;
-use publish_order::PublishOrder;
+use build_monitor::PublishOrder;
 use shared_settings::SharedSettings;
 
 /// How long to wait for cancelled builds to end.
@@ -36,7 +35,7 @@ pub(super) struct FinishedBuild {
     pub(super) result: Result<Built, CliError>,
 }
 
-/// Builds the images of the recipes that `find_recipes` returns, and passes each result to `take`, in
+/// Builds the images of the recipes that `find_recipes` returns, and passes each result to `on_finished`, in
 /// the order of the recipes.
 ///
 /// Builds of recipes that `find_recipes` passes to its callback are started at once, and cancelled if
@@ -47,9 +46,9 @@ pub(super) fn build_all(
     find_recipes: impl FnOnce(&mut dyn FnMut(Recipe)) -> Result<Vec<Recipe>, Vec<CliError>>,
     convert_error: fn(&coracle::Error) -> CliError,
     exit_early: impl FnOnce(Vec<CliError>) -> Infallible,
-    mut take: impl FnMut(FinishedBuild),
+    mut on_finished: impl FnMut(FinishedBuild),
 ) -> Result<(), Vec<CliError>> {
-    let progress = Progress::without_label(args.quiet);
+    let progress = ProgressDisplay::without_label(args.quiet);
     let publish_order = PublishOrder::new();
     let mut shared = SharedSettings::new(args);
     let result = thread::scope(|scope| {
@@ -86,7 +85,7 @@ pub(super) fn build_all(
         });
         publish_order.set_order(order.clone());
         drop(builds);
-        deliver_in_order(&order, &finished, |build| progress.suspend(|| take(build)));
+        deliver_in_order(&order, &finished, |build| progress.suspend(|| on_finished(build)));
         progress.finish();
         Ok(())
     });
@@ -101,11 +100,11 @@ fn wait_for_cancelled(finished: &Receiver<FinishedBuild>, started: usize) -> boo
     (0..started).all(|_| finished.recv_timeout(deadline.saturating_duration_since(Instant::now())).is_ok())
 }
 
-/// Passes results to `take` in the order of `order`, each as soon as possible.
+/// Passes results to `on_finished` in the order of `order`, each as soon as possible.
 fn deliver_in_order(
     order: &[usize],
     finished: &Receiver<FinishedBuild>,
-    mut take: impl FnMut(FinishedBuild),
+    mut on_finished: impl FnMut(FinishedBuild),
 ) {
     let mut waiting = BTreeMap::new();
     for number in order {
@@ -114,7 +113,7 @@ fn deliver_in_order(
         {
             waiting.insert(build.number, build);
         }
-        waiting.remove(number).into_iter().for_each(&mut take);
+        waiting.remove(number).into_iter().for_each(&mut on_finished);
     }
 }
 
@@ -122,7 +121,7 @@ fn deliver_in_order(
 struct BuildStarter<'scope, 'env> {
     scope: &'scope Scope<'scope, 'env>,
     publish_order: &'env PublishOrder,
-    progress: &'env Progress,
+    progress: &'env ProgressDisplay,
     convert_error: fn(&coracle::Error) -> CliError,
     sender: Sender<FinishedBuild>,
     started: Vec<Arc<Recipe>>,

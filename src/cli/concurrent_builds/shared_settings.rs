@@ -11,7 +11,7 @@ use coracle_oci::registry::{RegistryClient, Repository};
 
 use crate::cli::args::BuildArgs;
 use crate::cli::error::CliError;
-use crate::cli::{build_recipes, build_settings, cache};
+use crate::cli::{build_inputs, cache};
 
 /// The settings that builds share, made when first needed.
 pub(super) struct SharedSettings<'a> {
@@ -43,7 +43,7 @@ impl<'a> SharedSettings<'a> {
     /// [`SharedSettings::for_all_builds`] reports the error, or if it depends on the other recipes.
     pub(super) fn for_early_build(&mut self, mut recipe: Recipe) -> Option<(Recipe, Settings)> {
         if self.args.load {
-            let engine = self.engine.get_or_insert_with(build_settings::find_engine).as_ref().ok()?;
+            let engine = self.engine.get_or_insert_with(build_inputs::find_engine).as_ref().ok()?;
             recipe.output.load_engine = Some(engine.clone()).filter(|_| !recipe.image.names.is_empty());
             recipe.output.load_engine.as_ref()?;
         }
@@ -59,23 +59,23 @@ impl<'a> SharedSettings<'a> {
         mut recipes: Vec<Recipe>,
     ) -> Result<(Vec<Recipe>, Settings), CliError> {
         if self.args.load {
-            build_recipes::check_names_for_engine(&recipes)?;
-            let engine = self.engine.take().unwrap_or_else(build_settings::find_engine)?;
+            build_inputs::check_names_for_engine(&recipes)?;
+            let engine = self.engine.take().unwrap_or_else(build_inputs::find_engine)?;
             recipes.iter_mut().for_each(|recipe| recipe.output.load_engine = Some(engine.clone()));
         }
         let settings = match self.settings() {
             Ok(settings) => settings.clone(),
             Err(_) => {
-                self.settings.take().unwrap_or_else(|| build_settings::settings_of_all_builds(self.args))?
+                self.settings.take().unwrap_or_else(|| build_inputs::settings_of_all_builds(self.args))?
             }
         };
-        let client = build_settings::client_for_publishing(&recipes, &settings.remote_cache, self.args)?;
+        let client = build_inputs::client_for_publishing(&recipes, &settings.remote_cache, self.args)?;
         self.created_directories.extend(recipes.iter().flat_map(missing_parents));
         Ok((recipes, Settings { registry_client: client, ..settings }))
     }
 
     fn settings(&mut self) -> &Result<Settings, CliError> {
-        self.settings.get_or_insert_with(|| build_settings::settings_of_all_builds(self.args))
+        self.settings.get_or_insert_with(|| build_inputs::settings_of_all_builds(self.args))
     }
 
     /// Returns the client for the registries of `recipe`. `None` if it pushes to other registries
@@ -84,7 +84,7 @@ impl<'a> SharedSettings<'a> {
     fn client(&mut self, recipe: &Recipe, settings: &Settings) -> Option<Option<RegistryClient>> {
         let destinations = coracle::destinations::registry_destinations(recipe);
         if destinations.is_empty()
-            && !build_settings::reads_registry(recipe)
+            && !build_inputs::reads_registry(recipe)
             && settings.remote_cache == Default::default()
         {
             return Some(None);
@@ -93,7 +93,7 @@ impl<'a> SharedSettings<'a> {
         let registries = destinations.iter().map(|image| registry(&image.reference)).collect();
         if self.client.is_none() {
             let recipes = std::slice::from_ref(recipe);
-            let client = build_settings::client_for_publishing(recipes, &settings.remote_cache, self.args);
+            let client = build_inputs::client_for_publishing(recipes, &settings.remote_cache, self.args);
             // The error is reported when all recipes are known.
             let client = client.ok()?;
             self.client = Some((registries, client.clone()));

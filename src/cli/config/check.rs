@@ -1,5 +1,10 @@
-//! `coracle config check`: checks Kubernetes manifests against an image's contract.
+//! `coracle config check`: reads Kubernetes manifests from files, directories and stdin, and checks them
+//! against an image's contract.
 
+use std::io::Read as _;
+use std::path::{Path, PathBuf};
+
+use coracle_core::fs::Context as _;
 use coracle_core::note::Note;
 use coracle_core::path::ImagePath;
 use coracle_core::platform::Platform;
@@ -11,12 +16,11 @@ use coracle_kube::values::{ValueSource, Values};
 use coracle_oci::layout::{ImageFiles, ParsedImage, ParsedPlatform};
 use serde::Serialize;
 
-use super::manifest_files::read_manifests;
 use crate::cli::args::{ConfigCheckArgs, OutputFormat};
+use crate::cli::contract_lookup;
 use crate::cli::error::{CliError, CliExit};
 use crate::cli::image_reader::{ImageReader, parse_platform};
-use crate::cli::text::escape_control;
-use crate::cli::{contract_lookup, stderr, stdout};
+use crate::cli::terminal::{self, escape_control};
 
 /// The JSON of a [`CheckReport`].
 #[derive(Serialize)]
@@ -46,9 +50,10 @@ struct FindingJson<'a> {
 
 /// Runs `coracle config check`.
 pub(super) fn run_config_check(args: &ConfigCheckArgs) -> Result<CliExit, CliError> {
-    let platform = parse_platform(args.platform.as_deref())?;
+    let platform = parse_platform(args.common.platform.as_deref())?;
     let published_at = args.contract.as_deref();
-    let reader = ImageReader::new(&args.registry, [args.image.as_str()].into_iter().chain(published_at));
+    let reader =
+        ImageReader::new(&args.common.registry, [args.image.as_str()].into_iter().chain(published_at));
     let image = reader.open(&args.image)?;
     let contract = contract_lookup::required_label_contract(&image, platform.as_ref())?;
     let document = match published_at.is_some() || !args.values.is_empty() {
@@ -59,35 +64,43 @@ pub(super) fn run_config_check(args: &ConfigCheckArgs) -> Result<CliExit, CliErr
     let sources: Vec<ValueSource> = args.values.iter().cloned().map(ValueSource::File).collect();
     let values = Values::read(&sources).map_err(coracle_kube::config::ConfigError::Values)?;
     let document = document.as_ref().map(|document| (document, &values));
-    let report =
-        check_manifests(&image, &contract, platform.as_ref(), &manifests, args.container.clone(), document);
-    match args.format {
+    let checked = CheckedImage { image: &image, contract: &contract, platform: platform.as_ref() };
+    let report = check_manifests(checked, &manifests, args.container.clone(), document);
+    match args.common.format {
         OutputFormat::Text => {
             print_notes(&report);
             let line = |finding: &CheckFinding| escape_control(&finding.to_string()) + "\n";
-            stdout::print(&report.findings.iter().map(line).collect::<String>())?;
+            terminal::print_data(&report.findings.iter().map(line).collect::<String>())?;
         }
-        OutputFormat::Json => stdout::print_json(&CheckReportJson::from(&report))?,
+        OutputFormat::Json => terminal::print_json(&CheckReportJson::from(&report))?,
     }
     if !report.findings.is_empty() {
         return Ok(CliExit::Findings);
     }
-    if args.format == OutputFormat::Text {
+    if args.common.format == OutputFormat::Text {
         let containers = report.containers.join("; ");
-        stderr::print(&format!("{containers} matches the contract of {}\n", image.source.location));
+        terminal::print_message(&format!("{containers} matches the contract of {}\n", image.source.location));
     }
     Ok(CliExit::Success)
 }
 
+/// An image that manifests are checked against.
+#[derive(Clone, Copy)]
+pub(in crate::cli) struct CheckedImage<'a> {
+    pub(in crate::cli) image: &'a ParsedImage,
+    pub(in crate::cli) contract: &'a Contract,
+    /// `None` for the image's first platform.
+    pub(in crate::cli) platform: Option<&'a Platform>,
+}
+
 /// Checks manifests against an image and its contract.
 pub(in crate::cli) fn check_manifests(
-    image: &ParsedImage,
-    contract: &Contract,
-    platform: Option<&Platform>,
+    checked: CheckedImage<'_>,
     manifests: &[ManifestFile],
     container_name: Option<String>,
     contract_document: Option<(&ContractDocument, &Values)>,
 ) -> CheckReport {
+    let CheckedImage { image, contract, platform } = checked;
     let platform_image = image.image_for_platform(platform).ok();
     let files = platform_image.map(|platform| image.read_files(platform).map_err(coracle::Error::from));
     let (files, read_error) = match files {
@@ -135,7 +148,7 @@ pub(in crate::cli) fn print_notes(report: &CheckReport) {
         CheckRule::NotInManifests | CheckRule::ValuesViolateSchema => Note::Hint(finding.to_string()),
         _ => Note::Warning(finding.to_string()),
     };
-    stderr::print_notes(&report.notes.iter().map(note).collect::<Vec<_>>(), false);
+    terminal::print_notes(&report.notes.iter().map(note).collect::<Vec<_>>(), false);
 }
 
 impl<'a> From<&'a CheckReport> for CheckReportJson<'a> {
@@ -162,4 +175,73 @@ impl<'a> From<&'a CheckFinding> for FindingJson<'a> {
             column: has_position.then_some(finding.column),
         }
     }
+}
+
+/// The most bytes of one input; more than a chart with all its custom resource definitions.
+const MAX_MANIFEST_SIZE: u64 = 64 << 20;
+
+/// Reads the manifests in files, in directories (`.yaml`, `.yml` and `.json`, at any depth) and in
+/// stdin (`-`).
+pub(in crate::cli) fn read_manifests(paths: &[PathBuf]) -> Result<Vec<ManifestFile>, CliError> {
+    let mut manifests = Vec::new();
+    for path in paths {
+        if path.is_dir() {
+            let files = find_manifest_files(path)?;
+            if files.is_empty() {
+                return Err(CliError::usage(
+                    format!(
+                        "`{}` contains no manifests: no file name ends in `.yaml`, `.yml` or `.json`",
+                        path.display()
+                    ),
+                    "name another directory, or the files themselves",
+                ));
+            }
+            for file in files {
+                manifests.push(read_manifest(&file)?);
+            }
+        } else {
+            manifests.push(read_manifest(path)?);
+        }
+    }
+    Ok(manifests)
+}
+
+fn read_manifest(path: &Path) -> Result<ManifestFile, CliError> {
+    let mut bytes = Vec::new();
+    let (name, reader): (String, Box<dyn std::io::Read>) = if path == Path::new("-") {
+        ("stdin".into(), Box::new(std::io::stdin().lock()))
+    } else {
+        let file = std::fs::File::open(path).context("read", path)?;
+        (path.display().to_string(), Box::new(file))
+    };
+    reader.take(MAX_MANIFEST_SIZE + 1).read_to_end(&mut bytes).context("read", path)?;
+    let refused =
+        |why: String| CliError::failed_with_hint(format!("`{name}` {why}"), "name YAML or JSON files");
+    if bytes.len() as u64 > MAX_MANIFEST_SIZE {
+        return Err(refused(format!("has more than {MAX_MANIFEST_SIZE} bytes, the limit for manifests")));
+    }
+    let text = String::from_utf8(bytes).map_err(|_| refused("is not UTF-8".into()))?;
+    Ok(ManifestFile { name, text })
+}
+
+/// Returns the manifest files below a directory, sorted. Symbolic links to directories are not
+/// followed.
+fn find_manifest_files(folder: &Path) -> Result<Vec<PathBuf>, CliError> {
+    let mut found = Vec::new();
+    let mut pending = vec![folder.to_owned()];
+    while let Some(folder) = pending.pop() {
+        let entries = std::fs::read_dir(&folder).and_then(Iterator::collect::<Result<Vec<_>, _>>);
+        for entry in entries.context("list", &folder)? {
+            let path = entry.path();
+            let is_manifest =
+                path.extension().is_some_and(|end| ["yaml", "yml", "json"].iter().any(|known| end == *known));
+            if entry.file_type().is_ok_and(|kind| kind.is_dir()) {
+                pending.push(path);
+            } else if is_manifest && path.is_file() {
+                found.push(path);
+            }
+        }
+    }
+    found.sort();
+    Ok(found)
 }

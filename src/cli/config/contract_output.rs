@@ -5,11 +5,10 @@ use coracle_kube::contract::{self, Contract, ContractChange, ContractFile};
 use serde::Serialize;
 
 use crate::cli::args::{ConfigDiffArgs, ConfigShowArgs, OutputFormat};
+use crate::cli::contract_lookup;
 use crate::cli::error::{CliError, CliExit};
 use crate::cli::image_reader::{ImageReader, parse_platform};
-use crate::cli::stderr::{BOLD, DIM};
-use crate::cli::text::escape_control;
-use crate::cli::{contract_lookup, stdout};
+use crate::cli::terminal::{self, BOLD, DIM, escape_control};
 
 /// The changes between two contracts.
 #[derive(Serialize)]
@@ -27,30 +26,31 @@ struct ChangeReport<'a> {
 
 /// Runs `coracle config show`.
 pub(super) fn run_config_show(args: &ConfigShowArgs) -> Result<CliExit, CliError> {
-    let platform = parse_platform(args.platform.as_deref())?;
+    let platform = parse_platform(args.common.platform.as_deref())?;
     let published_at = args.contract.as_deref();
-    let reader = ImageReader::new(&args.registry, [args.image.as_str()].into_iter().chain(published_at));
+    let reader =
+        ImageReader::new(&args.common.registry, [args.image.as_str()].into_iter().chain(published_at));
     let contract =
         contract_lookup::contract_with_parameters(&args.image, platform.as_ref(), published_at, &reader)?;
-    match args.format {
-        OutputFormat::Text => stdout::print(&contract_text(&contract))?,
-        OutputFormat::Json => stdout::print_json(&contract)?,
+    match args.common.format {
+        OutputFormat::Text => terminal::print_data(&contract_text(&contract))?,
+        OutputFormat::Json => terminal::print_json(&contract)?,
     }
     Ok(CliExit::Success)
 }
 
 /// Runs `coracle config diff`.
 pub(super) fn run_config_diff(args: &ConfigDiffArgs) -> Result<CliExit, CliError> {
-    let platform = parse_platform(args.platform.as_deref())?;
-    let reader = ImageReader::new(&args.registry, [args.old.as_str(), &args.new]);
+    let platform = parse_platform(args.common.platform.as_deref())?;
+    let reader = ImageReader::new(&args.common.registry, [args.old.as_str(), &args.new]);
     let read = |text: &str| contract_lookup::image_or_file_contract(text, platform.as_ref(), &reader);
     let changes = contract::diff_contracts(&read(&args.old)?, &read(&args.new)?);
     let report = DiffReport { changes: changes.iter().map(ChangeReport::from).collect() };
-    match args.format {
+    match args.common.format {
         OutputFormat::Text => {
-            stdout::print(&report.changes.iter().map(ChangeReport::to_line).collect::<String>())?;
+            terminal::print_data(&report.changes.iter().map(ChangeReport::to_line).collect::<String>())?;
         }
-        OutputFormat::Json => stdout::print_json(&report)?,
+        OutputFormat::Json => terminal::print_json(&report)?,
     }
     let is_breaking = report.changes.iter().any(|change| change.breaking);
     Ok(if is_breaking { CliExit::Findings } else { CliExit::Success })
@@ -66,8 +66,8 @@ impl<'a> From<&'a ContractChange> for ChangeReport<'a> {
 impl ChangeReport<'_> {
     fn to_line(&self) -> String {
         let Self { part, name, message, breaking } = self;
-        let word = if *breaking { "breaking  " } else { "          " };
-        escape_control(&format!("{word}{part} {name} {message}")) + "\n"
+        let label = if *breaking { "breaking  " } else { "          " };
+        escape_control(&format!("{label}{part} {name} {message}")) + "\n"
     }
 }
 
@@ -88,7 +88,11 @@ fn contract_text(contract: &Contract) -> String {
             let kind = parameter.kind.clone().unwrap_or_else(|| "anything".into());
             (
                 key.clone(),
-                join_true(&[(true, &kind), (parameter.required, "required"), (parameter.secret, "secret")]),
+                join_selected(&[
+                    (true, &kind),
+                    (parameter.required, "required"),
+                    (parameter.secret, "secret"),
+                ]),
             )
         }),
     );
@@ -103,7 +107,7 @@ fn contract_text(contract: &Contract) -> String {
         contract
             .writable
             .iter()
-            .map(|writable| (writable.path.clone(), join_true(&[(writable.persistent, "persistent")]))),
+            .map(|writable| (writable.path.clone(), join_selected(&[(writable.persistent, "persistent")]))),
     );
     if !contract.ports.is_empty() {
         out += &format!("{BOLD}ports{BOLD:#}  {}\n", escape_control(&contract.ports.join(", ")));
@@ -138,7 +142,7 @@ fn entry_line(name: &str, details: &str) -> String {
 
 fn describe_file(file: &ContractFile) -> String {
     let uses = if file.uses.is_empty() { String::new() } else { format!("uses {}", file.uses.join(", ")) };
-    join_true(&[
+    join_selected(&[
         (file.format.is_some(), file.format.as_deref().unwrap_or_default()),
         (file.secret, "secret"),
         (file.optional, "optional"),
@@ -146,6 +150,6 @@ fn describe_file(file: &ContractFile) -> String {
     ])
 }
 
-fn join_true(words: &[(bool, &str)]) -> String {
+fn join_selected(words: &[(bool, &str)]) -> String {
     words.iter().filter(|(is_so, _)| *is_so).map(|(_, word)| *word).collect::<Vec<_>>().join("; ")
 }

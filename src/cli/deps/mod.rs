@@ -1,8 +1,8 @@
 //! `coracle deps`: what the dynamic loader would map, and why.
 
-mod dependency_chains;
 mod deps_report;
-mod object_sizes;
+mod object_analysis;
+mod problem_report;
 mod shared_resolvers;
 mod tree_text;
 mod why_report;
@@ -11,15 +11,14 @@ use coracle::Error;
 use coracle::recipe::{self, RecipeOverrides};
 use coracle::roots::RootFileSystems;
 use coracle_core::note::Note;
-use coracle_core::path::{ImagePath, RawPath};
-use coracle_ld::closure::{self, Closure, ResolveOptions};
-use coracle_ld::ldso::{HwcapsSelection, LoaderEnvironment};
+use coracle_core::path::RawPath;
+use coracle_ld::closure::{self, Closure};
 
 use super::args::{DepsArgs, DepsFormat};
 use super::error::{CliError, CliExit};
-use super::{stderr, stdout};
+use super::terminal;
 use deps_report::{DepsReport, ExplainedReport, FailureReport, FileReport};
-use object_sizes::SizeCache;
+use object_analysis::SizeCache;
 use shared_resolvers::SharedFileSystems;
 use why_report::{ExplainedObject, explained_objects, similar_names};
 
@@ -31,7 +30,7 @@ pub(super) fn run_deps(args: &DepsArgs) -> Result<CliExit, CliError> {
             "leave `--format` out, or pass `--format json`",
         ));
     }
-    let options = resolve_options(args)?;
+    let options = shared_resolvers::resolve_options(args)?;
     let roots = RootFileSystems::new(recipe::root_overrides_from_flags(&RecipeOverrides {
         roots: args.roots.clone(),
         sysroots: args.sysroots.clone(),
@@ -91,7 +90,7 @@ impl<'a> DepsRun<'a> {
                 self.has_readable_file |= report.has_findings();
                 self.has_findings |= report.has_findings();
                 if is_text {
-                    stderr::print_error(&CliError::from_closure_error(&error));
+                    terminal::print_error(&CliError::from_closure_error(&error));
                     return Ok(());
                 }
                 self.print_json(report)
@@ -114,7 +113,7 @@ impl<'a> DepsRun<'a> {
 
     fn print_json(&mut self, report: FileReport) -> Result<(), CliError> {
         match self.args.format {
-            DepsFormat::Jsonl => stdout::print_json(&report)?,
+            DepsFormat::Jsonl => terminal::print_json(&report)?,
             _ => self.reports.push(report),
         }
         Ok(())
@@ -154,14 +153,14 @@ impl<'a> DepsRun<'a> {
     fn print_text(&mut self, file: &str, closure: &Closure, report: &DepsReport) -> Result<(), CliError> {
         if let Some(wanted) = &self.args.why {
             for object in self.find_explained(closure, wanted) {
-                stdout::print(&object.report(&self.size_cache)?.to_text())?;
+                terminal::print_data(&object.report(&self.size_cache)?.to_text())?;
             }
         } else if self.args.format == DepsFormat::Paths {
-            stdout::print(&report.library_lines())?;
+            terminal::print_data(&report.library_lines())?;
         } else if let Some((_, elf)) = deps_report::mapped_program(closure) {
             let sizes = self.size_cache.object_sizes(&elf.link_map, self.args.compressed)?;
             let file = RawPath::new(file.as_bytes()).to_string();
-            stdout::print(&tree_text::tree_text(&file, closure, report, &sizes))?;
+            terminal::print_data(&tree_text::tree_text(&file, closure, report, &sizes))?;
         }
         self.add_hints(closure);
         Ok(())
@@ -196,12 +195,12 @@ impl<'a> DepsRun<'a> {
     fn finish(self) -> Result<CliExit, CliError> {
         if self.args.format == DepsFormat::Json {
             match self.reports.as_slice() {
-                [report] => stdout::print_json(report)?,
-                reports => stdout::print_json(&reports)?,
+                [report] => terminal::print_json(report)?,
+                reports => terminal::print_json(&reports)?,
             }
         }
         let hints: Vec<Note> = self.hints.into_iter().map(Note::Hint).collect();
-        stderr::print_notes(&hints, false);
+        terminal::print_notes(&hints, false);
         if !self.has_readable_file {
             return Ok(CliExit::Failed);
         }
@@ -220,28 +219,3 @@ impl<'a> DepsRun<'a> {
 
 /// The most hints that are printed for all files.
 const MAX_HINTS: usize = 10;
-
-/// The value of `--hwcaps` for no level.
-const NO_HWCAPS: &str = "none";
-
-fn resolve_options(args: &DepsArgs) -> Result<ResolveOptions, CliError> {
-    let bytes = |text: &Option<String>| text.clone().unwrap_or_default().into_bytes();
-    let working_dir = match &args.working_dir {
-        None => ImagePath::root(),
-        Some(path) => path.parse().map_err(|error: coracle_core::path::ParseImagePathError| {
-            CliError::usage(error.to_string(), "write the absolute path of a directory in the root")
-        })?,
-    };
-    let loader_environment = LoaderEnvironment {
-        library_path: bytes(&args.library_path),
-        preload: bytes(&args.preload),
-        reads_preload_file: true,
-        hwcaps: match args.hwcaps.as_deref() {
-            None => HwcapsSelection::All,
-            Some(NO_HWCAPS) => HwcapsSelection::None,
-            Some(level) => HwcapsSelection::UpTo(level.as_bytes().to_vec()),
-        },
-        platform: args.platform_token.clone().map(String::into_bytes),
-    };
-    Ok(ResolveOptions { working_dir, loader_environment, ..ResolveOptions::default() })
-}

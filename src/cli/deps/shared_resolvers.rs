@@ -6,9 +6,11 @@ use std::rc::Rc;
 use coracle::Error;
 use coracle::roots::{RootFileSystems, RootId};
 use coracle_core::file_system::FileSystem;
-use coracle_core::path::RawPath;
+use coracle_core::path::{ImagePath, ParseImagePathError, RawPath};
 use coracle_ld::closure::{Closure, ResolveOptions, Resolver};
+use coracle_ld::ldso::{HwcapsSelection, LoaderEnvironment};
 
+use crate::cli::args::DepsArgs;
 use crate::cli::error::CliError;
 
 /// The file systems, each with the number of files that are resolved in it.
@@ -55,4 +57,30 @@ impl SharedResolvers<'_> {
         };
         Ok(closure.map_err(Error::from))
     }
+}
+
+/// The value of `--hwcaps` for no level.
+const NO_HWCAPS: &str = "none";
+
+/// Returns the options that the flags select.
+pub(super) fn resolve_options(args: &DepsArgs) -> Result<ResolveOptions, CliError> {
+    let bytes = |text: &Option<String>| text.clone().unwrap_or_default().into_bytes();
+    let working_dir = match &args.working_dir {
+        None => ImagePath::root(),
+        Some(path) => path.parse().map_err(|error: ParseImagePathError| {
+            CliError::usage(error.to_string(), "write the absolute path of a directory in the root")
+        })?,
+    };
+    let loader_environment = LoaderEnvironment {
+        library_path: bytes(&args.library_path),
+        preload: bytes(&args.preload),
+        reads_preload_file: true,
+        hwcaps: match args.hwcaps.as_deref() {
+            None => HwcapsSelection::All,
+            Some(NO_HWCAPS) => HwcapsSelection::None,
+            Some(level) => HwcapsSelection::UpTo(level.as_bytes().to_vec()),
+        },
+        platform: args.platform_token.clone().map(String::into_bytes),
+    };
+    Ok(ResolveOptions { working_dir, loader_environment, ..ResolveOptions::default() })
 }

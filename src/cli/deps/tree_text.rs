@@ -6,10 +6,10 @@ use coracle_core::path::RawPath;
 use coracle_ld::closure::{Closure, Edge, LinkMap, MapReason, MissingLibrary};
 use coracle_ld::ldso::Rule;
 
-use super::deps_report::{DepsReport, ReportedKind, ReportedSeverity, mapped_program};
-use super::object_sizes::ObjectSize;
-use crate::cli::stderr::{BOLD, DIM};
-use crate::cli::text::count_noun;
+use super::deps_report::{DepsReport, mapped_program};
+use super::object_analysis::ObjectSize;
+use super::problem_report::{ReportedKind, ReportedSeverity};
+use crate::cli::terminal::{BOLD, DIM, count_noun};
 
 /// Returns the tree of the objects that `file` maps, with the rule that found each and its size;
 /// then the problems in `report`. `sizes` has one element for each object.

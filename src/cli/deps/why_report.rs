@@ -9,11 +9,9 @@ use coracle_ld::closure::{Closure, Edge, ElfProgram, LinkMap, MapReason, Missing
 use coracle_ld::ldso::SearchTrace;
 use serde::Serialize;
 
-use super::dependency_chains::{self, DependencyChains};
-use super::object_sizes::{ObjectSize, SizeCache};
+use super::object_analysis::{self, DependencyChains, ObjectSize, SizeCache};
 use crate::cli::error::CliError;
-use crate::cli::stderr::{BOLD, DIM};
-use crate::cli::text::count_noun;
+use crate::cli::terminal::{BOLD, DIM, count_noun};
 
 /// The report of one object, or of one missing name.
 #[derive(Serialize)]
@@ -156,7 +154,7 @@ impl ExplainedObject<'_> {
         let refused = self.search.iter().flat_map(|(_, trace)| &trace.rejected);
         let refused =
             refused.map(|(path, why)| RefusedFile { path: path.to_string(), message: why.to_string() });
-        let DependencyChains { chains, is_truncated } = dependency_chains::chains_to(self.map, self.index);
+        let DependencyChains { chains, is_truncated } = object_analysis::chains_to(self.map, self.index);
         Ok(WhyReport {
             path: self.missing.is_none().then(|| self.object_path(self.index)),
             name: self.search.map(|(name, _)| RawPath::new(name).to_string()),
@@ -181,7 +179,7 @@ impl ExplainedObject<'_> {
         let exclusive = match self.index {
             // The program needs all of them.
             0 => Vec::new(),
-            index => dependency_chains::exclusive_dependencies(self.map, index),
+            index => object_analysis::exclusive_dependencies(self.map, index),
         };
         let sizes: Vec<ObjectSize> = exclusive
             .iter()

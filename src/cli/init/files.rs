@@ -4,8 +4,7 @@ use std::path::PathBuf;
 
 use toml::Value;
 
-use super::application_name;
-use super::git_remote::{Forge, GitRemote};
+use super::names::{self, Forge, GitRemote};
 use super::subject::{InitSubject, SubjectKind};
 use crate::cli::error::CliError;
 
@@ -100,7 +99,7 @@ fn repeat_for_programs(template: &str, subject: &InitSubject) -> String {
             .iter()
             .map(|bin| {
                 line.replace("@BIN@", &format!(" --bin {bin}"))
-                    .replace("@IMAGE@", &format!("/{}", application_name::to_application_name(bin)))
+                    .replace("@IMAGE@", &format!("/{}", names::to_application_name(bin)))
             })
             .collect(),
         _ => vec![line.replace("@BIN@", "").replace("@IMAGE@", "")],
@@ -109,23 +108,23 @@ fn repeat_for_programs(template: &str, subject: &InitSubject) -> String {
 }
 
 /// Returns Cargo.toml with `section` appended, with the file's own line endings.
-fn append_to_manifest(before: &str, owner: &str, section: &str) -> Result<InitFile, CliError> {
-    let gap = if before.is_empty() || before.ends_with('\n') { "" } else { "\n" };
+fn append_to_manifest(manifest: &str, table: &str, section: &str) -> Result<InitFile, CliError> {
+    let gap = if manifest.is_empty() || manifest.ends_with('\n') { "" } else { "\n" };
     let mut text = format!("{gap}{section}");
-    if before.contains("\r\n") {
+    if manifest.contains("\r\n") {
         text = text.replace('\n', "\r\n");
     }
-    let file = InitFile { existing: Some(before.into()), ..InitFile::new("Cargo.toml", text) };
+    let file = InitFile { existing: Some(manifest.into()), ..InitFile::new("Cargo.toml", text) };
     toml::from_str::<toml::Table>(&file.new_content()).map_err(|error| {
         CliError::usage(
             format!("cannot append a table to `Cargo.toml`: {}", error.message()),
             // Appending another table shows which key prevents it.
-            match toml::from_str::<toml::Table>(&format!("{before}\n[{owner}.coracle-takes-further-tables]\n")) {
+            match toml::from_str::<toml::Table>(&format!("{manifest}\n[{table}.coracle-takes-further-tables]\n")) {
                 Ok(_) => format!(
-                    "`metadata` is an inline table or has dotted keys, so it can't be extended; write it as `[{owner}.metadata.…]`"
+                    "`metadata` is an inline table or has dotted keys, so it can't be extended; write it as `[{table}.metadata.…]`"
                 ),
                 Err(_) => format!(
-                    "`{owner}` is an inline table or has dotted keys, so it can't be extended; write it as `[{owner}]`"
+                    "`{table}` is an inline table or has dotted keys, so it can't be extended; write it as `[{table}]`"
                 ),
             },
         )

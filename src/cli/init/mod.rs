@@ -1,9 +1,7 @@
 //! `coracle init`: writes a recipe that builds at once, and first files for configuration and CI.
 
-mod application_name;
 mod files;
-mod find_program;
-mod git_remote;
+mod names;
 mod subject;
 mod write;
 
@@ -13,18 +11,17 @@ use coracle_core::note::Note;
 
 use super::args::{Ci, InitArgs};
 use super::error::{CliError, CliExit};
-use super::stderr::{BOLD, DIM};
-use super::text::escape_control;
-use super::{Invocation, interrupt, stderr, stdout};
+use super::terminal::{self, BOLD, DIM, escape_control};
+use super::{Invocation, interrupt};
 use files::InitFile;
-use git_remote::{Forge, GitRemote};
+use names::{Forge, GitRemote};
 use subject::{InitSubject, SubjectKind};
 
 /// Runs `coracle init`. Checks all files before any is written.
 pub(super) fn run_init(args: &InitArgs, caller: Invocation) -> Result<CliExit, CliError> {
     interrupt::handle_signals();
     let subject = InitSubject::find(args, caller)?;
-    let remote = git_remote::read_git_remote(&subject.folder);
+    let remote = names::read_git_remote(&subject.folder);
     let forge = choose_forge(args.ci, &subject, remote.as_ref())?;
     let files = files::init_files(&subject, remote.as_ref(), forge, !args.no_config)?;
     write::check_writable(&subject.folder, &files)?;
@@ -36,9 +33,9 @@ pub(super) fn run_init(args: &InitArgs, caller: Invocation) -> Result<CliExit, C
     } else {
         write::write_all(&subject.folder, &new, || print_paths(&subject.folder, &new))?;
     }
-    report_kept(&subject.folder, &kept);
+    report_kept_files(&subject.folder, &kept);
     if !args.dry_run {
-        stderr::print_notes(&[next_step(&subject, args.path.is_some())], false);
+        terminal::print_notes(&[build_hint(&subject, args.path.is_some())], false);
     }
     Ok(CliExit::Success)
 }
@@ -80,32 +77,35 @@ fn print_files(folder: &Path, files: &[InitFile]) -> Result<(), CliError> {
         let (gap, end) =
             (if index > 0 { "\n" } else { "" }, if file.is_appended() { ", at its end" } else { "" });
         let path = escape_control(&display_path(folder, file).to_string_lossy());
-        stdout::print(&format!("{gap}{BOLD}==> {path}{end}{BOLD:#}\n"))?;
-        stdout::write_bytes(file.text.trim_start().as_bytes())
+        terminal::print_data(&format!("{gap}{BOLD}==> {path}{end}{BOLD:#}\n"))?;
+        terminal::print_bytes(file.text.trim_start().as_bytes())
     })
 }
 
 /// Prints the paths that are written, one per line.
 fn print_paths(folder: &Path, files: &[InitFile]) -> Result<(), CliError> {
     files.iter().try_for_each(|file| {
-        stdout::print(&(escape_control(&display_path(folder, file).to_string_lossy()) + "\n"))
+        terminal::print_data(&(escape_control(&display_path(folder, file).to_string_lossy()) + "\n"))
     })
 }
 
 /// Reports files that exist already and are kept. For GitLab's pipeline, the job to add is printed.
-fn report_kept(folder: &Path, files: &[InitFile]) {
+fn report_kept_files(folder: &Path, files: &[InitFile]) {
     for file in files {
         let path = display_path(folder, file);
-        stderr::print(&format!("kept `{}`, which exists already\n", escape_control(&path.to_string_lossy())));
+        terminal::print_message(&format!(
+            "kept `{}`, which exists already\n",
+            escape_control(&path.to_string_lossy())
+        ));
         if file.path == Path::new(files::GITLAB_CI_FILE) {
             let job: String = file.text.lines().map(|line| format!("  {line}\n")).collect();
-            stderr::print(&format!("to build the image there, add:\n{DIM}{job}{DIM:#}"));
+            terminal::print_message(&format!("to build the image there, add:\n{DIM}{job}{DIM:#}"));
         }
     }
 }
 
 /// Returns the command that builds the image. The default directory needs no flag.
-fn next_step(subject: &InitSubject, is_named: bool) -> Note {
+fn build_hint(subject: &InitSubject, is_named: bool) -> Note {
     let is_here = subject.folder == Path::new(".") || !is_named;
     let path = |name: &str| shell_quote(&subject.folder.join(name));
     let (command, flag) = match &subject.kind {

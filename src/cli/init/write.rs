@@ -22,7 +22,7 @@ pub(super) fn check_writable(folder: &Path, files: &[InitFile]) -> Result<(), Cl
             let path = folder.join(&file.path);
             return Err(CliError::usage(
                 format!("cannot write `{}`: it is a directory", super::without_dot_prefix(&path).display()),
-                hint_without(file),
+                hint_for_unwritable(file),
             ));
         }
         let above = file.path.ancestors().skip(1).filter(|above| *above != Path::new(""));
@@ -34,7 +34,7 @@ pub(super) fn check_writable(folder: &Path, files: &[InitFile]) -> Result<(), Cl
                         super::without_dot_prefix(&folder.join(&file.path)).display(),
                         super::without_dot_prefix(&directory).display()
                     ),
-                    hint_without(file),
+                    hint_for_unwritable(file),
                 ));
             }
         }
@@ -43,7 +43,7 @@ pub(super) fn check_writable(folder: &Path, files: &[InitFile]) -> Result<(), Cl
 }
 
 /// Returns the hint for a `file` that can't be written.
-fn hint_without(file: &InitFile) -> &'static str {
+fn hint_for_unwritable(file: &InitFile) -> &'static str {
     if file.path.starts_with("config") {
         "move it away, or pass `--no-config` to write no configuration"
     } else {
@@ -87,7 +87,7 @@ pub(super) fn write_all(
     let mut created = RemoveOnDrop::default();
     let mut temporaries = Vec::new();
     for file in files {
-        let to = write_path(folder, file)?;
+        let to = resolve_write_path(folder, file)?;
         let parent = to.parent().unwrap_or(folder);
         created.create_dir(parent)?;
         temporaries.push((file, with_io_context(write_temporary(file, &to, parent), "write", &to)?, to));
@@ -114,7 +114,7 @@ fn check_cancelled() -> Result<(), CliError> {
 }
 
 /// Returns the path to write to. Symbolic links are followed for appending, so that they are kept.
-fn write_path(folder: &Path, file: &InitFile) -> Result<PathBuf, CliError> {
+fn resolve_write_path(folder: &Path, file: &InitFile) -> Result<PathBuf, CliError> {
     let path = folder.join(&file.path);
     if file.is_appended() { with_io_context(path.canonicalize(), "read", &path) } else { Ok(path) }
 }

@@ -12,20 +12,20 @@ const RECIPE_SCHEMA: &str = include_str!("../../../templates/coracle.schema.json
 /// A schema, or a part of one.
 #[derive(Deserialize, Default)]
 #[serde(default, rename_all = "camelCase")]
-pub(super) struct Schema {
+pub(super) struct RecipeSchema {
     #[serde(rename = "$ref")]
     pub(super) reference: Option<String>,
     #[serde(rename = "type")]
     types: Types,
     pub(super) description: String,
     pub(super) default: Option<DefaultValue>,
-    pub(super) properties: BTreeMap<String, Schema>,
+    pub(super) properties: BTreeMap<String, RecipeSchema>,
     pub(super) required: Vec<String>,
-    pub(super) items: Option<Box<Schema>>,
+    pub(super) items: Option<Box<RecipeSchema>>,
     pub(super) additional_properties: AdditionalProperties,
-    pub(super) any_of: Vec<Schema>,
-    pub(super) all_of: Vec<Schema>,
-    pub(super) definitions: BTreeMap<String, Schema>,
+    pub(super) any_of: Vec<RecipeSchema>,
+    pub(super) all_of: Vec<RecipeSchema>,
+    pub(super) definitions: BTreeMap<String, RecipeSchema>,
 }
 
 /// The types that a value may have.
@@ -41,7 +41,7 @@ enum Types {
 #[serde(untagged)]
 pub(super) enum AdditionalProperties {
     Allowed(#[allow(dead_code, reason = "only schemas are read")] bool),
-    Schema(Box<Schema>),
+    Schema(Box<RecipeSchema>),
 }
 
 /// The default of a key.
@@ -54,11 +54,11 @@ pub(super) enum DefaultValue {
 }
 
 /// Reads the recipe's schema.
-pub(super) fn read_recipe_schema() -> Result<Schema, serde_json::Error> {
+pub(super) fn read_recipe_schema() -> Result<RecipeSchema, serde_json::Error> {
     serde_json::from_str(RECIPE_SCHEMA)
 }
 
-impl Schema {
+impl RecipeSchema {
     /// Returns the names of the types that a value may have.
     pub(super) fn type_names(&self) -> &[String] {
         match &self.types {

@@ -5,13 +5,12 @@ mod section;
 
 use std::fmt::Write as _;
 
-use coracle_core::suggest::most_similar;
+use coracle_core::hint::most_similar;
 
 use super::args::{KeysArgs, KeysFormat, RecipeCommand};
 use super::error::{CliError, CliExit};
-use super::stderr::{BOLD, DIM};
-use super::stdout;
-use section::{KeyReport, RecipeKey, Section, recipe_sections};
+use super::terminal::{self, BOLD, DIM};
+use section::{KeyReport, RecipeKey, RecipeSection, recipe_sections};
 
 /// Runs `coracle recipe`.
 pub(super) fn run_recipe(command: &RecipeCommand) -> Result<CliExit, CliError> {
@@ -26,18 +25,18 @@ fn print_keys(args: &KeysArgs) -> Result<CliExit, CliError> {
     })?;
     let sections = if args.keys.is_empty() { sections } else { select_sections(&sections, &args.keys)? };
     match args.format {
-        KeysFormat::Text => stdout::print(&sections_text(&sections))?,
-        KeysFormat::Markdown => stdout::print(&sections_markdown(&sections))?,
+        KeysFormat::Text => terminal::print_data(&sections_text(&sections))?,
+        KeysFormat::Markdown => terminal::print_data(&sections_markdown(&sections))?,
         KeysFormat::Json => {
-            let keys: Vec<KeyReport<'_>> = sections.iter().flat_map(Section::key_reports).collect();
-            stdout::print_json(&keys)?;
+            let keys: Vec<KeyReport<'_>> = sections.iter().flat_map(RecipeSection::key_reports).collect();
+            terminal::print_json(&keys)?;
         }
     }
     Ok(CliExit::Success)
 }
 
 /// Returns the sections and keys that `wanted` names, in the order of `wanted`.
-fn select_sections(sections: &[Section], wanted: &[String]) -> Result<Vec<Section>, CliError> {
+fn select_sections(sections: &[RecipeSection], wanted: &[String]) -> Result<Vec<RecipeSection>, CliError> {
     let mut selected = Vec::new();
     for key in wanted {
         let path = key.trim_matches(['[', ']']);
@@ -51,8 +50,8 @@ fn select_sections(sections: &[Section], wanted: &[String]) -> Result<Vec<Sectio
 }
 
 /// Returns the error for a key that does not exist, with the most similar one as a hint.
-fn unknown_key(sections: &[Section], path: &str) -> CliError {
-    let keys = sections.iter().flat_map(Section::key_reports).map(|report| report.key);
+fn unknown_key(sections: &[RecipeSection], path: &str) -> CliError {
+    let keys = sections.iter().flat_map(RecipeSection::key_reports).map(|report| report.key);
     let tables = sections.iter().flat_map(|section| section.paths.iter().cloned());
     let known: Vec<String> = tables.chain(keys).filter(|known| !known.is_empty()).collect();
     let hint = match similar_key(&known, path) {
@@ -78,7 +77,7 @@ fn similar_key<'a>(known: &'a [String], path: &str) -> Option<&'a str> {
 }
 
 /// Formats the sections for a terminal.
-fn sections_text(sections: &[Section]) -> String {
+fn sections_text(sections: &[RecipeSection]) -> String {
     let mut text = String::new();
     for (index, section) in sections.iter().enumerate() {
         if index > 0 {
@@ -101,7 +100,7 @@ fn sections_text(sections: &[Section]) -> String {
 }
 
 /// Formats the sections as Markdown, one table each.
-fn sections_markdown(sections: &[Section]) -> String {
+fn sections_markdown(sections: &[RecipeSection]) -> String {
     let mut text = String::new();
     for (index, section) in sections.iter().enumerate() {
         if index > 0 {
@@ -141,7 +140,7 @@ mod tests {
             let first = path.split('.').next().unwrap();
             assert!(SECTION_ORDER.contains(&first), "`{first}` is missing in SECTION_ORDER");
         }
-        for key in sections.iter().flat_map(Section::key_reports) {
+        for key in sections.iter().flat_map(RecipeSection::key_reports) {
             assert!(!key.value_type.is_empty() && !key.description.is_empty(), "{}", key.key);
         }
     }
@@ -160,7 +159,7 @@ mod tests {
         ] {
             let selected = select_sections(&sections, &[wanted.into()]).unwrap();
             let keys: Vec<String> =
-                selected.iter().flat_map(Section::key_reports).map(|key| key.key).collect();
+                selected.iter().flat_map(RecipeSection::key_reports).map(|key| key.key).collect();
             assert_eq!(keys, expected, "{wanted}");
         }
     }

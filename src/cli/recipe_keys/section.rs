@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
-use super::json_schema::{AdditionalProperties, DefaultValue, Schema, read_recipe_schema};
+use super::json_schema::{AdditionalProperties, DefaultValue, RecipeSchema, read_recipe_schema};
 
 /// The order in which sections are printed: from the image to how it runs. The schema is sorted by
 /// name.
@@ -28,7 +28,7 @@ const PLACEHOLDERS: [(&str, &str); 2] = [("environments", "NAME"), ("platform", 
 
 /// One table of the recipe. Tables with the same keys, such as the three probes, are one section.
 #[derive(Clone)]
-pub(super) struct Section {
+pub(super) struct RecipeSection {
     /// How each table is written, such as `[[include]]`; empty for the top level.
     pub(super) headers: Vec<String>,
     /// The dotted path of each table, such as `kubernetes.probes.liveness`; empty for the top level.
@@ -60,7 +60,7 @@ pub(super) struct KeyReport<'a> {
     pub(super) description: &'a str,
 }
 
-impl Section {
+impl RecipeSection {
     /// Returns the keys of each of the section's tables.
     pub(super) fn key_reports(&self) -> impl Iterator<Item = KeyReport<'_>> {
         self.paths.iter().flat_map(|path| {
@@ -126,12 +126,12 @@ fn matches_part(part: &str, wanted: &str) -> bool {
 }
 
 /// Returns all sections of the recipe, the top level first.
-pub(super) fn recipe_sections() -> Result<Vec<Section>, serde_json::Error> {
+pub(super) fn recipe_sections() -> Result<Vec<RecipeSection>, serde_json::Error> {
     let root = read_recipe_schema()?;
     let definitions = Definitions(&root.definitions);
     let (mut tables, values): (Vec<_>, Vec<_>) =
         root.properties.iter().partition(|(_, schema)| definitions.find_table(schema).is_some());
-    let mut sections = vec![Section {
+    let mut sections = vec![RecipeSection {
         headers: vec![],
         paths: vec![String::new()],
         description: "Keys outside of all sections.".into(),
@@ -148,14 +148,14 @@ pub(super) fn recipe_sections() -> Result<Vec<Section>, serde_json::Error> {
 }
 
 /// The schema's definitions, by name.
-struct Definitions<'a>(&'a BTreeMap<String, Schema>);
+struct Definitions<'a>(&'a BTreeMap<String, RecipeSchema>);
 
 /// A value that is a table with its own keys.
 struct Table<'a> {
     form: TableForm,
     /// The name of its definition.
     definition_name: &'a str,
-    definition: &'a Schema,
+    definition: &'a RecipeSchema,
     description: &'a str,
 }
 
@@ -192,7 +192,12 @@ impl TableForm {
 impl<'a> Definitions<'a> {
     /// Adds the section of `table`, and those of the tables below it. `written` has the path and
     /// header of each place where the table is used.
-    fn add_sections(&self, written: Vec<(String, String)>, table: &Table<'a>, sections: &mut Vec<Section>) {
+    fn add_sections(
+        &self,
+        written: Vec<(String, String)>,
+        table: &Table<'a>,
+        sections: &mut Vec<RecipeSection>,
+    ) {
         let definition = table.definition;
         let (paths, headers): (Vec<String>, Vec<String>) = written.into_iter().unzip();
         // Tables with the same definition are one section.
@@ -206,7 +211,7 @@ impl<'a> Definitions<'a> {
             }
         }
         let keys = definition.properties.iter();
-        sections.push(Section {
+        sections.push(RecipeSection {
             headers,
             paths,
             description: table.description.to_owned(),
@@ -217,7 +222,7 @@ impl<'a> Definitions<'a> {
         }
     }
 
-    fn recipe_key(&self, name: &str, schema: &Schema, table: &Schema) -> RecipeKey {
+    fn recipe_key(&self, name: &str, schema: &RecipeSchema, table: &RecipeSchema) -> RecipeKey {
         RecipeKey {
             name: name.to_owned(),
             value_type: self.type_names(schema).join(" or "),
@@ -228,13 +233,13 @@ impl<'a> Definitions<'a> {
     }
 
     /// Returns the definition that `schema` refers to, with its name.
-    fn find_definition(&self, schema: &Schema) -> Option<(&'a str, &'a Schema)> {
+    fn find_definition(&self, schema: &RecipeSchema) -> Option<(&'a str, &'a RecipeSchema)> {
         let name = schema.reference.as_deref()?.strip_prefix("#/definitions/")?;
         self.0.get_key_value(name).map(|(name, definition)| (name.as_str(), definition))
     }
 
     /// Returns `schema` as a table with keys; `None` if it is a value.
-    fn find_table(&self, schema: &'a Schema) -> Option<Table<'a>> {
+    fn find_table(&self, schema: &'a RecipeSchema) -> Option<Table<'a>> {
         let direct = std::iter::once(schema).chain(&schema.any_of).chain(&schema.all_of);
         let items = schema.items.as_deref();
         let inline = items.into_iter().flat_map(|items| &items.any_of);
@@ -257,7 +262,7 @@ impl<'a> Definitions<'a> {
     }
 
     /// Returns the types that a value may have, each once, such as `list of strings`.
-    fn type_names(&self, schema: &Schema) -> Vec<String> {
+    fn type_names(&self, schema: &RecipeSchema) -> Vec<String> {
         let mut types: Vec<String> = Vec::new();
         if let Some((_, definition)) = self.find_definition(schema) {
             types.extend(self.type_names(definition));
@@ -285,7 +290,7 @@ impl<'a> Definitions<'a> {
         unique
     }
 
-    fn plural_type(&self, schema: &Schema) -> String {
+    fn plural_type(&self, schema: &RecipeSchema) -> String {
         self.type_names(schema).iter().map(|name| format!("{name}s")).collect::<Vec<_>>().join(" or ")
     }
 }

@@ -4,8 +4,7 @@
 //! Source: the Cargo book, "The Manifest Format" and "Workspaces".
 
 mod merge;
-mod misplaced;
-mod workspace;
+mod settings_tables;
 
 use std::path::{Path, PathBuf};
 
@@ -19,10 +18,9 @@ use super::overrides::RecipeOverrides;
 use super::toml_source::{TomlSource, read_recipe_bytes};
 use super::validate;
 use coracle_core::fs;
-
-/// The tables with the recipe's keys: of a package, and of a workspace for all its packages.
-const PACKAGE_TABLE: &str = "package.metadata.coracle";
-const WORKSPACE_TABLE: &str = "workspace.metadata.coracle";
+use settings_tables::{
+    CargoTomlProblem, PACKAGE_TABLE, WORKSPACE_TABLE, misplaced_tables, settings_table, value_at,
+};
 
 /// The label of each package field: image-spec, "Pre-Defined Annotation Keys".
 const FIELD_LABELS: [(&str, &str); 8] = [
@@ -55,7 +53,7 @@ impl CargoPackage {
     /// Fails if one of them cannot be read or is not TOML.
     pub fn read(manifest: &Path) -> Result<Self, RecipeError> {
         let manifest = CargoToml::read(manifest)?;
-        let workspace = workspace::find_workspace(&manifest)?;
+        let workspace = find_workspace(&manifest)?;
         Ok(Self { manifest, workspace })
     }
 
@@ -113,8 +111,8 @@ impl CargoPackage {
         let tree = own.parse()?;
         let below = workspace.as_ref().map(TomlSource::parse).transpose()?;
 
-        let mut wrong = misplaced::misplaced_tables(&tree, PACKAGE_TABLE);
-        wrong.extend(below.iter().flat_map(|tree| misplaced::misplaced_tables(tree, WORKSPACE_TABLE)));
+        let mut wrong = misplaced_tables(&tree, PACKAGE_TABLE);
+        wrong.extend(below.iter().flat_map(|tree| misplaced_tables(tree, WORKSPACE_TABLE)));
         let mut table = settings_table(below.as_ref(), WORKSPACE_TABLE, &mut wrong);
         if let Some(workspace) = &workspace {
             merge::rebase_paths(table.get_mut(), own.path, workspace.path)?;
@@ -122,7 +120,7 @@ impl CargoPackage {
         let table = merge::merge_over(settings_table(Some(&tree), PACKAGE_TABLE, &mut wrong), table);
         let mut document =
             RecipeDocument::from_sources(std::iter::once(own).chain(workspace).collect(), table);
-        for misplaced::CargoTomlProblem { span, message, hint } in wrong {
+        for CargoTomlProblem { span, message, hint } in wrong {
             document.add_problem(span, message, hint);
         }
         then(&document, package_labels(&tree, below.as_ref()))
@@ -140,37 +138,51 @@ impl CargoToml {
     }
 }
 
+/// Reads the Cargo.toml of the workspace of `manifest`, found as in `find_workspace_root` of
+/// cargo's `cargo/core/workspace.rs`. `None` if there is no workspace.
+fn find_workspace(manifest: &CargoToml) -> Result<Option<CargoToml>, RecipeError> {
+    let tree = manifest.source()?.parse()?;
+    let folder = |path: &Path| path.parent().map(Path::to_owned).unwrap_or_default();
+    if tree.get_ref().contains_key("workspace") {
+        return CargoToml::read(&manifest.path).map(Some);
+    }
+    if let Some(named) = value_at(&tree, "package.workspace").and_then(|named| named.get_ref().as_str()) {
+        return CargoToml::read(&folder(&manifest.path).join(named).join("Cargo.toml")).map(Some);
+    }
+    let path = fs::absolute_path(&manifest.path)?;
+    for above in path.ancestors().skip(2) {
+        let candidate = above.join("Cargo.toml");
+        if !candidate.is_file() {
+            continue;
+        }
+        let text = CargoToml::read(&candidate)?;
+        let tree = text.source()?.parse()?;
+        if tree.get_ref().contains_key("workspace") && !is_excluded(&tree, above, &path) {
+            return Ok(Some(text));
+        }
+    }
+    Ok(None)
+}
+
+/// Whether the workspace at `root` excludes `manifest`. Members override `exclude`.
+fn is_excluded(tree: &Spanned<DeTable<'_>>, root: &Path, manifest: &Path) -> bool {
+    let holds = |key: &str| {
+        let list = value_at(tree, key).and_then(|list| list.get_ref().as_array());
+        let paths =
+            list.into_iter().flatten().filter_map(|path: &Spanned<DeValue<'_>>| path.get_ref().as_str());
+        paths
+            .map(|path| root.join(path).components().collect::<PathBuf>())
+            .any(|path| manifest.starts_with(path))
+    };
+    holds("workspace.exclude") && !holds("workspace.members")
+}
+
 /// Returns `path` relative to the working directory if it is inside, else absolute.
 fn relative_to_working_dir(path: &Path) -> fs::Result<PathBuf> {
     let here = fs::absolute_path(Path::new("."))?;
     let absolute = fs::absolute_path(path)?;
     let here = here.components().collect::<PathBuf>();
     Ok(absolute.strip_prefix(here).map(Path::to_owned).unwrap_or(absolute))
-}
-
-/// Returns the value at `path`, dotted keys.
-fn value_at<'t, 'a>(tree: &'t Spanned<DeTable<'a>>, path: &str) -> Option<&'t Spanned<DeValue<'a>>> {
-    let mut words = path.split('.');
-    let first = tree.get_ref().get(words.next()?)?;
-    words.try_fold(first, |value, word| value.get_ref().as_table()?.get(word))
-}
-
-/// Returns the table at `path`, or an empty one.
-fn settings_table<'a>(
-    tree: Option<&Spanned<DeTable<'a>>>,
-    path: &str,
-    wrong: &mut Vec<misplaced::CargoTomlProblem>,
-) -> Spanned<DeTable<'a>> {
-    let nothing = || Spanned::new(0..0, DeTable::new());
-    let Some(value) = tree.and_then(|tree| value_at(tree, path)) else { return nothing() };
-    match value.get_ref() {
-        DeValue::Table(table) => Spanned::new(value.span(), table.clone()),
-        _ => {
-            let message = format!("`{path}` is not a table");
-            wrong.push(misplaced::CargoTomlProblem { span: value.span(), message, hint: None });
-            nothing()
-        }
-    }
 }
 
 /// Returns the labels from the package's fields, including those inherited from its workspace.

@@ -3,7 +3,6 @@
 
 #[cfg(feature = "kube")]
 mod configuration;
-mod keys;
 #[cfg(feature = "kube")]
 mod kubernetes;
 mod spanned_values;
@@ -14,7 +13,6 @@ use std::collections::BTreeMap;
 pub(super) use configuration::{
     ConfigTable, EnvironmentTable, SecretTable, StateTable, TemplateTable, ValuesTable, VariableTable,
 };
-pub(super) use keys::known_keys_of;
 #[cfg(feature = "kube")]
 pub(super) use kubernetes::{KubernetesTable, ProbeTable, ProbesTable, ResourcesTable};
 pub(super) use spanned_values::{BoolOrNames, BoolOrString, IntOrString, PathOr, Spanned, StrictTable};

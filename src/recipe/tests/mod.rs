@@ -1,12 +1,6 @@
 mod all_keys;
-mod budget;
-mod invalid_values;
-mod keys;
-mod mounts_and_probes;
-mod platforms;
-mod runtime;
-mod source_positions;
-mod template;
+mod problems;
+mod tables;
 
 use std::path::Path;
 

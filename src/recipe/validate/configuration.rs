@@ -16,7 +16,6 @@ use coracle_kube::config::{
     self, ConfigMount, Configuration, FileVariable, MountFile, ParseReloadError, ReloadMethod, SecretMount,
     WritableDirectory,
 };
-use coracle_kube::quantity;
 use coracle_kube::template::Delimiters;
 use coracle_kube::values::{KeyPath, ValueSource};
 use coracle_kube::{LocatedProblem, RecipePart};
@@ -28,9 +27,9 @@ impl Validator<'_> {
         flags: &ConfigOverrides,
         recipe_dir: &Path,
     ) -> fs::Result<Configuration> {
-        let at = |path: &Path| resolve_path(recipe_dir, path);
-        let mut found = Configuration {
-            mounts: file.config.iter().filter_map(|table| self.config_mount(&table.0, &at)).collect(),
+        let resolve = |path: &Path| resolve_path(recipe_dir, path);
+        let mut configuration = Configuration {
+            mounts: file.config.iter().filter_map(|table| self.config_mount(&table.0, &resolve)).collect(),
             secrets: file.secret.iter().filter_map(|table| self.secret_mount(&table.0)).collect(),
             writable_directories: file.state.iter().filter_map(|table| self.state_dir(&table.0)).collect(),
             variables: file.variable.iter().filter_map(|table| self.variable(&table.0)).collect(),
@@ -39,26 +38,26 @@ impl Validator<'_> {
                 .0
                 .files
                 .iter()
-                .map(|path| ValueSource::File(at(path.get_ref().as_ref())))
+                .map(|path| ValueSource::File(resolve(path.get_ref().as_ref())))
                 .collect(),
-            schema: file.values.0.schema.as_ref().map(|path| at(path.get_ref().as_ref())),
+            schema: file.values.0.schema.as_ref().map(|path| resolve(path.get_ref().as_ref())),
         };
         if !flags.mounts.is_empty() {
-            found.mounts.clear();
+            configuration.mounts.clear();
             for text in &flags.mounts {
-                self.mount_flag(text, &mut found)?;
+                self.mount_flag(text, &mut configuration)?;
             }
         }
         if !flags.secrets.is_empty() {
-            found.secrets = flags.secrets.iter().filter_map(|text| self.secret_flag(text)).collect();
+            configuration.secrets = flags.secrets.iter().filter_map(|text| self.secret_flag(text)).collect();
         }
-        found.schema = flags.schema.clone().or(found.schema);
-        found.values.extend(self.environment(file, flags, &at));
-        found.values.extend(flags.values.iter().cloned().map(ValueSource::File));
-        found.values.extend(flags.sets.iter().filter_map(|text| self.set_flag(text)));
-        found.values.extend(flags.set_files.iter().filter_map(|text| self.set_file_flag(text)));
-        self.report_conflicts(file, flags, &found);
-        Ok(found)
+        configuration.schema = flags.schema.clone().or(configuration.schema);
+        configuration.values.extend(self.environment(file, flags, &resolve));
+        configuration.values.extend(flags.values.iter().cloned().map(ValueSource::File));
+        configuration.values.extend(flags.sets.iter().filter_map(|text| self.set_flag(text)));
+        configuration.values.extend(flags.set_files.iter().filter_map(|text| self.set_file_flag(text)));
+        self.report_conflicts(file, flags, &configuration);
+        Ok(configuration)
     }
 
     /// Reports conflicts between mounts, keys and variables, each at the last table that takes part
@@ -67,17 +66,17 @@ impl Validator<'_> {
         &mut self,
         file: &schema::RecipeFile,
         flags: &ConfigOverrides,
-        found: &Configuration,
+        configuration: &Configuration,
     ) {
-        let words = source_positions::mount_paths(file, flags);
-        for LocatedProblem { message, hint, location } in config::find_problems(found) {
-            let is_about = |word: &&&Spanned<String>| {
-                ImagePath::parse(word.get_ref().as_bytes())
+        let mount_paths = source_positions::mount_paths(file, flags);
+        for LocatedProblem { message, hint, location } in config::configuration_problems(configuration) {
+            let is_problem_path = |path: &&&Spanned<String>| {
+                ImagePath::parse(path.get_ref().as_bytes())
                     .is_ok_and(|path| location == Some(RecipePart::Mount(path)))
             };
-            let word = words.iter().rev().find(is_about);
+            let path = mount_paths.iter().rev().find(is_problem_path);
             let flag = if flags.mounts.is_empty() { "--secret" } else { "--config" };
-            let origin = word.map_or(ValueOrigin::Flag(flag), |word| ValueOrigin::File(word.span()));
+            let origin = path.map_or(ValueOrigin::Flag(flag), |path| ValueOrigin::File(path.span()));
             self.report(&origin, message, Some(hint));
         }
     }
@@ -85,7 +84,7 @@ impl Validator<'_> {
     fn config_mount(
         &mut self,
         table: &schema::ConfigTable,
-        at: &dyn Fn(&Path) -> PathBuf,
+        resolve: &dyn Fn(&Path) -> PathBuf,
     ) -> Option<ConfigMount> {
         let origin = ValueOrigin::File(table.mount.span());
         let path = self.mount_path(&table.mount)?;
@@ -93,15 +92,18 @@ impl Validator<'_> {
             let hint = "list them: `templates = [\"config/app.toml.j2\"]`";
             self.report(&origin, format!("no file is listed for the mount `{path}`"), Some(hint.into()));
         }
-        let files =
-            table.templates.iter().filter_map(|template| self.template(template.get_ref(), at)).collect();
+        let files = table
+            .templates
+            .iter()
+            .filter_map(|template| self.template(template.get_ref(), resolve))
+            .collect();
         let reload = self.reload(&table.reload);
         Some(ConfigMount { path, files, reload, is_optional: table.optional.unwrap_or_default() })
     }
 
-    fn reload(&mut self, word: &Option<Spanned<String>>) -> ReloadMethod {
-        let word = word.as_ref().map(RawValue::from_file);
-        word.and_then(|word| self.parse_value(&word, ParseReloadError::hint)).unwrap_or_default()
+    fn reload(&mut self, raw: &Option<Spanned<String>>) -> ReloadMethod {
+        let raw = raw.as_ref().map(RawValue::from_file);
+        raw.and_then(|raw| self.parse_value(&raw, ParseReloadError::hint)).unwrap_or_default()
     }
 
     fn secret_mount(&mut self, table: &schema::SecretTable) -> Option<SecretMount> {
@@ -121,7 +123,7 @@ impl Validator<'_> {
         let path = self.mount_path(&table.mount)?;
         let size = table.size.as_ref().and_then(|size| {
             let origin = ValueOrigin::File(size.span());
-            self.ok_or_report(quantity::validate_quantity(size.get_ref()), &origin, |_| {
+            self.ok_or_report(coracle_kube::validate_quantity(size.get_ref()), &origin, |_| {
                 Some("write it as `10Gi` or `500Mi`".into())
             })?;
             Some(size.get_ref().clone())
@@ -142,8 +144,8 @@ impl Validator<'_> {
             return None;
         }
         let from = self.mount_path(&table.from)?;
-        let may_be_secret = table.secret_in_environment.unwrap_or_default();
-        Some(FileVariable { name: name.clone(), file: from, is_secret_allowed: may_be_secret })
+        let is_secret_allowed = table.secret_in_environment.unwrap_or_default();
+        Some(FileVariable { name: name.clone(), file: from, is_secret_allowed })
     }
 
     fn mount_path(&mut self, path: &Spanned<String>) -> Option<ImagePath> {
@@ -153,15 +155,17 @@ impl Validator<'_> {
     fn template(
         &mut self,
         template: &schema::PathOr<schema::TemplateTable>,
-        at: &dyn Fn(&Path) -> PathBuf,
+        resolve: &dyn Fn(&Path) -> PathBuf,
     ) -> Option<MountFile> {
         let table = match template {
-            schema::PathOr::Path(path) => return Some(config::mount_file(at(path.as_ref()), None, false)),
+            schema::PathOr::Path(path) => {
+                return Some(MountFile::from_path(resolve(path.as_ref()), None, false));
+            }
             schema::PathOr::Table(table) => table,
         };
         let key = table.key.as_ref().map(|key| key.get_ref().clone());
         let verbatim = table.verbatim.unwrap_or_default();
-        let mut file = config::mount_file(at(table.from.get_ref().as_ref()), key, verbatim);
+        let mut file = MountFile::from_path(resolve(table.from.get_ref().as_ref()), key, verbatim);
         if let Some(list) = &table.delimiters {
             let origin = ValueOrigin::File(list.span());
             if verbatim {
@@ -173,22 +177,17 @@ impl Validator<'_> {
     }
 
     /// Parses six strings: start and end of variables, blocks and comments.
-    fn delimiters(&mut self, words: &[String], origin: &ValueOrigin) -> Option<Delimiters> {
-        let [variable, variable_end, block, block_end, comment, comment_end] = words else {
+    fn delimiters(&mut self, texts: &[String], origin: &ValueOrigin) -> Option<Delimiters> {
+        let Ok(delimiters) = <[String; 6]>::try_from(texts.to_vec()) else {
             let hint = "write six: `[\"<<\", \">>\", \"<%\", \"%>\", \"<#\", \"#>\"]`";
             self.report(
                 origin,
-                format!("`delimiters` has {} elements instead of 6", words.len()),
+                format!("`delimiters` has {} elements instead of 6", texts.len()),
                 Some(hint.into()),
             );
             return None;
         };
-        let pair = |start: &String, end: &String| (start.clone(), end.clone());
-        Some(Delimiters {
-            variable: pair(variable, variable_end),
-            block: pair(block, block_end),
-            comment: pair(comment, comment_end),
-        })
+        Some(delimiters.into())
     }
 
     /// Returns the value files of the environment that `--environment` selects.
@@ -196,13 +195,13 @@ impl Validator<'_> {
         &mut self,
         file: &schema::RecipeFile,
         flags: &ConfigOverrides,
-        at: &dyn Fn(&Path) -> PathBuf,
+        resolve: &dyn Fn(&Path) -> PathBuf,
     ) -> Vec<ValueSource> {
         let Some(name) = &flags.environment else { return Vec::new() };
         match file.environments.get(name) {
             Some(table) => {
                 let files = &table.get_ref().0.values;
-                files.iter().map(|path| ValueSource::File(at(path.get_ref().as_ref()))).collect()
+                files.iter().map(|path| ValueSource::File(resolve(path.get_ref().as_ref()))).collect()
             }
             None => {
                 let known: Vec<String> = file.environments.keys().map(|name| format!("`{name}`")).collect();
@@ -221,7 +220,7 @@ impl Validator<'_> {
 
     /// Adds the mount `MOUNT=FOLDER`: every file of the folder, with its value files and its
     /// schema.
-    fn mount_flag(&mut self, text: &OsStr, found: &mut Configuration) -> fs::Result<()> {
+    fn mount_flag(&mut self, text: &OsStr, configuration: &mut Configuration) -> fs::Result<()> {
         let origin = ValueOrigin::Flag("--config");
         let Some((mount, folder)) = text.to_str().and_then(|text| text.split_once('=')) else {
             let message = format!("`{}` is not of the form `MOUNT=FOLDER`", text.display());
@@ -236,9 +235,14 @@ impl Validator<'_> {
             let message = format!("`{}` has no file to mount at `{path}`", escape_bytes(folder.as_bytes()));
             self.report(&origin, message, Some("name the directory that has the files".into()));
         }
-        found.values.extend(values.into_iter().map(ValueSource::File));
-        found.schema = schema.or(found.schema.take());
-        found.mounts.push(ConfigMount { path, files, reload: ReloadMethod::default(), is_optional: false });
+        configuration.values.extend(values.into_iter().map(ValueSource::File));
+        configuration.schema = schema.or(configuration.schema.take());
+        configuration.mounts.push(ConfigMount {
+            path,
+            files,
+            reload: ReloadMethod::default(),
+            is_optional: false,
+        });
         Ok(())
     }
 

@@ -42,7 +42,7 @@ impl Validator<'_> {
         flags: &RecipeOverrides,
         recipe_dir: &Path,
     ) -> fs::Result<Vec<RecipeProgram>> {
-        let mut words = Vec::new();
+        let mut raw_values = Vec::new();
         for text in &flags.programs {
             let SourceAndTarget { from, to } = split_program(text)?;
             if to.is_none()
@@ -53,10 +53,10 @@ impl Validator<'_> {
                 continue;
             }
             let value = SourceAndTarget { from: resolvable_from(recipe_dir, from)?, to };
-            words.push(RawValue { value, origin: ValueOrigin::Flag("PROGRAM") });
+            raw_values.push(RawValue { value, origin: ValueOrigin::Flag("PROGRAM") });
         }
-        if words.is_empty() {
-            words.extend(file.image.0.programs.iter().map(|program| {
+        if raw_values.is_empty() {
+            raw_values.extend(file.image.0.programs.iter().map(|program| {
                 let value = match program.get_ref() {
                     schema::PathOr::Path(from) => SourceAndTarget { from: from.into(), to: None },
                     schema::PathOr::Table(placed) => SourceAndTarget {
@@ -67,7 +67,7 @@ impl Validator<'_> {
                 RawValue { value, origin: ValueOrigin::File(program.span()) }
             }));
         }
-        Ok(words.into_iter().filter_map(|word| self.program(word)).collect())
+        Ok(raw_values.into_iter().filter_map(|raw| self.program(raw)).collect())
     }
 
     fn program(
@@ -93,20 +93,20 @@ impl Validator<'_> {
         flags: &RecipeOverrides,
         recipe_dir: &Path,
     ) -> fs::Result<Vec<RecipeInclude>> {
-        let mut words = Vec::new();
+        let mut raw_values = Vec::new();
         for text in &flags.includes {
             let SourceAndTarget { from, to } = split_source_and_target(&fs::path_to_bytes(Path::new(text)));
             let value = SourceAndTarget { from: resolvable_from(recipe_dir, from)?, to };
-            words.push(RawValue { value, origin: ValueOrigin::Flag("--include") });
+            raw_values.push(RawValue { value, origin: ValueOrigin::Flag("--include") });
         }
-        if words.is_empty() {
-            words.extend(file.include.iter().map(|schema::StrictTable(include)| {
+        if raw_values.is_empty() {
+            raw_values.extend(file.include.iter().map(|schema::StrictTable(include)| {
                 let to = include.to.get_ref().clone().into_bytes();
                 let value = SourceAndTarget { from: include.from.get_ref().into(), to: Some(to) };
                 RawValue { value, origin: ValueOrigin::File(include.to.span()) }
             }));
         }
-        Ok(words.into_iter().filter_map(|word| self.include(word)).collect())
+        Ok(raw_values.into_iter().filter_map(|raw| self.include(raw)).collect())
     }
 
     fn include(

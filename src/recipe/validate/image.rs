@@ -54,18 +54,18 @@ impl Validator<'_> {
 
     fn image_names(&mut self, file: &RecipeFile, flags: &RecipeOverrides) -> Vec<ImageReference> {
         let from_file: Vec<RawValue> = file.image.0.name.iter().map(RawValue::from_file).collect();
-        let words = if flags.names.is_empty() { from_file } else { from_flag(&flags.names, "--tag") };
+        let raw_values = if flags.names.is_empty() { from_file } else { from_flag(&flags.names, "--tag") };
         let mut names = Vec::new();
-        for word in words {
-            let name = self.parse_value(&word, |error: &ParseImageReferenceError| error.hint());
+        for raw in raw_values {
+            let name = self.parse_value(&raw, |error: &ParseImageReferenceError| error.hint());
             names.extend(name.filter(|name| !names.contains(name)));
         }
         names
     }
 
     fn args(&mut self, file: &RecipeFile, flags: &RecipeOverrides) -> Vec<String> {
-        let words = flags_or_file(&file.image.0.args, &flags.args, "--arg");
-        words.into_iter().filter_map(|word| self.without_nul("an argument", &word)).collect()
+        let raw_values = flags_or_file(&file.image.0.args, &flags.args, "--arg");
+        raw_values.into_iter().filter_map(|raw| self.without_nul("an argument", &raw)).collect()
     }
 
     fn user(&mut self, file: &RecipeFile, flags: &RecipeOverrides) -> Option<Owner> {
@@ -73,10 +73,10 @@ impl Validator<'_> {
         // A group in `--user` replaces the file's.
         let has_group = flags.user.as_ref().is_some_and(|user| user.contains(':'));
         let group = file.image.0.group.as_ref().filter(|_| !has_group).map(RawValue::from_file);
-        let text = |word: &Option<RawValue>| word.as_ref().map(|word| word.value.clone());
+        let text = |raw: &Option<RawValue>| raw.as_ref().map(|raw| raw.value.clone());
         let result = parse_user(text(&user).as_deref(), text(&group).as_deref());
-        let word = user.or(group)?;
-        self.ok_or_report(result, &word.origin, ParseUserError::hint)
+        let raw = user.or(group)?;
+        self.ok_or_report(result, &raw.origin, ParseUserError::hint)
     }
 
     /// Parses the location of the base image. A relative path in the recipe starts at the recipe's
@@ -87,20 +87,20 @@ impl Validator<'_> {
         flags: &RecipeOverrides,
         recipe_dir: &Path,
     ) -> Option<ImageLocation> {
-        let word = flag_or_file(&file.image.0.base, &flags.base, "--base")?;
-        if NO_BASE.contains(&word.value.as_str()) {
+        let raw = flag_or_file(&file.image.0.base, &flags.base, "--base")?;
+        if NO_BASE.contains(&raw.value.as_str()) {
             return None;
         }
-        let mut location = self.image_location(&word)?;
+        let mut location = self.image_location(&raw)?;
         if let ImageLocation::Engine(named) = &location {
             let message =
                 format!("`{named}` cannot be a base image: it must be in an image layout or at a registry");
             let hint = format!("copy it here first: `coracle copy {named} oci:base`, then name `oci:base`");
-            self.report(&word.origin, message, Some(hint));
+            self.report(&raw.origin, message, Some(hint));
             return None;
         }
         if let (ImageLocation::OnDisk(local), ValueOrigin::File(_), false) =
-            (&mut location, &word.origin, recipe_dir == Path::new("."))
+            (&mut location, &raw.origin, recipe_dir == Path::new("."))
         {
             local.path = recipe_dir.join(&local.path);
         }
@@ -108,13 +108,13 @@ impl Validator<'_> {
     }
 
     /// Parses the location of an image, or its name at a registry.
-    pub(super) fn image_location(&mut self, word: &RawValue) -> Option<ImageLocation> {
+    pub(super) fn image_location(&mut self, raw: &RawValue) -> Option<ImageLocation> {
         // `debian:12` and `oci:dir` look alike, but a transport is not an image name.
-        if !ImageLocation::has_transport(&word.value)
-            && let Ok(named) = word.value.parse::<RegistryImageName>()
+        if !ImageLocation::has_transport(&raw.value)
+            && let Ok(named) = raw.value.parse::<RegistryImageName>()
         {
             return Some(ImageLocation::Registry(named));
         }
-        self.parse_value(word, |error: &ParseLocationError| error.hint())
+        self.parse_value(raw, |error: &ParseLocationError| error.hint())
     }
 }

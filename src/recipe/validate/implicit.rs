@@ -43,8 +43,8 @@ impl Validator<'_> {
     ) -> HwcapsSelection {
         match flag_or_file(&file.hwcaps, &flags.hwcaps, "--hwcaps") {
             None => HwcapsSelection::All,
-            Some(word) if word.value == "none" => HwcapsSelection::None,
-            Some(word) => HwcapsSelection::UpTo(word.value.into_bytes()),
+            Some(raw) if raw.value == "none" => HwcapsSelection::None,
+            Some(raw) => HwcapsSelection::UpTo(raw.value.into_bytes()),
         }
     }
 
@@ -54,15 +54,15 @@ impl Validator<'_> {
         flag: &Option<String>,
         name: &'static str,
     ) -> Inclusion {
-        let Some(word) = flag_or_file(file, flag, name) else { return Inclusion::Auto };
-        match word.value.as_str() {
+        let Some(raw) = flag_or_file(file, flag, name) else { return Inclusion::Auto };
+        match raw.value.as_str() {
             "auto" => Inclusion::Auto,
             "true" => Inclusion::Always,
             "false" => Inclusion::Never,
             other => {
                 let message =
                     format!("`{}` is none of `auto`, `true` and `false`", escape_bytes(other.as_bytes()));
-                self.report(&word.origin, message, None);
+                self.report(&raw.origin, message, None);
                 Inclusion::Auto
             }
         }
@@ -73,10 +73,10 @@ impl Validator<'_> {
         file: &schema::RuntimeTable,
         flags: &RuntimeOverrides,
     ) -> Option<DlopenPriority> {
-        let Some(word) = flag_or_file(&file.dlopen_notes, &flags.dlopen_notes, "--dlopen-notes") else {
+        let Some(raw) = flag_or_file(&file.dlopen_notes, &flags.dlopen_notes, "--dlopen-notes") else {
             return ImplicitPolicy::default().dlopen_notes;
         };
-        match word.value.as_str() {
+        match raw.value.as_str() {
             "required" => Some(DlopenPriority::Required),
             "recommended" => Some(DlopenPriority::Recommended),
             "suggested" => Some(DlopenPriority::Suggested),
@@ -86,14 +86,14 @@ impl Validator<'_> {
                     "`{}` is none of `required`, `recommended`, `suggested` and `false`",
                     escape_bytes(other.as_bytes())
                 );
-                self.report(&word.origin, message, None);
+                self.report(&raw.origin, message, None);
                 None
             }
         }
     }
 
     fn time_zones(&mut self, file: &schema::RuntimeTable, flags: &RuntimeOverrides) -> Option<TimeZones> {
-        let words = match (&flags.time_zones, &file.time_zones) {
+        let raw_values = match (&flags.time_zones, &file.time_zones) {
             (Some(names), _) if names.is_empty() => return Some(TimeZones::All),
             (Some(names), _) => from_flag(names, "--time-zones"),
             (None, None) => return None,
@@ -101,19 +101,17 @@ impl Validator<'_> {
                 schema::BoolOrNames::Bool(true) => return Some(TimeZones::All),
                 schema::BoolOrNames::Bool(false) => return Some(TimeZones::Listed(Vec::new())),
                 schema::BoolOrNames::Names(names) => {
-                    let word = |name: &String| RawValue {
+                    let raw = |name: &String| RawValue {
                         value: name.clone(),
                         origin: ValueOrigin::File(zones.span()),
                     };
-                    names.iter().map(word).collect()
+                    names.iter().map(raw).collect()
                 }
             },
         };
-        Some(TimeZones::Listed(
-            self.valid_names(&words, |name| {
-                !name.starts_with('/') && !name.split('/').any(|part| part == "..")
-            }),
-        ))
+        Some(TimeZones::Listed(self.valid_names(&raw_values, |name| {
+            !name.starts_with('/') && !name.split('/').any(|part| part == "..")
+        })))
     }
 
     fn plugins(&mut self, file: &schema::RuntimeTable, flags: &RuntimeOverrides) -> Option<Vec<String>> {
@@ -123,7 +121,7 @@ impl Validator<'_> {
             let known: Vec<String> =
                 PLUGIN_FAMILIES.iter().map(|family| format!("`{}`", family.name)).collect();
             let origin = match file.plugins.iter().flatten().find(|name| name.get_ref() == unknown) {
-                Some(word) if flags.plugins.is_empty() => ValueOrigin::File(word.span()),
+                Some(raw) if flags.plugins.is_empty() => ValueOrigin::File(raw.span()),
                 _ => ValueOrigin::Flag("--plugins"),
             };
             let message = format!("`{}` is not a known plugin family", escape_bytes(unknown.as_bytes()));
@@ -141,18 +139,18 @@ impl Validator<'_> {
         is_legal: fn(&str) -> bool,
     ) -> Option<Vec<String>> {
         let none = Vec::new();
-        let words = flags_or_file(file.as_ref().unwrap_or(&none), flags, flag);
-        (file.is_some() || !flags.is_empty()).then(|| self.valid_names(&words, is_legal))
+        let raw_values = flags_or_file(file.as_ref().unwrap_or(&none), flags, flag);
+        (file.is_some() || !flags.is_empty()).then(|| self.valid_names(&raw_values, is_legal))
     }
 
-    fn valid_names(&mut self, words: &[RawValue], is_legal: fn(&str) -> bool) -> Vec<String> {
+    fn valid_names(&mut self, raw_values: &[RawValue], is_legal: fn(&str) -> bool) -> Vec<String> {
         let mut names = Vec::new();
-        for word in words {
-            let value = &word.value;
+        for raw in raw_values {
+            let value = &raw.value;
             let is_text = !value.is_empty() && !value.contains(|c: char| c.is_control() || c.is_whitespace());
             if !is_text || !is_legal(value) {
                 self.report(
-                    &word.origin,
+                    &raw.origin,
                     format!("`{}` is not a valid name", escape_bytes(value.as_bytes())),
                     None,
                 );

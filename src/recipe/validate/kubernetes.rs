@@ -10,7 +10,6 @@ use coracle_kube::manifests::settings::{
     Probe, ProbeAction, Probes, ReloadSidecar, ResourceSettings, SERVICE_TYPES, ServiceSetting,
     WORKLOAD_KINDS, WorkloadKind, WorkloadSettings,
 };
-use coracle_kube::quantity;
 
 /// Macros that Kubernetes accepts as a schedule.
 const SCHEDULE_MACROS: [&str; 7] =
@@ -69,27 +68,27 @@ impl Validator<'_> {
     }
 
     fn service(&mut self, choice: &Spanned<schema::BoolOrString>) -> Option<ServiceSetting> {
-        let word = RawValue::from_file(choice);
-        let found = match word.value.as_str() {
+        let raw = RawValue::from_file(choice);
+        let found = match raw.value.as_str() {
             "true" => Some(ServiceSetting::Always(None)),
             "false" => Some(ServiceSetting::Never),
-            word => {
+            raw => {
                 let mut types = SERVICE_TYPES.into_iter();
-                types.find(|kind| kind.as_str() == word).map(|kind| ServiceSetting::Always(Some(kind)))
+                types.find(|kind| kind.as_str() == raw).map(|kind| ServiceSetting::Always(Some(kind)))
             }
         };
         if found.is_none() {
-            let message = format!("`{}` is not a Service type", escape_bytes(word.value.as_bytes()));
+            let message = format!("`{}` is not a Service type", escape_bytes(raw.value.as_bytes()));
             let known = SERVICE_TYPES.map(|kind| format!("`{}`", kind.as_str())).join(", ");
-            self.report(&word.origin, message, Some(format!("write `true`, `false`, or one of {known}")));
+            self.report(&raw.origin, message, Some(format!("write `true`, `false`, or one of {known}")));
         }
         found
     }
 
-    fn report_unknown(&mut self, word: &Spanned<String>, what: &str, known: &[&str]) {
-        let text = word.get_ref();
-        let message = format!("`{}` is {what}", escape_bytes(text.as_bytes()));
-        let hint = match coracle_core::suggest::most_similar(text, known.iter().copied()) {
+    fn report_unknown(&mut self, raw: &Spanned<String>, subject: &str, known: &[&str]) {
+        let text = raw.get_ref();
+        let message = format!("`{}` is {subject}", escape_bytes(text.as_bytes()));
+        let hint = match coracle_core::hint::most_similar(text, known.iter().copied()) {
             Some(near) => format!("did you mean `{near}`?"),
             None => {
                 format!(
@@ -98,29 +97,29 @@ impl Validator<'_> {
                 )
             }
         };
-        self.report(&ValueOrigin::File(word.span()), message, Some(hint));
+        self.report(&ValueOrigin::File(raw.span()), message, Some(hint));
     }
 
     fn valid_name(
         &mut self,
-        word: &Spanned<String>,
+        raw: &Spanned<String>,
         is_legal: bool,
         what: &str,
         hint: &str,
     ) -> Option<String> {
         if is_legal {
-            return Some(word.get_ref().clone());
+            return Some(raw.get_ref().clone());
         }
-        let message = format!("`{}` {what}", escape_bytes(word.get_ref().as_bytes()));
-        self.report(&ValueOrigin::File(word.span()), message, Some(hint.into()));
+        let message = format!("`{}` {what}", escape_bytes(raw.get_ref().as_bytes()));
+        self.report(&ValueOrigin::File(raw.span()), message, Some(hint.into()));
         None
     }
 
-    pub(super) fn subdomain(&mut self, word: &Spanned<String>, what: &str) -> Option<String> {
+    pub(super) fn subdomain(&mut self, raw: &Spanned<String>, what: &str) -> Option<String> {
         let hint = "write lower-case letters, digits, `-` and `.`, at most 253 bytes";
         self.valid_name(
-            word,
-            name_rules::is_dns_subdomain(word.get_ref()),
+            raw,
+            name_rules::is_dns_subdomain(raw.get_ref()),
             &format!("is not a valid name of {what}"),
             hint,
         )
@@ -138,8 +137,9 @@ impl Validator<'_> {
                 let message = format!("`{}` is not a valid resource name", escape_bytes(resource.as_bytes()));
                 self.report(&origin, message, Some("write `cpu`, `memory` or `ephemeral-storage`".into()));
             }
-            let hint = |_: &quantity::ParseQuantityError| Some("write it as `50m`, `0.5` or `64Mi`".into());
-            if self.ok_or_report(quantity::validate_quantity(text), &origin, hint).is_some() {
+            let hint =
+                |_: &coracle_kube::ParseQuantityError| Some("write it as `50m`, `0.5` or `64Mi`".into());
+            if self.ok_or_report(coracle_kube::validate_quantity(text), &origin, hint).is_some() {
                 quantities.insert(resource.clone(), text.clone());
             }
         }
@@ -269,12 +269,12 @@ impl Validator<'_> {
     }
 
     fn reloader(&mut self, table: &schema::KubernetesTable) -> Option<ReloadSidecar> {
-        let words = |words: &[Spanned<String>]| words.iter().map(|word| word.get_ref().clone()).collect();
+        let texts = |values: &[Spanned<String>]| values.iter().map(|raw| raw.get_ref().clone()).collect();
         let Some(image) = &table.reload_image else {
-            if let Some(word) = table.reload_command.iter().chain(&table.reload_args).next() {
+            if let Some(raw) = table.reload_command.iter().chain(&table.reload_args).next() {
                 let message = "`reload-command` and `reload-args` need `reload-image`";
                 let hint = "write `reload-image = \"NAME:TAG\"`";
-                self.report(&ValueOrigin::File(word.span()), message.into(), Some(hint.into()));
+                self.report(&ValueOrigin::File(raw.span()), message.into(), Some(hint.into()));
             }
             return None;
         };
@@ -286,7 +286,7 @@ impl Validator<'_> {
             "is not a valid image name",
             "write it as `NAME[:TAG][@DIGEST]`",
         )?;
-        Some(ReloadSidecar { image, command: words(&table.reload_command), args: words(&table.reload_args) })
+        Some(ReloadSidecar { image, command: texts(&table.reload_command), args: texts(&table.reload_args) })
     }
 }
 

@@ -1,11 +1,9 @@
 //! Merges the raw values of file and flags, parses each, and builds the recipe: one file for each of
-//! its groups.
+//! its groups. Then checks values against each other.
 
 #[cfg(feature = "kube")]
 mod configuration;
 mod contents;
-#[cfg_attr(not(feature = "kube"), path = "no_contract.rs")]
-mod cross_checks;
 mod image;
 mod implicit;
 #[cfg(feature = "kube")]
@@ -24,7 +22,13 @@ use super::overrides::RecipeOverrides;
 use super::schema::RecipeFile;
 #[cfg(feature = "kube")]
 use super::source_positions::source_positions;
-use validator::Validator;
+#[cfg(feature = "kube")]
+use coracle_core::path::escape_bytes;
+#[cfg(feature = "kube")]
+use coracle_kube::contract::CONTRACT_LABEL;
+#[cfg(feature = "kube")]
+use validator::ValueOrigin;
+use validator::{Validator, flag_or_file};
 
 /// Builds the recipe of `document` and `flags`. Fails with all problems of both.
 pub(super) fn build_recipe(
@@ -62,4 +66,68 @@ pub(super) fn root_overrides_from_flags(flags: &RecipeOverrides) -> Result<Vec<R
     let roots = validator.root_overrides(&RecipeFile::default(), flags, Path::new("."))?;
     validator.into_result()?;
     Ok(roots)
+}
+
+#[cfg(feature = "kube")]
+impl Validator<'_> {
+    /// Reports values of `recipe` that contradict each other.
+    fn cross_check(&mut self, file: &RecipeFile, flags: &RecipeOverrides, recipe: &Recipe) {
+        self.check_variables(file, recipe);
+        self.check_reserved_label(file, recipe);
+        self.check_contract_not_empty(file, flags, recipe);
+    }
+
+    /// Reports variables of `[[variable]]` that have a value in `env`, too.
+    fn check_variables(&mut self, file: &RecipeFile, recipe: &Recipe) {
+        for variable in &file.variable {
+            let name = variable.0.name.get_ref();
+            if recipe.image.env.contains_key(name) {
+                let message =
+                    format!("the variable `{}` has a value in `env` already", escape_bytes(name.as_bytes()));
+                let origin = ValueOrigin::File(variable.0.name.span());
+                self.report(&origin, message, Some("remove one of them".into()));
+            }
+        }
+    }
+
+    /// Reports a label with the name of the contract's.
+    fn check_reserved_label(&mut self, file: &RecipeFile, recipe: &Recipe) {
+        if recipe.image.labels.contains_key(CONTRACT_LABEL) {
+            let message = format!("`{CONTRACT_LABEL}` is a reserved label, which Coracle writes");
+            let in_file = file.image.0.labels.get(CONTRACT_LABEL);
+            let origin =
+                in_file.map_or(ValueOrigin::Flag("--label"), |label| ValueOrigin::File(label.span()));
+            self.report(&origin, message, Some("remove the label".into()));
+        }
+    }
+
+    /// Reports a problem if a contract is to be published, but the image has no configuration.
+    fn check_contract_not_empty(&mut self, file: &RecipeFile, flags: &RecipeOverrides, recipe: &Recipe) {
+        let raw = flag_or_file(&file.image.0.publish_contract, &flags.publish_contract, "--publish-contract");
+        // Problems of the configuration are reported already.
+        let Some(raw) = raw.filter(|_| recipe.config.is_empty() && self.problems.is_empty()) else {
+            return;
+        };
+        self.report(
+            &raw.origin,
+            "there is no contract to publish: the image has no configuration".into(),
+            Some(
+                "declare it with `--config /etc/app=config/` or `[[config]]`, or do not publish a contract"
+                    .into(),
+            ),
+        );
+    }
+}
+
+/// Without the feature `kube`, images have no contract.
+#[cfg(not(feature = "kube"))]
+impl Validator<'_> {
+    /// Reports a contract that is to be published.
+    fn cross_check(&mut self, file: &RecipeFile, flags: &RecipeOverrides, _: &Recipe) {
+        let raw = flag_or_file(&file.image.0.publish_contract, &flags.publish_contract, "--publish-contract");
+        if let Some(raw) = raw {
+            let message = "there is no contract to publish: Coracle was built without the feature `kube`";
+            self.report(&raw.origin, message.into(), Some("build Coracle with the feature `kube`".into()));
+        }
+    }
 }

@@ -31,40 +31,40 @@ impl Validator<'_> {
     }
 
     fn compression(&mut self, file: &RecipeFile, flags: &RecipeOverrides) -> Compression {
-        let word = flag_or_file(&file.image.0.compression, &flags.compression, "--compression");
+        let raw = flag_or_file(&file.image.0.compression, &flags.compression, "--compression");
         let hint = |error: &ParseCompressionError| error.hint();
-        word.and_then(|word| self.parse_value(&word, hint)).unwrap_or_default()
+        raw.and_then(|raw| self.parse_value(&raw, hint)).unwrap_or_default()
     }
 
     /// Parses `--output`. Several tags may go to one image layout; other destinations must differ.
     fn destinations(&mut self, flags: &RecipeOverrides) -> fs::Result<Vec<ImageLocation>> {
-        let mut found: Vec<ImageLocation> = Vec::new();
-        for word in from_flag(&flags.destinations, "--output") {
+        let mut destinations: Vec<ImageLocation> = Vec::new();
+        for raw in from_flag(&flags.destinations, "--output") {
             let hint = |error: &ParseNewImageLocationError| error.hint();
-            let Some(place) =
-                self.ok_or_report(ImageLocation::parse_new_image(&word.value), &word.origin, hint)
+            let Some(location) =
+                self.ok_or_report(ImageLocation::parse_new_image(&raw.value), &raw.origin, hint)
             else {
                 continue;
             };
-            let mut taken = None;
-            for other in &found {
-                if taken.is_none() && is_conflict(other, &place)? {
-                    taken = Some(other);
+            let mut conflict = None;
+            for other in &destinations {
+                if conflict.is_none() && is_conflict(other, &location)? {
+                    conflict = Some(other);
                 }
             }
-            match taken {
+            match conflict {
                 Some(other) => {
-                    let message = format!("`{place}` is the same destination as `{other}`");
+                    let message = format!("`{location}` is the same destination as `{other}`");
                     self.report(
-                        &word.origin,
+                        &raw.origin,
                         message,
                         Some("give each `--output` its own destination".into()),
                     );
                 }
-                None => found.push(place),
+                None => destinations.push(location),
             }
         }
-        Ok(found)
+        Ok(destinations)
     }
 
     /// Returns whether to push. Reports a problem if the image has no name.
@@ -91,39 +91,40 @@ impl Validator<'_> {
         flags: &RecipeOverrides,
         recipe_dir: &Path,
     ) -> Option<ImageLocation> {
-        let word =
+        let raw =
             flag_or_file(&file.image.0.publish_contract, &flags.publish_contract, "--publish-contract")?;
         let hint = |error: &ParseNewImageLocationError| error.hint();
-        let mut place = self.ok_or_report(ImageLocation::parse_new_image(&word.value), &word.origin, hint)?;
-        let plain = match &mut place {
+        let mut location =
+            self.ok_or_report(ImageLocation::parse_new_image(&raw.value), &raw.origin, hint)?;
+        let without_tag = match &mut location {
             ImageLocation::OnDisk(destination) if destination.format != DiskFormat::Layout => {
                 let message = format!("`{destination}` can't hold an artifact");
-                self.report(&word.origin, message, Some("write a layout: `oci:DIR`".into()));
-                return Some(place);
+                self.report(&raw.origin, message, Some("write a layout: `oci:DIR`".into()));
+                return Some(location);
             }
             ImageLocation::OnDisk(destination) => {
-                let plain = DiskLocation { tag: None, ..destination.clone() };
-                if let (ValueOrigin::File(_), false) = (&word.origin, recipe_dir == Path::new(".")) {
+                let without_tag = DiskLocation { tag: None, ..destination.clone() };
+                if let (ValueOrigin::File(_), false) = (&raw.origin, recipe_dir == Path::new(".")) {
                     destination.path = recipe_dir.join(&destination.path);
                 }
-                plain.to_string()
+                without_tag.to_string()
             }
             ImageLocation::Registry(named) => format!("docker://{}", named.reference.repository()),
             ImageLocation::Engine(named) => {
                 let message = format!("`{named}` can't hold an artifact");
                 let hint = "write a layout, `oci:DIR`, or a repository, `docker://NAME`";
-                self.report(&word.origin, message, Some(hint.into()));
-                return Some(place);
+                self.report(&raw.origin, message, Some(hint.into()));
+                return Some(location);
             }
         };
-        if plain != word.value {
+        if without_tag != raw.value {
             let message = format!(
                 "`{}`: a contract is stored without a tag, and found by its image's digest",
-                word.value
+                raw.value
             );
-            self.report(&word.origin, message, Some(format!("write `{plain}`")));
+            self.report(&raw.origin, message, Some(format!("write `{without_tag}`")));
         }
-        Some(place)
+        Some(location)
     }
 }
 

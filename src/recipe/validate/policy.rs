@@ -6,8 +6,7 @@ use std::str::FromStr;
 
 use super::validator::{RawValue, Validator, ValueOrigin, flag_or_file};
 use crate::recipe::budget::{Budget, BudgetLimit, GrowthLimit, ParseGrowthError};
-use crate::recipe::groups::Policy;
-use crate::recipe::linkage::{Linkage, ParseLinkageError};
+use crate::recipe::groups::{Linkage, ParseLinkageError, Policy};
 use crate::recipe::overrides::RecipeOverrides;
 use crate::recipe::schema::{BudgetTable, IntOrString, RecipeFile, Spanned};
 use coracle_core::byte_size::{ByteSize, ParseByteSizeError};
@@ -32,9 +31,9 @@ impl Validator<'_> {
     }
 
     fn linkage(&mut self, file: &RecipeFile, flags: &RecipeOverrides) -> Linkage {
-        let word = flag_or_file(&file.image.0.linkage, &flags.linkage, "--linkage");
+        let raw = flag_or_file(&file.image.0.linkage, &flags.linkage, "--linkage");
         let hint = |error: &ParseLinkageError| error.hint();
-        word.and_then(|word| self.parse_value(&word, hint)).unwrap_or_default()
+        raw.and_then(|raw| self.parse_value(&raw, hint)).unwrap_or_default()
     }
 
     /// Parses the allowed paths and the allowed config values, each with its reason.
@@ -43,38 +42,42 @@ impl Validator<'_> {
         file: &RecipeFile,
         flags: &RecipeOverrides,
     ) -> (BTreeMap<ImagePath, String>, BTreeMap<String, String>) {
-        let of_file = file.allow.iter().map(|(what, why)| {
-            (what.clone(), RawValue { value: why.get_ref().clone(), origin: ValueOrigin::File(why.span()) })
+        let from_file = file.allow.iter().map(|(subject, reason)| {
+            (
+                subject.clone(),
+                RawValue { value: reason.get_ref().clone(), origin: ValueOrigin::File(reason.span()) },
+            )
         });
         // Both path and reason may contain `=`: split at the first one.
-        let of_flags = flags.allow.iter().map(|text| {
-            let (what, why) = text.split_once('=').unwrap_or((text, ""));
-            (what.to_owned(), RawValue { value: why.to_owned(), origin: ValueOrigin::Flag("--allow") })
+        let from_flags = flags.allow.iter().map(|text| {
+            let (subject, reason) = text.split_once('=').unwrap_or((text, ""));
+            (subject.to_owned(), RawValue { value: reason.to_owned(), origin: ValueOrigin::Flag("--allow") })
         });
-        let (mut paths, mut words) = (BTreeMap::new(), BTreeMap::new());
-        for (what, RawValue { value: why, origin }) in of_file.chain(of_flags) {
-            let is_word = CONFIG_VALUE_PREFIXES.iter().any(|kind| what.starts_with(kind));
+        let (mut paths, mut config_values) = (BTreeMap::new(), BTreeMap::new());
+        for (subject, RawValue { value: reason, origin }) in from_file.chain(from_flags) {
+            let is_config_value = CONFIG_VALUE_PREFIXES.iter().any(|kind| subject.starts_with(kind));
             let hint = |_: &ParseImagePathError| Some("write an absolute path before the reason".into());
-            let path = if is_word {
+            let path = if is_config_value {
                 None
             } else {
-                self.ok_or_report(ImagePath::parse(what.as_bytes()), &origin, hint)
+                self.ok_or_report(ImagePath::parse(subject.as_bytes()), &origin, hint)
             };
-            if path.is_none() && !is_word {
+            if path.is_none() && !is_config_value {
                 continue;
             }
-            if is_word && what.ends_with(':') {
-                let what = escape_bytes(what.as_bytes());
-                let hint = format!("write `{what}NAME`");
+            if is_config_value && subject.ends_with(':') {
+                let subject = escape_bytes(subject.as_bytes());
+                let hint = format!("write `{subject}NAME`");
                 self.report(
                     &origin,
-                    format!("`{what}` is not a complete entry of `[allow]`: the name is missing"),
+                    format!("`{subject}` is not a complete entry of `[allow]`: the name is missing"),
                     Some(hint),
                 );
                 continue;
             }
-            if why.trim().is_empty() {
-                let message = format!("no reason is given for allowing `{}`", escape_bytes(what.as_bytes()));
+            if reason.trim().is_empty() {
+                let message =
+                    format!("no reason is given for allowing `{}`", escape_bytes(subject.as_bytes()));
                 let hint = match origin {
                     ValueOrigin::Flag(_) => "write it as `--allow PATH=REASON`",
                     ValueOrigin::File(_) => "write the reason as its value",
@@ -83,11 +86,11 @@ impl Validator<'_> {
                 continue;
             }
             match path {
-                Some(path) => drop(paths.insert(path, why)),
-                None => drop(words.insert(what, why)),
+                Some(path) => drop(paths.insert(path, reason)),
+                None => drop(config_values.insert(subject, reason)),
             }
         }
-        (paths, words)
+        (paths, config_values)
     }
 
     fn budget(&mut self, file: &BudgetTable, flags: &RecipeOverrides) -> Budget {
@@ -107,31 +110,31 @@ impl Validator<'_> {
         flag: &'static str,
         hint: impl FnOnce(&T::Err) -> Option<String>,
     ) -> Option<BudgetLimit<T>> {
-        let word = flag_or_file(file, value, flag)?;
-        let value = self.parse_value(&word, hint)?;
-        Some(match &word.origin {
+        let raw = flag_or_file(file, value, flag)?;
+        let value = self.parse_value(&raw, hint)?;
+        Some(match &raw.origin {
             ValueOrigin::Flag(flag) => BudgetLimit { value, setting: format!("`{flag}`"), position: None },
             ValueOrigin::File(span) => {
                 let header = self.document.map(|document| document.table_header(span, "budget"));
                 let table = header.unwrap_or_else(|| "budget".into());
-                let place = self.document.and_then(|document| document.position(span));
-                BudgetLimit { value, setting: format!("`{key}` below `[{table}]`"), position: place }
+                let position = self.document.and_then(|document| document.position(span));
+                BudgetLimit { value, setting: format!("`{key}` below `[{table}]`"), position }
             }
         })
     }
 
     /// Parses the location of the previous image.
     fn previous(&mut self, flags: &RecipeOverrides) -> Option<ImageLocation> {
-        let word: RawValue = flag_or_file(&None::<Spanned<String>>, &flags.previous, "--previous")?;
-        match self.image_location(&word)? {
+        let raw: RawValue = flag_or_file(&None::<Spanned<String>>, &flags.previous, "--previous")?;
+        match self.image_location(&raw)? {
             ImageLocation::Engine(named) => {
                 let message =
                     format!("cannot compare with `{named}`: it must be in an image layout or at a registry");
                 let hint = format!("copy it here first: `coracle copy {named} oci:DIR`, then name `oci:DIR`");
-                self.report(&word.origin, message, Some(hint));
+                self.report(&raw.origin, message, Some(hint));
                 None
             }
-            place => Some(place),
+            location => Some(location),
         }
     }
 }

@@ -87,12 +87,12 @@ impl Validator<'_> {
                     continue;
                 }
             };
-            let at = ValueOrigin::File(directory.span());
+            let directory_origin = ValueOrigin::File(directory.span());
             if directory.get_ref().is_empty() {
-                self.report(&at, "the path of a directory is empty".into(), None);
+                self.report(&directory_origin, "the path of a directory is empty".into(), None);
             } else if roots.first().is_some_and(|first| first.kind != kind) {
                 let message = "one platform has a `root`, another a `sysroot`".to_owned();
-                self.report(&at, message, Some(ROOT_OR_SYSROOT_HINT.into()));
+                self.report(&directory_origin, message, Some(ROOT_OR_SYSROOT_HINT.into()));
             }
             roots.push(RootOverride { kind, platform, directory: directory.get_ref().into() });
         }
@@ -100,7 +100,7 @@ impl Validator<'_> {
     }
 
     fn root_platform(&mut self, text: &str, origin: ValueOrigin) -> Option<Platform> {
-        let word = RawValue { value: text.to_owned(), origin };
-        self.parse_value(&word, |error: &ParsePlatformError| error.hint())
+        let raw = RawValue { value: text.to_owned(), origin };
+        self.parse_value(&raw, |error: &ParsePlatformError| error.hint())
     }
 }

@@ -50,32 +50,32 @@ impl<'a> Validator<'a> {
         flags: &[String],
         flag: &'static str,
     ) -> BTreeMap<String, String> {
-        let mut words: Vec<(String, RawValue)> =
+        let mut raw_map: Vec<(String, RawValue)> =
             file.iter().map(|(name, value)| (name.clone(), RawValue::from_file(value))).collect();
-        for word in from_flag(flags, flag) {
-            match word.value.split_once('=') {
+        for raw in from_flag(flags, flag) {
+            match raw.value.split_once('=') {
                 Some((name, value)) => {
-                    words.push((name.into(), RawValue { value: value.into(), origin: word.origin }));
+                    raw_map.push((name.into(), RawValue { value: value.into(), origin: raw.origin }));
                 }
                 None => {
-                    let message = format!("`{}` has no value", escape_bytes(word.value.as_bytes()));
-                    self.report(&word.origin, message, Some(format!("write it as `{flag} NAME=VALUE`")));
+                    let message = format!("`{}` has no value", escape_bytes(raw.value.as_bytes()));
+                    self.report(&raw.origin, message, Some(format!("write it as `{flag} NAME=VALUE`")));
                 }
             }
         }
         let mut map = BTreeMap::new();
-        for (name, word) in words {
-            let name_word = RawValue { value: name, origin: word.origin.clone() };
-            if name_word.value.is_empty() {
-                self.report(&word.origin, "a name is empty".into(), None);
-            } else if flag == "--env" && name_word.value.contains('=') {
+        for (name, raw) in raw_map {
+            let raw_name = RawValue { value: name, origin: raw.origin.clone() };
+            if raw_name.value.is_empty() {
+                self.report(&raw.origin, "a name is empty".into(), None);
+            } else if flag == "--env" && raw_name.value.contains('=') {
                 let message = format!(
                     "`{}` is not a variable name: it contains `=`",
-                    escape_bytes(name_word.value.as_bytes())
+                    escape_bytes(raw_name.value.as_bytes())
                 );
-                self.report(&word.origin, message, None);
-            } else if let Some(name) = self.without_nul("a name", &name_word) {
-                map.extend(self.without_nul("a value", &word).map(|value| (name, value)));
+                self.report(&raw.origin, message, None);
+            } else if let Some(name) = self.without_nul("a name", &raw_name) {
+                map.extend(self.without_nul("a value", &raw).map(|value| (name, value)));
             }
         }
         map
@@ -83,20 +83,20 @@ impl<'a> Validator<'a> {
 
     /// Returns the value. Reports a problem if it contains NUL, which ends arguments and variables
     /// of a process.
-    pub(super) fn without_nul(&mut self, what: &str, word: &RawValue) -> Option<String> {
-        if word.value.contains('\0') {
-            self.report(&word.origin, format!("{what} contains a NUL byte"), None);
+    pub(super) fn without_nul(&mut self, subject: &str, raw: &RawValue) -> Option<String> {
+        if raw.value.contains('\0') {
+            self.report(&raw.origin, format!("{subject} contains a NUL byte"), None);
             return None;
         }
-        Some(word.value.clone())
+        Some(raw.value.clone())
     }
 
     pub(super) fn parse_value<T: std::str::FromStr<Err: Display>>(
         &mut self,
-        word: &RawValue,
+        raw: &RawValue,
         hint: impl FnOnce(&T::Err) -> Option<String>,
     ) -> Option<T> {
-        self.ok_or_report(word.value.parse(), &word.origin, hint)
+        self.ok_or_report(raw.value.parse(), &raw.origin, hint)
     }
 
     pub(super) fn ok_or_report<T, E: Display>(
@@ -123,8 +123,8 @@ impl<'a> Validator<'a> {
 
     pub(super) fn into_result(self) -> Result<(), RecipeError> {
         let Self { document, mut problems } = self;
-        let of_document = document.map(|document| document.problems.as_slice()).unwrap_or_default();
-        problems.extend(of_document.iter().map(|(_, problem)| problem.clone()));
+        let document_problems = document.map(|document| document.problems.as_slice()).unwrap_or_default();
+        problems.extend(document_problems.iter().map(|(_, problem)| problem.clone()));
         problems.sort_by_key(RecipeProblem::sort_key);
         if problems.is_empty() { Ok(()) } else { Err(RecipeError::Invalid(problems)) }
     }

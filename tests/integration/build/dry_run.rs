@@ -14,9 +14,9 @@ fn prints_text() {
         0,
         str![[r#"
      SIZE  MODE  PATH               REASON
-        -  0755  /app/              on the way
+        -  0755  /app/              on the path to other files
 682.70 kB  0755  /app/hello         program
-        -  0755  /etc/              on the way
+        -  0755  /etc/              on the path to other files
      44 B  0644  /etc/group         accounts of the user
     137 B  0644  /etc/passwd        accounts of the user
         -  0755  /srv/              included from [FOLDER]/assets

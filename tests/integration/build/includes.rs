@@ -133,7 +133,7 @@ hint: place one of them elsewhere with `FROM:TO`, or leave it out
         str![[r#"
 error: different contents are planned for the same path of the image
   /app/hello: [FOLDER]/hello (program), and [FOLDER]/one (included from [FOLDER]/one)
-  /app: a directory (on the way), and [FOLDER]/one (included from [FOLDER]/one)
+  /app: a directory (on the path to other files), and [FOLDER]/one (included from [FOLDER]/one)
 
 hint: place one of them elsewhere with `FROM:TO`, or leave it out
 

@@ -334,6 +334,6 @@ fn works_with_busybox() {
     let with = [("args", "./shop --label 'a=b  c' -o oci:out"), ("releases", releases.url.as_str())];
     let output = run(folder.path(), &[BUSYBOX, "sh", "-e"], &path, None, &with);
     assert!(output.status.success(), "{}", said(&output));
-    let stored = layout::read_image(&DiskLocation::layout(folder.path().join("out"))).unwrap();
+    let stored = layout::read_disk_image(&DiskLocation::layout(folder.path().join("out"))).unwrap();
     assert_eq!(stored.images[0].label("a"), Some("b  c"));
 }

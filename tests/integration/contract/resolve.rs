@@ -51,3 +51,19 @@ fn writes_nothing_if_a_reference_is_unknown_or_a_contract_unmet() {
     let ended = folder.run_with(&["resolve", "-", "--image", "shop"], &text);
     assert_eq!((ended.status, ended.stdout.as_str()), (2, ""));
 }
+
+#[test]
+fn reports_each_violation_once_for_two_names_of_an_image() {
+    let folder = TestFolder::new();
+    let with_name = |name| {
+        changed(&[
+            ("mountPath: /etc/shop}", "mountPath: /etc/store}"),
+            ("image: ghcr.io/acme/shop:1.2", name),
+        ])
+    };
+    folder.file("a.yaml", &with_name("image: coracle://shop"));
+    folder.file("b.yaml", &with_name("image: coracle://store"));
+    let ended = folder.run(&["resolve", "a.yaml", "b.yaml", "--image", "shop=@", "--image", "store=@"]);
+    let messages = ended.stderr.matches("nothing is mounted at `/etc/shop`").count();
+    assert_eq!((ended.status, messages), (4, 2), "{}", ended.stderr);
+}

@@ -85,7 +85,7 @@ pub fn cache(bytes: &[u8]) {
         let names = bytes.split(|&byte| byte == 0).filter(|name| !name.is_empty());
         let entry = |name: &[u8]| CacheEntry { name: name.to_vec(), path: RawPath::new(name) };
         let names: BTreeSet<&[u8]> = names.collect();
-        let written = LdCache::serialize(names.iter().map(|name| entry(name)).collect(), machine);
+        let written = LdCache::serialize(names.iter().map(|name| entry(name)).collect(), machine).unwrap();
         let read = LdCache::parse(&written, machine);
         for name in names {
             assert_eq!(read.lookup(name, &hwcaps, 0), Some(RawPath::new(name)));

@@ -71,10 +71,10 @@ fn reports_errors_of_docker() {
     let from: ImageLocation = format!("oci:{}", folder.path().join("app.oci").display()).parse().unwrap();
     let to: ImageLocation = "docker-daemon:app:1".parse().unwrap();
     let client = RegistryClient::new(registry::RegistrySettings::default()).unwrap();
-    let scripts: [(Script, &str); 11] = [
+    let scripts: [(Script, &str); 12] = [
         (
             |_, stream| say(stream, "500 Oops", r#"{"message":"no\u001b[2Jspace"}"#),
-            "refused to report its version",
+            "failed to report its version",
         ),
         (|_, stream| say(stream, "200 OK", "[]"), "it does not contain a platform"),
         (|_, stream| say(stream, "200 OK", "<html>"), "it is not JSON"),
@@ -89,7 +89,7 @@ fn reports_errors_of_docker() {
             |request, stream| {
                 usual(request, stream, |stream| say(stream, "500 Oops", r#"{"message":"disk full"}"#));
             },
-            "refused to load an image: disk full",
+            "failed to load an image: disk full",
         ),
         (
             |request, stream| {
@@ -97,7 +97,16 @@ fn reports_errors_of_docker() {
                     say(stream, "200 OK", "{\"stream\":\"x\"}\n{\"error\":\"bad tar\"}\n");
                 });
             },
-            "refused to load an image: bad tar",
+            "failed to load an image: bad tar",
+        ),
+        (
+            |request, stream| {
+                usual(request, stream, |stream| {
+                    drop(stream.write_all(b"HTTP/1.1 200 OK\r\n\r\n"));
+                    while stream.write_all(&b"{\"stream\":\"x\"}\n".repeat(1000)).is_ok() {}
+                });
+            },
+            "more than 8388608 bytes of progress messages",
         ),
         (
             |request, stream| {

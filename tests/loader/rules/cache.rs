@@ -107,13 +107,13 @@ fn names_are_found_whatever_their_numbers() {
     });
     let paths = sonames.map(|name| format!("/opt/{name}"));
     let entries = sonames.iter().zip(&paths).map(|(name, path)| entry(name, path));
-    let cache = LdCache::serialize(entries.collect(), AMD64);
+    let cache = LdCache::serialize(entries.collect(), AMD64).unwrap();
     case.file("/etc/ld.so.cache", cache).maps("/app", &paths.each_ref().map(String::as_str));
 }
 
 #[test]
 fn the_loader_reads_a_cache_of_ours() {
-    let cache = LdCache::serialize(vec![entry("libb.so", "/opt/other.so")], AMD64);
+    let cache = LdCache::serialize(vec![entry("libb.so", "/opt/other.so")], AMD64).unwrap();
     wanting()
         .elf("/opt/other.so", &library())
         .file("/etc/ld.so.cache", cache)
@@ -125,7 +125,7 @@ fn a_cache_for_another_machine_does_not_count() {
     let s390x = Machine { is_64: true, is_little_endian: false, e_machine: 22, e_flags: 0 };
     let arm64 = Machine { is_64: true, is_little_endian: true, e_machine: 183, e_flags: 0 };
     for machine in [s390x, arm64] {
-        let cache = LdCache::serialize(vec![entry("libb.so", "/opt/libb.so")], machine);
+        let cache = LdCache::serialize(vec![entry("libb.so", "/opt/libb.so")], machine).unwrap();
         wanting()
             .elf("/opt/libb.so", &library())
             .file("/etc/ld.so.cache", cache)
@@ -145,7 +145,7 @@ fn a_cache_that_is_none_does_not_count() {
 
 #[test]
 fn a_cache_with_more_entries_than_bytes_does_not_count() {
-    let mut cache = LdCache::serialize(vec![entry("libb.so", "/opt/libb.so")], AMD64);
+    let mut cache = LdCache::serialize(vec![entry("libb.so", "/opt/libb.so")], AMD64).unwrap();
     cache[20..24].copy_from_slice(&1000_u32.to_le_bytes());
     wanting()
         .elf("/opt/libb.so", &library())
@@ -156,7 +156,7 @@ fn a_cache_with_more_entries_than_bytes_does_not_count() {
 #[test]
 fn entries_are_taken_by_their_flags() {
     for flags in [0, 1, 3, 0x303, 0x803, 0xa03_u32] {
-        let mut cache = LdCache::serialize(vec![entry("libb.so", "/opt/libb.so")], AMD64);
+        let mut cache = LdCache::serialize(vec![entry("libb.so", "/opt/libb.so")], AMD64).unwrap();
         cache[48..52].copy_from_slice(&flags.to_le_bytes());
         let found = if flags == 0x303 { "/opt/libb.so" } else { "libb.so => not found" };
         wanting().elf("/opt/libb.so", &library()).file("/etc/ld.so.cache", cache).maps("/app", &[found]);
@@ -166,7 +166,8 @@ fn entries_are_taken_by_their_flags() {
 /// Returns a cache with these paths for `libb.so` in this order, each with a mask of CPU features.
 fn masked(entries: &[(&str, u64)]) -> Vec<u8> {
     let paths: Vec<String> = (0..entries.len()).map(|index| format!("/{index}")).collect();
-    let mut cache = LdCache::serialize(paths.iter().map(|path| entry("libb.so", path)).collect(), AMD64);
+    let mut cache =
+        LdCache::serialize(paths.iter().map(|path| entry("libb.so", path)).collect(), AMD64).unwrap();
     for (index, (path, mask)) in entries.iter().enumerate() {
         let (at, path_at) = (48 + index * 24, u32::try_from(cache.len()).unwrap());
         cache.extend(path.bytes().chain([0]));
@@ -219,7 +220,8 @@ fn a_cache_out_of_order_hides_what_the_loader_s_search_misses() {
     let mut cache = LdCache::serialize(
         ["liba.so", "libb.so", "libc.so"].map(|name| entry(name, "/opt/libb.so")).into(),
         AMD64,
-    );
+    )
+    .unwrap();
     let (first, last) = (48, 96);
     let key = cache[first + 4..first + 8].to_vec();
     cache.copy_within(last + 4..last + 8, first + 4);
@@ -235,7 +237,7 @@ fn a_cache_out_of_order_hides_what_the_loader_s_search_misses() {
 
 #[test]
 fn a_relative_path_in_the_cache_starts_at_the_working_directory() {
-    let cache = LdCache::serialize(vec![entry("libb.so", "lib/libb.so")], AMD64);
+    let cache = LdCache::serialize(vec![entry("libb.so", "lib/libb.so")], AMD64).unwrap();
     wanting()
         .working_dir("/work")
         .elf("/work/lib/libb.so", &library())

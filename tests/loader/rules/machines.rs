@@ -101,7 +101,7 @@ fn libraries_of_other_machines_are_passed_over() {
 fn cache(foreign: &Foreign, names: &[&str]) -> Vec<u8> {
     let entry =
         |name: &&str| CacheEntry { name: name.as_bytes().into(), path: RawPath::new(format!("/opt/{name}")) };
-    LdCache::serialize(names.iter().map(entry).collect(), machine(foreign))
+    LdCache::serialize(names.iter().map(entry).collect(), machine(foreign)).unwrap()
 }
 
 #[test]

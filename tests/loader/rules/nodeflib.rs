@@ -11,7 +11,8 @@ use crate::rules::elf::{DF_1_NODEFLIB, library, program};
 fn cached(path: &str) -> Case {
     let machine = Machine { is_64: true, is_little_endian: true, e_machine: 62, e_flags: 0 };
     let cache =
-        LdCache::serialize(vec![CacheEntry { name: b"libb.so".to_vec(), path: RawPath::new(path) }], machine);
+        LdCache::serialize(vec![CacheEntry { name: b"libb.so".to_vec(), path: RawPath::new(path) }], machine)
+            .unwrap();
     Case::glibc()
         .elf("/app", &program().needed("libb.so").flags_1(DF_1_NODEFLIB))
         .elf(path, &library())

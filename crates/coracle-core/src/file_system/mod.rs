@@ -6,12 +6,10 @@
 
 mod host_fs;
 mod memory_fs;
-mod overlay_fs;
 mod path_resolution;
 mod view;
 
 pub use host_fs::HostFs;
 pub use memory_fs::MemoryFs;
-pub use overlay_fs::OverlayFs;
 pub use path_resolution::{PathResolution, ResolutionEnd, ResolutionStep, resolve_path};
-pub use view::{FileSystem, FsFile, FsNode};
+pub use view::{FileSystem, FsFile, FsNode, OverlayFs};

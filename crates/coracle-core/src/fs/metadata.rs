@@ -49,10 +49,10 @@ impl Stat {
         Self { file_id, size, mode, hard_links: 1, mtime: epoch, ctime: epoch }
     }
 
-    /// Whether both times are so far before `moment` that a later change would have changed them.
+    /// Returns whether a change of the file after `moment` is sure to change `mtime` or `ctime`.
     ///
-    /// File timestamps have a granularity of a few milliseconds, or up to two seconds on file
-    /// systems without nanoseconds.
+    /// Both must be older than `moment` by more than the granularity of file timestamps: a few
+    /// milliseconds, or up to two seconds on file systems without nanoseconds.
     pub fn detects_changes_after(&self, moment: Timestamp) -> bool {
         [self.mtime, self.ctime].into_iter().all(|time| {
             let granularity = if time.nanoseconds == 0 { 2_000_000_000 } else { 20_000_000 };
@@ -60,7 +60,7 @@ impl Stat {
         })
     }
 
-    /// Whether any execute bit is set.
+    /// Returns whether an execute bit is set, for the owner, the group or others.
     pub fn is_executable(&self) -> bool {
         self.mode & 0o111 != 0
     }

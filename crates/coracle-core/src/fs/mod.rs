@@ -1,4 +1,5 @@
-//! Host file system: errors with operation and path, metadata, and detection of changed files.
+//! The host's file system: errors with operation and path, metadata, detection of changed files, and
+//! Unix sockets.
 //!
 //! Calls that differ between hosts are in `unix` and `other` only.
 
@@ -6,14 +7,13 @@ mod error;
 mod metadata;
 #[cfg(not(unix))]
 mod other;
-mod socket;
 #[cfg(unix)]
 mod unix;
-mod verified_file;
 
 use std::fs::{File, Permissions};
 use std::io;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 #[cfg(not(unix))]
 use other as host;
@@ -22,8 +22,6 @@ use unix as host;
 
 pub use error::{Context, Error, Result};
 pub use metadata::{FileId, PathMetadata, Stat, Timestamp};
-pub use socket::{SocketConnection, connect_unix_socket};
-pub(crate) use verified_file::VerifiedFile;
 
 /// Returns what is at `path`, without following a link there; `None` if the path does not exist.
 ///
@@ -84,10 +82,11 @@ pub fn private_dir_permissions() -> Option<Permissions> {
     host::private_dir_permissions()
 }
 
-/// Whether only its owner can access the directory at `path`, and the same user owns `own_file`.
+/// Returns whether the directory at `path` is private: it is owned by the owner of `own_file`, and other
+/// users have no access.
 ///
 /// # Errors
-/// Fails if the metadata of either cannot be read.
+/// Fails if the metadata of the directory or of the file cannot be read.
 pub fn is_private_dir(path: &Path, own_file: &File) -> Result<bool> {
     let directory = std::fs::metadata(path).context("read the metadata of", path)?;
     Ok(host::is_private_dir(&directory, &own_file.metadata().context("read the metadata of", path)?))
@@ -107,10 +106,11 @@ pub fn list_directory(path: &Path) -> Result<Vec<Vec<u8>>> {
     Ok(names)
 }
 
-/// Whether `path` still refers to the open `file`. Another process may have removed or replaced it.
+/// Returns whether `path` still leads to the open `file`. Returns false if another process has removed
+/// or replaced the file.
 ///
 /// # Errors
-/// Fails if the metadata of either cannot be read.
+/// Fails if the metadata of `file`, or of the file at `path`, cannot be read.
 pub fn is_file_at(file: &File, path: &Path) -> Result<bool> {
     let at_path = match std::fs::metadata(path) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(false),
@@ -137,4 +137,56 @@ pub fn path_to_bytes(path: &Path) -> Vec<u8> {
 /// Fails if the working directory does not exist.
 pub fn absolute_path(path: &Path) -> Result<PathBuf> {
     std::path::absolute(path).context("find the working directory for", path)
+}
+
+/// A connection to a local server, such as a container engine. Reads and writes return `WouldBlock` or `TimedOut` after the
+/// timeout given to [`connect_unix_socket`].
+pub trait SocketConnection: io::Read + io::Write + std::fmt::Debug {}
+
+impl<T: io::Read + io::Write + std::fmt::Debug> SocketConnection for T {}
+
+/// Connects to the Unix socket at `path`. `timeout` is that of each read and write.
+///
+/// # Errors
+/// Fails if no server listens there, or the host has no Unix sockets.
+pub fn connect_unix_socket(path: &Path, timeout: Duration) -> io::Result<Box<dyn SocketConnection>> {
+    Ok(Box::new(host::connect_unix_socket(path, timeout)?))
+}
+
+/// An open file whose metadata must not change.
+#[derive(Debug)]
+pub(crate) struct VerifiedFile {
+    file: File,
+    path: PathBuf,
+    expected: Stat,
+}
+
+impl VerifiedFile {
+    /// Opens `path`. Fails if its metadata is not `expected`.
+    pub(crate) fn open(path: &Path, expected: Stat) -> Result<Self> {
+        let file = File::open(path).context("open", path)?;
+        let open = Self { file, path: path.to_owned(), expected };
+        open.verify_unchanged()?;
+        Ok(open)
+    }
+
+    /// Fails if the file has changed.
+    pub(crate) fn verify_unchanged(&self) -> Result<()> {
+        let now = self.file.metadata().context("read the metadata of", &self.path)?;
+        if host::stat(&now) == self.expected { Ok(()) } else { Err(self.changed_error()) }
+    }
+
+    /// Fills `buffer` from `offset` on. Fails if the file ends early, because then it has changed.
+    pub(crate) fn read_exact_at(&self, buffer: &mut [u8], offset: u64) -> Result<()> {
+        match host::read_exact_at(&self.file, buffer, offset) {
+            Err(e) if e.kind() == io::ErrorKind::UnexpectedEof => Err(self.changed_error()),
+            result => result.context("read", &self.path),
+        }
+    }
+
+    fn changed_error(&self) -> Error {
+        let cause =
+            "the file changed while it was being read; run the same command again once it is complete";
+        Error::new("read", &self.path, io::Error::other(cause))
+    }
 }

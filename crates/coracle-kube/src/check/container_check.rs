@@ -1,10 +1,13 @@
-//! One container of the image, with everything that its checks need.
+//! One container of the image with everything that its checks need, and the checks of its mounts:
+//! reserved directories, and files of the image that a mount hides.
 
 use super::container::Container;
 use super::container_mount::ContainerMount;
-use super::expectations::Expectations;
-use super::expected_files::ExpectedFiles;
+use super::expectations::{Expectations, ExpectedFiles};
+use super::finding::{CheckReport, CheckRule, printable_text};
 use super::parsed_config_object::ParsedConfigObject;
+use super::parsed_volume::{ParsedVolume, ReferencedObject};
+use crate::kubernetes_limits::is_reserved_in_manifest;
 use crate::yaml::NodeKind;
 
 /// A container to check. The modules of the checks add methods, which push onto a report.
@@ -32,5 +35,66 @@ impl ContainerCheck<'_, '_> {
         };
         let (uid, gid) = user.split_once(':').unwrap_or((user, "0"));
         (id("runAsUser").or(uid.parse().ok()), id("runAsGroup").or(gid.parse().ok()))
+    }
+}
+
+/// The most hidden files that a message lists.
+const MAX_LISTED_FILES: usize = 3;
+
+impl ContainerCheck<'_, '_> {
+    /// Checks every mount of the container.
+    pub(super) fn check_mounts(&self, report: &mut CheckReport) {
+        for mount in self.mounts {
+            let path = mount.path.to_string();
+            if is_reserved_in_manifest(&path) {
+                let message = format!("cannot mount on `{path}`: the container runtime needs this directory");
+                report.findings.push(self.container.finding(
+                    CheckRule::ReservedDirectory,
+                    mount.path_span,
+                    message,
+                ));
+                continue;
+            }
+            if let Some(files) = self.expected.image_files {
+                let is_file = mount.is_single_file(self.container, self.config_objects);
+                let hidden = files.hidden_by(&mount.path, is_file);
+                if !hidden.is_empty() {
+                    let names: Vec<String> =
+                        hidden.iter().take(MAX_LISTED_FILES).map(|path| format!("`{path}`")).collect();
+                    let more = hidden.len() - names.len();
+                    let more = if more > 0 { format!(" and {more} more") } else { String::new() };
+                    let message =
+                        format!("a mount on `{path}` hides files of the image: {}{more}", names.join(", "));
+                    report.findings.push(self.container.finding(
+                        CheckRule::HidesImageFiles,
+                        mount.path_span,
+                        message,
+                    ));
+                }
+            }
+            if let ParsedVolume::Files { sources, .. } = &mount.volume {
+                sources.iter().for_each(|source| self.check_volume_items(source, report));
+            }
+        }
+    }
+
+    /// Reports keys that a volume lists but the object does not have: the pod would not start.
+    fn check_volume_items(&self, source: &ReferencedObject<'_>, report: &mut CheckReport) {
+        let Some(config_object) = source.find_object(&self.container.object, self.config_objects) else {
+            return;
+        };
+        for item in source.items.unwrap_or_default() {
+            let key = item.text_of("key").unwrap_or_default();
+            if config_object.entry(key).is_none() && !source.is_optional {
+                let span = item.get("key").map_or(item.span, |key| key.span);
+                let message = format!(
+                    "the {} `{}` has no key `{}`, so the pod cannot start",
+                    source.kind(),
+                    printable_text(source.name),
+                    printable_text(key)
+                );
+                report.findings.push(self.container.finding(CheckRule::MissingKey, span, message));
+            }
+        }
     }
 }

@@ -3,7 +3,7 @@
 use super::container::Container;
 use super::finding::{CheckReport, CheckRule, printable_text};
 use super::parsed_config_object::ParsedConfigObject;
-use super::pod_volume::{PodVolume, VolumeLookup};
+use super::parsed_volume::{FileLookup, ParsedVolume};
 use crate::yaml::{Node, Span};
 use coracle_core::path::ImagePath;
 
@@ -14,7 +14,7 @@ pub(super) struct ContainerMount<'a> {
     pub(super) path_span: Span,
     pub(super) sub_path: Option<&'a Node>,
     pub(super) is_read_only: bool,
-    pub(super) volume: PodVolume<'a>,
+    pub(super) volume: ParsedVolume<'a>,
     /// Whether `subPathExpr` is used, whose variables are unknown here.
     pub(super) has_path_variables: bool,
 }
@@ -52,7 +52,7 @@ pub(super) fn container_mounts<'a>(
             continue;
         }
         let name = node.text_of("name").unwrap_or_default();
-        let Some(volume) = PodVolume::find_by_name(container, name) else {
+        let Some(volume) = ParsedVolume::find_by_name(container, name) else {
             let span = node.get("name").map_or(node.span, |name| name.span);
             let message = format!("the pod has no volume `{}`", printable_text(name));
             report.findings.push(container.finding(CheckRule::InvalidMount, span, message));
@@ -63,7 +63,7 @@ pub(super) fn container_mounts<'a>(
             path_span: at.span,
             sub_path: node.get("subPath").filter(|path| path.text() != Some("")),
             is_read_only: node.is_true("readOnly")
-                || matches!(volume, PodVolume::Files { .. } | PodVolume::Opaque),
+                || matches!(volume, ParsedVolume::Files { .. } | ParsedVolume::Opaque),
             volume,
             has_path_variables: node.get("subPathExpr").is_some(),
         });
@@ -78,7 +78,7 @@ impl<'a> ContainerMount<'a> {
         path: &ImagePath,
         container: &Container<'a>,
         config_objects: &'b [ParsedConfigObject<'a>],
-    ) -> VolumeLookup<'a, 'b> {
+    ) -> FileLookup<'a, 'b> {
         let rest: Vec<String> = path
             .strip_prefix(&self.path)
             .into_iter()
@@ -97,7 +97,7 @@ impl<'a> ContainerMount<'a> {
         config_objects: &[ParsedConfigObject<'a>],
     ) -> bool {
         self.sub_path.is_some()
-            && !matches!(self.look_up(&self.path, container, config_objects), VolumeLookup::NotFound)
+            && !matches!(self.look_up(&self.path, container, config_objects), FileLookup::NotFound)
     }
 }
 

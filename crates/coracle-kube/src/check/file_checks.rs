@@ -7,9 +7,9 @@ use super::container_check::ContainerCheck;
 use super::container_mount::{ContainerMount, innermost_mount};
 use super::finding::{CheckReport, CheckRule, printable_text};
 use super::parsed_config_object::{ParsedConfigObject, block_style};
-use super::pod_volume::{PodVolume, VolumeLookup, parse_mode};
+use super::parsed_volume::{FileLookup, ParsedVolume, parse_mode};
 use crate::contract::{self, ContractFile};
-use crate::template::Format;
+use crate::template::FileFormat;
 use crate::yaml::{Node, Span};
 
 impl ContainerCheck<'_, '_> {
@@ -71,12 +71,12 @@ impl ContainerCheck<'_, '_> {
             ));
         }
         match container_mount.look_up(&path, self.container, self.config_objects) {
-            VolumeLookup::Key { config_object, key, source, mode } => {
+            FileLookup::Key { config_object, key, source, mode } => {
                 self.check_secrecy(&path, file, source.is_secret, source.name_span, report);
                 self.check_readable(&path, mode, report);
                 self.check_content(mount, file, &path, config_object, key, is_live, report);
             }
-            VolumeLookup::OutsideManifests { source, key } => {
+            FileLookup::OutsideManifests { source, key } => {
                 self.check_secrecy(&path, file, source.is_secret, source.name_span, report);
                 let message = format!(
                     "cannot check whether the {} `{}` has `{}`: it is not in these manifests",
@@ -90,20 +90,20 @@ impl ContainerCheck<'_, '_> {
                     message,
                 ));
             }
-            VolumeLookup::NotFound => self.check_absent(&path, file, container_mount, report),
+            FileLookup::NotFound => self.check_missing_file(&path, file, container_mount, report),
         }
     }
 
     /// Reports a path whose file is not in the mounted volume, or not known to be.
-    fn check_absent(
+    fn check_missing_file(
         &self,
         path: &ImagePath,
         file: &ContractFile,
         mount: &ContainerMount<'_>,
         report: &mut CheckReport,
     ) {
-        let is_unknown =
-            !matches!(mount.volume, PodVolume::Files { has_others: false, .. }) || mount.has_path_variables;
+        let is_unknown = !matches!(mount.volume, ParsedVolume::Files { has_others: false, .. })
+            || mount.has_path_variables;
         if is_unknown && mount.path != ImagePath::root() {
             let message = format!("cannot check whether `{path}` is in the volume at `{}`", mount.path);
             report.notes.push(self.container.finding(CheckRule::NotInManifests, mount.path_span, message));
@@ -167,7 +167,7 @@ impl ContainerCheck<'_, '_> {
         let Some(entry) = config_object.entry(key) else { return };
         let Some(bytes) = &entry.bytes else { return };
         if let Some(format) =
-            file.format.as_deref().and_then(|name| Format::from_file_name(&format!(".{name}")))
+            file.format.as_deref().and_then(|name| FileFormat::from_file_name(&format!(".{name}")))
         {
             let syntax_error = match std::str::from_utf8(bytes) {
                 Ok(text) => format.validate(text).err().map(|error| {
@@ -216,33 +216,4 @@ fn quoted_list(keys: &[&str]) -> String {
     let shown: Vec<String> = keys.iter().take(5).map(|key| format!("`{key}`")).collect();
     let more = keys.len().saturating_sub(5);
     if more > 0 { format!("{} and {more} more", shown.join(", ")) } else { shown.join(", ") }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::super::test_findings::pod_findings;
-
-    #[test]
-    fn accepts_missing_optional_files_and_reads_octal_modes() {
-        let contract = r#""user":"7:7","mounts":[{"path":"/etc/a","reload":"restart","files":[{"key":"x","optional":true}]}]"#;
-        assert_eq!(pod_findings(contract, Some("7"), "image: a", ""), Vec::<String>::new());
-        let mount = "volumeMounts: [{name: v, mountPath: /etc/a}]";
-        let count_findings = |mode: &str, more: &str| {
-            let text = format!(
-                "volumes: [{{name: v, configMap: {{name: m, defaultMode: {mode}}}}}]{more}}}\n---\n{{kind: ConfigMap, metadata: {{name: m}}, data: {{x: z}}"
-            );
-            pod_findings(contract, Some("7"), mount, &text).len()
-        };
-        for (mode, more, expected) in [
-            ("0440", "", 1),
-            ("288", "", 1),
-            ("0o440", "", 1),
-            ("0444", "", 0),
-            ("420", "", 0),
-            ("0440", ", securityContext: {fsGroup: 7}", 0),
-            ("0440", ", securityContext: {runAsGroup: 0}", 0),
-        ] {
-            assert_eq!(count_findings(mode, more), expected, "{mode} {more}");
-        }
-    }
 }

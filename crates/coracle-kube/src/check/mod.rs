@@ -6,22 +6,18 @@
 
 mod container;
 mod container_check;
-mod container_choice;
 mod container_mount;
 mod expectations;
-mod expected_files;
 mod file_checks;
 mod finding;
 mod image_name;
 mod manifest_object;
-mod mount_checks;
 mod parsed_config_object;
+mod parsed_volume;
 pub mod pin;
-mod pinnable_image;
 mod pod_checks;
-mod pod_volume;
 #[cfg(test)]
-mod test_findings;
+mod tests;
 mod variable_checks;
 
 pub use expectations::{Expectations, HiddenFiles};
@@ -31,7 +27,7 @@ pub use manifest_object::ManifestFile;
 
 use container::Container;
 use container_check::ContainerCheck;
-use expected_files::ExpectedFiles;
+use expectations::ExpectedFiles;
 use parsed_config_object::ParsedConfigObject;
 
 /// Checks manifests against what an image expects.
@@ -42,7 +38,7 @@ pub fn check_manifests(inputs: &[ManifestFile], expected: &Expectations<'_>) -> 
     let config_objects: Vec<ParsedConfigObject<'_>> =
         objects.iter().filter_map(|object| ParsedConfigObject::parse(object, &mut report)).collect();
     let containers: Vec<Container<'_>> = objects.iter().flat_map(container::containers_of).collect();
-    let chosen = container_choice::choose_containers(&containers, expected, inputs, &mut report);
+    let chosen = container::choose_containers(&containers, expected, inputs, &mut report);
     let expected_files = expected
         .contract_document
         .map(|(document, values)| ExpectedFiles::new(document, values.clone(), &mut report));

@@ -5,12 +5,11 @@
 //! known images are replaced in `image` and `reference` fields.
 
 use super::finding::printable_text;
-use super::image_name::IMAGE_SCHEME;
+use super::image_name::{IMAGE_SCHEME, find_image};
 use super::manifest_object::ManifestFile;
-use super::pinnable_image::find_image;
 use crate::yaml::{self, Node, NodeKind, Span};
 
-pub use super::pinnable_image::PinnableImage;
+pub use super::image_name::PinnableImage;
 
 /// A text with references by digest.
 #[derive(Clone, PartialEq, Eq, Debug)]

@@ -3,7 +3,7 @@
 use super::container_check::ContainerCheck;
 use super::container_mount::innermost_mount;
 use super::finding::{CheckReport, CheckRule};
-use super::pod_volume::PodVolume;
+use super::parsed_volume::ParsedVolume;
 use crate::contract::ContractDirectory;
 use crate::yaml::{Node, NodeKind};
 use coracle_core::path::{ImagePath, escape_bytes};
@@ -88,7 +88,7 @@ impl ContainerCheck<'_, '_> {
                 mount.path_span,
                 message,
             ));
-        } else if writable.persistent && matches!(mount.volume, PodVolume::Ephemeral) {
+        } else if writable.persistent && matches!(mount.volume, ParsedVolume::Ephemeral) {
             let message = format!(
                 "the content of `{path}` must outlive the pod, but this volume is deleted with the pod"
             );
@@ -135,76 +135,6 @@ impl ContainerCheck<'_, '_> {
                 let message = format!("the image does not expose {written}; it exposes {}", known.join(", "));
                 report.notes.push(self.container.finding(CheckRule::UndeclaredPort, span, message));
             }
-        }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::super::test_findings::pod_findings;
-
-    #[test]
-    fn reports_storage_that_is_not_persistent_or_writable() {
-        let contract = r#""writable":[{"path":"/data","persistent":true}]"#;
-        let mount = "volumeMounts: [{name: v, mountPath: /data}]";
-        for (container, pod, expected) in [
-            (
-                "image: a",
-                "",
-                vec![
-                    "not-persistent the program writes to `/data`, which must outlive the pod, but nothing is mounted there",
-                ],
-            ),
-            (
-                mount,
-                "volumes: [{name: v, emptyDir: {}}]",
-                vec![
-                    "not-persistent the content of `/data` must outlive the pod, but this volume is deleted with the pod",
-                ],
-            ),
-            (mount, "volumes: [{name: v, persistentVolumeClaim: {claimName: d}}]", vec![]),
-            (
-                mount,
-                "volumes: [{name: v, configMap: {name: m}}]",
-                vec!["read-only the program writes to `/data`, but the mount at `/data` is read-only"],
-            ),
-        ] {
-            assert_eq!(pod_findings(contract, Some("1"), container, pod), expected, "{container} {pod}");
-        }
-    }
-
-    #[test]
-    fn reports_users_that_run_as_non_root_rejects() {
-        let refusing = "securityContext: {runAsNonRoot: true}";
-        for (user, container, pod, expected) in [
-            (
-                None,
-                refusing,
-                "",
-                vec!["user `runAsNonRoot` prevents the container from starting: the image runs as root"],
-            ),
-            (
-                Some("0:0"),
-                "image: a",
-                refusing,
-                vec!["user `runAsNonRoot` prevents the container from starting: the image runs as root"],
-            ),
-            (
-                Some("app"),
-                refusing,
-                "",
-                vec![
-                    "user `runAsNonRoot` prevents the container from starting: the image's user `app` is a name, and Kubernetes cannot verify that it is not root",
-                ],
-            ),
-            (Some("app"), "securityContext: {runAsNonRoot: true, runAsUser: 7}", "", vec![]),
-            (Some("7"), "securityContext: {runAsNonRoot: false}", refusing, vec![]),
-        ] {
-            assert_eq!(
-                pod_findings(r#""ports":[]"#, user, container, pod),
-                expected,
-                "{user:?} {container} {pod}"
-            );
         }
     }
 }

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 
 use super::container_check::ContainerCheck;
 use super::finding::{CheckReport, CheckRule, printable_text};
-use super::pod_volume;
+use super::parsed_volume;
 use crate::yaml::Node;
 
 impl ContainerCheck<'_, '_> {
@@ -30,7 +30,7 @@ impl ContainerCheck<'_, '_> {
             for (field, is_secret) in [("configMapRef", false), ("secretRef", true)] {
                 let Some(reference) = whole.get(field) else { continue };
                 let name = reference.text_of("name").unwrap_or_default();
-                match pod_volume::find_config_object(
+                match parsed_volume::find_config_object(
                     is_secret,
                     name,
                     &self.container.object,
@@ -81,7 +81,8 @@ impl ContainerCheck<'_, '_> {
         let key = reference.text_of("key").unwrap_or_default();
         let span = reference.get("key").map_or(reference.span, |key| key.span);
         let kind = if is_secret { "Secret" } else { "ConfigMap" };
-        match pod_volume::find_config_object(is_secret, name, &self.container.object, self.config_objects) {
+        match parsed_volume::find_config_object(is_secret, name, &self.container.object, self.config_objects)
+        {
             None => {
                 let message = format!(
                     "cannot check whether the {kind} `{}` has `{}`: it is not in these manifests",

@@ -1,11 +1,13 @@
 //! Renders the files of every mount: all, those without secrets, or those whose values are given.
 
+use std::path::Path;
+
 use super::configuration::{Configuration, MountFile, RenderedFile, RenderedMount};
-use super::error::{self, ConfigError};
+use super::error::ConfigError;
 use super::source_files::{FileSource, read_source};
-use super::validation::{find_problems, size_problem};
+use super::validation::{configuration_problems, size_problem};
 use crate::problem::LocatedProblem;
-use crate::template::{Format, RenderedText, TemplateError, UsedKeys};
+use crate::template::{FileFormat, RenderedText, TemplateError, UsedKeys};
 use crate::values::{KeyPath, Schema, ValueSource, Values};
 
 /// Which files are rendered.
@@ -32,7 +34,7 @@ pub struct PartialRender {
 ///
 /// # Errors
 /// Fails with every problem found, with file and line.
-pub fn render(configuration: &Configuration) -> Result<Vec<RenderedMount>, ConfigError> {
+pub fn render_all(configuration: &Configuration) -> Result<Vec<RenderedMount>, ConfigError> {
     Ok(render_in_scope(configuration, RenderScope::All)?.mounts)
 }
 
@@ -40,7 +42,7 @@ pub fn render(configuration: &Configuration) -> Result<Vec<RenderedMount>, Confi
 /// may be missing.
 ///
 /// # Errors
-/// Fails like [`render`].
+/// Fails like [`render_all`].
 pub fn render_public(configuration: &Configuration) -> Result<Vec<RenderedMount>, ConfigError> {
     Ok(render_in_scope(configuration, RenderScope::WithoutSecrets)?.mounts)
 }
@@ -68,7 +70,7 @@ fn render_in_scope(configuration: &Configuration, scope: RenderScope) -> Result<
         None if scope == RenderScope::GivenValues => values.set_file_keys(),
         None => Vec::new(),
     };
-    let mut problems = find_problems(configuration);
+    let mut problems = configuration_problems(configuration);
     problems.extend(secrets_on_command_line(&configuration.values, &secrets));
     let mut mounts = Vec::new();
     for mount in &configuration.mounts {
@@ -123,7 +125,7 @@ fn render_file(
     let is_secret = |used_keys: &UsedKeys| {
         used_keys.iter().any(|used| secrets.iter().any(|secret| secret.overlaps(used)))
     };
-    let (key, format) = (file.key.clone(), Format::from_file_name(&file.key));
+    let (key, format) = (file.key.clone(), FileFormat::from_file_name(&file.key));
     let template = match read_source(file)? {
         FileSource::Verbatim(bytes) => {
             validate_verbatim(file, format, &bytes)?;
@@ -149,7 +151,7 @@ fn render_file(
 /// Validates a rendered file by its extension; errors have the line of the template.
 fn validate_rendered(
     file: &MountFile,
-    format: Option<Format>,
+    format: Option<FileFormat>,
     rendered: &RenderedText,
     is_secret: bool,
 ) -> Result<(), LocatedProblem> {
@@ -159,16 +161,41 @@ fn validate_rendered(
         .template_line(syntax_error.offset)
         .map_or((file.source.display().to_string(), 1), |(name, line)| (name.to_owned(), line));
     let message = if is_secret { "details hidden because the file is secret" } else { &syntax_error.message };
-    Err(error::invalid_rendered_file(format, message, &name, line))
+    Err(invalid_rendered_file(format, message, &name, line))
 }
 
 /// Validates a file that is copied unchanged by its extension.
-fn validate_verbatim(file: &MountFile, format: Option<Format>, bytes: &[u8]) -> Result<(), LocatedProblem> {
+fn validate_verbatim(
+    file: &MountFile,
+    format: Option<FileFormat>,
+    bytes: &[u8],
+) -> Result<(), LocatedProblem> {
     let Some(format) = format else { return Ok(()) };
-    let text = std::str::from_utf8(bytes).map_err(|_| error::verbatim_file_not_utf8(format, &file.source))?;
+    let text = std::str::from_utf8(bytes).map_err(|_| verbatim_file_not_utf8(format, &file.source))?;
     let Err(syntax_error) = format.validate(text) else { return Ok(()) };
     let line = text.get(..syntax_error.offset).unwrap_or_default().matches('\n').count() + 1;
-    Err(error::invalid_verbatim_file(format, &syntax_error.message, &file.source, line))
+    Err(invalid_verbatim_file(format, &syntax_error.message, &file.source, line))
+}
+
+fn invalid_rendered_file(format: FileFormat, message: &str, file: &str, line: usize) -> LocatedProblem {
+    LocatedProblem::new(
+        format!("the rendered file is not valid {format}: {message}\n   --> {file}:{line}"),
+        "fix the template there; filters such as `|toml` print a value with quotes",
+    )
+}
+
+fn invalid_verbatim_file(format: FileFormat, message: &str, path: &Path, line: usize) -> LocatedProblem {
+    LocatedProblem::new(
+        format!("`{}` is not valid {format}: {message}\n   --> {}:{line}", path.display(), path.display()),
+        "fix the file, or use `key` to give it a name with another extension",
+    )
+}
+
+fn verbatim_file_not_utf8(format: FileFormat, path: &Path) -> LocatedProblem {
+    LocatedProblem::new(
+        format!("`{}` is not UTF-8, so it is not valid {format}", path.display()),
+        "fix the file, or use `key` to give it a name with another extension",
+    )
 }
 
 /// Why a file cannot be rendered.

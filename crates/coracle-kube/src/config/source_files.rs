@@ -1,17 +1,70 @@
-//! Reads the source files of a configuration, and computes their fingerprint, which is cheaper than
-//! rendering and shows whether anything changed.
+//! The source files of a configuration: lists those of a directory, reads them, and computes their
+//! fingerprint, which is cheaper than rendering and shows whether anything changed.
 
 use std::io::Read as _;
-use std::path::Path;
-
-use coracle_core::digest::{Digest, DigestHasher};
+use std::path::{Path, PathBuf};
 
 use super::configuration::{Configuration, MountFile};
-use super::error;
 use crate::kubernetes_limits::MAX_OBJECT_BYTES;
 use crate::problem::LocatedProblem;
-use crate::template::Template;
+use crate::template::{Delimiters, TemplateSource};
 use crate::values::ValueSource;
+use coracle_core::digest::{Digest, DigestHasher};
+use coracle_core::fs::Context as _;
+
+/// Lists a directory: the files of a mount, values files, and the schema. Files with the extension
+/// `.j2` are templates. Ignores subdirectories, which contain included templates.
+///
+/// # Errors
+/// Fails if the directory cannot be read, or contains a pipe, socket or device.
+pub fn read_config_dir(directory: &Path) -> coracle_core::fs::Result<ConfigDir> {
+    let mut found = ConfigDir::default();
+    let mut entries: Vec<PathBuf> = std::fs::read_dir(directory)
+        .and_then(|entries| entries.map(|entry| Ok(entry?.path())).collect())
+        .context("list", directory)?;
+    entries.sort();
+    for path in entries {
+        // A dangling link is an error: a file is missing.
+        let metadata = std::fs::metadata(&path).context("read", &path)?;
+        if metadata.is_dir() {
+            continue;
+        }
+        if !metadata.is_file() {
+            let special = std::io::Error::other("it is a pipe, a socket or a device");
+            return Err(coracle_core::fs::Error::new("mount", &path, special));
+        }
+        let name = path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
+        match name.as_str() {
+            "values.toml" | "values.yaml" | "values.yml" | "values.json" => found.values.push(path),
+            "schema.json" | "values.schema.json" => found.schema = Some(path),
+            _ => found.files.push(MountFile::from_path(path, None, false)),
+        }
+    }
+    Ok(found)
+}
+
+/// The files of a directory, by role.
+#[derive(Clone, PartialEq, Eq, Default, Debug)]
+pub struct ConfigDir {
+    /// The files of the mount.
+    pub files: Vec<MountFile>,
+    /// Values files, such as `values.toml`.
+    pub values: Vec<PathBuf>,
+    /// The schema, such as `schema.json`.
+    pub schema: Option<PathBuf>,
+}
+
+impl MountFile {
+    /// Returns the file of a mount that is made from `source`. The default `key` is the file name,
+    /// without `.j2` for a template. A verbatim file is copied unchanged, whatever its name.
+    pub fn from_path(source: PathBuf, key: Option<String>, is_verbatim: bool) -> Self {
+        let name = source.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
+        let template_key = name.strip_suffix(".j2").map(str::to_owned);
+        let delimiters = (template_key.is_some() && !is_verbatim).then(Delimiters::default);
+        let key = key.unwrap_or_else(|| if is_verbatim { name } else { template_key.unwrap_or(name) });
+        Self { source, key, delimiters }
+    }
+}
 
 /// The largest file that is part of a fingerprint, in bytes.
 const MAX_FINGERPRINTED_BYTES: u64 = 16 << 20;
@@ -22,7 +75,7 @@ pub enum FileSource {
     /// Bytes that are copied unchanged.
     Verbatim(Vec<u8>),
     /// A template to render.
-    Template(Template),
+    Template(TemplateSource),
 }
 
 /// Reads the source of a mounted file.
@@ -30,10 +83,14 @@ pub enum FileSource {
 /// # Errors
 /// Fails if the file cannot be read, or a template is not UTF-8.
 pub fn read_source(file: &MountFile) -> Result<FileSource, LocatedProblem> {
-    let bytes = read_bounded(&file.source).map_err(|error| error::cannot_read(&file.source, &error))?;
+    let bytes = read_bounded(&file.source).map_err(|error| cannot_read(&file.source, &error))?;
     let Some(delimiters) = &file.delimiters else { return Ok(FileSource::Verbatim(bytes)) };
-    let text = String::from_utf8(bytes).map_err(|_| error::template_not_utf8(&file.source))?;
-    Ok(FileSource::Template(Template { path: file.source.clone(), text, delimiters: delimiters.clone() }))
+    let text = String::from_utf8(bytes).map_err(|_| template_not_utf8(&file.source))?;
+    Ok(FileSource::Template(TemplateSource {
+        path: file.source.clone(),
+        text,
+        delimiters: delimiters.clone(),
+    }))
 }
 
 /// Reads a file up to one byte more than [`MAX_OBJECT_BYTES`], so that the size check reports a larger one.
@@ -82,4 +139,18 @@ pub fn source_fingerprint(configuration: &Configuration) -> Option<Digest> {
 /// Returns whether `path` is a regular file, which can be read twice, of allowed size.
 fn is_rereadable_file(path: &Path) -> bool {
     std::fs::metadata(path).is_ok_and(|file| file.is_file() && file.len() <= MAX_FINGERPRINTED_BYTES)
+}
+
+fn cannot_read(path: &Path, error: &std::io::Error) -> LocatedProblem {
+    LocatedProblem::new(
+        format!("cannot read `{}`: {error}", path.display()),
+        "check the spelling and the permissions",
+    )
+}
+
+fn template_not_utf8(path: &Path) -> LocatedProblem {
+    LocatedProblem::new(
+        format!("the template `{}` is not UTF-8", path.display()),
+        "to copy the file unchanged, remove `.j2` from its name or write `verbatim = true`",
+    )
 }

@@ -3,15 +3,13 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use coracle_core::path::{ImagePath, escape_bytes};
-
-use super::configuration::{ConfigMount, Configuration, RenderedFile};
-use super::reload::ReloadMethod;
+use super::configuration::{ConfigMount, Configuration, ReloadMethod, RenderedFile};
 use crate::kubernetes_limits::{MAX_OBJECT_BYTES, invalid_key_reason, is_reserved_in_recipe};
 use crate::problem::LocatedProblem;
+use coracle_core::path::{ImagePath, escape_bytes};
 
 /// Returns the problems of a configuration that do not depend on the content of files and values.
-pub fn find_problems(configuration: &Configuration) -> Vec<LocatedProblem> {
+pub fn configuration_problems(configuration: &Configuration) -> Vec<LocatedProblem> {
     let mut problems = mount_problems(configuration);
     problems.extend(key_problems(configuration));
     problems.extend(duplicate_variables(configuration));

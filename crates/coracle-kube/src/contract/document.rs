@@ -1,4 +1,5 @@
-//! The full contract: with templates and schema, enough to render the configuration again.
+//! The full contract: with templates and schema, enough to render the configuration again. Made from
+//! a configuration, without its values.
 
 use std::collections::BTreeMap;
 
@@ -7,11 +8,15 @@ use base64::engine::general_purpose::STANDARD;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::label::{Contract, ContractError};
-use crate::config;
+use super::label::{
+    CONTRACT_VERSION, Contract, ContractDirectory, ContractError, ContractFile, ContractMount,
+    ContractParameter, ContractVariable,
+};
+use crate::config::{self, Configuration, FileVariable, WritableDirectory};
 use crate::problem::LocatedProblem;
-use crate::template::{Delimiters, Template};
-use crate::values::KeyPath;
+use crate::template::{Delimiters, FileFormat, TemplateSource};
+use crate::values::{KeyPath, Schema};
+use coracle_core::digest::Digest;
 use coracle_core::json;
 use coracle_core::path::ImagePath;
 
@@ -85,20 +90,155 @@ impl ContractTemplate {
             config::FileSource::Template(template) => {
                 let used_keys = template.used_keys()?.into_iter().collect();
                 let includes = template.read_includes();
-                let Template { text, delimiters, .. } = template;
-                (
-                    Self { delimiters: custom_delimiters(delimiters), includes, text: Some(text), ..empty },
-                    used_keys,
-                )
+                let TemplateSource { text, delimiters, .. } = template;
+                let delimiters = (delimiters != Delimiters::default()).then(|| delimiters.into());
+                (Self { delimiters, includes, text: Some(text), ..empty }, used_keys)
             }
         })
     }
 }
 
-fn custom_delimiters(delimiters: Delimiters) -> Option<[String; 6]> {
-    if delimiters == Delimiters::default() {
-        return None;
+/// Facts about an image that are not part of its configuration.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct ImageFacts {
+    /// Ports with protocols: `8080/tcp`.
+    pub ports: Vec<String>,
+    /// The user and group: `UID:GID`.
+    pub user: String,
+}
+
+impl ContractDocument {
+    /// Makes the contract for `configuration`, with its templates and schema; reads no values.
+    ///
+    /// # Errors
+    /// Fails with every problem of templates, keys, mounts and schema.
+    pub fn new(configuration: &Configuration, facts: &ImageFacts) -> Result<Self, ContractError> {
+        let schema = configuration.schema.as_deref().map(Schema::read).transpose()?;
+        let secrets = schema.as_ref().map(Schema::secrets).unwrap_or_default();
+        let mut problems = config::configuration_problems(configuration);
+        let mut mounts: BTreeMap<&ImagePath, ContractMount> = BTreeMap::new();
+        let mut templates = Vec::new();
+        for mount in &configuration.mounts {
+            let contract_mount =
+                mounts.entry(&mount.path).or_insert_with(|| empty_mount(&mount.path, &mount.reload));
+            for file in &mount.files {
+                match ContractTemplate::from_file(&mount.path, file) {
+                    Ok((template, used_keys)) => {
+                        templates.push(template);
+                        let secret =
+                            used_keys.iter().any(|used| secrets.iter().any(|secret| secret.overlaps(used)));
+                        contract_mount.files.push(contract_file(
+                            &file.key,
+                            secret,
+                            mount.is_optional,
+                            &used_keys,
+                        ));
+                    }
+                    Err(problem) => problems.push(problem),
+                }
+            }
+        }
+        for secret in &configuration.secrets {
+            let contract_mount =
+                mounts.entry(&secret.path).or_insert_with(|| empty_mount(&secret.path, &secret.reload));
+            let files = secret.keys.iter();
+            contract_mount.files.extend(files.map(|key| ContractFile {
+                format: None,
+                ..contract_file(key, true, secret.is_optional, &[])
+            }));
+        }
+        let mut mounts: Vec<ContractMount> = mounts.into_values().collect();
+        mounts.iter_mut().for_each(|mount| mount.files.sort_by(|a, b| a.key.cmp(&b.key)));
+        problems.extend(
+            configuration.variables.iter().filter_map(|variable| variable_problem(variable, &mounts)),
+        );
+        if !problems.is_empty() {
+            return Err(config::ConfigError::Problems(problems).into());
+        }
+        let parameters = contract_parameters(schema.as_ref(), &mounts);
+        let schema = schema.map(|schema| schema.redacted());
+        let contract = Contract {
+            version: CONTRACT_VERSION,
+            parameters,
+            schema: schema
+                .as_ref()
+                .map(json::to_bytes)
+                .transpose()?
+                .map(|bytes| Digest::compute(&bytes).to_string()),
+            env: sorted_by(configuration.variables.iter().map(contract_variable), |variable| {
+                variable.name.clone()
+            }),
+            ports: facts.ports.clone(),
+            user: facts.user.clone(),
+            writable: sorted_by(
+                configuration.writable_directories.iter().map(writable_directory),
+                |writable| writable.path.clone(),
+            ),
+            document: None,
+            mounts,
+        };
+        templates.sort_by(|a, b| (&a.mount, &a.key).cmp(&(&b.mount, &b.key)));
+        Ok(Self { contract, schema, templates })
     }
-    let Delimiters { variable, block, comment } = delimiters;
-    Some([variable.0, variable.1, block.0, block.1, comment.0, comment.1])
+}
+
+fn empty_mount(path: &ImagePath, reload: &config::ReloadMethod) -> ContractMount {
+    ContractMount { path: path.to_string(), reload: reload.to_string(), files: Vec::new() }
+}
+
+fn contract_file(key: &str, secret: bool, optional: bool, used_keys: &[KeyPath]) -> ContractFile {
+    let format = FileFormat::from_file_name(key).map(|format| format.extension().to_owned());
+    let uses = used_keys.iter().map(ToString::to_string).collect();
+    ContractFile { key: key.to_owned(), secret, optional, format, uses }
+}
+
+/// Returns a problem if a variable's file does not exist, or is secret without permission.
+fn variable_problem(variable: &FileVariable, mounts: &[ContractMount]) -> Option<LocatedProblem> {
+    let path = variable.file.to_string();
+    let file = path.rsplit_once('/').and_then(|(mount_path, key)| {
+        let mount = mounts.iter().find(|mount| mount.path == mount_path)?;
+        mount.files.iter().find(|file| file.key == key)
+    });
+    match file {
+        None => Some(LocatedProblem::variable_without_file(&variable.name, &variable.file)),
+        Some(file) if file.secret && !variable.is_secret_allowed => {
+            Some(LocatedProblem::variable_with_secret(&variable.name, &variable.file))
+        }
+        Some(_) => None,
+    }
+}
+
+/// Returns the schema's parameters; without a schema, the keys that templates use.
+fn contract_parameters(
+    schema: Option<&Schema>,
+    mounts: &[ContractMount],
+) -> BTreeMap<String, ContractParameter> {
+    let Some(schema) = schema else {
+        let used = mounts.iter().flat_map(|mount| &mount.files).flat_map(|file| &file.uses);
+        return used
+            .map(|key| (key.clone(), ContractParameter { required: true, ..ContractParameter::default() }))
+            .collect();
+    };
+    let known = schema.parameters().into_iter();
+    known
+        .map(|found| {
+            let parameter =
+                ContractParameter { kind: found.types, required: found.is_required, secret: found.is_secret };
+            (found.key.to_string(), parameter)
+        })
+        .collect()
+}
+
+fn contract_variable(variable: &FileVariable) -> ContractVariable {
+    ContractVariable { name: variable.name.clone(), from: variable.file.to_string() }
+}
+
+fn writable_directory(directory: &WritableDirectory) -> ContractDirectory {
+    ContractDirectory { path: directory.path.to_string(), persistent: directory.size.is_some() }
+}
+
+fn sorted_by<T>(items: impl Iterator<Item = T>, key: impl Fn(&T) -> String) -> Vec<T> {
+    let mut items: Vec<T> = items.collect();
+    items.sort_by_key(key);
+    items
 }

@@ -6,14 +6,13 @@
 
 mod diff;
 mod document;
-mod from_config;
 mod label;
 #[cfg(test)]
 mod tests;
 
 pub use diff::{ContractChange, diff_contracts};
+pub use document::ImageFacts;
 pub use document::{CONTRACT_MEDIA_TYPE, ContractDocument, ContractTemplate};
-pub use from_config::ImageFacts;
 pub use label::{
     CONTRACT_LABEL, CONTRACT_VERSION, Contract, ContractDirectory, ContractError, ContractFile,
     ContractMount, ContractParameter, ContractVariable, MAX_LABEL_BYTES,

@@ -1,16 +1,18 @@
-//! What manifests are generated from, and the generated manifests.
+//! What manifests are generated from, and what all generated objects have in common.
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use coracle_core::note::Note;
-use coracle_core::port::Port;
-use serde_json::Value;
+use serde_json::{Map, Value, json};
 
 use super::config_object::ConfigObject;
 use super::manifest_patch::ManifestPatch;
+use super::name_rules::is_label_value;
+use super::object_edits::with_member;
 use super::pinned_image::PinnedImage;
 use super::settings::WorkloadSettings;
 use crate::config::{Configuration, RenderedMount};
+use coracle_core::note::Note;
+use coracle_core::port::Port;
 
 /// The application to generate manifests for.
 #[derive(Clone, Copy, Debug)]
@@ -60,3 +62,55 @@ impl Manifests {
 
 /// The content of files, by path relative to the output directory.
 pub type OutputFiles = BTreeMap<String, Vec<u8>>;
+
+/// The label that selects all objects of an application.
+pub(super) const NAME_LABEL: &str = "app.kubernetes.io/name";
+
+/// How objects are named.
+#[derive(Clone, Debug)]
+pub(super) struct ObjectNaming {
+    /// The prefix of every name: the application's name, or a chart's placeholder for it.
+    pub(super) name_prefix: String,
+    /// Whether names of immutable ConfigMaps and Secrets have a hash; otherwise kustomize adds it.
+    pub(super) has_hash_suffixes: bool,
+}
+
+impl ObjectNaming {
+    /// Returns the name that patches and messages use: with the application's name instead of a
+    /// chart's placeholder for it.
+    pub(super) fn plain_name(&self, name: &str, application: &Application<'_>) -> String {
+        name.replace(&self.name_prefix, application.name)
+    }
+}
+
+/// Returns the labels that select the pods.
+pub(super) fn selector_labels(application: &Application<'_>) -> Value {
+    json!({ NAME_LABEL: application.name })
+}
+
+/// Returns `metadata` without `name`.
+pub(super) fn unnamed_metadata(application: &Application<'_>) -> Value {
+    let mut metadata = json!({ "labels": object_labels(application) });
+    if let (Some(namespace), Some(members)) = (&application.settings.namespace, metadata.as_object_mut()) {
+        members.insert("namespace".into(), json!(namespace));
+    }
+    metadata
+}
+
+/// Returns `metadata` with `name`.
+pub(super) fn named_metadata(application: &Application<'_>, name: &str) -> Value {
+    with_member(unnamed_metadata(application), "name", json!(name))
+}
+
+/// Returns the labels of every object and of the pods.
+pub(super) fn object_labels(application: &Application<'_>) -> Value {
+    let mut labels = Map::new();
+    let version = application.image.tag.as_ref().filter(|tag| *tag != "latest" && is_label_value(tag));
+    if let Some(version) = version {
+        labels.insert("app.kubernetes.io/version".into(), json!(version));
+    }
+    labels.insert("app.kubernetes.io/managed-by".into(), json!("coracle"));
+    labels.extend(application.settings.labels.iter().map(|(name, value)| (name.clone(), json!(value))));
+    labels.insert(NAME_LABEL.into(), json!(application.name));
+    Value::Object(labels)
+}

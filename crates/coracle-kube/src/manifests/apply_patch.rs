@@ -1,14 +1,13 @@
 //! Applies patches to the generated objects.
 
-use coracle_core::path;
 use serde_json::Value;
 
-use super::application::{Application, Manifests};
+use super::application::{Application, Manifests, ObjectNaming};
 use super::manifest_patch::ManifestPatch;
-use super::merge_patch::merge_patch;
-use super::metadata::ObjectNames;
+use super::object_edits::merge_patch;
 use super::workload;
 use crate::problem::LocatedProblem;
+use coracle_core::path;
 
 /// Members that must remain tables.
 const REQUIRED_TABLES: [&str; 2] = ["metadata", "spec"];
@@ -16,15 +15,19 @@ const REQUIRED_TABLES: [&str; 2] = ["metadata", "spec"];
 /// Applies every patch to its object; returns the problems with patches.
 pub(super) fn apply_patches(
     application: &Application<'_>,
-    names: &ObjectNames,
+    naming: &ObjectNaming,
     manifests: &mut Manifests,
 ) -> Vec<LocatedProblem> {
-    application.patches.iter().filter_map(|patch| apply_patch(application, names, patch, manifests)).collect()
+    application
+        .patches
+        .iter()
+        .filter_map(|patch| apply_patch(application, naming, patch, manifests))
+        .collect()
 }
 
 fn apply_patch(
     application: &Application<'_>,
-    names: &ObjectNames,
+    naming: &ObjectNaming,
     patch: &ManifestPatch,
     manifests: &mut Manifests,
 ) -> Option<LocatedProblem> {
@@ -33,9 +36,7 @@ fn apply_patch(
         return Some(patch.problem_here(message, format!("write `kind: {}`", application.settings.kind)));
     }
     let change = patch.changes();
-    // Patches use the application's name, not a chart's placeholder for it.
-    let plain = |name: String| name.replace(&names.prefix, application.name);
-    let base_of = |object: &Value| plain(name_of(object).to_owned());
+    let base_of = |object: &Value| naming.plain_name(name_of(object), application);
     let mut count = 0;
     for object in manifests.objects.iter_mut().filter(|object| patch.matches(object, &base_of(object))) {
         count += 1;
@@ -54,7 +55,9 @@ fn apply_patch(
         }
     }
     for config_object in &mut manifests.config_objects {
-        if !patch.matches(&config_object.to_object(), &plain(config_object.base_name.clone())) {
+        if !patch
+            .matches(&config_object.to_object(), &naming.plain_name(&config_object.base_name, application))
+        {
             continue;
         }
         count += 1;
@@ -74,7 +77,7 @@ fn apply_patch(
         }
     }
     match count {
-        0 => Some(no_match_problem(application, names, patch, manifests)),
+        0 => Some(no_match_problem(application, naming, patch, manifests)),
         1 => None,
         _ => Some(patch.problem_here(
             &format!("{count} objects match the patch for {}", patch.target_title()),
@@ -93,11 +96,11 @@ fn removed_required_table(change: &Value) -> Option<&'static str> {
 /// or `apiVersion`.
 fn no_match_problem(
     application: &Application<'_>,
-    names: &ObjectNames,
+    naming: &ObjectNaming,
     patch: &ManifestPatch,
     manifests: &Manifests,
 ) -> LocatedProblem {
-    let plain = |name: &str| name.replace(&names.prefix, application.name);
+    let plain = |name: &str| naming.plain_name(name, application);
     let config_objects = manifests
         .config_objects
         .iter()
@@ -124,7 +127,7 @@ fn no_match_problem(
     other.unwrap_or_else(|| {
         patch.problem_here(
             &format!("there is no {} for the patch", patch.target_title()),
-            format!("the objects are: {}", object_titles(names, application, manifests)),
+            format!("the objects are: {}", object_titles(naming, application, manifests)),
         )
     })
 }
@@ -133,7 +136,7 @@ fn name_of(object: &Value) -> &str {
     object.pointer("/metadata/name").and_then(Value::as_str).unwrap_or_default()
 }
 
-fn object_titles(names: &ObjectNames, application: &Application<'_>, manifests: &Manifests) -> String {
+fn object_titles(naming: &ObjectNaming, application: &Application<'_>, manifests: &Manifests) -> String {
     let config_objects = manifests
         .config_objects
         .iter()
@@ -142,8 +145,7 @@ fn object_titles(names: &ObjectNames, application: &Application<'_>, manifests: 
     let objects: Vec<(String, String)> =
         manifests.objects.iter().map(|object| (kind(object), name_of(object).to_owned())).collect();
     let all = config_objects.map(|(kind, name)| (kind.to_owned(), name)).chain(objects);
-    let listed: Vec<String> = all
-        .map(|(kind, name)| format!("{kind} `{}`", name.replace(&names.prefix, application.name)))
-        .collect();
+    let listed: Vec<String> =
+        all.map(|(kind, name)| format!("{kind} `{}`", naming.plain_name(&name, application))).collect();
     listed.join(", ")
 }

@@ -1,12 +1,10 @@
 //! ConfigMaps and Secrets made from the files of one mount.
 
-use std::collections::BTreeMap;
-
 use coracle_core::note::Note;
 use coracle_core::path::ImagePath;
 use serde_json::{Value, json};
 
-use super::kustomize_hash;
+use super::object_data;
 use super::object_data::{ConfigObjectKind, ObjectData};
 use crate::config::RenderedMount;
 use crate::kubernetes_limits::{LAST_APPLIED_ANNOTATION, MAX_ANNOTATION_BYTES, MAX_OBJECT_BYTES};
@@ -33,7 +31,7 @@ impl ConfigObject {
     /// Returns the name of the object.
     pub fn name(&self) -> String {
         if self.is_immutable {
-            let suffix = kustomize_hash::name_suffix(self.kind, &ObjectData::encode(self.kind, &self.files));
+            let suffix = object_data::name_suffix(self.kind, &ObjectData::encode(self.kind, &self.files));
             format!("{}-{suffix}", self.base_name)
         } else {
             self.base_name.clone()
@@ -96,7 +94,7 @@ impl ConfigObject {
             .map(|(name, value)| name.len() + value.as_str().map_or(0, str::len))
             .sum();
         let size =
-            LAST_APPLIED_ANNOTATION.len() + kustomize_hash::to_go_json(&recorded).len() + "\n".len() + others;
+            LAST_APPLIED_ANNOTATION.len() + object_data::to_go_json(&recorded).len() + "\n".len() + others;
         (size > MAX_ANNOTATION_BYTES).then(|| {
             Note::Warning(format!(
                 "the {} `{}` is too large for client-side `kubectl apply`, which would store {size} bytes in an annotation \
@@ -108,11 +106,16 @@ impl ConfigObject {
     }
 }
 
-/// Divides the files of a mount into public (`false`) and secret (`true`) ones.
-pub(super) fn split_by_secrecy(mount: &RenderedMount) -> BTreeMap<bool, Vec<(String, Vec<u8>)>> {
-    let mut divided: BTreeMap<bool, Vec<(String, Vec<u8>)>> = BTreeMap::new();
-    for file in &mount.files {
-        divided.entry(file.is_secret).or_default().push((file.key.clone(), file.bytes.clone()));
-    }
-    divided
+/// Returns the files of a mount by the object that contains them: public ones in a ConfigMap, secret
+/// ones in a Secret. A mount without files is an empty ConfigMap.
+pub(super) fn files_by_kind(mount: &RenderedMount) -> Vec<(ConfigObjectKind, Vec<(String, Vec<u8>)>)> {
+    let files_of = |is_secret: bool| -> Vec<(String, Vec<u8>)> {
+        let files = mount.files.iter().filter(|file| file.is_secret == is_secret);
+        files.map(|file| (file.key.clone(), file.bytes.clone())).collect()
+    };
+    let (public, secret) = (files_of(false), files_of(true));
+    let has_config_map = !public.is_empty() || secret.is_empty();
+    let config_map = has_config_map.then_some((ConfigObjectKind::ConfigMap, public));
+    let secret = Some((ConfigObjectKind::Secret, secret)).filter(|(_, files)| !files.is_empty());
+    config_map.into_iter().chain(secret).collect()
 }

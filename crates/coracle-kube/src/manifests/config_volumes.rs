@@ -5,12 +5,11 @@ use std::collections::BTreeMap;
 
 use serde_json::{Value, json};
 
-use super::application::Application;
-use super::config_object::{ConfigObject, split_by_secrecy};
-use super::metadata::{self, ObjectNames};
+use super::application::{self, Application, ObjectNaming};
+use super::config_object::{ConfigObject, files_by_kind};
 use super::name_rules;
 use super::object_data::ConfigObjectKind;
-use super::object_members::with_member;
+use super::object_edits::with_member;
 use crate::config::{ReloadMethod, RenderedMount};
 use crate::problem::LocatedProblem;
 use coracle_core::path::ImagePath;
@@ -24,15 +23,15 @@ const SECRET_MODE: u32 = 0o440;
 pub(super) struct ConfigVolume<'a> {
     pub(super) path: &'a ImagePath,
     /// The name of the volume.
-    pub(super) volume: String,
-    pub(super) sources: Vec<VolumeObject>,
+    pub(super) name: String,
+    pub(super) objects: Vec<MountedObject>,
     /// The signal that the program expects when a file changes.
     pub(super) signal: Option<&'a Signal>,
 }
 
 /// A mounted ConfigMap or Secret.
 #[derive(Debug)]
-pub(super) struct VolumeObject {
+pub(super) struct MountedObject {
     pub(super) kind: ConfigObjectKind,
     pub(super) name: String,
     pub(super) keys: Vec<String>,
@@ -42,31 +41,25 @@ pub(super) struct VolumeObject {
 }
 
 /// Returns the object name, without hash, for the files mounted at `path`.
-fn object_base_name(application: &Application<'_>, names: &ObjectNames, path: &ImagePath) -> String {
+fn object_base_name(application: &Application<'_>, naming: &ObjectNaming, path: &ImagePath) -> String {
     let is_only = application.rendered_mounts.iter().all(|mount| mount.path == *path);
     let part = if is_only { "config".to_owned() } else { name_rules::path_label(path) };
-    format!("{}-{part}", names.prefix)
+    format!("{}-{part}", naming.name_prefix)
 }
 
 /// Returns the objects of all rendered files, including Secrets that are only referenced.
-fn all_config_objects(application: &Application<'_>, names: &ObjectNames) -> Vec<ConfigObject> {
+pub(super) fn all_config_objects(application: &Application<'_>, naming: &ObjectNaming) -> Vec<ConfigObject> {
     let mut config_objects = Vec::new();
     for mount in application.rendered_mounts {
-        let mut parts = split_by_secrecy(mount);
-        // A mount without files is an empty directory.
-        if parts.is_empty() {
-            parts.insert(false, Vec::new());
-        }
-        for (is_secret, files) in parts {
-            let kind = if is_secret { ConfigObjectKind::Secret } else { ConfigObjectKind::ConfigMap };
+        for (kind, files) in files_by_kind(mount) {
             config_objects.push(ConfigObject {
                 kind,
                 mount: mount.path.clone(),
-                base_name: object_base_name(application, names, &mount.path),
+                base_name: object_base_name(application, naming, &mount.path),
                 // A hash needs the bytes.
                 is_immutable: mount.reload == ReloadMethod::Restart
-                    && (!is_secret || application.has_secrets),
-                metadata: metadata::unnamed_metadata(application),
+                    && (kind == ConfigObjectKind::ConfigMap || application.has_secrets),
+                metadata: application::unnamed_metadata(application),
                 files,
             });
         }
@@ -74,37 +67,27 @@ fn all_config_objects(application: &Application<'_>, names: &ObjectNames) -> Vec
     config_objects
 }
 
-/// Returns the ConfigMaps and Secrets to generate.
-pub(super) fn generated_config_objects(
-    application: &Application<'_>,
-    names: &ObjectNames,
-) -> Vec<ConfigObject> {
-    let mut config_objects = all_config_objects(application, names);
-    config_objects
-        .retain(|config_object| config_object.kind == ConfigObjectKind::ConfigMap || application.has_secrets);
-    config_objects
-}
-
 /// Returns every directory where ConfigMaps and Secrets are mounted, in the recipe's order.
+/// `config_objects` are those of all rendered files.
 pub(super) fn config_volumes<'a>(
     application: &Application<'a>,
-    names: &ObjectNames,
+    naming: &ObjectNaming,
+    config_objects: &[ConfigObject],
     problems: &mut Vec<LocatedProblem>,
 ) -> Vec<ConfigVolume<'a>> {
-    let config_objects = all_config_objects(application, names);
     let mut config_volumes: Vec<ConfigVolume<'a>> = Vec::new();
     for mount in application.rendered_mounts {
         let of_mount = config_objects.iter().filter(|config_object| config_object.mount == mount.path);
-        let sources = of_mount.map(|config_object| volume_object(config_object, mount, names)).collect();
+        let objects = of_mount.map(|config_object| mounted_object(config_object, mount, naming)).collect();
         config_volumes.push(ConfigVolume {
             path: &mount.path,
-            volume: name_rules::path_label(&mount.path),
-            sources,
+            name: name_rules::path_label(&mount.path),
+            objects,
             signal: reload_signal(&mount.reload),
         });
     }
     for secret in &application.configuration.secrets {
-        let source = VolumeObject {
+        let object = MountedObject {
             kind: ConfigObjectKind::Secret,
             name: secret.name.clone().unwrap_or_else(|| format!("{}-secret", application.name)),
             keys: secret.keys.clone(),
@@ -112,14 +95,14 @@ pub(super) fn config_volumes<'a>(
             is_optional: secret.is_optional,
         };
         let rendered = config_objects.iter().find(|config_object| {
-            config_object.kind == ConfigObjectKind::Secret && config_object.name() == source.name
+            config_object.kind == ConfigObjectKind::Secret && config_object.name() == object.name
         });
         if let Some(config_object) = rendered {
             problems.push(
                 LocatedProblem::new(
                     format!(
                         "the Secret `{}` is generated for `{}`, but `[[secret]]` uses the same name",
-                        source.name, config_object.mount
+                        object.name, config_object.mount
                     ),
                     "use another `name` in `[[secret]]`",
                 )
@@ -141,13 +124,13 @@ pub(super) fn config_volumes<'a>(
                     );
                 }
                 config_volume.signal = config_volume.signal.or(signal);
-                config_volume.sources.push(source);
+                config_volume.objects.push(object);
             }
             None => {
                 config_volumes.push(ConfigVolume {
                     path: &secret.path,
-                    volume: name_rules::path_label(&secret.path),
-                    sources: vec![source],
+                    name: name_rules::path_label(&secret.path),
+                    objects: vec![object],
                     signal,
                 });
             }
@@ -156,10 +139,14 @@ pub(super) fn config_volumes<'a>(
     config_volumes
 }
 
-fn volume_object(config_object: &ConfigObject, mount: &RenderedMount, names: &ObjectNames) -> VolumeObject {
-    VolumeObject {
+fn mounted_object(
+    config_object: &ConfigObject,
+    mount: &RenderedMount,
+    naming: &ObjectNaming,
+) -> MountedObject {
+    MountedObject {
         kind: config_object.kind,
-        name: if names.has_hashes { config_object.name() } else { config_object.base_name.clone() },
+        name: if naming.has_hash_suffixes { config_object.name() } else { config_object.base_name.clone() },
         keys: config_object.files.iter().map(|(key, _)| key.clone()).collect(),
         is_external: false,
         is_optional: mount.is_optional,
@@ -176,26 +163,26 @@ fn reload_signal(reload: &ReloadMethod) -> Option<&Signal> {
 impl ConfigVolume<'_> {
     /// Returns whether a Secret is mounted, whose files need the program's group.
     pub(super) fn has_secrets(&self) -> bool {
-        self.sources.iter().any(|source| source.kind == ConfigObjectKind::Secret)
+        self.objects.iter().any(|source| source.kind == ConfigObjectKind::Secret)
     }
 
     pub(super) fn volume_mount(&self) -> Value {
-        json!({ "name": self.volume, "mountPath": self.path.to_string(), "readOnly": true })
+        json!({ "name": self.name, "mountPath": self.path.to_string(), "readOnly": true })
     }
 
     pub(super) fn to_volume(&self) -> Value {
-        let volume = json!({ "name": self.volume });
-        match self.sources.as_slice() {
+        let volume = json!({ "name": self.name });
+        match self.objects.as_slice() {
             [source] => with_member(volume, source.volume_field(), source.direct_source()),
             several => {
-                let sources: Vec<Value> = several.iter().map(VolumeObject::projected_source).collect();
+                let sources: Vec<Value> = several.iter().map(MountedObject::projected_source).collect();
                 with_member(volume, "projected", json!({ "sources": sources }))
             }
         }
     }
 }
 
-impl VolumeObject {
+impl MountedObject {
     fn volume_field(&self) -> &'static str {
         match self.kind {
             ConfigObjectKind::ConfigMap => "configMap",
@@ -246,7 +233,7 @@ pub(super) fn missing_secret_notes(
     let mut missing: BTreeMap<&str, Vec<String>> = BTreeMap::new();
     let mut notes = Vec::new();
     for config_volume in config_volumes {
-        for source in config_volume.sources.iter().filter(|source| source.kind == ConfigObjectKind::Secret) {
+        for source in config_volume.objects.iter().filter(|source| source.kind == ConfigObjectKind::Secret) {
             if source.is_external {
                 let keys = missing.entry(&source.name).or_default();
                 keys.extend(source.keys.iter().map(|key| format!("`{key}`")));

@@ -4,11 +4,10 @@
 
 use serde_json::{Value, json};
 
-use super::application::{Application, Manifests, OutputFiles};
+use super::application::{Application, Manifests, ObjectNaming, OutputFiles};
 use super::config_object::ConfigObject;
-use super::metadata::ObjectNames;
 use super::object_data::ConfigObjectKind;
-use super::object_members::with_member;
+use super::object_edits::with_member;
 use super::{name_rules, workload, yaml_writer};
 use crate::config::RenderedMount;
 use crate::problem::{LocatedProblem, ManifestsError};
@@ -27,9 +26,9 @@ pub fn kustomize_files(
     environments: &[OverlayFiles],
 ) -> Result<(OutputFiles, Vec<Note>), ManifestsError> {
     // kustomize appends the hashes to names itself; secrets are never written.
-    let names = ObjectNames { prefix: application.name.to_owned(), has_hashes: false };
+    let naming = ObjectNaming { name_prefix: application.name.to_owned(), has_hash_suffixes: false };
     let application = Application { has_secrets: false, ..*application };
-    let base = super::generate_with_names(&application, &names)?;
+    let base = super::generate_with_names(&application, &naming)?;
     let mut problems = content_problems(&base.config_objects);
     let mut files = OutputFiles::new();
     let notes = base.notes.clone();
@@ -46,7 +45,7 @@ pub fn kustomize_files(
             continue;
         }
         let of_environment =
-            super::generate_with_names(&Application { rendered_mounts: mounts, ..application }, &names)?;
+            super::generate_with_names(&Application { rendered_mounts: mounts, ..application }, &naming)?;
         problems.extend(content_problems(&of_environment.config_objects));
         let folder = format!("overlays/{environment}");
         let config_objects = config_map_generators(&of_environment.config_objects, &folder, &mut files);
@@ -55,7 +54,7 @@ pub fn kustomize_files(
             .map(|config_object| with_member(config_object, "behavior", json!("replace")))
             .collect();
         let overlay = kustomization(&application, json!(["../../base"]), config_objects);
-        files.insert(format!("{folder}/kustomization.yaml"), to_yaml_bytes(&overlay));
+        files.insert(format!("{folder}/kustomization.yaml"), yaml_writer::to_yaml_bytes(&overlay));
     }
     if problems.is_empty() { Ok((files, notes)) } else { Err(ManifestsError(problems)) }
 }
@@ -80,12 +79,12 @@ fn write_base(application: &Application<'_>, base: Manifests, files: &mut Output
             images = json!([with_member(entry, "newTag", json!(tag))]);
         }
         let file = workload::object_file_name(&object, application.name);
-        files.insert(format!("base/{file}"), to_yaml_bytes(&object));
+        files.insert(format!("base/{file}"), yaml_writer::to_yaml_bytes(&object));
         resources.push(json!(file));
     }
     let base =
         with_member(kustomization(application, Value::Array(resources), config_objects), "images", images);
-    files.insert("base/kustomization.yaml".into(), to_yaml_bytes(&base));
+    files.insert("base/kustomization.yaml".into(), yaml_writer::to_yaml_bytes(&base));
 }
 
 /// Returns whether the sidecar's image has the same name as the program's: kustomize would change
@@ -199,10 +198,6 @@ fn is_directory_name(name: &str) -> bool {
     !name.is_empty()
         && !name.starts_with('.')
         && name.chars().all(|c| c.is_ascii_alphanumeric() || "-_.".contains(c))
-}
-
-fn to_yaml_bytes(value: &Value) -> Vec<u8> {
-    yaml_writer::to_yaml(value).into_bytes()
 }
 
 #[cfg(test)]

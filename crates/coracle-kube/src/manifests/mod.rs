@@ -8,19 +8,15 @@ mod application;
 mod apply_patch;
 mod config_object;
 mod config_volumes;
-mod container_env;
 pub mod helm;
 pub mod kustomize;
-mod kustomize_hash;
 mod manifest_patch;
-mod merge_patch;
-mod metadata;
 pub mod name_rules;
 mod object_data;
-mod object_members;
+mod object_edits;
 mod pinned_image;
 mod pod;
-mod pod_security;
+mod program_container;
 pub mod settings;
 mod workload;
 mod writable_volumes;
@@ -36,8 +32,8 @@ pub use object_data::ConfigObjectKind;
 pub use pinned_image::{ParsePinnedImageError, PinnedImage};
 pub use settings::WorkloadSettings;
 
+use application::ObjectNaming;
 use config_volumes::ConfigVolume;
-use metadata::ObjectNames;
 
 use crate::problem::LocatedProblem;
 
@@ -48,13 +44,16 @@ pub use crate::problem::ManifestsError;
 /// # Errors
 /// Fails with every problem: settings that Kubernetes rejects, or that contradict each other.
 pub fn generate_manifests(application: &Application<'_>) -> Result<Manifests, ManifestsError> {
-    generate_with_names(application, &ObjectNames { prefix: application.name.to_owned(), has_hashes: true })
+    generate_with_names(
+        application,
+        &ObjectNaming { name_prefix: application.name.to_owned(), has_hash_suffixes: true },
+    )
 }
 
 /// Generates the objects of an application, named by `names`.
 fn generate_with_names(
     application: &Application<'_>,
-    names: &ObjectNames,
+    naming: &ObjectNaming,
 ) -> Result<Manifests, ManifestsError> {
     let mut problems = Vec::new();
     if let Err(why) = name_rules::check_application_name(application.name) {
@@ -69,14 +68,17 @@ fn generate_with_names(
             .at_key("name"),
         );
     }
-    let config_volumes = config_volumes::config_volumes(application, names, &mut problems);
+    let mut config_objects = config_volumes::all_config_objects(application, naming);
+    let config_volumes = config_volumes::config_volumes(application, naming, &config_objects, &mut problems);
+    config_objects
+        .retain(|config_object| config_object.kind == ConfigObjectKind::ConfigMap || application.has_secrets);
     let mut manifests = Manifests {
-        config_objects: config_volumes::generated_config_objects(application, names),
-        objects: workload::workload_objects(application, names, &config_volumes, &mut problems),
+        config_objects,
+        objects: workload::workload_objects(application, naming, &config_volumes, &mut problems),
         notes: security_and_secret_notes(application, &config_volumes),
     };
     problems.extend(manifests.config_objects.iter().filter_map(ConfigObject::size_problem));
-    problems.extend(apply_patch::apply_patches(application, names, &mut manifests));
+    problems.extend(apply_patch::apply_patches(application, naming, &mut manifests));
     manifests.notes.extend(manifests.config_objects.iter().filter_map(ConfigObject::apply_size_warning));
     // Two probes may have the same problem.
     problems.dedup();

@@ -2,27 +2,26 @@
 
 use serde_json::{Value, json};
 
-use super::application::Application;
+use super::application::{self, Application, ObjectNaming};
 use super::config_volumes::ConfigVolume;
-use super::metadata::{self, ObjectNames};
-use super::object_members::with_member;
-use super::pod;
+use super::object_edits::with_member;
 use super::settings::{ServiceSetting, ServiceType, WorkloadKind};
 use super::writable_volumes::{self, WritableVolumes};
+use super::{pod, program_container};
 use crate::problem::LocatedProblem;
 
 /// Returns claims, the Service, and last the workload.
 pub(super) fn workload_objects(
     application: &Application<'_>,
-    names: &ObjectNames,
+    naming: &ObjectNaming,
     config_volumes: &[ConfigVolume<'_>],
     problems: &mut Vec<LocatedProblem>,
 ) -> Vec<Value> {
     problems.extend(settings_problems(application));
-    let writable = writable_volumes::writable_volumes(application, names, problems);
+    let writable = writable_volumes::writable_volumes(application, naming, problems);
     let template = pod::pod_template(application, config_volumes, &writable, problems);
-    let service = service_object(application, names);
-    let workload = workload_object(application, names, &writable, template);
+    let service = service_object(application, naming);
+    let workload = workload_object(application, naming, &writable, template);
     writable.claims.into_iter().chain(service).chain([workload]).collect()
 }
 
@@ -95,7 +94,7 @@ fn settings_problems(application: &Application<'_>) -> Vec<LocatedProblem> {
 
 fn workload_object(
     application: &Application<'_>,
-    names: &ObjectNames,
+    naming: &ObjectNaming,
     writable: &WritableVolumes,
     template: Value,
 ) -> Value {
@@ -106,7 +105,7 @@ fn workload_object(
         WorkloadKind::Job | WorkloadKind::CronJob => "batch/v1",
         WorkloadKind::Pod => "v1",
     };
-    let selector = || json!({ "matchLabels": metadata::selector_labels(application) });
+    let selector = || json!({ "matchLabels": application::selector_labels(application) });
     // Two pods cannot use one claim, so the old pod must end before a new one starts.
     let is_single = kind == WorkloadKind::Deployment && writable.is_exclusive;
     let replicas = if is_single { Some(settings.replicas.unwrap_or(1)) } else { settings.replicas };
@@ -117,7 +116,8 @@ fn workload_object(
             with_member(with_member(spec, "replicas", json!(replicas)), "strategy", strategy)
         }
         WorkloadKind::StatefulSet => {
-            let spec = json!({ "serviceName": names.prefix, "selector": selector(), "template": template });
+            let spec =
+                json!({ "serviceName": naming.name_prefix, "selector": selector(), "template": template });
             with_member(
                 with_member(spec, "replicas", json!(replicas)),
                 "volumeClaimTemplates",
@@ -138,7 +138,7 @@ fn workload_object(
         WorkloadKind::Pod => template.get("spec").cloned().unwrap_or_default(),
     };
     let metadata = with_member(
-        metadata::named_metadata(application, &names.prefix),
+        application::named_metadata(application, &naming.name_prefix),
         "annotations",
         json!(settings.annotations),
     );
@@ -146,7 +146,7 @@ fn workload_object(
 }
 
 /// Returns the Service, if any; a headless one for a StatefulSet.
-fn service_object(application: &Application<'_>, names: &ObjectNames) -> Option<Value> {
+fn service_object(application: &Application<'_>, naming: &ObjectNaming) -> Option<Value> {
     let settings = application.settings;
     let is_headless = settings.kind == WorkloadKind::StatefulSet;
     let is_wanted = match settings.service {
@@ -160,12 +160,12 @@ fn service_object(application: &Application<'_>, names: &ObjectNames) -> Option<
         .ports
         .iter()
         .map(|port| {
-            let name = pod::port_name(port);
-            json!({ "name": name, "port": port.number, "targetPort": name, "protocol": pod::protocol_name(port) })
+            let name = program_container::port_name(port);
+            json!({ "name": name, "port": port.number, "targetPort": name, "protocol": program_container::protocol_name(port) })
         })
         .collect();
     let mut spec =
-        with_member(json!({ "selector": metadata::selector_labels(application) }), "ports", json!(ports));
+        with_member(json!({ "selector": application::selector_labels(application) }), "ports", json!(ports));
     if is_headless {
         spec = with_member(spec, "clusterIP", json!("None"));
     } else if let ServiceSetting::Always(Some(kind)) = settings.service {
@@ -175,7 +175,7 @@ fn service_object(application: &Application<'_>, names: &ObjectNames) -> Option<
         json!({
             "apiVersion": "v1",
             "kind": "Service",
-            "metadata": metadata::named_metadata(application, &names.prefix),
+            "metadata": application::named_metadata(application, &naming.name_prefix),
             "spec": spec,
         })
     })
@@ -212,7 +212,7 @@ pub(super) fn find_program_container<'a>(
 }
 
 /// Returns the file name for an object: its kind, and for claims the volume. `prefix` is the prefix of
-/// object names, see [`ObjectNames`].
+/// object names, see [`ObjectNaming`].
 pub(super) fn object_file_name(object: &Value, prefix: &str) -> String {
     let text = |pointer: &str| object.pointer(pointer).and_then(Value::as_str).unwrap_or_default();
     let kind = text("/kind").to_ascii_lowercase();

@@ -3,10 +3,9 @@
 
 use serde_json::{Value, json};
 
-use super::application::Application;
-use super::metadata::{self, ObjectNames};
+use super::application::{self, Application, ObjectNaming};
 use super::name_rules;
-use super::object_members::with_member;
+use super::object_edits::with_member;
 use super::settings::WorkloadKind;
 use crate::config::WritableDirectory;
 use crate::problem::LocatedProblem;
@@ -30,7 +29,7 @@ pub(super) struct WritableVolumes {
 /// Returns the volumes of all writable directories, and of `/tmp` if the settings ask for it.
 pub(super) fn writable_volumes(
     application: &Application<'_>,
-    names: &ObjectNames,
+    naming: &ObjectNaming,
     problems: &mut Vec<LocatedProblem>,
 ) -> WritableVolumes {
     let settings = application.settings;
@@ -49,12 +48,12 @@ pub(super) fn writable_volumes(
             writable.claim_templates.push(json!({ "metadata": { "name": volume }, "spec": spec }));
             continue;
         }
-        let name = format!("{}-{volume}", names.prefix);
+        let name = format!("{}-{volume}", naming.name_prefix);
         writable.volumes.push(json!({ "name": volume, "persistentVolumeClaim": { "claimName": name } }));
         writable.claims.push(json!({
             "apiVersion": "v1",
             "kind": "PersistentVolumeClaim",
-            "metadata": metadata::named_metadata(application, &name),
+            "metadata": application::named_metadata(application, &name),
             "spec": spec,
         }));
         writable.is_exclusive |= !directory.is_shared;

@@ -36,6 +36,11 @@ pub fn to_yaml_stream<'a>(documents: impl IntoIterator<Item = &'a Value>) -> Str
     documents.into_iter().fold(String::new(), |stream, document| stream + "---\n" + &to_yaml(document))
 }
 
+/// Writes one document; returns it as the content of a file.
+pub(super) fn to_yaml_bytes(value: &Value) -> Vec<u8> {
+    to_yaml(value).into_bytes()
+}
+
 /// Writes one document.
 pub fn to_yaml(value: &Value) -> String {
     let mut out = String::new();
@@ -50,12 +55,12 @@ pub fn to_yaml(value: &Value) -> String {
     out
 }
 
-/// Writes a mapping at `indent`; if `begun`, the first entry continues the line after `- `.
-fn write_mapping(map: &Map<String, Value>, indent: usize, begun: bool, out: &mut String) {
+/// Writes a mapping at `indent`; if `continues_line`, the first entry is on the line of its `- `.
+fn write_mapping(map: &Map<String, Value>, indent: usize, continues_line: bool, out: &mut String) {
     let mut members: Vec<(&String, &Value)> = map.iter().collect();
     members.sort_by_key(|(key, _)| (key_rank(key), key.as_str()));
     for (index, (key, value)) in members.into_iter().enumerate() {
-        if index > 0 || !begun {
+        if index > 0 || !continues_line {
             out.push_str(&" ".repeat(indent));
         }
         out.push_str(&scalar_string(key));

@@ -1,18 +1,17 @@
-//! The template engine's settings: strict, bounded, and without access to anything but templates
-//! and values.
+//! The template engine: strict, bounded, and without access to anything but templates and values.
 
+use std::ops::Range;
 use std::sync::Arc;
 
 use minijinja::syntax::SyntaxConfig;
 use minijinja::value::{Serde, ValueKind};
-use minijinja::{AutoEscape, Environment, ErrorKind, Output, State, UndefinedBehavior, escape_formatter};
+use minijinja::{
+    AutoEscape, Environment, ErrorKind, Output, OutputSpan, State, UndefinedBehavior, escape_formatter,
+};
 use serde_json::Value;
 
 use super::error::TemplateError;
-use super::includes::Includes;
-use super::rendered::RenderedText;
-use super::source::{Template, UsedKeys};
-use super::{filters, rendered};
+use super::source::{Includes, TemplateSource, UsedKeys};
 
 /// The most steps of one rendering; a loop over 10,000 values takes about a tenth.
 const MAX_STEPS: u64 = 10_000_000;
@@ -20,7 +19,7 @@ const MAX_STEPS: u64 = 10_000_000;
 const MAX_NESTING: usize = 64;
 
 pub(super) fn render_template(
-    template: &Template,
+    template: &TemplateSource,
     included: Includes,
     values: &Value,
 ) -> Result<RenderedText, TemplateError> {
@@ -30,10 +29,13 @@ pub(super) fn render_template(
     let name = template.file_name();
     let main = environment.template_from_named_str(&name, &template.text).map_err(template_error)?;
     let (text, spans) = main.render_with_spans(Serde(values)).map_err(template_error)?;
-    Ok(rendered::from_spans(template, text, &spans, used_keys_with_includes(&environment, &main, &included)))
+    Ok(from_spans(template, text, &spans, used_keys_with_includes(&environment, &main, &included)))
 }
 
-pub(super) fn find_used_keys(template: &Template, included: Includes) -> Result<UsedKeys, TemplateError> {
+pub(super) fn find_used_keys(
+    template: &TemplateSource,
+    included: Includes,
+) -> Result<UsedKeys, TemplateError> {
     let included = Arc::new(included);
     let environment = new_engine(template, &included)?;
     let name = template.file_name();
@@ -64,7 +66,7 @@ fn used_keys_of(template: &minijinja::Template<'_, '_>) -> UsedKeys {
 }
 
 fn new_engine<'a>(
-    template: &'a Template,
+    template: &'a TemplateSource,
     included: &Arc<Includes>,
 ) -> Result<Environment<'a>, TemplateError> {
     let mut environment = Environment::new();
@@ -76,7 +78,7 @@ fn new_engine<'a>(
     environment.set_syntax(engine_syntax(template)?);
     // It prints all values, secrets included.
     environment.remove_global("debug");
-    filters::register_filters(&mut environment);
+    register_filters(&mut environment);
     environment.set_formatter(format_value);
     let included = Arc::clone(included);
     environment.set_loader(move |name| {
@@ -109,7 +111,7 @@ fn format_value(
     Err(minijinja::Error::new(ErrorKind::InvalidOperation, why))
 }
 
-fn engine_syntax(template: &Template) -> Result<SyntaxConfig, TemplateError> {
+fn engine_syntax(template: &TemplateSource) -> Result<SyntaxConfig, TemplateError> {
     let delimiters = &template.delimiters;
     let pair = |(start, end): &(String, String)| (start.clone(), end.clone());
     let ((vs, ve), (bs, be), (cs, ce)) =
@@ -124,4 +126,97 @@ fn engine_syntax(template: &Template) -> Result<SyntaxConfig, TemplateError> {
         path: template.path.clone(),
         message: error.to_string(),
     })
+}
+
+/// The output of a template.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct RenderedText {
+    /// The rendered text.
+    pub text: String,
+    /// The keys whose values may be in the text.
+    pub used_keys: UsedKeys,
+    spans: Vec<SpanOrigin>,
+}
+
+/// A part of the output and the part of a template that it comes from.
+#[derive(Clone, PartialEq, Eq, Debug)]
+struct SpanOrigin {
+    output: Range<usize>,
+    file: String,
+    source: Range<usize>,
+    line: usize,
+}
+
+fn from_spans(template: &TemplateSource, text: String, spans: &[OutputSpan], uses: UsedKeys) -> RenderedText {
+    let span_origin = |span: &OutputSpan| SpanOrigin {
+        output: span.output_range(),
+        file: template.path_of(span.name()),
+        source: span.source_range(),
+        line: span.line(),
+    };
+    RenderedText { text, used_keys: uses, spans: spans.iter().map(span_origin).collect() }
+}
+
+impl RenderedText {
+    /// Returns the template and line that the byte at `offset` comes from; `None` for an empty
+    /// template.
+    pub fn template_line(&self, offset: usize) -> Option<(&str, usize)> {
+        let span = self.spans.iter().rev().find(|origin| origin.output.start <= offset)?;
+        // Literal text may span several lines.
+        let is_literal = span.output.len() == span.source.len();
+        let before = self.text.get(span.output.start..offset.min(span.output.end)).unwrap_or_default();
+        Some((&span.file, span.line + if is_literal { before.matches('\n').count() } else { 0 }))
+    }
+}
+
+/// Adds filters that print a value in the syntax of a language, with quotes and escapes.
+fn register_filters(environment: &mut Environment<'_>) {
+    environment.add_filter("json", to_json);
+    environment.add_filter("toml", to_toml);
+    environment.add_filter("yaml", to_yaml);
+    environment.add_filter("sh", to_shell_word);
+}
+
+/// Prints JSON on one line with minimal escapes.
+fn to_json(value: &minijinja::Value) -> Result<String, minijinja::Error> {
+    require_defined(value)?;
+    let value = serde_json::to_value(value).map_err(|error| filter_error("JSON", &error.to_string()))?;
+    let bytes =
+        coracle_core::json::to_bytes(&value).map_err(|error| filter_error("JSON", &error.to_string()))?;
+    String::from_utf8(bytes).map_err(|error| filter_error("JSON", &error.to_string()))
+}
+
+/// Prints TOML on one line. Fails for null, which TOML does not have.
+fn to_toml(value: &minijinja::Value) -> Result<String, minijinja::Error> {
+    require_defined(value)?;
+    let value = toml::Value::try_from(value).map_err(|error| filter_error("TOML", &error.to_string()))?;
+    Ok(value.to_string())
+}
+
+/// Prints YAML on one line, as JSON: it is a subset of YAML, and its quotes make types explicit.
+fn to_yaml(value: &minijinja::Value) -> Result<String, minijinja::Error> {
+    // YAML 1.1 treats these as line breaks or a byte order mark.
+    let ends =
+        [('\u{85}', "\\u0085"), ('\u{2028}', "\\u2028"), ('\u{2029}', "\\u2029"), ('\u{feff}', "\\ufeff")];
+    Ok(ends.iter().fold(to_json(value)?, |text, (end, escaped)| text.replace(*end, escaped)))
+}
+
+/// Prints one word for a POSIX shell.
+fn to_shell_word(value: &minijinja::Value) -> Result<String, minijinja::Error> {
+    require_defined(value)?;
+    match value.as_str() {
+        Some(text) if text.contains('\0') => Err(filter_error("a shell word", "it contains a NUL byte")),
+        Some(text) => Ok(format!("'{}'", text.replace('\'', r"'\''"))),
+        None if value.is_number() || value.kind() == ValueKind::Bool => Ok(value.to_string()),
+        None => Err(filter_error("a shell word", "it is not a string, number or boolean")),
+    }
+}
+
+/// Fails for an undefined value, which the engine passes on to filters.
+fn require_defined(value: &minijinja::Value) -> Result<(), minijinja::Error> {
+    if value.is_undefined() { Err(ErrorKind::UndefinedError.into()) } else { Ok(()) }
+}
+
+fn filter_error(language: &str, why: &str) -> minijinja::Error {
+    minijinja::Error::new(ErrorKind::InvalidOperation, format!("cannot write the value as {language}: {why}"))
 }

@@ -7,7 +7,7 @@ use coracle_core::hint::Hint;
 use minijinja::ErrorKind;
 use serde_json::Value;
 
-use super::source::Template;
+use super::source::TemplateSource;
 use crate::values::similar_key;
 
 /// The engine's message when includes or macros are nested too deeply.
@@ -68,7 +68,7 @@ pub struct SyntaxError {
 }
 
 impl TemplateError {
-    pub(super) fn from_engine(error: &minijinja::Error, template: &Template, values: &Value) -> Self {
+    pub(super) fn from_engine(error: &minijinja::Error, template: &TemplateSource, values: &Value) -> Self {
         // An error in an included template is the cause of one in the template that includes it.
         let chain: Vec<&minijinja::Error> =
             std::iter::successors(Some(error), |&error| error.source()?.downcast_ref()).collect();
@@ -103,7 +103,7 @@ impl TemplateError {
 
     /// Returns the error for one round of a cycle of includes, or for the whole chain; `None` if
     /// the template includes nothing.
-    fn too_deep(chain: &[&minijinja::Error], template: &Template) -> Option<Self> {
+    fn too_deep(chain: &[&minijinja::Error], template: &TemplateSource) -> Option<Self> {
         if !chain.iter().any(|error| error.kind() == ErrorKind::BadInclude) {
             return None;
         }

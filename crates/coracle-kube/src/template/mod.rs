@@ -5,29 +5,25 @@
 
 mod engine;
 mod error;
-mod filters;
 mod format;
-mod includes;
-mod line_formats;
-mod rendered;
 mod source;
 
 use std::collections::BTreeMap;
 
 use serde_json::Value;
 
+pub use engine::RenderedText;
 pub use error::{SyntaxError, TemplateError};
-pub use format::Format;
-pub use rendered::RenderedText;
-pub use source::{Delimiters, Template, UsedKeys};
+pub use format::FileFormat;
+pub use source::{Delimiters, TemplateSource, UsedKeys};
 
-impl Template {
+impl TemplateSource {
     /// Renders the template with `values`; reads its includes.
     ///
     /// # Errors
     /// Fails if the syntax is invalid, a name is undefined or a limit is exceeded.
     pub fn render(&self, values: &Value) -> Result<RenderedText, TemplateError> {
-        engine::render_template(self, includes::read_includes(self), values)
+        engine::render_template(self, source::read_includes(self), values)
     }
 
     /// Returns the keys whose values may be in the output.
@@ -35,7 +31,7 @@ impl Template {
     /// # Errors
     /// Fails if the syntax is invalid.
     pub fn used_keys(&self) -> Result<UsedKeys, TemplateError> {
-        engine::find_used_keys(self, includes::read_includes(self))
+        engine::find_used_keys(self, source::read_includes(self))
     }
 
     /// Renders the template with `values` and these includes, from name to text.
@@ -47,7 +43,7 @@ impl Template {
         includes: &BTreeMap<String, String>,
         values: &Value,
     ) -> Result<RenderedText, TemplateError> {
-        engine::render_template(self, includes::from_texts(includes), values)
+        engine::render_template(self, source::from_texts(includes), values)
     }
 
     /// Returns the keys whose values may be in the output of [`Self::render_with`].
@@ -55,13 +51,13 @@ impl Template {
     /// # Errors
     /// Fails if the syntax is invalid.
     pub fn used_keys_with(&self, includes: &BTreeMap<String, String>) -> Result<UsedKeys, TemplateError> {
-        engine::find_used_keys(self, includes::from_texts(includes))
+        engine::find_used_keys(self, source::from_texts(includes))
     }
 
     /// Returns all templates that are included, recursively, from name to text. Leaves out those
     /// that cannot be read: rendering reports them.
     pub fn read_includes(&self) -> BTreeMap<String, String> {
-        let includes = includes::read_includes(self).into_iter();
+        let includes = source::read_includes(self).into_iter();
         includes.filter_map(|(name, text)| Some((name, text.ok()??))).collect()
     }
 }

@@ -5,8 +5,8 @@ use serde_json::json;
 
 use super::*;
 
-fn template(text: &str) -> Template {
-    Template { path: "app.conf.j2".into(), text: text.into(), delimiters: Delimiters::default() }
+fn template(text: &str) -> TemplateSource {
+    TemplateSource { path: "app.conf.j2".into(), text: text.into(), delimiters: Delimiters::default() }
 }
 
 fn render(text: &str, values: &Value) -> Result<String, String> {
@@ -77,11 +77,12 @@ fn supports_other_delimiters() {
     let pair = |start: &str, end: &str| (start.to_owned(), end.to_owned());
     let delimiters =
         Delimiters { variable: pair("<<", ">>"), block: pair("<%", "%>"), comment: pair("<#", "#>") };
-    let template = Template { delimiters, ..template("{{ a }} << a >><# gone #><% if a %>!<% endif %>") };
+    let template =
+        TemplateSource { delimiters, ..template("{{ a }} << a >><# gone #><% if a %>!<% endif %>") };
     assert_eq!(template.render(&json!({ "a": 1 })).unwrap().text, "{{ a }} 1!");
     let same = Delimiters { block: pair("{{", "}}"), ..Delimiters::default() };
     assert!(matches!(
-        Template { delimiters: same, ..template }.render(&json!({})),
+        TemplateSource { delimiters: same, ..template }.render(&json!({})),
         Err(TemplateError::Delimiters { .. })
     ));
 }
@@ -96,7 +97,7 @@ fn rejects_includes_outside_of_the_directory() {
     std::fs::write(folder.path().join("outside"), "x").unwrap();
     std::os::unix::fs::symlink("../outside", at.join("link")).unwrap();
     let render = |text: &str| {
-        let template = Template { path: at.join("a.j2"), ..template(text) };
+        let template = TemplateSource { path: at.join("a.j2"), ..template(text) };
         template.render(&json!({ "db": { "password": "p" }, "x": 1 }))
     };
     let rendered = render("{% include 'parts/db.j2' %}{{ x }}").unwrap();
@@ -145,7 +146,7 @@ fn reports_one_round_of_an_include_cycle() {
         ),
     ] {
         std::fs::write(folder.path().join("a.j2"), text).unwrap();
-        let template = Template { path: folder.path().join("a.j2"), ..template(text) };
+        let template = TemplateSource { path: folder.path().join("a.j2"), ..template(text) };
         let error = template.render(&json!({})).unwrap_err().to_string();
         assert_eq!(error.replace(&format!("{}/", folder.path().display()), ""), expected, "{text}");
     }
@@ -170,13 +171,13 @@ fn detects_and_validates_formats() {
         ("a.properties", "a=\\u00e9\nb\n", "a=1\nb=\\u00g\n", 4),
         (".env", "# c\nexport A=1\nB='x\ny'\n", "A=1\nB-C=2\n", 4),
     ] {
-        let format = Format::from_file_name(name).unwrap();
+        let format = FileFormat::from_file_name(name).unwrap();
         assert_eq!(format.validate(good), Ok(()), "{name}");
         let fault = format.validate(bad).unwrap_err();
         assert!(fault.offset.abs_diff(offset) <= 2, "{name}: {fault:?}");
     }
-    assert!(Format::Env.validate("A='x\n").is_err());
-    assert_eq!((Format::from_file_name("nginx.conf"), Format::from_file_name("toml")), (None, None));
+    assert!(FileFormat::Env.validate("A='x\n").is_err());
+    assert_eq!((FileFormat::from_file_name("nginx.conf"), FileFormat::from_file_name("toml")), (None, None));
 }
 
 proptest! {
@@ -195,7 +196,7 @@ proptest! {
     #[test]
     fn never_panics(text in any::<String>(), template_text in "[{}%# a-z|.()\"\n]{0,40}") {
         let _ = render(&template_text, &json!({ "a": text }));
-        for format in [Format::Toml, Format::Yaml, Format::Json, Format::Ini, Format::Properties, Format::Env] {
+        for format in [FileFormat::Toml, FileFormat::Yaml, FileFormat::Json, FileFormat::Ini, FileFormat::Properties, FileFormat::Env] {
             if let Err(fault) = format.validate(&text) {
                 prop_assert!(fault.offset <= text.len());
             }
@@ -207,7 +208,8 @@ proptest! {
 fn rejects_null_tables_and_lists_without_a_filter() {
     let values = serde_json::json!({ "a": null, "b": { "c": 1 }, "d": [1], "e": true, "f": 1.5 });
     let render = |text: &str| {
-        let template = Template { path: "x.j2".into(), text: text.into(), delimiters: Delimiters::default() };
+        let template =
+            TemplateSource { path: "x.j2".into(), text: text.into(), delimiters: Delimiters::default() };
         template.render(&values).map(|rendered| rendered.text).map_err(|error| error.to_string())
     };
     assert_eq!(render("{{ e }} {{ f }} {{ b|json }}").unwrap(), r#"true 1.5 {"c":1}"#);
@@ -226,12 +228,14 @@ fn does_not_show_values_in_errors() {
         "{% include [s, 'b'] %}",
         "{% include 'b' ~ s %}",
     ] {
-        let template = Template { path: "x.j2".into(), text: text.into(), delimiters: Delimiters::default() };
+        let template =
+            TemplateSource { path: "x.j2".into(), text: text.into(), delimiters: Delimiters::default() };
         let error = template.render(&values).unwrap_err();
         assert!(!error.to_string().contains("S3cr3t"), "{text}: {error}");
     }
     let text = "{% macro m(a) %}{% endmacro %}{{ m(**{s: 1}) }}";
-    let template = Template { path: "x.j2".into(), text: text.into(), delimiters: Delimiters::default() };
+    let template =
+        TemplateSource { path: "x.j2".into(), text: text.into(), delimiters: Delimiters::default() };
     let error = template.render(&values).unwrap_err().redacted();
     assert!(!error.to_string().contains("S3cr3t"), "{error}");
 }
@@ -239,8 +243,11 @@ fn does_not_show_values_in_errors() {
 #[test]
 fn yaml_filter_escapes_yaml_1_1_line_breaks() {
     let values = serde_json::json!({ "a": "x\u{85}\u{2028}\u{feff}" });
-    let template =
-        Template { path: "x.j2".into(), text: "{{ a|yaml }}".into(), delimiters: Delimiters::default() };
+    let template = TemplateSource {
+        path: "x.j2".into(),
+        text: "{{ a|yaml }}".into(),
+        delimiters: Delimiters::default(),
+    };
     let text = template.render(&values).unwrap().text;
     assert_eq!(text, r#""x\u0085\u2028\ufeff""#);
     assert_eq!(crate::yaml::parse_documents(&text), Ok(vec![values["a"].clone()]));

@@ -4,7 +4,7 @@ use std::fmt;
 use std::path::PathBuf;
 
 use super::key_path::KeyPath;
-use super::value_source::{ValueOrigin, ValueSource};
+use super::merged_values::{ValueOrigin, ValueSource};
 use coracle_core::fs;
 use coracle_core::hint::Hint;
 

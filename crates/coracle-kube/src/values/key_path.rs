@@ -59,7 +59,7 @@ impl KeyPath {
     }
 
     /// Returns a table that contains only `value`, at this path.
-    pub(super) fn nest(&self, value: Value) -> Value {
+    pub(super) fn to_table(&self, value: Value) -> Value {
         self.0
             .iter()
             .rev()

@@ -1,11 +1,60 @@
-//! Values merged from several sources, with the origin of each.
+//! Sources of values, and the values merged from them, with the origin of each.
 
+use std::fmt;
 use std::path::PathBuf;
 
 use serde_json::Value;
 
 use super::key_path::KeyPath;
-use super::value_source::{ValueOrigin, ValueSource};
+
+/// The source of one layer of values.
+#[derive(Clone, PartialEq, Eq, Debug, Hash)]
+pub enum ValueSource {
+    /// A TOML, YAML or JSON file, by its extension.
+    File(PathBuf),
+    /// `--set KEY=VALUE`. The value is JSON if it parses as JSON, else a string.
+    Set {
+        /// The key.
+        key: KeyPath,
+        /// The text after `=`.
+        text: String,
+    },
+    /// `--set-file KEY=FILE`. The value is the file's text.
+    SetFile {
+        /// The key.
+        key: KeyPath,
+        /// The file.
+        path: PathBuf,
+    },
+}
+
+/// The origin of a value.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum ValueOrigin {
+    /// Given by the user.
+    Source(ValueSource),
+    /// A default of this schema.
+    Default(PathBuf),
+}
+
+impl fmt::Display for ValueSource {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::File(path) => write!(f, "{}", path.display()),
+            Self::Set { key, .. } => write!(f, "--set {key}"),
+            Self::SetFile { key, .. } => write!(f, "--set-file {key}"),
+        }
+    }
+}
+
+impl fmt::Display for ValueOrigin {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Source(source) => source.fmt(f),
+            Self::Default(schema) => write!(f, "the default in {}", schema.display()),
+        }
+    }
+}
 
 /// Merged values with their origins.
 #[derive(Clone, Debug)]
@@ -24,7 +73,7 @@ impl Default for Values {
 impl Values {
     /// Adds the values of `source`, which override the earlier ones.
     pub(super) fn add_layer(&mut self, source: ValueSource, layer: Value) {
-        merge(&mut self.merged, layer.clone());
+        merge_tables(&mut self.merged, layer.clone());
         self.layers.push((ValueOrigin::Source(source), layer));
     }
 
@@ -32,7 +81,7 @@ impl Values {
     pub(super) fn add_defaults(&mut self, path: PathBuf, defaults: Value) {
         self.layers.insert(0, (ValueOrigin::Default(path), defaults.clone()));
         let values = std::mem::replace(&mut self.merged, defaults);
-        merge(&mut self.merged, values);
+        merge_tables(&mut self.merged, values);
     }
 
     /// Returns the merged values, a table, as templates see them.
@@ -78,11 +127,11 @@ impl Values {
 
 /// Merges `over` into `under`: tables are merged, any other value of `over` replaces the one in
 /// `under`.
-pub(super) fn merge(under: &mut Value, over: Value) {
+pub(super) fn merge_tables(under: &mut Value, over: Value) {
     match (under, over) {
         (Value::Object(under), Value::Object(over)) => {
             for (key, value) in over {
-                merge(under.entry(key).or_insert(Value::Null), value);
+                merge_tables(under.entry(key).or_insert(Value::Null), value);
             }
         }
         (under, over) => *under = over,

@@ -10,19 +10,18 @@ mod parse;
 mod schema;
 mod source_reader;
 mod subschemas;
-mod value_source;
 mod violations;
 
 pub use error::{ValuesError, Violation};
 pub use key_path::KeyPath;
 pub(crate) use key_path::similar_key;
 pub use merged_values::Values;
+pub use merged_values::{ValueOrigin, ValueSource};
 pub use parameters::SchemaParameter;
 pub(crate) use parse::find_non_canonical_numbers;
 pub use schema::Schema;
-pub use value_source::{ValueOrigin, ValueSource};
 
-use violations::Completeness;
+use violations::RequiredValues;
 
 impl Values {
     /// Reads and merges the sources in order. Tables are merged; any other value replaces the
@@ -47,7 +46,7 @@ impl Values {
     /// # Errors
     /// Fails if the values violate the schema; reports every violation with the value's origin.
     pub fn validate(self, schema: &Schema) -> Result<Self, ValuesError> {
-        self.validate_with(schema, Completeness::Complete)
+        self.validate_with(schema, RequiredValues::All)
     }
 
     /// Like [`Values::validate`], but required secret values may be missing.
@@ -55,7 +54,7 @@ impl Values {
     /// # Errors
     /// Fails like [`Values::validate`].
     pub fn validate_without_secrets(self, schema: &Schema) -> Result<Self, ValuesError> {
-        self.validate_with(schema, Completeness::SecretsOptional)
+        self.validate_with(schema, RequiredValues::NotSecret)
     }
 
     /// Like [`Values::validate`], but any required value may be missing.
@@ -63,12 +62,12 @@ impl Values {
     /// # Errors
     /// Fails if there are violations that no further value can fix.
     pub fn validate_partial(self, schema: &Schema) -> Result<Self, ValuesError> {
-        self.validate_with(schema, Completeness::Partial)
+        self.validate_with(schema, RequiredValues::None)
     }
 
-    fn validate_with(mut self, schema: &Schema, completeness: Completeness) -> Result<Self, ValuesError> {
+    fn validate_with(mut self, schema: &Schema, required: RequiredValues) -> Result<Self, ValuesError> {
         self.add_defaults(schema.path().to_owned(), schema.defaults());
-        let violations = violations::find_violations(schema, &self, completeness);
+        let violations = violations::find_violations(schema, &self, required);
         if violations.is_empty() { Ok(self) } else { Err(ValuesError::Violations(violations)) }
     }
 }

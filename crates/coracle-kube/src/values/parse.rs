@@ -9,9 +9,9 @@ use toml::de::{DeTable, DeValue};
 
 use super::error::ValuesError;
 use super::key_path::KeyPath;
-use super::value_source::ValueSource;
+use super::merged_values::ValueSource;
+use crate::strict_json::{NumberLiteral, read_strict};
 use crate::yaml::{self, Node, NodeKind};
-use coracle_core::json;
 
 /// A parsed text.
 pub(super) struct ParsedValues {
@@ -72,7 +72,7 @@ pub(super) fn parse_yaml(text: &str) -> Result<ParsedValues, String> {
 /// Parses JSON.
 pub(super) fn parse_json(text: &str) -> Result<ParsedValues, serde_json::Error> {
     let mut reader = ValueReader::default();
-    let value = json::read_strict(text, |json::NumberLiteral { key_path: path, line, text }| {
+    let value = read_strict(text, |NumberLiteral { key_path: path, line, text }| {
         if parse_canonical_number(text).is_none() {
             reader.report_number(path, line);
         }

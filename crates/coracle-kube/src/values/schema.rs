@@ -6,7 +6,7 @@ use serde_json::{Map, Value};
 
 use super::error::ValuesError;
 use super::key_path::KeyPath;
-use super::merged_values::merge;
+use super::merged_values::merge_tables;
 use super::source_reader;
 use super::subschemas::{self, WalkScope, walk_schemas};
 
@@ -85,7 +85,7 @@ impl Schema {
         walk_schemas(&self.document, WalkScope::KeyedValues, &mut |schema, key| {
             if let Some(default) = schema.get("default") {
                 // Outer defaults are visited first; inner ones override them.
-                merge(&mut defaults, key.nest(default.clone()));
+                merge_tables(&mut defaults, key.to_table(default.clone()));
             }
         });
         defaults

@@ -7,10 +7,10 @@ use serde_json::Value;
 
 use super::error::ValuesError;
 use super::key_path::KeyPath;
+use super::merged_values::ValueSource;
 use super::parse::{self, ParsedValues};
-use super::value_source::ValueSource;
+use crate::strict_json;
 use coracle_core::fs::Context;
-use coracle_core::json;
 
 /// The largest values file, in bytes.
 const MAX_FILE_BYTES: u64 = 4 << 20;
@@ -20,7 +20,7 @@ pub(super) fn read_value_source(source: &ValueSource) -> Result<Value, ValuesErr
     match source {
         ValueSource::File(path) => read_values_file(path),
         ValueSource::Set { key, text } => parse_set_value(source, key, text),
-        ValueSource::SetFile { key, path } => Ok(key.nest(Value::String(read_text(path)?))),
+        ValueSource::SetFile { key, path } => Ok(key.to_table(Value::String(read_text(path)?))),
     }
 }
 
@@ -28,13 +28,13 @@ pub(super) fn read_value_source(source: &ValueSource) -> Result<Value, ValuesErr
 fn parse_set_value(source: &ValueSource, key: &KeyPath, text: &str) -> Result<Value, ValuesError> {
     match parse::parse_json(text) {
         Ok(parsed) => {
-            ValuesError::combine(parsed.errors(source)).map_or_else(|| Ok(key.nest(parsed.value)), Err)
+            ValuesError::combine(parsed.errors(source)).map_or_else(|| Ok(key.to_table(parsed.value)), Err)
         }
         Err(error) if error.is_data() => Err(ValuesError::InvalidSyntax {
             origin: source.clone(),
-            message: json::message_without_position(&error),
+            message: strict_json::message_without_position(&error),
         }),
-        Err(_) => Ok(key.nest(Value::String(text.to_owned()))),
+        Err(_) => Ok(key.to_table(Value::String(text.to_owned()))),
     }
 }
 
@@ -59,8 +59,9 @@ fn parse_file(path: &Path) -> Result<ParsedValues, ValuesError> {
     let parsed = match path.extension().and_then(|extension| extension.to_str()) {
         Some("toml") => parse::parse_toml(&text),
         Some("yaml" | "yml") => parse::parse_yaml(&text),
-        Some("json") => parse::parse_json(&text)
-            .map_err(|error| format!("line {}: {}", error.line(), json::message_without_position(&error))),
+        Some("json") => parse::parse_json(&text).map_err(|error| {
+            format!("line {}: {}", error.line(), strict_json::message_without_position(&error))
+        }),
         _ => return Err(ValuesError::UnknownFormat(path.to_owned())),
     };
     let parsed = parsed.map_err(syntax_error)?;

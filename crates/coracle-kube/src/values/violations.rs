@@ -12,32 +12,28 @@ use super::schema::Schema;
 const OPEN_TABLE_KEYWORDS: [&str; 6] =
     ["additionalProperties", "patternProperties", "allOf", "anyOf", "oneOf", "unevaluatedProperties"];
 
-/// Which required values may be missing.
+/// Which of the values that a schema requires must be given.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(super) enum Completeness {
-    /// None.
-    Complete,
-    /// Only secret ones.
-    SecretsOptional,
-    /// Any: more values may be given later.
-    Partial,
+pub(super) enum RequiredValues {
+    /// All.
+    All,
+    /// All but secret ones.
+    NotSecret,
+    /// None: more values may be given later.
+    None,
 }
 
 /// Validates `values`; returns the violations, sorted by key.
-pub(super) fn find_violations(
-    schema: &Schema,
-    values: &Values,
-    completeness: Completeness,
-) -> Vec<Violation> {
+pub(super) fn find_violations(schema: &Schema, values: &Values, required: RequiredValues) -> Vec<Violation> {
     let secrets = schema.secrets();
     let merged = values.merged();
     let mut violations: Vec<Violation> = schema
         .validator
         .iter_errors(merged)
-        .filter(|error| match completeness {
-            Completeness::Complete => true,
-            Completeness::SecretsOptional => !is_missing_property(error, &secrets),
-            Completeness::Partial => !is_fixable_by_more_values(error.kind()),
+        .filter(|error| match required {
+            RequiredValues::All => true,
+            RequiredValues::NotSecret => !is_missing_property(error, &secrets),
+            RequiredValues::None => !is_fixable_by_more_values(error.kind()),
         })
         .map(|error| {
             let key = KeyPath::from_pointer(error.instance_path().as_str());

@@ -1,15 +1,78 @@
-//! Finds and reads a program's dynamic loader.
+//! Finds and reads the dynamic loaders of programs. Each loader and `ld.so.conf` are read once per file
+//! system.
 
+use std::cell::{OnceCell, RefCell};
+use std::collections::BTreeMap;
 use std::rc::Rc;
 
 use super::error::Error;
 use super::link_map::{MapReason, MappedObject};
-use super::loader_cache::LoaderCache;
 use super::resolve_options::ResolveOptions;
-use crate::elf;
-use crate::ldso::{HwcapsSelection, Loader, default_interpreters};
-use coracle_core::file_system::{self, FileSystem, ResolutionEnd};
+use crate::elf::ElfObject;
+use crate::ldso::ld_so_conf::{self, ConfDirectory};
+use crate::ldso::{self, Dependent, HwcapsSelection, Loader, LoaderEnvironment, default_interpreters};
+use coracle_core::file_system::{self, FileSystem, FsFile, ResolutionEnd};
 use coracle_core::path::RawPath;
+
+/// A file system with the loaders that were read from it.
+pub(super) struct LoaderCache<'a> {
+    pub(super) tree: &'a dyn FileSystem,
+    pub(super) options: &'a ResolveOptions,
+    /// Loaders by path and CPU level.
+    loaders: RefCell<BTreeMap<(RawPath, HwcapsSelection), Rc<Loader>>>,
+    /// The directories of `ld.so.conf`, read when a library is first missing.
+    ld_so_conf: OnceCell<Vec<ConfDirectory>>,
+}
+
+impl<'a> LoaderCache<'a> {
+    pub(super) fn new(tree: &'a dyn FileSystem, options: &'a ResolveOptions) -> Self {
+        Self { tree, options, loaders: RefCell::default(), ld_so_conf: OnceCell::new() }
+    }
+
+    /// Reads the loader at `interpreter`, or returns it from the cache.
+    pub(super) fn cached_loader(
+        &self,
+        interpreter: &RawPath,
+        file: &FsFile,
+        object: &ElfObject,
+        hwcaps: &HwcapsSelection,
+    ) -> Result<Rc<Loader>, ldso::Error> {
+        let key = (interpreter.clone(), hwcaps.clone());
+        if let Some(loader) = self.loaders.borrow().get(&key) {
+            return Ok(loader.clone());
+        }
+        let environment =
+            LoaderEnvironment { hwcaps: hwcaps.clone(), ..self.options.loader_environment.clone() };
+        let loader =
+            Rc::new(Loader::read(self.tree, interpreter, &file.content.open()?, object, &environment)?);
+        self.loaders.borrow_mut().insert(key, loader.clone());
+        Ok(loader)
+    }
+
+    /// Returns the first directory of `ld.so.conf` with a file called `name` that the loader would
+    /// accept.
+    pub(super) fn find_in_ld_so_conf(
+        &self,
+        loader: &Loader,
+        name: &[u8],
+        dependent: &Dependent,
+    ) -> Option<ConfDirectory> {
+        if !loader.is_glibc() || name.contains(&b'/') {
+            return None;
+        }
+        let has_library = |listed: &&ConfDirectory| {
+            let path = RawPath::join_bytes(listed.directory.as_bytes(), name);
+            let found = loader.find_library(self.tree, &self.options.working_dir, path.as_bytes(), dependent);
+            // The result is only used for a hint, so errors are ignored.
+            found.is_ok_and(|found| found.is_ok())
+        };
+        self.ld_so_conf
+            .get_or_init(|| ld_so_conf::read_directories(self.tree))
+            .iter()
+            .find(has_library)
+            .cloned()
+    }
+}
 
 /// Returns the loader as an object of the link map, and as a parsed loader.
 ///
@@ -39,7 +102,7 @@ pub(super) fn read_interpreter(
     let unreadable =
         |source| Error::InvalidLoader { program: program.clone(), interpreter: raw_path.clone(), source };
     let reader = file.content.open()?;
-    let object = Rc::new(elf::ElfObject::read(&reader).map_err(|e| unreadable(e.into()))?);
+    let object = Rc::new(ElfObject::read(&reader).map_err(|e| unreadable(e.into()))?);
     let found = object.header.machine;
     if !found.has_same_architecture(wanted) {
         return Err(Error::InterpreterMachineMismatch { program, interpreter: raw_path, found, wanted });

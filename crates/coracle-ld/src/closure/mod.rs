@@ -12,7 +12,7 @@ mod error;
 mod executed_file;
 mod interpreter;
 mod link_map;
-mod loader_cache;
+mod mapped_objects;
 mod problem;
 mod resolve_options;
 mod resolver;

@@ -21,10 +21,7 @@ mod relocations;
 mod sections;
 mod strip;
 mod symbol_matching;
-#[cfg(test)]
-mod symbol_table_tests;
 mod symbols;
-mod table_addresses;
 #[cfg(test)]
 mod tests;
 mod toolchain;

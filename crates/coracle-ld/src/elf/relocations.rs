@@ -6,11 +6,11 @@
 
 use goblin::elf::header as h;
 
+use super::dynamic::RelocationTable;
 use super::elf_object::ElfObject;
 use super::error::{Error, Result};
 use super::machine::{EM_LOONGARCH, Machine};
 use super::mapped_file::MappedFile;
-use super::table_addresses::RelocationTable;
 
 /// How a relocation uses its symbol (`elf_machine_type_class`, `sysdeps/*/dl-machine.h`).
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
@@ -70,11 +70,12 @@ impl SymbolCollector {
         &mut self,
         memory: &MappedFile<'_>,
         table: RelocationTable,
-        addends: bool,
+        has_addends: bool,
         class: RelocationClass,
     ) -> Result<()> {
-        let word: u64 = if self.machine.is_64 { 8 } else { 4 };
-        let entry = word * if addends { 3 } else { 2 };
+        let word_size: u8 = if self.machine.is_64 { 8 } else { 4 };
+        let entry_size = word_size * if has_addends { 3 } else { 2 };
+        let entry = u64::from(entry_size);
         if table.size > MAX_TABLE {
             return Err(Error::Damaged("it has too many relocations"));
         }
@@ -85,8 +86,8 @@ impl SymbolCollector {
             let address = table.address.checked_add(at * entry);
             let address = address.ok_or(Error::Damaged("its relocations are outside the loaded segments"))?;
             let bytes = memory.read_table(address, count * entry, MAX_TABLE)?;
-            for relocation in bytes.chunks_exact(usize::try_from(entry).unwrap_or(usize::MAX)) {
-                self.add_relocation(relocation, class);
+            for relocation in bytes.chunks_exact(entry_size.into()) {
+                self.add_relocation(relocation, class)?;
             }
             if self.symbols.len() > 2 * self.sorted_len.max(1 << 16) {
                 self.deduplicate()?;
@@ -96,29 +97,29 @@ impl SymbolCollector {
         Ok(())
     }
 
-    /// Records one relocation: `r_offset`, then `r_info` with symbol and type.
-    fn add_relocation(&mut self, relocation: &[u8], class: RelocationClass) {
-        let (symbol, kind) = if self.machine.is_64 {
-            let info = relocation.get(8..16).and_then(|bytes| bytes.try_into().ok()).unwrap_or_default();
-            let info = if self.machine.is_little_endian {
-                u64::from_le_bytes(info)
-            } else {
-                u64::from_be_bytes(info)
-            };
-            (u32::try_from(info >> 32).unwrap_or_default(), info & 0xffff_ffff)
-        } else {
-            let info = relocation.get(4..8).and_then(|bytes| bytes.try_into().ok()).unwrap_or_default();
-            let info = if self.machine.is_little_endian {
-                u32::from_le_bytes(info)
-            } else {
-                u32::from_be_bytes(info)
-            };
-            (info >> 8, u64::from(info & 0xff))
+    /// Records one relocation: `r_offset`, then `r_info` with symbol and type. With 64 bits the symbol
+    /// is the upper half of `r_info`.
+    fn add_relocation(&mut self, relocation: &[u8], class: RelocationClass) -> Result<()> {
+        let (symbol, kind) = match (self.machine.is_64, self.machine.is_little_endian) {
+            (true, true) => (self.read_u32(relocation, 12)?, self.read_u32(relocation, 8)?),
+            (true, false) => (self.read_u32(relocation, 8)?, self.read_u32(relocation, 12)?),
+            (false, _) => {
+                let info = self.read_u32(relocation, 4)?;
+                (info >> 8, info & 0xff)
+            }
         };
         let class = if Some(kind) == copy_type(self.machine) { RelocationClass::Copy } else { class };
         if symbol != 0 && self.symbols.last() != Some(&(symbol, class)) {
             self.symbols.push((symbol, class));
         }
+        Ok(())
+    }
+
+    /// Reads a number of a relocation. A relocation that is too short is an error.
+    fn read_u32(&self, relocation: &[u8], offset: usize) -> Result<u32> {
+        let bytes = relocation.get(offset..).and_then(|rest| rest.first_chunk().copied());
+        let bytes = bytes.ok_or(Error::Truncated("relocation"))?;
+        Ok(if self.machine.is_little_endian { u32::from_le_bytes(bytes) } else { u32::from_be_bytes(bytes) })
     }
 
     /// Sorts the symbols and removes duplicates.
@@ -134,7 +135,7 @@ impl SymbolCollector {
 }
 
 /// `R_*_COPY`.
-fn copy_type(machine: Machine) -> Option<u64> {
+fn copy_type(machine: Machine) -> Option<u32> {
     Some(match machine.e_machine {
         h::EM_X86_64 | h::EM_386 => 5,
         h::EM_AARCH64 => 1024,
@@ -150,19 +151,38 @@ fn copy_type(machine: Machine) -> Option<u64> {
 mod tests {
     use super::*;
 
+    /// Returns the symbols of a collector for these relocations of symbol and type, as 32-bit words.
+    fn collect(machine: Machine, relocations: &[&[u32]]) -> Result<Vec<(u32, RelocationClass)>> {
+        let mut collector = SymbolCollector { machine, symbols: Vec::new(), sorted_len: 0 };
+        for words in relocations {
+            let to_bytes = if machine.is_little_endian { u32::to_le_bytes } else { u32::to_be_bytes };
+            let bytes: Vec<u8> = words.iter().copied().flat_map(to_bytes).collect();
+            collector.add_relocation(&bytes, RelocationClass::Data)?;
+        }
+        collector.deduplicate()?;
+        Ok(collector.symbols)
+    }
+
     #[test]
     fn collects_each_symbol_once() {
-        let machine = Machine { is_64: true, is_little_endian: true, e_machine: h::EM_X86_64, e_flags: 0 };
-        let mut collector = SymbolCollector { machine, symbols: Vec::new(), sorted_len: 0 };
-        for (symbol, kind) in [(7_u64, 6_u64), (0, 8), (3, 5), (7, 6), (3, 6)] {
-            let words = [0, symbol << 32 | kind, 0];
-            let bytes: Vec<u8> = words.iter().flat_map(|word| word.to_le_bytes()).collect();
-            collector.add_relocation(&bytes, RelocationClass::Data);
+        let amd64 = Machine { is_64: true, is_little_endian: true, e_machine: h::EM_X86_64, e_flags: 0 };
+        let s390x = Machine { is_64: true, is_little_endian: false, e_machine: h::EM_S390, e_flags: 0 };
+        let i386 = Machine { is_64: false, is_little_endian: true, e_machine: h::EM_386, e_flags: 0 };
+        let pairs = |copy: u32| [(7, 6), (0, 8), (3, copy), (7, 6), (3, 6)];
+        let little = pairs(5).map(|(symbol, kind)| [0, 0, kind, symbol, 0, 0]);
+        let big = pairs(9).map(|(symbol, kind)| [0, 0, symbol, kind, 0, 0]);
+        let short = pairs(5).map(|(symbol, kind)| [0, symbol << 8 | kind]);
+        let expected = [(3, RelocationClass::Data), (3, RelocationClass::Copy), (7, RelocationClass::Data)];
+        assert_eq!(collect(amd64, &little.each_ref().map(|words| &words[..])).unwrap(), expected);
+        assert_eq!(collect(s390x, &big.each_ref().map(|words| &words[..])).unwrap(), expected);
+        assert_eq!(collect(i386, &short.each_ref().map(|words| &words[..])).unwrap(), expected);
+    }
+
+    #[test]
+    fn a_short_relocation_is_an_error() {
+        for is_64 in [true, false] {
+            let machine = Machine { is_64, is_little_endian: true, e_machine: h::EM_X86_64, e_flags: 0 };
+            assert!(matches!(collect(machine, &[&[0]]), Err(Error::Truncated(_))), "{is_64}");
         }
-        collector.deduplicate().unwrap();
-        assert_eq!(
-            collector.symbols,
-            [(3, RelocationClass::Data), (3, RelocationClass::Copy), (7, RelocationClass::Data)]
-        );
     }
 }

@@ -98,7 +98,12 @@ impl SymbolVersions {
         Ok(versions)
     }
 
-    /// Whether the object needs or defines versions. Otherwise `DT_VERSYM` is ignored.
+    /// Returns whether the object defines the version `name`.
+    pub fn defines(&self, name: &[u8]) -> bool {
+        self.defined.iter().any(|defined| defined.name == name)
+    }
+
+    /// Returns whether the object needs or defines versions. Otherwise `DT_VERSYM` is ignored.
     pub(super) fn is_versioned(&self) -> bool {
         !self.indices.is_empty()
     }

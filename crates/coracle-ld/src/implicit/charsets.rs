@@ -3,11 +3,10 @@
 //!
 //! The image gets a `gconv-modules` that is reduced to the requested character sets.
 
-use super::data_file::DataContent;
 use super::error::Error;
 use super::gconv_modules::{GconvConfiguration, SelectedModules};
 use super::program_context::ProgramContext;
-use super::requests::Requests;
+use super::requests::{DataContent, Requests};
 use crate::closure::{DlopenCaller, DlopenRequest, MappedObject};
 use crate::elf::{self, DlopenPriority};
 use coracle_core::path::{ImagePath, RawPath};

@@ -1,6 +1,9 @@
-//! Libraries listed in the objects' `.note.dlopen` sections, and those requested by the user.
+//! Libraries opened at run time: those in the objects' `.note.dlopen` sections, those requested by the
+//! user, and `libgcc_s.so.1`, which glibc opens.
 
 use super::error::Error;
+use super::function_calls::FunctionNeed;
+use super::implicit_policy::Inclusion;
 use super::program_context::ProgramContext;
 use super::requests::Requests;
 use crate::closure::{DlopenCaller, DlopenRequest, MappedObject};
@@ -40,6 +43,29 @@ pub(super) fn add_dlopened_libraries(
         }));
     }
     Ok(())
+}
+
+const LIBGCC_SONAME: &str = "libgcc_s.so.1";
+
+/// Opens `libgcc_s.so.1` if the program may end a thread or print a backtrace: glibc then opens it
+/// to unwind the stack, and aborts if it is missing. Source: `__libc_unwind_link_get`,
+/// `misc/unwind-link.c`.
+pub(super) fn add_libgcc(program: &ProgramContext<'_>, requests: &mut Requests) {
+    let Some(libc) = program.glibc() else { return };
+    let call = program.calls.first_call(FunctionNeed::Libgcc);
+    let (purpose, priority) = match (program.policy.libgcc, call) {
+        (Inclusion::Never, _) | (Inclusion::Auto, None) => return,
+        (Inclusion::Always, _) => ("requested".to_owned(), DlopenPriority::Required),
+        (Inclusion::Auto, Some(call)) => {
+            (format!("for `{}`, which {} calls", call.function, call.caller), DlopenPriority::Recommended)
+        }
+    };
+    requests.dlopens.push(DlopenRequest {
+        caller: DlopenCaller::from_library(libc),
+        names: vec![LIBGCC_SONAME.into()],
+        purpose,
+        priority,
+    });
 }
 
 /// Returns the dlopen notes of an object, or the error if they are damaged.

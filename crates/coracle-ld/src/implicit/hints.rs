@@ -11,7 +11,7 @@ use super::program_context::ProgramContext;
 use crate::closure::{DlopenCaller, ExecutedFile, Resolver};
 use coracle_core::path::escape_bytes;
 
-/// A dependency that a program may have and the image unmet.
+/// A dependency that a program may have and that the image lacks.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub struct DependencyHint {
     /// The possibly missing dependency.

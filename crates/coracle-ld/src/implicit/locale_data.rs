@@ -3,11 +3,10 @@
 //! Without time zones, local time is UTC; without locales, only `C` and `POSIX` exist. Source:
 //! `time/tzfile.c`, `locale/findlocale.c`, `intl/l10nflist.c`.
 
-use super::data_file::{DataContent, DataFile};
 use super::error::Error;
 use super::implicit_policy::TimeZones;
 use super::program_context::ProgramContext;
-use super::requests::Requests;
+use super::requests::{DataContent, DataFile, Requests};
 use crate::elf;
 use coracle_core::fs;
 use coracle_core::path::RawPath;

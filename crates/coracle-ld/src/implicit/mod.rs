@@ -4,35 +4,32 @@
 //! Each rule has its own file, which cites its source. A rule reads a `ProgramContext` and adds
 //! to `Requests`. This module does not depend on images.
 
-mod certificates;
 mod charsets;
-mod data_file;
 mod dlopened_libraries;
 mod error;
 mod function_calls;
 mod gconv_modules;
 mod hints;
 mod implicit_policy;
-mod libgcc;
 mod locale_data;
 mod names_in_strings;
 mod nss;
-mod openssl;
 mod pam;
 mod plugins;
 mod program_context;
 mod requests;
+mod tls;
 
 use crate::closure::{DlopenFailure, DlopenRequest, ExecutedFile, ExecutedKind, Resolver};
 use crate::elf::DlopenPriority;
 use coracle_core::note::Note;
 
-pub use data_file::{DataContent, DataFile};
 pub use error::{Error, UnmetRequest};
 pub use hints::DependencyHint;
 pub use implicit_policy::{ImplicitPolicy, Inclusion, TimeZones};
 pub use plugins::{PLUGIN_FAMILIES, PluginFamily};
 pub use program_context::DataSources;
+pub use requests::{DataContent, DataFile};
 
 use program_context::ProgramContext;
 use requests::{OptionUses, Requests};
@@ -126,11 +123,11 @@ pub fn add_implicit_dependencies(
 /// Runs all rules for one program.
 fn collect_requests(program: &ProgramContext<'_>) -> Result<Requests, Error> {
     let mut requests = Requests::default();
-    libgcc::add_libgcc(program, &mut requests);
+    dlopened_libraries::add_libgcc(program, &mut requests);
     dlopened_libraries::add_dlopened_libraries(program, &mut requests)?;
     nss::add_nss(program, &mut requests)?;
-    openssl::add_openssl(program, &mut requests)?;
-    certificates::add_certificates(program, &mut requests)?;
+    tls::add_openssl(program, &mut requests)?;
+    tls::add_certificates(program, &mut requests)?;
     locale_data::add_time_zones(program, &mut requests)?;
     locale_data::add_requested_locales(program, &mut requests)?;
     charsets::add_charsets(program, &mut requests)?;

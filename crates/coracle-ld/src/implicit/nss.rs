@@ -7,11 +7,10 @@
 use super::error::Error;
 use super::function_calls::FunctionNeed;
 use super::implicit_policy::Inclusion;
-use super::libgcc;
 use super::program_context::ProgramContext;
 use super::requests::Requests;
 use crate::closure::{DlopenCaller, DlopenRequest, MappedObject};
-use crate::elf::DlopenPriority;
+use crate::elf::{DlopenPriority, SymbolVersions};
 use coracle_core::path::ImagePath;
 
 /// The version since which `files` and `dns` are part of glibc.
@@ -33,7 +32,7 @@ pub(super) fn add_nss(program: &ProgramContext<'_>, requests: &mut Requests) -> 
         nsswitch_text(&policy.nss_modules),
         "configuration of the name service switch",
     );
-    if !libgcc::defines_version(libc, BUILT_IN_SINCE)? {
+    if !SymbolVersions::read(&libc.file.content.open()?, &libc.object)?.defines(BUILT_IN_SINCE) {
         requests
             .dlopens
             .extend(["files", "dns"].map(|module| module_request(libc, module, DlopenPriority::Recommended)));

@@ -3,10 +3,9 @@
 
 use std::collections::BTreeSet;
 
-use super::data_file::{DataContent, DataFile};
 use super::error::Error;
 use super::program_context::ProgramContext;
-use super::requests::Requests;
+use super::requests::{DataContent, DataFile, Requests};
 use crate::closure::{DlopenCaller, DlopenRequest, MappedObject};
 use crate::elf::{self, DlopenPriority};
 use coracle_core::path::{RawPath, escape_bytes};

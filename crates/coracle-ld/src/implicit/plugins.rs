@@ -1,9 +1,8 @@
 //! Plugins of well-known libraries: whole directories of which a program opens some at run time.
 
-use super::data_file::DataContent;
 use super::error::Error;
 use super::program_context::ProgramContext;
-use super::requests::Requests;
+use super::requests::{DataContent, Requests};
 use crate::closure::{DlopenCaller, DlopenRequest, MappedObject};
 use crate::elf::{self, DlopenPriority};
 use coracle_core::path::RawPath;

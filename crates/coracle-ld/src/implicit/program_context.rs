@@ -2,10 +2,10 @@
 
 use std::collections::BTreeSet;
 
-use super::data_file::{DataContent, DataFile};
 use super::error::Error;
 use super::function_calls::FunctionCalls;
 use super::implicit_policy::ImplicitPolicy;
+use super::requests::{DataContent, DataFile};
 use crate::closure::{DlopenCaller, ElfProgram, LinkMap, MappedObject, ResolveOptions};
 use coracle_core::file_system::{self, FileSystem, FsNode, ResolutionEnd};
 use coracle_core::fs;

@@ -1,10 +1,10 @@
-//! The results of the rules for one program.
+//! What the rules request for one program: libraries to open, data files, notes for the user.
 
 use std::collections::BTreeMap;
 
-use super::data_file::{DataContent, DataFile};
 use super::error::UnmetRequest;
 use crate::closure::DlopenRequest;
+use coracle_core::file_system::{FsFile, ResolutionStep};
 use coracle_core::note::Note;
 use coracle_core::path::{ImagePath, RawPath};
 
@@ -59,5 +59,39 @@ impl Requests {
     pub(super) fn add_link(&mut self, path: ImagePath, target: RawPath, purpose: &str) {
         let content = DataContent::Link(target);
         self.data_files.push(DataFile::new_in_image(path, content, purpose));
+    }
+}
+
+/// A data file or link of an image. A file that the user includes at the same path takes
+/// precedence.
+#[derive(Clone, Debug)]
+pub struct DataFile {
+    /// The path by which the program reads it.
+    pub raw_path: RawPath,
+    /// The file's own path, without links.
+    pub path: ImagePath,
+    /// The directories and links that the path passes through.
+    pub steps: Vec<ResolutionStep>,
+    /// The content.
+    pub content: DataContent,
+    /// The purpose, for reports.
+    pub purpose: String,
+}
+
+/// The content of a [`DataFile`].
+#[derive(Clone, Debug)]
+pub enum DataContent {
+    /// An existing file.
+    File(FsFile),
+    /// Generated content.
+    Bytes(Vec<u8>),
+    /// A link to this target.
+    Link(RawPath),
+}
+
+impl DataFile {
+    /// Returns a file or link that exists in the image only.
+    pub(super) fn new_in_image(path: ImagePath, content: DataContent, purpose: &str) -> Self {
+        Self { raw_path: RawPath::from(&path), path, steps: Vec::new(), content, purpose: purpose.to_owned() }
     }
 }

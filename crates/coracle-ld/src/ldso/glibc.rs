@@ -1,34 +1,31 @@
-//! glibc's library search. Source: `_dl_map_object` and `open_path`, `elf/dl-load.c`.
+//! A glibc loader: its constants, its cache, and the directories that it searches. Source:
+//! `_dl_map_object` and `fillin_rpath`, `elf/dl-load.c`.
 
 use goblin::elf::header as h;
 
-use super::candidate::{CandidateOutcome, MismatchPolicy, SearchContext};
-use super::dependent::Dependent;
 use super::dynamic_string_tokens::TokenValues;
 use super::error::Error;
 use super::glibc_constants::{GlibcConstants, MAX_LOADER_SIZE};
 use super::ld_so_cache::LdCache;
 use super::legacy_hwcaps::LegacyHwcaps;
 use super::loader_environment::LoaderEnvironment;
-use super::path_list::{join_directory, split_glibc_path_list, trim_trailing_slashes};
-use super::search::{FoundLibrary, Rule, SearchLocation, SearchTrace};
+use super::search::{Dependent, Rule, SearchLocation};
 use crate::elf::Machine;
 use coracle_core::content::ContentReader;
 use coracle_core::file_system::{self, FileSystem, ResolutionEnd};
-use coracle_core::fs;
 use coracle_core::path::{ImagePath, RawPath};
 
 /// A glibc loader in one file system.
 #[derive(Debug)]
 pub(super) struct GlibcLoader {
-    constants: GlibcConstants,
-    cache: LdCache,
+    pub(super) constants: GlibcConstants,
+    pub(super) cache: LdCache,
     /// Names of all CPU levels that the loader distinguishes, best first.
     known_hwcaps: Vec<Vec<u8>>,
     /// Names of the selected directories below `glibc-hwcaps`, best first.
-    selected_hwcaps: Vec<Vec<u8>>,
+    pub(super) selected_hwcaps: Vec<Vec<u8>>,
     /// The search in legacy directories named after CPU features. `None` since glibc 2.37.
-    legacy_hwcaps: Option<LegacyHwcaps>,
+    pub(super) legacy_hwcaps: Option<LegacyHwcaps>,
     library_path: Vec<u8>,
     platform: Option<Vec<u8>>,
 }
@@ -146,7 +143,7 @@ impl GlibcLoader {
         object: &Dependent,
         rule: &Rule,
     ) -> Vec<SearchLocation> {
-        let elements = split_glibc_path_list(list, separators);
+        let elements = split_path_list(list, separators);
         let expanded = elements.filter_map(|element| self.token_values(object).expand(element));
         let locations = expanded.map(|expanded| SearchLocation {
             raw_path: RawPath::new(trim_trailing_slashes(&expanded.bytes)),
@@ -154,125 +151,6 @@ impl GlibcLoader {
             origin: expanded.has_origin.then(|| object.origin.clone()),
         });
         locations.collect()
-    }
-
-    /// Finds `name` for `dependent`. A file for another machine is skipped; any other rejected file
-    /// ends the search.
-    pub(super) fn find_library(
-        &self,
-        search: &SearchContext<'_>,
-        name: &[u8],
-        dependent: &Dependent,
-    ) -> fs::Result<Result<FoundLibrary, SearchTrace>> {
-        let no_defaults = dependent.no_default_directories;
-        let mut trace = SearchTrace::default();
-        // The rule whose remaining directories are skipped.
-        let mut skipped_rule = None;
-        for location in self.search_path(dependent) {
-            trace.searched.push(location.clone());
-            if skipped_rule.as_ref() == Some(&location.rule) {
-                continue;
-            }
-            let paths = match location.rule {
-                Rule::Cache => self.find_in_cache(name, no_defaults),
-                _ => self.candidate_paths(search, &location.raw_path, name)?,
-            };
-            for path in paths {
-                // The error of the last path tried, the plain one, decides whether to continue.
-                skipped_rule = None;
-                match Self::try_file(search, &path, &location, dependent)? {
-                    CandidateOutcome::Absent => {}
-                    CandidateOutcome::Loop => skipped_rule = Some(location.rule.clone()),
-                    CandidateOutcome::Accepted(candidate) => {
-                        return Ok(Ok(FoundLibrary {
-                            candidate: *candidate,
-                            rule: location.rule,
-                            origin: location.origin,
-                            trace,
-                        }));
-                    }
-                    CandidateOutcome::Rejected { rejection, is_fatal } => {
-                        trace.rejected.push((path, rejection));
-                        if is_fatal {
-                            trace.is_fatal = true;
-                            return Ok(Err(trace));
-                        }
-                    }
-                }
-            }
-        }
-        Ok(Err(trace))
-    }
-
-    /// Tries one file (`open_path`).
-    ///
-    /// An error in a directory that does not exist does not end its path list. After a miss glibc
-    /// checks whether the directory exists. For `/` it checks an empty path, so `/` counts as
-    /// missing from then on.
-    fn try_file(
-        search: &SearchContext<'_>,
-        path: &RawPath,
-        location: &SearchLocation,
-        dependent: &Dependent,
-    ) -> fs::Result<CandidateOutcome> {
-        let is_root = location.raw_path.as_bytes() == b"/" && path.dirname() == location.raw_path;
-        let root = &dependent.chain().last().unwrap_or(dependent).root_exists;
-        if is_root && root.get() == Some(false) {
-            return Ok(CandidateOutcome::Absent);
-        }
-        let outcome = search.try_path(path, MismatchPolicy::Skip)?;
-        if is_root
-            && root.get().is_none()
-            && !matches!(outcome, CandidateOutcome::Rejected { is_fatal: true, .. })
-        {
-            root.set(Some(matches!(outcome, CandidateOutcome::Accepted(_))));
-        }
-        // glibc assumes that a relative directory exists (`fillin_rpath`).
-        let is_absolute = location.raw_path.as_bytes().starts_with(b"/");
-        Ok(match outcome {
-            CandidateOutcome::Loop if is_root && root.get() == Some(false) => CandidateOutcome::Absent,
-            CandidateOutcome::Loop if is_absolute && !search.is_directory(&location.raw_path)? => {
-                CandidateOutcome::Absent
-            }
-            outcome => outcome,
-        })
-    }
-
-    /// Returns the paths to try in one directory: CPU-specific ones first, the plain one last.
-    fn candidate_paths(
-        &self,
-        search: &SearchContext<'_>,
-        directory: &RawPath,
-        name: &[u8],
-    ) -> fs::Result<Vec<RawPath>> {
-        let variant = |hwcap: &Vec<u8>| [b"glibc-hwcaps/", hwcap.as_slice(), b"/", name].concat();
-        let mut paths: Vec<RawPath> =
-            self.selected_hwcaps.iter().map(|hwcap| join_directory(directory, &variant(hwcap))).collect();
-        if let Some(legacy) = &self.legacy_hwcaps {
-            paths.extend(
-                legacy
-                    .existing_subdirectories(search, directory)?
-                    .iter()
-                    .map(|directory| join_directory(directory, name)),
-            );
-        }
-        paths.push(join_directory(directory, name));
-        Ok(paths)
-    }
-
-    /// Returns the cache's path for `name`. With `DF_1_NODEFLIB`, paths that start with a default
-    /// directory are ignored.
-    fn find_in_cache(&self, name: &[u8], no_defaults: bool) -> Vec<RawPath> {
-        let is_default = |path: &RawPath| {
-            let directories = &self.constants.default_directories;
-            directories.iter().any(|directory| path.as_bytes().starts_with(directory))
-        };
-        let path = self.cache.lookup(
-            name,
-            &self.selected_hwcaps,
-            self.legacy_hwcaps.as_ref().map_or(0, LegacyHwcaps::supported_mask),
-        );
-        path.filter(|path| !(no_defaults && is_default(path))).into_iter().collect()
     }
 }
 
@@ -294,47 +172,14 @@ fn default_platform(machine: Machine) -> Option<&'static [u8]> {
     }
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::ldso::candidate::AcceptedObjects;
-    use crate::ldso::loader_environment::HwcapsSelection;
-    use coracle_core::content::Content;
-    use coracle_core::file_system::MemoryFs;
+/// Returns `directory` without trailing slashes, but `/` for the root.
+fn trim_trailing_slashes(directory: &[u8]) -> Vec<u8> {
+    let end = directory.iter().rposition(|&byte| byte != b'/').map_or(1, |last| last + 1);
+    directory.iter().copied().take(end).collect()
+}
 
-    const MACHINE: Machine = Machine { is_64: true, is_little_endian: true, e_machine: 62, e_flags: 0 };
-
-    /// Returns the paths that a loader with these strings in its file tries for `l` in `/r`.
-    fn candidate_paths_of(strings: &str, hwcaps: HwcapsSelection) -> Vec<String> {
-        let tree = MemoryFs::from_text("/r/tls/haswell/\n/r/x86_64/\n/r/sse2/");
-        let environment = LoaderEnvironment { hwcaps, ..LoaderEnvironment::default() };
-        let loader = Content::from_bytes(strings).open().unwrap();
-        let glibc = GlibcLoader::read(&tree, &loader, MACHINE, &environment).unwrap();
-        let (start, taken) = (ImagePath::root(), AcceptedObjects::default());
-        let search = SearchContext { tree: &tree, start: &start, machine: MACHINE, accepted: &taken };
-        let paths = glibc.candidate_paths(&search, &RawPath::new("/r"), b"l").unwrap();
-        paths.iter().map(ToString::to_string).collect()
-    }
-
-    #[test]
-    fn searches_cpu_directories_up_to_2_36() {
-        let names = "x86-64-v3:x86-64-v2";
-        let (three, two) = ("/r/glibc-hwcaps/x86-64-v3/l", "/r/glibc-hwcaps/x86-64-v2/l");
-        let old = ["/r/tls/haswell/l", "/r/tls/l", "/r/x86_64/l", "/r/l"];
-        // `x86_64` is the platform and a feature at this level.
-        let base = ["/r/tls/l", "/r/x86_64/l", "/r/x86_64/l", "/r/l"];
-        let release = |number: u32| format!("{names}\0 release version 2.{number}.\n");
-        assert_eq!(candidate_paths_of("", HwcapsSelection::All), old);
-        assert_eq!(candidate_paths_of("", HwcapsSelection::None), base);
-        assert_eq!(
-            candidate_paths_of(&release(36), HwcapsSelection::All),
-            [&[three, two][..], &old].concat()
-        );
-        assert_eq!(
-            candidate_paths_of(&release(36), HwcapsSelection::UpTo(b"x86-64-v2".into())),
-            [&[two][..], &base].concat()
-        );
-        assert_eq!(candidate_paths_of(&release(37), HwcapsSelection::All), [three, two, "/r/l"]);
-        assert_eq!(candidate_paths_of(&release(42), HwcapsSelection::None), ["/r/l"]);
-    }
+/// Splits a list of directories at any of `separators`. Empty elements are kept: they mean the working
+/// directory. An empty list has no elements.
+fn split_path_list<'a>(list: &'a [u8], separators: &'a [u8]) -> impl Iterator<Item = &'a [u8]> {
+    list.split(|byte| separators.contains(byte)).filter(|_| !list.is_empty())
 }

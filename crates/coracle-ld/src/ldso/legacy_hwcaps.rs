@@ -11,7 +11,6 @@ use std::rc::Rc;
 use super::candidate::SearchContext;
 use super::cpu_levels::{CpuLevel, cpu_levels};
 use super::loader_environment::HwcapsSelection;
-use super::path_list::join_directory;
 use crate::elf::Machine;
 use coracle_core::fs;
 use coracle_core::path::RawPath;
@@ -121,6 +120,12 @@ fn find_subdirectories(
     }
     found.extend(find_subdirectories(search, directory, rest)?);
     Ok(found)
+}
+
+/// Joins `directory` and `name`. An empty directory is the working directory.
+pub(super) fn join_directory(directory: &RawPath, name: &[u8]) -> RawPath {
+    let directory = directory.as_bytes();
+    if directory.is_empty() { RawPath::new(name) } else { RawPath::join_bytes(directory, name) }
 }
 
 /// Returns the names of the legacy directories for `level`, outermost first.

@@ -1,15 +1,13 @@
 //! A program's dynamic loader, either glibc's or musl's.
 
 use super::candidate::{AcceptedObjects, CandidateOutcome, MismatchPolicy, Rejection, SearchContext};
-use super::dependent::Dependent;
 use super::dynamic_string_tokens::ExpandedText;
 use super::error::Error;
 use super::glibc::GlibcLoader;
 use super::glibc_constants::is_hwcaps_name_of_other_machine;
 use super::loader_environment::{HwcapsSelection, LoaderEnvironment};
 use super::musl::{self, MuslLoader};
-use super::preload;
-use super::search::{FoundLibrary, Rule, SearchLocation, SearchTrace};
+use super::search::{Dependent, FoundLibrary, Rule, SearchLocation, SearchTrace};
 use crate::elf::{ElfObject, Machine};
 use coracle_core::content::ContentReader;
 use coracle_core::file_system::FileSystem;
@@ -53,7 +51,7 @@ impl Loader {
         } else {
             LoaderKind::Glibc(Box::new(GlibcLoader::read(tree, file, machine, environment)?))
         };
-        let preloads = preload::preload_names(tree, environment, matches!(kind, LoaderKind::Glibc(_)))?;
+        let preloads = environment.preload_names(tree, matches!(kind, LoaderKind::Glibc(_)))?;
         let loader = Self {
             machine,
             kind,

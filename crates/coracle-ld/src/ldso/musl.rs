@@ -1,11 +1,9 @@
 //! musl's library search. Source: `load_library`, `path_open` and `fixup_rpath`, `ldso/dynlink.c`.
 
 use super::candidate::{CandidateOutcome, MismatchPolicy, Rejection, SearchContext};
-use super::dependent::Dependent;
 use super::error::Error;
 use super::loader_environment::LoaderEnvironment;
-use super::path_list::split_musl_path_list;
-use super::search::{FoundLibrary, Rule, SearchLocation, SearchTrace};
+use super::search::{Dependent, FoundLibrary, Rule, SearchLocation, SearchTrace};
 use crate::elf::{self, ElfObject, ExportedSymbols, LookupRules};
 use coracle_core::content::ContentReader;
 use coracle_core::file_system::{self, FileSystem, FsFile, ResolutionEnd};
@@ -60,7 +58,7 @@ impl MuslLoader {
             None => (&b"/lib:/usr/local/lib:/usr/lib"[..], Rule::DefaultDirectory),
         };
         let locations = |list: &[u8], rule: &Rule| {
-            split_musl_path_list(list)
+            split_path_list(list)
                 .map(|directory| SearchLocation { raw_path: directory, rule: rule.clone(), origin: None })
                 .collect()
         };
@@ -89,7 +87,7 @@ impl MuslLoader {
             };
             let Some(expanded) = expand_origin(list, origin_value(object)) else { return Vec::new() };
             let origin = (expanded != *list).then(|| object.origin.clone());
-            split_musl_path_list(&expanded)
+            split_path_list(&expanded)
                 .map(|directory| SearchLocation {
                     raw_path: directory,
                     rule: rule.clone(),
@@ -177,4 +175,10 @@ fn expand_origin(list: &[u8], origin: &[u8]) -> Option<Vec<u8>> {
     }
     expanded.extend_from_slice(rest);
     Some(expanded)
+}
+
+/// Splits a list of directories at colons and line feeds. Empty elements are skipped.
+fn split_path_list(list: &[u8]) -> impl Iterator<Item = RawPath> {
+    let elements = list.split(|&byte| byte == b':' || byte == b'\n');
+    elements.filter(|element| !element.is_empty()).map(RawPath::new)
 }

@@ -1,9 +1,39 @@
-//! The steps of a search for a library and its result.
+//! A search for a library: the object that needs it, the steps, and the result.
 
+use std::cell::Cell;
 use std::fmt;
+use std::rc::Rc;
 
 use super::candidate::{Candidate, Rejection};
 use coracle_core::path::RawPath;
+
+/// An object that needs libraries, with the chain of objects that loaded it. Search paths and `$ORIGIN`
+/// depend on the whole chain.
+#[derive(Debug)]
+pub struct Dependent {
+    /// The object's path as the loader builds it.
+    pub raw_path: RawPath,
+    /// The value of `$ORIGIN` in its search paths.
+    pub origin: RawPath,
+    /// `DT_RPATH`, unsplit.
+    pub rpath: Option<Vec<u8>>,
+    /// `DT_RUNPATH`, unsplit.
+    pub runpath: Option<Vec<u8>>,
+    /// `DF_1_NODEFLIB`.
+    pub no_default_directories: bool,
+    /// The object that first needed this one; `None` for the program.
+    pub parent: Option<Rc<Dependent>>,
+    /// For the program: whether glibc considers the directory `/` to exist. `None` before the first
+    /// search in it.
+    pub root_exists: Cell<Option<bool>>,
+}
+
+impl Dependent {
+    /// Returns this object and its ancestors; the program is last.
+    pub fn chain(&self) -> impl Iterator<Item = &Self> {
+        std::iter::successors(Some(self), |dependent| dependent.parent.as_deref())
+    }
+}
 
 /// Why a directory or path is searched.
 #[derive(Clone, PartialEq, Eq, Debug)]

@@ -11,7 +11,7 @@ use crate::copy::{self, ImageLocation};
 use crate::image::media_type::oci_layer_media_type;
 use crate::image::{self, Descriptor};
 use crate::layout::{ImageSource, ParsedLayer, ParsedPlatform};
-use crate::registry::{Access, RegistryClient};
+use crate::registry::RegistryClient;
 use coracle_core::digest::{DiffId, Digest};
 use coracle_core::platform::Platform;
 use coracle_core::progress::{CancelOnly, Cancelled, Progress, ProgressReader};
@@ -49,21 +49,17 @@ pub struct BaseImage {
 ///
 /// # Errors
 /// Fails if there is no such image, or its location cannot be read.
-pub fn resolve_digest(location: &ImageLocation, client: &RegistryClient) -> Result<Digest, BaseError> {
+pub fn resolve_base_digest(location: &ImageLocation, client: &RegistryClient) -> Result<Digest, BaseError> {
     let base = location.to_string();
     let refused = |error: copy::CopyError| unreadable_error(&base, error);
     let ImageLocation::Registry(named) = location else {
         let source = copy::open_source(location, client).map_err(refused)?;
         return source.digest().ok_or_else(|| missing_manifest_error(&base));
     };
-    if let Some(digest) = named.digest {
-        return Ok(digest);
+    match named.digest {
+        Some(digest) => Ok(digest),
+        None => copy::resolve_digest(named, client).map_err(refused),
     }
-    let head = client
-        .repository_client(&(&named.reference).into(), &Access::Pull)
-        .head_manifest(named.manifest_reference());
-    let head = head.map_err(|error| refused(error.into()))?;
-    head.map(|head| head.digest).ok_or_else(|| refused(copy::CopyError::NoSuchImage(location.clone())))
 }
 
 impl BaseSource {

@@ -1,7 +1,7 @@
 //! Errors of base images.
 
 use crate::copy;
-use crate::registry;
+use crate::registry::RegistryError;
 use coracle_core::digest::Digest;
 use coracle_core::fs;
 use coracle_core::hint::Hint;
@@ -62,7 +62,7 @@ impl BaseError {
         match self {
             Self::Unreadable { source, .. } => source.is_network(),
             Self::Layer { source, .. } => {
-                registry_error(source).is_some_and(|error| !error.is_local_failure())
+                RegistryError::cause_of(source).is_some_and(|error| !error.is_local_failure())
             }
             Self::Unsupported { .. } | Self::PlatformUnavailable { .. } | Self::Cancelled | Self::File(_) => {
                 false
@@ -75,7 +75,7 @@ impl Hint for BaseError {
     fn hint(&self) -> Option<String> {
         match self {
             Self::Unreadable { source, .. } => source.hint(),
-            Self::Layer { source, .. } => match registry_error(source) {
+            Self::Layer { source, .. } => match RegistryError::cause_of(source) {
                 Some(error) => error.hint(),
                 None => Some("the base image is damaged: fetch it again, or use another one".into()),
             },
@@ -87,11 +87,6 @@ impl Hint for BaseError {
             Self::File(error) => error.hint(),
         }
     }
-}
-
-/// Returns the registry error inside an I/O error; `None` if there is none.
-fn registry_error(error: &std::io::Error) -> Option<&registry::RegistryError> {
-    error.get_ref()?.downcast_ref()
 }
 
 pub(super) fn unreadable_error(base: &str, source: copy::CopyError) -> BaseError {

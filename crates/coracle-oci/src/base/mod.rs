@@ -9,6 +9,6 @@ mod error;
 mod inherited_config;
 
 pub use base_fs::BaseFs;
-pub use base_source::{BaseImage, BaseSource, resolve_digest};
+pub use base_source::{BaseImage, BaseSource, resolve_base_digest};
 pub use error::BaseError;
 pub use inherited_config::InheritedConfig;

@@ -10,8 +10,7 @@ use std::sync::atomic::Ordering;
 
 use tempfile::TempDir;
 
-use super::build_cache::BuildCache;
-use super::directory::BLOBS_DIR;
+use super::build_cache::{BLOBS_DIR, BuildCache};
 use super::lock_file::{LOCK_FILE, wait_for_lock};
 use crate::layer::hashed_file::HashedFile;
 use coracle_core::digest::{Digest, DigestHasher};

@@ -9,8 +9,7 @@ use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::Ordering;
 
-use super::build_cache::BuildCache;
-use super::directory::LAYERS_DIR;
+use super::build_cache::{BuildCache, LAYERS_DIR};
 use super::lock_file::{LOCK_FILE, wait_for_lock};
 use crate::layer::hashed_file::HashedFile;
 use crate::layer::{self, Layer, LayerError, PackRequest, tar_header};

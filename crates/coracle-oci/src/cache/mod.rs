@@ -6,15 +6,12 @@
 
 mod blob_store;
 mod build_cache;
-mod directory;
 mod layers;
 mod lock_file;
 mod prune;
-mod records;
 
 pub(crate) use blob_store::BlobStore;
-pub use build_cache::{BuildCache, DEFAULT_LIMIT};
-pub use directory::CacheError;
+pub use build_cache::{BuildCache, CacheError, DEFAULT_LIMIT};
 pub use prune::PruneResult;
 
 #[cfg(test)]

@@ -6,8 +6,7 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
 use super::blob_store;
-use super::build_cache::BuildCache;
-use super::directory::{BLOBS_DIR, CACHEDIR_TAG, LAYERS_DIR, RECORDS_DIR};
+use super::build_cache::{BLOBS_DIR, BuildCache, CACHEDIR_TAG, LAYERS_DIR, RECORDS_DIR};
 use super::lock_file::{LOCK_FILE, try_lock};
 use coracle_core::fs::{self, Context};
 

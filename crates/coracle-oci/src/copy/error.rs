@@ -4,7 +4,7 @@ use super::location::ImageLocation;
 use crate::engine;
 use crate::image::{self, GraphError};
 use crate::layout;
-use crate::registry;
+use crate::registry::RegistryError;
 use coracle_core::digest::Digest;
 use coracle_core::fs;
 use coracle_core::hint::Hint;
@@ -17,7 +17,7 @@ pub enum CopyError {
     Store(layout::LayoutError),
     /// A request to a registry failed.
     #[error(transparent)]
-    Registry(registry::RegistryError),
+    Registry(RegistryError),
     /// An image at a registry can't be read.
     #[error(transparent)]
     UnreadableRemote(layout::LayoutError),
@@ -77,10 +77,10 @@ impl From<layout::LayoutError> for CopyError {
     }
 }
 
-impl From<registry::RegistryError> for CopyError {
-    fn from(error: registry::RegistryError) -> Self {
+impl From<RegistryError> for CopyError {
+    fn from(error: RegistryError) -> Self {
         match error {
-            registry::RegistryError::Cancelled => Self::Cancelled,
+            RegistryError::Cancelled => Self::Cancelled,
             error => Self::Registry(error),
         }
     }
@@ -112,7 +112,7 @@ impl CopyError {
             Self::UnreadableRemote(_) | Self::NoSuchImage(ImageLocation::Registry(_)) => true,
             Self::Store(layout::LayoutError::CopyBlob { source, .. })
             | Self::Engine(engine::EngineError::Store(layout::LayoutError::CopyBlob { source, .. })) => {
-                registry_cause(source).is_some()
+                RegistryError::cause_of(source).is_some()
             }
             Self::Internal(_)
             | Self::Cancelled
@@ -133,15 +133,17 @@ impl CopyError {
 impl Hint for CopyError {
     fn hint(&self) -> Option<String> {
         match self {
-            Self::Store(layout::LayoutError::CopyBlob { source, .. }) if registry_cause(source).is_some() => {
-                registry_cause(source).and_then(registry::RegistryError::hint)
+            Self::Store(layout::LayoutError::CopyBlob { source, .. })
+                if RegistryError::cause_of(source).is_some() =>
+            {
+                RegistryError::cause_of(source).and_then(RegistryError::hint)
             }
             Self::Store(error) => error.hint(),
             Self::Registry(error) => error.hint(),
             Self::Engine(engine::EngineError::Store(layout::LayoutError::CopyBlob { source, .. }))
-                if registry_cause(source).is_some() =>
+                if RegistryError::cause_of(source).is_some() =>
             {
-                registry_cause(source).and_then(registry::RegistryError::hint)
+                RegistryError::cause_of(source).and_then(RegistryError::hint)
             }
             Self::Engine(error) => error.hint(),
             Self::File(error) => error.hint(),
@@ -164,9 +166,4 @@ impl Hint for CopyError {
             }
         }
     }
-}
-
-/// The registry error that an I/O error wraps.
-fn registry_cause(error: &std::io::Error) -> Option<&registry::RegistryError> {
-    error.get_ref()?.downcast_ref()
 }

@@ -1,12 +1,13 @@
 //! Image locations: a layout or archive on disk, a registry, or a local engine.
 
 use std::fmt;
+use std::path::Path;
 
 use coracle_core::hint::Hint;
 
 use super::registry_image_name::{ParseRegistryImageNameError, RegistryImageName};
 use crate::engine;
-use crate::layout::{self, DiskLocation, ParseDiskLocationError};
+use crate::layout::{DiskLocation, ParseDiskLocationError};
 use crate::registry::Repository;
 
 /// The transport prefix of registries.
@@ -115,16 +116,7 @@ impl std::str::FromStr for ImageLocation {
             });
         }
         let Some(name) = text.strip_prefix(REGISTRY_TRANSPORT) else {
-            return layout::read::parse_location(text).map(Self::OnDisk).map_err(|error| {
-                ParseLocationError {
-                    text: text.into(),
-                    why: match &error {
-                        layout::LayoutError::UnreadableImage { why, .. } => why.clone(),
-                        error => error.to_string(),
-                    },
-                    hint: error.hint(),
-                }
-            });
+            return parse_disk_source(text).map(Self::OnDisk);
         };
         name.parse().map(Self::Registry).map_err(|error: ParseRegistryImageNameError| ParseLocationError {
             text: text.into(),
@@ -132,6 +124,27 @@ impl std::str::FromStr for ImageLocation {
             hint: None,
         })
     }
+}
+
+/// Parses the location of an image on disk that is read: `oci:DIR[:TAG]`, `oci-archive:FILE[:TAG]` or
+/// `docker-archive:FILE[:TAG]`.
+fn parse_disk_source(text: &str) -> Result<DiskLocation, ParseLocationError> {
+    let refused = |why: String, hint: Option<String>| ParseLocationError { text: text.to_owned(), why, hint };
+    let forms = "write `docker://NAME[:TAG]`, `oci:DIR[:TAG]`, `oci-archive:FILE[:TAG]` or `docker-archive:FILE[:TAG]`";
+    text.parse().map_err(|error| match error {
+        ParseDiskLocationError::NoTransport(path) => {
+            let hint = match Path::new(&path) {
+                directory if directory.is_dir() => format!("write `oci:{path}` for an image layout"),
+                file if file.is_file() => format!("write `oci-archive:{path}` for an archive"),
+                _ => forms.into(),
+            };
+            refused("it has no transport such as `oci:`".into(), Some(hint))
+        }
+        ParseDiskLocationError::UnknownTransport { .. } => {
+            refused("images cannot be read with this transport".into(), Some(forms.into()))
+        }
+        error => refused(error.to_string(), error.hint()),
+    })
 }
 
 impl ImageLocation {

@@ -4,8 +4,8 @@
 //! streamed. The module does not depend on how images are built.
 
 mod copy_image;
+mod create_index;
 mod error;
-mod index;
 mod location;
 mod push;
 mod referrers;
@@ -14,11 +14,11 @@ mod source;
 mod upload_queue;
 
 pub use copy_image::{CopyOutcome, CopySettings, copy_image, load_into_engine};
+pub use create_index::{CreatedIndex, IndexImage, create_index};
 pub use error::CopyError;
-pub use index::{CreatedIndex, IndexImage, create_index};
 pub use location::{ImageLocation, ParseLocationError, ParseNewImageLocationError};
 pub use push::{ImagePush, PushSummary, push_image};
-pub use referrers::{copy_referrers, has_manifest, push_artifact};
+pub use referrers::{copy_referrers, push_artifact};
 pub use registry_image_name::{ParseRegistryImageNameError, RegistryImageName};
-pub use source::{open_source, read_image, resolve_digest};
+pub use source::{has_manifest, open_source, read_image, resolve_digest};
 pub use upload_queue::{PushTargets, UploadQueue};

@@ -8,7 +8,7 @@ use super::push::{ImagePush, PushSummary, push_image};
 use super::registry_image_name::RegistryImageName;
 use super::source::open_source;
 use crate::image::{Artifact, Blob, Descriptor};
-use crate::registry::{Access, BlobContent, BlobUpload, ManifestReference, Referrer, RegistryClient};
+use crate::registry::{Access, BlobContent, BlobUpload, Referrer, RegistryClient};
 use coracle_core::digest::Digest;
 use coracle_core::progress::Progress;
 
@@ -70,19 +70,6 @@ pub fn push_artifact(
     }
     remote.add_referrer(&descriptor.media_type, manifest.bytes())?;
     Ok(sent)
-}
-
-/// Whether the repository of `to` has the manifest `digest`; one request.
-///
-/// # Errors
-/// Fails if the request fails.
-pub fn has_manifest(
-    to: &RegistryImageName,
-    digest: Digest,
-    client: &RegistryClient,
-) -> Result<bool, CopyError> {
-    let remote = client.repository_client(&(&to.reference).into(), &Access::Pull);
-    Ok(remote.head_manifest(ManifestReference::Digest(digest))?.is_some())
 }
 
 fn blob_upload(blob: &Blob) -> BlobUpload<'_> {

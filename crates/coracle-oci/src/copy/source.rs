@@ -1,10 +1,11 @@
-//! Opens and reads images at any location that can be read without a copy.
+//! Opens and reads images at any location that can be read without a copy, and looks up manifests at
+//! registries.
 
 use super::error::CopyError;
 use super::location::ImageLocation;
 use super::registry_image_name::RegistryImageName;
 use crate::layout::{ImageSource, ParsedImage};
-use crate::registry::{Access, RegistryClient};
+use crate::registry::{Access, ManifestReference, RegistryClient};
 use coracle_core::digest::Digest;
 
 /// Opens the image at `location`: reads its manifest or index. The rest is read on demand.
@@ -47,4 +48,17 @@ pub fn resolve_digest(name: &RegistryImageName, client: &RegistryClient) -> Resu
     let remote = client.repository_client(&(&name.reference).into(), &Access::Pull);
     let head = remote.head_manifest(name.manifest_reference())?;
     head.map(|head| head.digest).ok_or_else(|| CopyError::NoSuchImage(ImageLocation::Registry(name.clone())))
+}
+
+/// Whether the repository of `name` has the manifest `digest`; one request.
+///
+/// # Errors
+/// Fails if the request fails.
+pub fn has_manifest(
+    name: &RegistryImageName,
+    digest: Digest,
+    client: &RegistryClient,
+) -> Result<bool, CopyError> {
+    let remote = client.repository_client(&(&name.reference).into(), &Access::Pull);
+    Ok(remote.head_manifest(ManifestReference::Digest(digest))?.is_some())
 }

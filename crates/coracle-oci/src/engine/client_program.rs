@@ -11,7 +11,7 @@ use crate::layout::{self, ArchiveWriteError, BlobOpener, ImageArchive};
 use coracle_core::progress::Progress;
 
 /// The number of bytes that are kept of each output stream; the rest is discarded.
-const MAX_OUTPUT: usize = 1 << 20;
+const MAX_CLIENT_OUTPUT: u64 = 1 << 20;
 
 /// The command-line client of an engine.
 #[derive(Debug)]
@@ -43,83 +43,90 @@ impl ClientProgram {
         Ok(Self { engine, path, global_arguments: Vec::new() })
     }
 
-    /// Runs the program. Any exit status is returned.
+    /// Runs the program and returns its output, whatever its exit status is.
     pub(super) fn run_any_status(
         &self,
-        what: &str,
+        operation: &str,
         arguments: &[&str],
     ) -> Result<ProgramOutput, EngineError> {
-        let child = self.start(what, arguments, false)?;
-        self.wait_with_output(what, child, None).map(|(finished, _)| finished)
+        let child = self.start(operation, arguments, false)?;
+        self.wait_with_output(operation, child, None).map(|(finished, _)| finished)
     }
 
     /// Runs the program and returns its standard output. Fails if the exit status is not 0.
-    pub(super) fn run_checked(&self, what: &str, arguments: &[&str]) -> Result<String, EngineError> {
-        let finished = self.run_any_status(what, arguments)?;
-        if finished.status.success() { Ok(finished.stdout) } else { Err(self.exit_error(what, &finished)) }
+    pub(super) fn run_checked(&self, operation: &str, arguments: &[&str]) -> Result<String, EngineError> {
+        let finished = self.run_any_status(operation, arguments)?;
+        if finished.status.success() {
+            Ok(finished.stdout)
+        } else {
+            Err(self.exit_error(operation, &finished))
+        }
     }
 
     /// Runs the program with an archive as its standard input. If writing fails, the program gets a
     /// truncated archive, which it rejects.
     pub(super) fn run_with_archive(
         &self,
-        what: &str,
+        operation: &str,
         arguments: &[&str],
         archive: &ImageArchive,
         open: &BlobOpener<'_>,
         progress: &dyn Progress,
     ) -> Result<(), EngineError> {
-        let child = self.start(what, arguments, true)?;
+        let child = self.start(operation, arguments, true)?;
         let mut write = |mut stdin: ChildStdin| archive.write(&mut stdin, open);
-        let (finished, written) = self.wait_with_output(what, child, Some(&mut write))?;
+        let (finished, written) = self.wait_with_output(operation, child, Some(&mut write))?;
         match written {
             Some(Err(ArchiveWriteError::Blob(digest, source))) => Err(match progress.is_cancelled() {
                 true => EngineError::Cancelled,
                 false => layout::LayoutError::CopyBlob { digest, source }.into(),
             }),
             _ if !finished.status.success() && progress.is_cancelled() => Err(EngineError::Cancelled),
-            _ if !finished.status.success() => Err(self.exit_error(what, &finished)),
+            _ if !finished.status.success() => Err(self.exit_error(operation, &finished)),
             // The program may succeed without reading the archive to its end.
             Some(Err(ArchiveWriteError::Output(_)) | Ok(())) | None => Ok(()),
         }
     }
 
     /// The error of a program that failed.
-    pub(super) fn exit_error(&self, what: &str, finished: &ProgramOutput) -> EngineError {
+    pub(super) fn exit_error(&self, operation: &str, finished: &ProgramOutput) -> EngineError {
         let stderr = finished.stderr.trim();
         let message = if stderr.is_empty() { finished.status.to_string() } else { one_line(stderr) };
-        EngineError::Refused { engine: self.engine, what: what.into(), message }
+        EngineError::Failed { engine: self.engine, operation: operation.into(), message }
     }
 
-    fn start(&self, what: &str, arguments: &[&str], reads: bool) -> Result<Child, EngineError> {
+    fn start(&self, operation: &str, arguments: &[&str], has_stdin: bool) -> Result<Child, EngineError> {
         let mut command = Command::new(&self.path);
         command.args(&self.global_arguments).args(arguments);
-        command.stdin(if reads { Stdio::piped() } else { Stdio::null() });
+        command.stdin(if has_stdin { Stdio::piped() } else { Stdio::null() });
         command.stdout(Stdio::piped()).stderr(Stdio::piped());
-        command.spawn().map_err(|error| self.run_error(what, error))
+        command.spawn().map_err(|error| self.run_error(operation, error))
     }
 
     /// The error of a program that can't be started or waited for.
-    fn run_error(&self, what: &str, source: io::Error) -> EngineError {
-        EngineError::NoResponse { engine: self.engine, what: what.into(), source }
+    fn run_error(&self, operation: &str, source: io::Error) -> EngineError {
+        EngineError::NoResponse { engine: self.engine, operation: operation.into(), source }
     }
 
     /// Writes to the program while its output is read, and waits for its end.
     #[allow(clippy::type_complexity, reason = "one caller writes and needs the result of it")]
     fn wait_with_output(
         &self,
-        what: &str,
+        operation: &str,
         mut child: Child,
         write: Option<&mut dyn FnMut(ChildStdin) -> Result<(), ArchiveWriteError>>,
     ) -> Result<(ProgramOutput, Option<Result<(), ArchiveWriteError>>), EngineError> {
         let (stdin, stdout, stderr) = (child.stdin.take(), child.stdout.take(), child.stderr.take());
         thread::scope(|scope| {
-            let stdout = scope.spawn(|| stdout.map(read_start).unwrap_or_default());
-            let stderr = scope.spawn(|| stderr.map(read_start).unwrap_or_default());
+            let stdout = scope.spawn(|| read_output(stdout));
+            let stderr = scope.spawn(|| read_output(stderr));
             let written = stdin.zip(write).map(|(stdin, write)| write(stdin));
-            let status = child.wait().map_err(|error| self.run_error(what, error))?;
-            let (stdout, stderr) = (stdout.join().unwrap_or_default(), stderr.join().unwrap_or_default());
-            Ok((ProgramOutput { status, stdout, stderr }, written))
+            let status = child.wait().map_err(|error| self.run_error(operation, error))?;
+            let join = |thread: thread::ScopedJoinHandle<'_, io::Result<String>>| {
+                let output = thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic));
+                output.map_err(|error| self.run_error(operation, error))
+            };
+            Ok((ProgramOutput { status, stdout: join(stdout)?, stderr: join(stderr)? }, written))
         })
     }
 }
@@ -131,14 +138,14 @@ impl ProgramOutput {
     }
 }
 
-/// Reads a stream to its end and returns its start.
-fn read_start(mut from: impl Read) -> String {
-    let (mut text, mut chunk) = (Vec::new(), [0; 8192]);
-    while let Ok(read @ 1..) = from.read(&mut chunk) {
-        let room = MAX_OUTPUT.saturating_sub(text.len()).min(read);
-        text.extend_from_slice(chunk.get(..room).unwrap_or_default());
+/// Reads a stream to its end and returns its first [`MAX_CLIENT_OUTPUT`] bytes.
+fn read_output(stream: Option<impl Read>) -> io::Result<String> {
+    let mut start = Vec::new();
+    if let Some(mut stream) = stream {
+        (&mut stream).take(MAX_CLIENT_OUTPUT).read_to_end(&mut start)?;
+        io::copy(&mut stream, &mut io::sink())?;
     }
-    String::from_utf8_lossy(&text).into_owned()
+    Ok(String::from_utf8_lossy(&start).into_owned())
 }
 
 /// Text of an engine for display: on one line, truncated, control characters escaped.
@@ -151,4 +158,26 @@ pub(super) fn one_line(text: &str) -> String {
 /// The path as a command-line argument.
 pub(super) fn path_argument(path: &Path) -> String {
     path.to_string_lossy().into_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A pipe whose reads are interrupted by a signal, every other time.
+    struct InterruptedPipe(bool, io::Repeat);
+
+    impl Read for InterruptedPipe {
+        fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+            self.0 = !self.0;
+            if self.0 { Err(io::ErrorKind::Interrupted.into()) } else { self.1.read(buffer) }
+        }
+    }
+
+    #[test]
+    fn interrupted_reads_do_not_end_the_output() {
+        let pipe = InterruptedPipe(false, io::repeat(b'x')).take(MAX_CLIENT_OUTPUT + 9);
+        assert_eq!(read_output(Some(pipe)).unwrap().len() as u64, MAX_CLIENT_OUTPUT);
+        assert_eq!(read_output(None::<io::Empty>).unwrap(), "");
+    }
 }

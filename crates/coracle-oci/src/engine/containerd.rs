@@ -4,12 +4,11 @@
 use std::path::Path;
 
 use super::client_program::{ClientProgram, path_argument};
-use super::container_engine::{ContainerEngine, ImagePresence};
+use super::container_engine::{ContainerEngine, EngineSettings, ImagePresence};
 use super::error::EngineError;
 use super::http::Endpoint;
 use super::image_name::EngineName;
 use super::select_image::PlatformImage;
-use super::settings::EngineSettings;
 use crate::layout::{BlobOpener, ImageArchive};
 use coracle_core::platform::Platform;
 use coracle_core::progress::Progress;
@@ -58,8 +57,8 @@ impl<'a> Containerd<'a> {
 impl ContainerEngine for Containerd<'_> {
     /// The platform of the snapshotters, which images are unpacked into.
     fn platform(&self) -> Result<Platform, EngineError> {
-        let what = "list its plugins";
-        let shown = self.program.run_checked(what, &["plugins", "ls"])?;
+        let operation = "list its plugins";
+        let shown = self.program.run_checked(operation, &["plugins", "ls"])?;
         let rows = shown.lines().map(|row| row.split_whitespace().collect::<Vec<_>>());
         let mut platforms = rows.filter_map(|row| match row.as_slice() {
             ["io.containerd.snapshotter.v1", _, platforms, "ok"] => {
@@ -69,7 +68,7 @@ impl ContainerEngine for Containerd<'_> {
         });
         platforms.next().ok_or_else(|| EngineError::InvalidResponse {
             engine: ENGINE,
-            what: what.into(),
+            operation: operation.into(),
             why: "it lists no working snapshotter".into(),
         })
     }

@@ -15,12 +15,11 @@ use std::time::Duration;
 use serde_json::Value;
 
 use super::client_program::one_line;
-use super::container_engine::{ContainerEngine, ImagePresence};
+use super::container_engine::{ContainerEngine, EngineSettings, ImagePresence};
 use super::error::EngineError;
-use super::http::{self, BodyWriter, Endpoint, Response};
+use super::http::{self, BodyWriter, Endpoint, HttpResponse};
 use super::image_name::EngineName;
 use super::select_image::PlatformImage;
-use super::settings::EngineSettings;
 use crate::layout::{self, ArchiveWriteError, BlobOpener, ImageArchive};
 use coracle_core::fs::Context as _;
 use coracle_core::platform::Platform;
@@ -29,11 +28,8 @@ use coracle_core::reference::ImageReference;
 
 const ENGINE: EngineName = EngineName::Docker;
 
-/// The number of bytes that are read of a response.
-const MAX_RESPONSE: u64 = 8 << 20;
-
-/// The number of bytes that are read of the progress messages while an image is loaded.
-const MAX_PROGRESS: u64 = 64 << 20;
+/// The maximum size of a response, in bytes, including the progress messages of a load.
+const MAX_DOCKER_RESPONSE: u64 = 8 << 20;
 
 /// The graph drivers, which identify layers by their chain.
 const GRAPH_DRIVERS: [&str; 4] = ["overlay2", "vfs", "fuse-overlayfs", "aufs"];
@@ -76,45 +72,48 @@ impl<'a> Docker<'a> {
     }
 
     /// The error of a failed request: cancelled, an invalid response, or no response.
-    fn io_error(&self, what: &str, source: io::Error) -> EngineError {
+    fn request_error(&self, operation: &str, source: io::Error) -> EngineError {
         if self.progress.is_cancelled() {
             return EngineError::Cancelled;
         }
         match source.kind() {
-            ErrorKind::InvalidData => {
-                EngineError::InvalidResponse { engine: ENGINE, what: what.into(), why: source.to_string() }
-            }
-            _ => EngineError::NoResponse { engine: ENGINE, what: what.into(), source },
+            ErrorKind::InvalidData => EngineError::InvalidResponse {
+                engine: ENGINE,
+                operation: operation.into(),
+                why: source.to_string(),
+            },
+            _ => EngineError::NoResponse { engine: ENGINE, operation: operation.into(), source },
         }
     }
 
     /// Sends a request, with `content` as its body.
     fn send_request(
         &self,
-        what: &str,
+        operation: &str,
         request: &str,
         content: Option<(u64, Box<BodyWriter<'_>>)>,
-    ) -> Result<Response<'a>, EngineError> {
+    ) -> Result<HttpResponse<'a>, EngineError> {
         let stream = self.endpoint.connect().map_err(|error| self.connect_error(error))?;
         let timeout = if content.is_some() { self.timeout.saturating_mul(20) } else { self.timeout };
         http::send_request(stream, request, content, timeout, self.progress)
-            .map_err(|error| self.io_error(what, error))
+            .map_err(|error| self.request_error(operation, error))
     }
 
     /// Sends a request and parses the JSON of the response. `None` if the status is 404.
-    fn request_json(&self, what: &str, request: &str) -> Result<Option<Value>, EngineError> {
-        let response = self.send_request(what, request, None)?;
+    fn request_json(&self, operation: &str, request: &str) -> Result<Option<Value>, EngineError> {
+        let response = self.send_request(operation, request, None)?;
         let status = response.status;
         let mut bytes = Vec::new();
-        let mut body = response.body.take(MAX_RESPONSE);
-        body.read_to_end(&mut bytes).map_err(|error| self.io_error(what, error))?;
-        let invalid = |why: String| EngineError::InvalidResponse { engine: ENGINE, what: what.into(), why };
+        let mut body = response.body.take(MAX_DOCKER_RESPONSE);
+        body.read_to_end(&mut bytes).map_err(|error| self.request_error(operation, error))?;
+        let invalid =
+            |why: String| EngineError::InvalidResponse { engine: ENGINE, operation: operation.into(), why };
         let json: Result<Value, _> = serde_json::from_slice(&bytes);
         match status {
             404 => Ok(None),
             200 | 201 if bytes.is_empty() => Ok(Some(Value::Null)),
             200 | 201 => json.map(Some).map_err(|error| invalid(format!("it is not JSON: {error}"))),
-            _ => Err(refused_error(what, status, json.ok().as_ref())),
+            _ => Err(status_error(operation, status, json.ok().as_ref())),
         }
     }
 
@@ -142,22 +141,22 @@ fn parse_endpoint(text: &str) -> Result<Endpoint, EngineError> {
 }
 
 /// The error of a response with an error status.
-fn refused_error(what: &str, status: u16, json: Option<&Value>) -> EngineError {
+fn status_error(operation: &str, status: u16, json: Option<&Value>) -> EngineError {
     let message = json.and_then(|json| json.get("message")).and_then(Value::as_str);
     let message = message.map_or_else(|| format!("status {status}"), one_line);
-    EngineError::Refused { engine: ENGINE, what: what.into(), message }
+    EngineError::Failed { engine: ENGINE, operation: operation.into(), message }
 }
 
 impl ContainerEngine for Docker<'_> {
     fn platform(&self) -> Result<Platform, EngineError> {
-        let what = "report its version";
-        let version = self.request_json(what, "GET /version")?.unwrap_or_default();
+        let operation = "report its version";
+        let version = self.request_json(operation, "GET /version")?.unwrap_or_default();
         let field = |key: &str| version.get(key).and_then(Value::as_str).map(str::to_owned);
         match (field("Os"), field("Arch")) {
             (Some(os), Some(architecture)) => Ok(Platform { os, architecture, variant: None }),
             _ => Err(EngineError::InvalidResponse {
                 engine: ENGINE,
-                what: what.into(),
+                operation: operation.into(),
                 why: "it does not contain a platform".into(),
             }),
         }
@@ -185,12 +184,12 @@ impl ContainerEngine for Docker<'_> {
         let full = name.full_name();
         let (repository, tag) = full.rsplit_once(':').unwrap_or((&full, "latest"));
         let request = format!("POST /images/{known}/tag?repo={repository}&tag={tag}");
-        let what = "tag an image";
-        self.request_json(what, &request)?.map(drop).ok_or_else(|| refused_error(what, 404, None))
+        let operation = "tag an image";
+        self.request_json(operation, &request)?.map(drop).ok_or_else(|| status_error(operation, 404, None))
     }
 
     fn load_archive(&self, archive: &ImageArchive, open: &BlobOpener<'_>) -> Result<(), EngineError> {
-        let what = "load an image";
+        let operation = "load an image";
         let failed = RefCell::new(None);
         let content: Box<BodyWriter<'_>> = Box::new(|out| {
             archive.write(out, open).map_err(|error| match error {
@@ -201,55 +200,62 @@ impl ContainerEngine for Docker<'_> {
                 }
             })
         });
-        let response = self.send_request(what, "POST /images/load?quiet=1", Some((archive.size(), content)));
+        let response =
+            self.send_request(operation, "POST /images/load?quiet=1", Some((archive.size(), content)));
         match (response, failed.take()) {
             (Err(EngineError::Cancelled), _) => Err(EngineError::Cancelled),
             (_, Some(error)) => Err(error.into()),
-            (response, None) => self.check_load(what, response?),
+            (response, None) => self.check_load(operation, response?),
         }
     }
 
     fn save_image(&self, name: &ImageReference, path: &Path) -> Result<(), EngineError> {
-        let what = "save an image";
-        let response = self.send_request(what, &format!("GET /images/{}/get", name.full_name()), None)?;
+        let operation = "save an image";
+        let response =
+            self.send_request(operation, &format!("GET /images/{}/get", name.full_name()), None)?;
         if response.status != 200 {
             let mut bytes = Vec::new();
-            let _ = response.body.take(MAX_RESPONSE).read_to_end(&mut bytes);
-            return Err(refused_error(what, response.status, serde_json::from_slice(&bytes).ok().as_ref()));
+            let _ = response.body.take(MAX_DOCKER_RESPONSE).read_to_end(&mut bytes);
+            return Err(status_error(
+                operation,
+                response.status,
+                serde_json::from_slice(&bytes).ok().as_ref(),
+            ));
         }
         let mut file = File::create(path).context("create", path)?;
         let mut body = response.body;
-        io::copy(&mut body, &mut file).map(drop).map_err(|error| self.io_error(what, error))
+        io::copy(&mut body, &mut file).map(drop).map_err(|error| self.request_error(operation, error))
     }
 }
 
 impl Docker<'_> {
     /// Reads the progress messages of a load. The daemon reports errors there, after a status of
     /// 200.
-    fn check_load(&self, what: &str, response: Response<'_>) -> Result<(), EngineError> {
+    fn check_load(&self, operation: &str, response: HttpResponse<'_>) -> Result<(), EngineError> {
         let status = response.status;
-        let mut reader = BufReader::new(response.body.take(MAX_PROGRESS));
+        let mut reader = BufReader::new(response.body.take(MAX_DOCKER_RESPONSE));
         let mut line = Vec::new();
-        loop {
-            line.clear();
-            let mut limited = (&mut reader).take(MAX_RESPONSE);
-            if limited.read_until(b'\n', &mut line).map_err(|error| self.io_error(what, error))? == 0 {
-                break;
-            }
+        while reader.read_until(b'\n', &mut line).map_err(|error| self.request_error(operation, error))? > 0 {
             let json: Option<Value> = serde_json::from_slice(&line).ok();
             let error = json.as_ref().and_then(|json| json.get("error")).and_then(Value::as_str);
             if let Some(message) = error {
-                return Err(EngineError::Refused {
+                return Err(EngineError::Failed {
                     engine: ENGINE,
-                    what: what.into(),
+                    operation: operation.into(),
                     message: one_line(message),
                 });
             }
             if status != 200 {
-                return Err(refused_error(what, status, json.as_ref()));
+                return Err(status_error(operation, status, json.as_ref()));
             }
+            line.clear();
         }
-        if status == 200 { Ok(()) } else { Err(refused_error(what, status, None)) }
+        if reader.get_ref().limit() == 0 {
+            // The rest is unknown, so the load may have failed.
+            let why = format!("it has more than {MAX_DOCKER_RESPONSE} bytes of progress messages");
+            return Err(EngineError::InvalidResponse { engine: ENGINE, operation: operation.into(), why });
+        }
+        if status == 200 { Ok(()) } else { Err(status_error(operation, status, None)) }
     }
 }
 

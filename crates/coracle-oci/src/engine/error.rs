@@ -52,46 +52,46 @@ pub enum EngineError {
         why: &'static str,
     },
     /// The connection was closed, or the engine did not respond in time.
-    #[error("no response from {engine} to the request to {what}")]
+    #[error("no response from {engine} to the request to {operation}")]
     NoResponse {
         /// The engine.
         engine: EngineName,
         /// The operation, as in "load an image".
-        what: String,
+        operation: String,
         /// The cause.
         source: io::Error,
     },
     /// The response can't be parsed.
-    #[error("invalid response from {engine} to the request to {what}: {why}")]
+    #[error("invalid response from {engine} to the request to {operation}: {why}")]
     InvalidResponse {
         /// The engine.
         engine: EngineName,
         /// The operation, as in "load an image".
-        what: String,
+        operation: String,
         /// What is wrong with it.
         why: String,
     },
-    /// The engine reported an error.
-    #[error("{engine} refused to {what}: {message}")]
-    Refused {
+    /// The engine refused the operation, or failed.
+    #[error("{engine} failed to {operation}: {message}")]
+    Failed {
         /// The engine.
         engine: EngineName,
         /// The operation, as in "load an image".
-        what: String,
-        /// Its message.
+        operation: String,
+        /// The message of the engine.
         message: String,
     },
     /// No image is for the platform of the engine.
-    #[error("cannot write `{to}`: the image is for {found}, but the engine runs {runs}")]
+    #[error("cannot write `{to}`: the image is for {image_platforms}, but the engine runs {engine_platform}")]
     PlatformMismatch {
         /// The destination.
         to: EngineImageName,
         /// The platform of the engine.
-        runs: Platform,
+        engine_platform: Platform,
         /// The platforms of the image.
-        found: String,
+        image_platforms: String,
     },
-    /// What should be loaded is an artifact, such as a signature or a chart.
+    /// The source is an artifact, such as a signature or a chart, not an image.
     #[error("cannot write `{0}`: the source is an artifact, not a container image")]
     NotAnImage(EngineImageName),
     /// The engine has no image of this name.
@@ -156,13 +156,13 @@ impl Hint for EngineError {
             }
             Self::NoResponse { .. } => "check the engine's log, and try again".into(),
             Self::InvalidResponse { .. } => "check that the engine listens at this address, not another server".into(),
-            Self::Refused { message, .. } if message.contains("invalid tar header") => {
+            Self::Failed { message, .. } if message.contains("invalid tar header") => {
                 "Docker before 23.0 does not support zstd: build the image with `--compression gzip`".into()
             }
-            Self::Refused { message, .. } if message.contains("permission denied") => {
+            Self::Failed { message, .. } if message.contains("permission denied") => {
                 "run the command as a user with access to the engine, such as root".into()
             }
-            Self::Refused { .. } => return None,
+            Self::Failed { .. } => return None,
             Self::PlatformMismatch { .. } => {
                 "build the image for the platform of the engine, or write `oci-archive:FILE` and load it with \
                  the engine's own client"

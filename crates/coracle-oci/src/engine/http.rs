@@ -1,6 +1,7 @@
 //! A minimal HTTP client for the Docker API: one request per connection, over a Unix socket or TCP.
 //!
-//! All waits have a timeout and all reads a limit. Source: RFC 9112.
+//! All waits have a timeout and all reads a limit. Source: RFC 9112. Not a transport of `ureq`: that
+//! sends the whole body before it reads the response, and cannot borrow the caller's [`Progress`].
 
 use std::io::{self, BufRead, BufReader, ErrorKind, Read, Write};
 use std::net::{TcpStream, ToSocketAddrs as _};
@@ -14,7 +15,7 @@ use coracle_core::progress::{Cancelled, Progress};
 const POLL_INTERVAL: Duration = Duration::from_millis(100);
 
 /// The maximum size of the status line with all headers, and of the line with the size of a chunk.
-const MAX_HEAD: u64 = 64 << 10;
+const MAX_HEAD_BYTES: u64 = 64 << 10;
 
 /// The address of a server.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -34,18 +35,18 @@ struct PollingStream<'a> {
 }
 
 /// A response whose body has not been read yet.
-pub(super) struct Response<'a> {
+pub(super) struct HttpResponse<'a> {
     pub(super) status: u16,
-    pub(super) body: ResponseBody<'a>,
+    pub(super) body: HttpResponseBody<'a>,
 }
 
 /// The body of a response.
-pub(super) struct ResponseBody<'a> {
+pub(super) struct HttpResponseBody<'a> {
     reader: BufReader<PollingStream<'a>>,
     framing: BodyFraming,
 }
 
-/// How the body ends. Source: RFC 9112, 6.3.
+/// How the end of a body is found. Source: RFC 9112, 6.3.
 enum BodyFraming {
     /// After this number of bytes.
     Bytes(u64),
@@ -89,13 +90,13 @@ pub(super) fn send_request<'a>(
     content: Option<(u64, Box<BodyWriter<'_>>)>,
     timeout: Duration,
     progress: &'a dyn Progress,
-) -> io::Result<Response<'a>> {
+) -> io::Result<HttpResponse<'a>> {
     let max_polls = timeout.as_millis() / POLL_INTERVAL.as_millis();
     let mut stream = PollingStream { stream, progress, max_polls: max_polls.max(1) };
     let size = content.as_ref().map_or(0, |(size, _)| *size);
-    let kind = if content.is_some() { "Content-Type: application/x-tar\r\n" } else { "" };
+    let content_type = if content.is_some() { "Content-Type: application/x-tar\r\n" } else { "" };
     let head = format!(
-        "{request} HTTP/1.1\r\nHost: docker\r\nUser-Agent: coracle\r\n{kind}Content-Length: {size}\r\nConnection: close\r\n\r\n"
+        "{request} HTTP/1.1\r\nHost: docker\r\nUser-Agent: coracle\r\n{content_type}Content-Length: {size}\r\nConnection: close\r\n\r\n"
     );
     let mut written = stream.write_all(head.as_bytes());
     if let (Ok(()), Some((_, write))) = (&written, content) {
@@ -111,16 +112,16 @@ pub(super) fn send_request<'a>(
 }
 
 /// Reads the head of a response.
-fn read_response(stream: PollingStream<'_>) -> io::Result<Response<'_>> {
+fn read_response(stream: PollingStream<'_>) -> io::Result<HttpResponse<'_>> {
     let mut reader = BufReader::new(stream);
     loop {
-        let mut head = (&mut reader).take(MAX_HEAD);
+        let mut head = (&mut reader).take(MAX_HEAD_BYTES);
         let first = read_line(&mut head)?;
         let mut parts = first.splitn(3, ' ');
         let (version, status) = (parts.next().unwrap_or_default(), parts.next().unwrap_or_default());
         let status = status.parse::<u16>().ok().filter(|_| version.starts_with("HTTP/1."));
         let status = status.ok_or_else(|| invalid_data("it is not HTTP"))?;
-        let mut rest = BodyFraming::UntilClosed;
+        let mut framing = BodyFraming::UntilClosed;
         loop {
             let header = read_line(&mut head)?;
             if header.is_empty() {
@@ -129,13 +130,13 @@ fn read_response(stream: PollingStream<'_>) -> io::Result<Response<'_>> {
             let (name, value) =
                 header.split_once(':').ok_or_else(|| invalid_data("a header has no colon"))?;
             match (name.to_ascii_lowercase().as_str(), value.trim()) {
-                ("content-length", value) if !matches!(rest, BodyFraming::Chunks(_)) => {
-                    rest = BodyFraming::Bytes(
+                ("content-length", value) if !matches!(framing, BodyFraming::Chunks(_)) => {
+                    framing = BodyFraming::Bytes(
                         value.parse().map_err(|_| invalid_data("its Content-Length is not a number"))?,
                     );
                 }
                 ("transfer-encoding", value) if value.eq_ignore_ascii_case("chunked") => {
-                    rest = BodyFraming::Chunks(0);
+                    framing = BodyFraming::Chunks(0);
                 }
                 ("transfer-encoding", _) => {
                     return Err(invalid_data("its Transfer-Encoding is not supported"));
@@ -145,7 +146,7 @@ fn read_response(stream: PollingStream<'_>) -> io::Result<Response<'_>> {
         }
         // After an informational response, the final one follows.
         if !(100..200).contains(&status) {
-            return Ok(Response { status, body: ResponseBody { reader, framing: rest } });
+            return Ok(HttpResponse { status, body: HttpResponseBody { reader, framing } });
         }
     }
 }
@@ -171,7 +172,7 @@ fn closed_early() -> io::Error {
     io::Error::new(ErrorKind::UnexpectedEof, "the connection was closed too early")
 }
 
-impl Read for ResponseBody<'_> {
+impl Read for HttpResponseBody<'_> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         if let BodyFraming::Chunks(0) = self.framing {
             self.framing = self.next_chunk()?;
@@ -201,10 +202,10 @@ impl Read for ResponseBody<'_> {
     }
 }
 
-impl ResponseBody<'_> {
+impl HttpResponseBody<'_> {
     /// Reads the size of the next chunk. Trailers are ignored.
     fn next_chunk(&mut self) -> io::Result<BodyFraming> {
-        let head = read_line(&mut (&mut self.reader).take(MAX_HEAD))?;
+        let head = read_line(&mut (&mut self.reader).take(MAX_HEAD_BYTES))?;
         let size = head.split(';').next().unwrap_or_default().trim();
         match u64::from_str_radix(size, 16).map_err(|_| invalid_data("a chunk has no valid size"))? {
             0 => Ok(BodyFraming::Bytes(0)),
@@ -218,10 +219,10 @@ impl PollingStream<'_> {
     /// timeout.
     fn retry_until_timeout(
         &mut self,
-        mut act: impl FnMut(&mut dyn SocketConnection) -> io::Result<usize>,
+        mut read_or_write: impl FnMut(&mut dyn SocketConnection) -> io::Result<usize>,
     ) -> io::Result<usize> {
         for _ in 0..self.max_polls {
-            match act(&mut *self.stream) {
+            match read_or_write(&mut *self.stream) {
                 Err(error) if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut) => {
                     if self.progress.is_cancelled() {
                         return Err(Cancelled.into());

@@ -3,14 +3,13 @@
 use std::collections::BTreeSet;
 use std::path::Path;
 
-use super::container_engine::{ContainerEngine, ImagePresence};
+use super::container_engine::{ContainerEngine, EngineSettings, ImagePresence};
 use super::containerd::Containerd;
 use super::docker::Docker;
 use super::error::EngineError;
 use super::image_name::{EngineImageName, EngineKind};
 use super::podman::Podman;
 use super::select_image::{PlatformImage, select_image};
-use super::settings::EngineSettings;
 use crate::image::ImageGraph;
 use crate::layout::{BlobOpener, ImageArchive};
 use coracle_core::digest::Digest;
@@ -69,7 +68,7 @@ pub fn load_image(
         }
         ImagePresence::Layers(present) => match send_missing_layers(&*engine, &image, open, to, present) {
             // The layers may be gone, or the storage may need all of them: send everything.
-            Err(EngineError::Refused { .. }) if present > 0 => {
+            Err(EngineError::Failed { .. }) if present > 0 => {
                 send_missing_layers(&*engine, &image, open, to, 0)?
             }
             sent => sent?,

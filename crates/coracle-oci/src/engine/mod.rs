@@ -15,11 +15,10 @@ mod image_name;
 mod load_image;
 mod podman;
 mod select_image;
-mod settings;
 
+pub use container_engine::EngineSettings;
 pub use error::EngineError;
 pub use image_name::{
     EngineImageName, EngineKind, EngineName, ParseEngineImageNameError, has_engine_transport,
 };
 pub use load_image::{LoadOutcome, LoadedImage, detect_engine, load_image, save_image};
-pub use settings::EngineSettings;

@@ -4,11 +4,10 @@
 use std::path::Path;
 
 use super::client_program::{ClientProgram, path_argument};
-use super::container_engine::{ContainerEngine, ImagePresence};
+use super::container_engine::{ContainerEngine, EngineSettings, ImagePresence};
 use super::error::EngineError;
 use super::image_name::EngineName;
 use super::select_image::PlatformImage;
-use super::settings::EngineSettings;
 use crate::layout::{BlobOpener, ImageArchive};
 use coracle_core::platform::Platform;
 use coracle_core::progress::Progress;
@@ -33,15 +32,16 @@ impl<'a> Podman<'a> {
 
     /// The digests of the manifest and the config of an image. `None` if there is no such image.
     fn inspect_image(&self, name: &str) -> Result<Option<(String, String)>, EngineError> {
-        let what = "inspect an image";
-        let exists = self.program.run_any_status(what, &["image", "exists", name])?;
+        let operation = "inspect an image";
+        let exists = self.program.run_any_status(operation, &["image", "exists", name])?;
         match exists.exit_code() {
             Some(0) => {}
             Some(1) => return Ok(None),
-            _ => return Err(self.program.exit_error(what, &exists)),
+            _ => return Err(self.program.exit_error(operation, &exists)),
         }
-        let shown =
-            self.program.run_checked(what, &["image", "inspect", "--format", "{{.Digest}} {{.Id}}", name])?;
+        let shown = self
+            .program
+            .run_checked(operation, &["image", "inspect", "--format", "{{.Digest}} {{.Id}}", name])?;
         let (digest, id) = shown.trim().split_once(' ').unwrap_or_default();
         Ok(Some((digest.into(), format!("sha256:{id}"))))
     }
@@ -49,10 +49,15 @@ impl<'a> Podman<'a> {
 
 impl ContainerEngine for Podman<'_> {
     fn platform(&self) -> Result<Platform, EngineError> {
-        let what = "report its platform";
-        let shown = self.program.run_checked(what, &["info", "--format", "{{.Host.OS}}/{{.Host.Arch}}"])?;
+        let operation = "report its platform";
+        let shown =
+            self.program.run_checked(operation, &["info", "--format", "{{.Host.OS}}/{{.Host.Arch}}"])?;
         shown.trim().parse().map_err(|error: coracle_core::platform::ParsePlatformError| {
-            EngineError::InvalidResponse { engine: ENGINE, what: what.into(), why: error.to_string() }
+            EngineError::InvalidResponse {
+                engine: ENGINE,
+                operation: operation.into(),
+                why: error.to_string(),
+            }
         })
     }
 

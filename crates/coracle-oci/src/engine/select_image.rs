@@ -6,13 +6,10 @@ use serde_json::Value;
 
 use super::error::EngineError;
 use super::image_name::EngineImageName;
-use crate::image::{ImageGraph, RunnableManifest};
+use crate::image::{ImageGraph, MAX_DOCUMENT_SIZE, RunnableManifest};
 use crate::layout::{self, BlobOpener};
 use coracle_core::digest::Digest;
 use coracle_core::platform::Platform;
-
-/// The number of bytes that are read of a config.
-const MAX_CONFIG: u64 = 16 << 20;
 
 /// An image of one platform, with the identifiers that engines use.
 #[derive(Debug)]
@@ -44,27 +41,27 @@ pub(super) fn select_image(
     to: &EngineImageName,
 ) -> Result<PlatformImage, EngineError> {
     let images = graph.runnable_manifests();
-    let mut found = Vec::new();
+    let mut candidates = Vec::new();
     for image in &images {
-        found.push(read_image(graph, image, open)?);
+        candidates.push(read_platform_image(graph, image, open)?);
     }
-    found.sort_by(|a, b| a.platform.cmp(&b.platform));
-    let platforms: Vec<String> = found.iter().map(|image| image.platform.to_string()).collect();
-    let is_chosen = found.len() > 1;
-    let chosen = found.into_iter().find(|image| image.platform.matches_ignoring_variant(platform));
+    candidates.sort_by(|a, b| a.platform.cmp(&b.platform));
+    let platforms: Vec<String> = candidates.iter().map(|image| image.platform.to_string()).collect();
+    let is_one_of_several = candidates.len() > 1;
+    let chosen = candidates.into_iter().find(|image| image.platform.matches_ignoring_variant(platform));
     let chosen = chosen.ok_or_else(|| match platforms.is_empty() {
         true => EngineError::NotAnImage(to.clone()),
         false => EngineError::PlatformMismatch {
             to: to.clone(),
-            runs: platform.clone(),
-            found: platforms.join(", "),
+            engine_platform: platform.clone(),
+            image_platforms: platforms.join(", "),
         },
     })?;
-    Ok(PlatformImage { is_one_of_several: is_chosen, ..chosen })
+    Ok(PlatformImage { is_one_of_several, ..chosen })
 }
 
 /// Reads the config of an image.
-fn read_image(
+fn read_platform_image(
     graph: &ImageGraph,
     image: &RunnableManifest<'_>,
     open: &BlobOpener<'_>,
@@ -73,7 +70,7 @@ fn read_image(
     let refused = |source| EngineError::Store(layout::LayoutError::CopyBlob { digest: id, source });
     let mut bytes = Vec::new();
     open(&image.config)
-        .and_then(|reader| reader.take(MAX_CONFIG).read_to_end(&mut bytes))
+        .and_then(|reader| reader.take(MAX_DOCUMENT_SIZE).read_to_end(&mut bytes))
         .map_err(refused)?;
     let found = Digest::compute(&bytes);
     if found != id {
@@ -101,7 +98,7 @@ mod tests {
     use super::*;
     use crate::image::{Descriptor, Image, ImageConfig, ImageSet, InheritedBase};
 
-    /// The platform, `is_chosen` and number of documents that an engine of `platform` gets.
+    /// The platform, `is_one_of_several` and number of documents that an engine of `platform` gets.
     fn chosen(platforms: &[&str], platform: &str) -> Result<(String, bool, usize), String> {
         let image = |platform: &&str| {
             Image::new(&ImageConfig::default(), &platform.parse().unwrap(), &InheritedBase::default(), &[], 0)

@@ -1,4 +1,4 @@
-//! Creates an index of existing images, with the same entries as an index of a build. Source:
+//! Serializes an index of existing images, with the same entries as an index of a build. Source:
 //! image-spec, `image-index.md`.
 
 use std::collections::BTreeMap;
@@ -37,7 +37,7 @@ pub(super) struct IndexDocument<'a, M> {
 ///
 /// # Errors
 /// Fails if the index cannot be serialized.
-pub fn create_index<'a>(
+pub fn serialize_index<'a>(
     members: impl IntoIterator<Item = &'a IndexEntry>,
     annotations: &BTreeMap<String, String>,
 ) -> Result<RawManifest, ImageError> {

@@ -12,7 +12,6 @@ mod error;
 mod image_graph;
 mod image_set;
 mod index;
-mod manifest;
 pub mod media_type;
 
 pub use artifact::Artifact;
@@ -21,9 +20,8 @@ pub use descriptor::{Blob, Descriptor};
 pub use error::ImageError;
 pub(crate) use image_graph::MAX_DOCUMENT_SIZE;
 pub use image_graph::{GraphError, ImageGraph, RawManifest, RunnableManifest};
-pub use image_set::ImageSet;
-pub use index::{IndexEntry, create_index};
-pub use manifest::Image;
+pub use image_set::{Image, ImageSet};
+pub use index::{IndexEntry, serialize_index};
 
 #[cfg(test)]
 mod tests;

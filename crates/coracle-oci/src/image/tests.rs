@@ -155,6 +155,6 @@ fn index_of_existing_images_equals_that_of_a_build() {
             IndexEntry::new(&manifest, image.platform().clone(), None)
         })
         .collect();
-    let index = create_index(&members, &Default::default()).unwrap();
+    let index = serialize_index(&members, &Default::default()).unwrap();
     assert_eq!(Some(index.bytes.as_slice()), root.documents().last().map(Blob::bytes));
 }

@@ -1,26 +1,20 @@
-//! Writes archives: an image layout in a tar that also has Docker's `manifest.json`.
+//! The archive of an image: an image layout in a tar that also has Docker's `manifest.json`.
 //!
 //! docker, podman, containerd and skopeo all read this file. Its bytes depend only on the image and
 //! its names. Source: image-spec, `image-layout.md`; Moby, `image/spec/v1.2.md`
 //! ("Combined Image JSON + Filesystem Changeset Format").
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::fs::File;
-use std::io::{self, BufWriter, Read, Write};
-use std::path::Path;
+use std::io::{self, Read, Write};
 
 use serde_json::{Value, json};
 
-use super::directory;
-use super::disk_location::{DiskFormat, DiskLocation};
 use super::error::LayoutError;
-use super::host_path::resolve_path;
 use super::index_json::{self, ImageName, names_with_tag};
-use super::staging::Staging;
+use super::layout_files::{oci_layout_json, to_json_bytes};
 use crate::image::{Descriptor, ImageGraph, ImageSet};
 use crate::layer::tar_header::{END_OF_ARCHIVE, TarMember, padding};
 use coracle_core::digest::{Digest, DigestHasher};
-use coracle_core::fs::{self, Context};
 use coracle_core::reference::ImageReference;
 
 /// The directory of blobs in an archive.
@@ -57,75 +51,9 @@ pub enum ArchiveWriteError {
     Output(io::Error),
 }
 
-/// Writes `root` to the file at `destination`, replacing an existing file.
-pub(super) fn write_image(
-    root: &ImageSet,
-    blobs: &Staging,
-    names: &[ImageName],
-    destination: &DiskLocation,
-) -> Result<(), LayoutError> {
-    let archive = ImageArchive::from_image_set(root, names)?;
-    replace_file(destination, |path| {
-        let file = File::create_new(path).context("create", path)?;
-        let mut out = BufWriter::new(file);
-        let written = archive.write_members(&mut out, &mut |named, out: &mut BufWriter<File>| {
-            let refused = |error| ArchiveWriteError::Blob(named.digest, error);
-            let mut from = File::open(blobs.blob_path(named.digest)).map_err(refused)?;
-            // Bypasses the buffer, so that the kernel can copy or share the bytes itself.
-            out.flush()
-                .and_then(|()| io::copy(&mut from, out.get_mut()))
-                .map_err(ArchiveWriteError::Output)?;
-            Ok(())
-        });
-        written.map_err(|error| error.into_layout_error(path))
-    })
-}
-
-/// Writes the image of `graph` to the file at `destination`, replacing an existing file.
-pub(super) fn write_graph(
-    graph: &ImageGraph,
-    names: &[ImageReference],
-    destination: &DiskLocation,
-    open: &BlobOpener<'_>,
-) -> Result<(), LayoutError> {
-    if destination.format == DiskFormat::DockerArchive && docker_manifest(graph, &[]).is_none() {
-        return Err(match graph.runnable_manifests().len() {
-            0 => LayoutError::NotRunnable(destination.clone()),
-            _ => LayoutError::PlatformsUnsupported { path: destination.path.clone() },
-        });
-    }
-    let archive = ImageArchive::from_named_graph(graph, &names_with_tag(names, destination.tag.as_deref())?)?;
-    replace_file(destination, |path| {
-        let file = File::create_new(path).context("create", path)?;
-        archive.write(&mut BufWriter::new(file), open).map_err(|error| error.into_layout_error(path))
-    })
-}
-
-/// Runs `write` with a temporary path next to `destination`, then renames the file.
-fn replace_file(
-    destination: &DiskLocation,
-    write: impl FnOnce(&Path) -> Result<(), LayoutError>,
-) -> Result<(), LayoutError> {
-    let staging = Staging::new(destination)?;
-    let (temporary, path) = (staging.temporary_path(), resolve_path(&destination.path)?);
-    write(&temporary)?;
-    std::fs::rename(&temporary, &path).context("write", &path)?;
-    Ok(())
-}
-
-impl ArchiveWriteError {
-    /// Converts to an error about the output file `path`.
-    fn into_layout_error(self, path: &Path) -> LayoutError {
-        match self {
-            Self::Blob(digest, source) => LayoutError::CopyBlob { digest, source },
-            Self::Output(error) => fs::Error::new("write", path, error).into(),
-        }
-    }
-}
-
 impl ImageArchive {
     /// Creates the archive of a built image.
-    fn from_image_set(root: &ImageSet, names: &[ImageName]) -> Result<Self, LayoutError> {
+    pub(super) fn from_image_set(root: &ImageSet, names: &[ImageName]) -> Result<Self, LayoutError> {
         let entries = index_json::image_entries(root.descriptor(), names)?;
         let docker = match root.images() {
             [image] => {
@@ -151,7 +79,7 @@ impl ImageArchive {
         Self::from_named_graph(graph, &names_with_tag(names, None)?)
     }
 
-    fn from_named_graph(graph: &ImageGraph, names: &[ImageName]) -> Result<Self, LayoutError> {
+    pub(super) fn from_named_graph(graph: &ImageGraph, names: &[ImageName]) -> Result<Self, LayoutError> {
         let root = graph.root().ok_or(LayoutError::Internal("an image to write has no manifest"))?;
         let entries = names.iter().map(|name| index_json::document_entry(root, name));
         let mut archive = Self::with_common_members(entries.collect(), docker_manifest(graph, names))?;
@@ -171,17 +99,11 @@ impl ImageArchive {
         let mut members = BTreeMap::from([
             ("blobs/".to_owned(), MemberContent::Directory),
             (BLOBS_DIR.to_owned(), MemberContent::Directory),
-            ("index.json".to_owned(), MemberContent::Bytes(directory::to_json_bytes("index", &index)?)),
-            (
-                "oci-layout".to_owned(),
-                MemberContent::Bytes(directory::to_json_bytes("oci-layout", &directory::oci_layout_json())?),
-            ),
+            ("index.json".to_owned(), MemberContent::Bytes(to_json_bytes("index", &index)?)),
+            ("oci-layout".to_owned(), MemberContent::Bytes(to_json_bytes("oci-layout", &oci_layout_json())?)),
         ]);
         if let Some(docker) = docker {
-            members.insert(
-                "manifest.json".into(),
-                MemberContent::Bytes(directory::to_json_bytes("manifest", &docker)?),
-            );
+            members.insert("manifest.json".into(), MemberContent::Bytes(to_json_bytes("manifest", &docker)?));
         }
         Ok(Self { members })
     }
@@ -218,7 +140,7 @@ impl ImageArchive {
     }
 
     /// Writes the archive. `put` writes the content of a blob.
-    fn write_members<W: Write>(
+    pub(super) fn write_members<W: Write>(
         &self,
         out: &mut W,
         put: &mut dyn FnMut(&Descriptor, &mut W) -> Result<(), ArchiveWriteError>,
@@ -292,7 +214,7 @@ fn blob_member_name(digest: Digest) -> String {
 
 /// Returns Docker's `manifest.json`; `None` unless there is exactly one image, because the format
 /// cannot describe several platforms.
-fn docker_manifest(graph: &ImageGraph, names: &[ImageName]) -> Option<Value> {
+pub(super) fn docker_manifest(graph: &ImageGraph, names: &[ImageName]) -> Option<Value> {
     match graph.runnable_manifests().as_slice() {
         [image] => Some(docker_manifest_json(&image.config, &image.layers, names)),
         _ => None,

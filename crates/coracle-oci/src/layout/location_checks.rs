@@ -1,13 +1,14 @@
 //! Checks whether an image can be written to a location.
 
+use std::io;
 use std::path::Path;
 
-use super::directory;
-use super::disk_location::{DiskFormat, DiskLocation};
+use super::atomic_file::TEMPORARY_PREFIX;
+use super::disk_location::{DiskFormat, DiskLocation, file_in_parents, resolve_path};
 use super::error::LayoutError;
-use super::host_path::{file_in_parents, resolve_path};
+use super::layout_files::{OCI_LAYOUT, has_verified_blob, read_index_or_empty, read_json};
 use crate::image::{Descriptor, ImageSet};
-use coracle_core::fs::{self, PathMetadata};
+use coracle_core::fs::{self, Context, PathMetadata};
 
 impl DiskLocation {
     /// Checks that an image can be written here, before there is an image.
@@ -16,7 +17,7 @@ impl DiskLocation {
     /// Fails if the path exists and must not be replaced.
     pub fn check_writable(&self) -> Result<(), LayoutError> {
         match self.format {
-            DiskFormat::Layout => directory::check_layout_path(&self.path),
+            DiskFormat::Layout => check_layout_path(&self.path),
             DiskFormat::OciArchive | DiskFormat::DockerArchive => check_archive_path(&self.path),
         }
     }
@@ -24,7 +25,7 @@ impl DiskLocation {
     /// Returns whether it is a layout that has this blob already. Reads and hashes the blob.
     pub fn has_verified_blob(&self, named: &Descriptor) -> bool {
         self.format == DiskFormat::Layout
-            && resolve_path(&self.path).is_ok_and(|path| directory::has_verified_blob(&path, named))
+            && resolve_path(&self.path).is_ok_and(|path| has_verified_blob(&path, named))
     }
 
     /// Checks that the format supports this image.
@@ -39,6 +40,35 @@ impl DiskLocation {
             _ => Ok(()),
         }
     }
+}
+
+/// Checks that `directory` is a layout, is empty or does not exist.
+pub(super) fn check_layout_path(directory: &Path) -> Result<(), LayoutError> {
+    let refuse = |why: &str| Err(LayoutError::NotLayout { path: directory.to_owned(), why: why.into() });
+    if let Some(file) = file_in_parents(directory)? {
+        return refuse(&format!("`{}` is not a directory", file.display()));
+    }
+    match std::fs::metadata(directory) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+        Ok(metadata) if !metadata.is_dir() => return refuse("it is not a directory"),
+        metadata => metadata.context("read the metadata of", directory)?,
+    };
+    let names = fs::list_directory(directory)?;
+    let mut others = names.iter().filter(|name| !name.starts_with(TEMPORARY_PREFIX.as_bytes())).peekable();
+    if others.peek().is_none() {
+        return Ok(());
+    }
+    // The directory may have been listed while another build created the layout.
+    if !directory.join(OCI_LAYOUT).exists() {
+        return refuse("it contains other files but no `oci-layout`");
+    }
+    let version = read_json(directory, OCI_LAYOUT)?.and_then(|mark| {
+        Some(mark.get("imageLayoutVersion")?.as_str()?.strip_prefix("1.0.")?.parse::<u32>().is_ok())
+    });
+    if version != Some(true) {
+        return refuse("the version in its `oci-layout` is not 1.0");
+    }
+    read_index_or_empty(directory).map(drop)
 }
 
 /// Checks that `path` is a file, following links, or does not exist.

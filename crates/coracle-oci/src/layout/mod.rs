@@ -7,14 +7,14 @@
 
 mod archive;
 mod atomic_file;
-mod directory;
 mod disk_location;
 mod error;
 mod garbage_collection;
-mod host_path;
 mod index_json;
+mod layout_files;
 mod location_checks;
 mod locked_directory;
+mod locked_layout;
 mod output_stamp;
 pub mod read;
 mod staging;
@@ -27,7 +27,7 @@ pub use error::{LayoutError, LayoutWarning};
 pub use output_stamp::{IndexStamp, OutputStamp};
 pub use read::{
     FileEntry, FileExtent, FileNode, ImageFiles, ImageSource, ParsedImage, ParsedLayer, ParsedPlatform,
-    find_replaced_image, read_artifact, read_image, read_remote_artifact,
+    find_replaced_image, read_artifact, read_disk_image, read_remote_artifact,
 };
 pub use staging::Staging;
 pub use verify::{LayoutProblem, verify_layout};

@@ -6,10 +6,9 @@ use std::path::PathBuf;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::disk_location::{DiskFormat, DiskLocation};
+use super::disk_location::{DiskFormat, DiskLocation, resolve_path};
 use super::error::LayoutError;
-use super::host_path::resolve_path;
-use super::{directory, index_json, read};
+use super::{index_json, layout_files, read};
 use crate::image::{Artifact, ImageSet};
 use coracle_core::reference::ImageReference;
 
@@ -45,7 +44,7 @@ impl OutputStamp {
     ) -> Result<(), LayoutError> {
         let path = resolve_path(&destination.path)?;
         match destination.format {
-            DiskFormat::Layout => self.files.extend(directory::blob_paths(root, &path)),
+            DiskFormat::Layout => self.files.extend(layout_files::image_blob_paths(root, &path)),
             DiskFormat::OciArchive | DiskFormat::DockerArchive => self.files.push(path.clone()),
         }
         let entries = index_json::image_entries(
@@ -66,7 +65,7 @@ impl OutputStamp {
         destination: &DiskLocation,
     ) -> Result<(), LayoutError> {
         let path = resolve_path(&destination.path)?;
-        self.files.extend(directory::artifact_blob_paths(artifact, &path));
+        self.files.extend(layout_files::artifact_blob_paths(artifact, &path));
         let entries = vec![index_json::artifact_entry(artifact)?];
         self.index_stamps.push(IndexStamp { kind: destination.format, path, entries });
         Ok(())

@@ -5,9 +5,8 @@ use std::io::{self, ErrorKind, Read};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use super::disk_location::{DiskFormat, DiskLocation};
+use super::disk_location::{DiskFormat, DiskLocation, resolve_path};
 use super::error::LayoutError;
-use super::host_path::resolve_path;
 use super::locked_directory::{CreatedParents, LOCK_FILE, LockedDirectory, remove_leftovers};
 use crate::cache::BuildCache;
 use crate::image::Descriptor;

@@ -14,8 +14,8 @@ use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
-use super::directory;
 use super::error::LayoutError;
+use super::location_checks::check_layout_path;
 use crate::image::media_type;
 use coracle_core::digest::{DiffId, Digest, DigestHasher};
 use coracle_core::fs::{self, Context};
@@ -140,7 +140,7 @@ pub enum LayoutProblem {
 pub fn verify_layout(directory: &Path) -> Result<Vec<LayoutProblem>, LayoutError> {
     let index = directory.join("index.json");
     let index = std::fs::read(&index).context("read", &index)?;
-    directory::check_layout_path(directory)?;
+    check_layout_path(directory)?;
     let mut verifier = LayoutVerifier { directory, findings: BTreeSet::new(), seen: BTreeSet::new() };
     let mark = directory.join("oci-layout");
     verifier.check_canonical("oci-layout", &std::fs::read(&mark).context("read", &mark)?);

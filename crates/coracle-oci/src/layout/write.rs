@@ -1,15 +1,18 @@
 //! Writes images and artifacts to a layout or an archive.
 
-use std::io;
+use std::fs::File;
+use std::io::{self, BufWriter, Write as _};
+use std::path::Path;
 
-use super::archive::{self, BlobOpener};
-use super::directory;
-use super::disk_location::{DiskFormat, DiskLocation};
+use super::archive::{ArchiveWriteError, BlobOpener, ImageArchive, docker_manifest};
+use super::disk_location::{DiskFormat, DiskLocation, resolve_path};
 use super::error::{LayoutError, LayoutWarning};
-use super::host_path::resolve_path;
 use super::index_json::{ImageName, names_with_tag};
+use super::layout_files::has_verified_blob;
+use super::locked_layout;
 use super::staging::Staging;
 use crate::image::{Artifact, ImageGraph, ImageSet};
+use coracle_core::fs::{self, Context};
 use coracle_core::reference::ImageReference;
 
 /// Writes `root`, whose layers are in `staging`, to `destination` under these names.
@@ -29,9 +32,9 @@ pub fn write_image(
     destination.check_supports(root)?;
     let names = names_with_tag(names, destination.tag.as_deref())?;
     match destination.format {
-        DiskFormat::Layout => directory::write_image(root, staging, &names, &destination.path),
+        DiskFormat::Layout => locked_layout::add_image(root, staging, &names, &destination.path),
         DiskFormat::OciArchive | DiskFormat::DockerArchive => {
-            archive::write_image(root, staging, &names, destination)?;
+            write_image_archive(root, staging, &names, destination)?;
             Ok(Vec::new())
         }
     }
@@ -48,7 +51,7 @@ pub fn write_artifact(
     match destination.format {
         DiskFormat::Layout => {
             destination.check_writable()?;
-            directory::write_artifact(artifact, &destination.path)
+            locked_layout::add_artifact(artifact, &destination.path)
         }
         DiskFormat::OciArchive | DiskFormat::DockerArchive => {
             Err(LayoutError::ArtifactsUnsupported(destination.clone()))
@@ -72,15 +75,81 @@ pub fn write_graph(
 ) -> Result<Vec<LayoutWarning>, LayoutError> {
     destination.check_writable()?;
     if destination.format != DiskFormat::Layout {
-        archive::write_graph(graph, names, destination, open)?;
+        write_graph_archive(graph, names, destination, open)?;
         return Ok(Vec::new());
     }
     let directory = resolve_path(&destination.path)?;
     let names: Vec<ImageName> = names_with_tag(names, destination.tag.as_deref())?;
     let staging = Staging::new(destination)?;
-    for named in graph.blobs.values().filter(|named| !directory::has_verified_blob(&directory, named)) {
+    for named in graph.blobs.values().filter(|named| !has_verified_blob(&directory, named)) {
         let refused = |source: io::Error| LayoutError::CopyBlob { digest: named.digest, source };
         staging.put_blob(named, &mut open(named).map_err(refused)?)?.map_err(refused)?;
     }
-    directory::write_graph(graph, &staging, &names, &destination.path)
+    locked_layout::add_graph(graph, &staging, &names, &destination.path)
+}
+
+/// Writes `root` to the file at `destination`, replacing an existing file.
+fn write_image_archive(
+    root: &ImageSet,
+    blobs: &Staging,
+    names: &[ImageName],
+    destination: &DiskLocation,
+) -> Result<(), LayoutError> {
+    let archive = ImageArchive::from_image_set(root, names)?;
+    replace_file(destination, |path| {
+        let file = File::create_new(path).context("create", path)?;
+        let mut out = BufWriter::new(file);
+        let written = archive.write_members(&mut out, &mut |named, out: &mut BufWriter<File>| {
+            let refused = |error| ArchiveWriteError::Blob(named.digest, error);
+            let mut from = File::open(blobs.blob_path(named.digest)).map_err(refused)?;
+            // Bypasses the buffer, so that the kernel can copy or share the bytes itself.
+            out.flush()
+                .and_then(|()| io::copy(&mut from, out.get_mut()))
+                .map_err(ArchiveWriteError::Output)?;
+            Ok(())
+        });
+        written.map_err(|error| error.into_layout_error(path))
+    })
+}
+
+/// Writes the image of `graph` to the file at `destination`, replacing an existing file.
+fn write_graph_archive(
+    graph: &ImageGraph,
+    names: &[ImageReference],
+    destination: &DiskLocation,
+    open: &BlobOpener<'_>,
+) -> Result<(), LayoutError> {
+    if destination.format == DiskFormat::DockerArchive && docker_manifest(graph, &[]).is_none() {
+        return Err(match graph.runnable_manifests().len() {
+            0 => LayoutError::NotRunnable(destination.clone()),
+            _ => LayoutError::PlatformsUnsupported { path: destination.path.clone() },
+        });
+    }
+    let archive = ImageArchive::from_named_graph(graph, &names_with_tag(names, destination.tag.as_deref())?)?;
+    replace_file(destination, |path| {
+        let file = File::create_new(path).context("create", path)?;
+        archive.write(&mut BufWriter::new(file), open).map_err(|error| error.into_layout_error(path))
+    })
+}
+
+/// Runs `write` with a temporary path next to `destination`, then renames the file.
+fn replace_file(
+    destination: &DiskLocation,
+    write: impl FnOnce(&Path) -> Result<(), LayoutError>,
+) -> Result<(), LayoutError> {
+    let staging = Staging::new(destination)?;
+    let (temporary, path) = (staging.temporary_path(), resolve_path(&destination.path)?);
+    write(&temporary)?;
+    std::fs::rename(&temporary, &path).context("write", &path)?;
+    Ok(())
+}
+
+impl ArchiveWriteError {
+    /// Converts to an error about the output file `path`.
+    fn into_layout_error(self, path: &Path) -> LayoutError {
+        match self {
+            Self::Blob(digest, source) => LayoutError::CopyBlob { digest, source },
+            Self::Output(error) => fs::Error::new("write", path, error).into(),
+        }
+    }
 }

@@ -8,6 +8,7 @@ use http::HeaderMap;
 
 use super::authenticator::Authenticator;
 use super::error::RegistryError;
+use super::http_transport::TransportFailure;
 use super::repository::Repository;
 use super::request::{OutgoingRequest, RequestSummary, RequestTarget};
 use super::request_sender::RequestSender;
@@ -15,7 +16,6 @@ use super::response::Response;
 use super::retry::{self, Backoff};
 use super::settings::RegistrySettings;
 use super::token::{Access, token_scopes};
-use super::transport_failure::TransportFailure;
 use super::url::Url;
 
 /// A client for any number of registries. Cheap to clone; clones share connections, credentials

@@ -2,10 +2,10 @@
 
 use std::path::PathBuf;
 
+use super::http_transport::TransportFailure;
 use super::refusal::Refusal;
 use super::repository::Repository;
 use super::request::RequestSummary;
-use super::transport_failure::TransportFailure;
 use coracle_core::digest::Digest;
 use coracle_core::fs;
 use coracle_core::hint::Hint;
@@ -138,6 +138,12 @@ pub enum RegistryError {
 }
 
 impl RegistryError {
+    /// Returns the registry error that an I/O error wraps, such as one of a
+    /// [`BlobReader`](super::BlobReader). `None` if there is none.
+    pub(crate) fn cause_of(error: &std::io::Error) -> Option<&Self> {
+        error.get_ref()?.downcast_ref()
+    }
+
     /// Whether the cause is local: a file, the configuration or an invalid argument.
     pub fn is_local_failure(&self) -> bool {
         matches!(

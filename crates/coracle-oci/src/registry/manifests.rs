@@ -39,23 +39,6 @@ pub struct ManifestHead {
     pub size: u64,
 }
 
-/// A pulled manifest or index.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub struct PulledManifest {
-    /// The media type.
-    pub media_type: String,
-    /// The digest of the bytes.
-    pub digest: Digest,
-    /// The content, unchanged.
-    pub bytes: Vec<u8>,
-}
-
-impl From<PulledManifest> for RawManifest {
-    fn from(PulledManifest { media_type, digest, bytes }: PulledManifest) -> Self {
-        Self { media_type, digest, bytes }
-    }
-}
-
 impl<'a> From<&'a ImageReference> for ManifestReference<'a> {
     fn from(reference: &'a ImageReference) -> Self {
         Self::Tag(reference.tag())
@@ -97,10 +80,7 @@ impl RepositoryClient {
     /// # Errors
     /// Fails if the request fails, or the manifest is larger than 4 MiB, is not JSON, or does not
     /// match its digest or media type.
-    pub fn pull_manifest(
-        &self,
-        target: ManifestReference<'_>,
-    ) -> Result<Option<PulledManifest>, RegistryError> {
+    pub fn pull_manifest(&self, target: ManifestReference<'_>) -> Result<Option<RawManifest>, RegistryError> {
         let Some(received) =
             self.fetch_document(&self.manifest_request(Method::GET, target)?, MAX_MANIFEST_BYTES)?
         else {
@@ -112,7 +92,7 @@ impl RepositoryClient {
             return Err(RegistryError::DigestMismatch { request, expected, found: digest });
         }
         match media_type_of(&received.headers, &received.bytes) {
-            Ok(media_type) => Ok(Some(PulledManifest { media_type, digest, bytes: received.bytes })),
+            Ok(media_type) => Ok(Some(RawManifest { media_type, digest, bytes: received.bytes })),
             Err(why) => Err(RegistryError::InvalidResponse { request, why: self.redact(&why) }),
         }
     }

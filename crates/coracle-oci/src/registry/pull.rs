@@ -8,10 +8,9 @@ use http::Method;
 
 use super::client::RepositoryClient;
 use super::error::RegistryError;
-use super::http_transport::ResponseBody;
+use super::http_transport::{ResponseBody, TransportFailure};
 use super::request::{OutgoingRequest, RequestSummary};
 use super::retry::{self, Backoff};
-use super::transport_failure::TransportFailure;
 use coracle_core::digest::{Digest, DigestHasher};
 
 /// After this many bytes without a failure the backoff is reset.

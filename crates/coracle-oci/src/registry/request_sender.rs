@@ -6,13 +6,12 @@ use std::io;
 use http::{HeaderValue, Method, header};
 
 use super::error::RegistryError;
-use super::http_transport::{HttpRequest, HttpTransport};
+use super::http_transport::{HttpRequest, HttpTransport, TransportFailure};
 use super::repository::{Repository, canonical_registry};
 use super::request::{ExactReader, OutgoingRequest, RequestSummary};
 use super::response::Response;
 use super::secret::{Redactor, Secret};
 use super::settings::RegistrySettings;
-use super::transport_failure::TransportFailure;
 use super::url::{Url, host_of, is_loopback};
 use coracle_core::progress::Cancelled;
 

@@ -7,11 +7,10 @@ use http::HeaderMap;
 
 use super::challenge::Challenge;
 use super::error::RegistryError;
-use super::http_transport::ResponseBody;
+use super::http_transport::{ResponseBody, TransportFailure};
 use super::refusal::{self, LoginStatus, Refusal};
 use super::request::RequestSummary;
 use super::secret::Redactor;
-use super::transport_failure::TransportFailure;
 use super::url::Url;
 
 /// The number of bytes that are read of an error response.

@@ -3,9 +3,9 @@
 use std::time::Duration;
 
 use super::error::RegistryError;
+use super::http_transport::TransportFailure;
 use super::response::Response;
 use super::settings::RetryPolicy;
-use super::transport_failure::TransportFailure;
 
 /// The backoff of one request.
 pub(super) struct Backoff {

@@ -7,9 +7,8 @@ use ureq::{Agent, BodyReader, Proxy, SendBody};
 
 use super::error::RegistryError;
 use super::escape;
-use super::http_transport::{HttpRequest, HttpTransport, ResponseBody};
+use super::http_transport::{HttpRequest, HttpTransport, ResponseBody, TransportFailure};
 use super::settings::{RegistrySettings, Timeouts};
-use super::transport_failure::TransportFailure;
 use super::url::{host_of, is_loopback, port_of};
 use coracle_core::fs::Context;
 

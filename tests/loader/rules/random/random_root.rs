@@ -135,7 +135,10 @@ impl RootEntry {
                     name: name.as_bytes().to_vec(),
                     path: RawPath::new(path.as_bytes()),
                 };
-                case.file("/etc/ld.so.cache", LdCache::serialize(entries.iter().map(entry).collect(), AMD64))
+                case.file(
+                    "/etc/ld.so.cache",
+                    LdCache::serialize(entries.iter().map(entry).collect(), AMD64).unwrap(),
+                )
             }
             Self::Without(path) => case.without(path),
         }

@@ -2,12 +2,11 @@
 
 use serde_json::{Map, Value, json};
 
-use super::chart_context::ChartContext;
-use super::chart_template::{block_placeholder, insert_block_placeholder, placeholder};
+use super::chart_template::{ChartContext, block_placeholder, insert_block_placeholder, placeholder};
 use crate::manifests::application::Application;
-use crate::manifests::object_members::{or_empty_table, take_member, with_member};
+use crate::manifests::object_edits::{or_empty_table, take_member, with_member};
 use crate::manifests::settings::WorkloadKind;
-use crate::manifests::{metadata, workload};
+use crate::manifests::{application, workload};
 
 /// The values of the chart, each with its schema.
 pub(super) struct ChartValues {
@@ -79,7 +78,7 @@ fn string_map_schema() -> Value {
 /// Returns the schema of labels, without the selector labels: changing those would break the
 /// workload.
 fn labels_schema() -> Value {
-    let selectors = [metadata::NAME_LABEL, "app.kubernetes.io/instance"];
+    let selectors = [application::NAME_LABEL, "app.kubernetes.io/instance"];
     with_member(string_map_schema(), "propertyNames", json!({ "not": { "enum": selectors } }))
 }
 
@@ -99,7 +98,7 @@ pub(super) fn parameterize_object(object: &mut Value, chart: &ChartContext<'_>, 
 /// Replaces the generated labels by the chart's, and keeps labels from patches. Removes the
 /// namespace, which is chosen at installation.
 pub(super) fn replace_labels(metadata: &mut Value, application: &Application<'_>) {
-    let known = metadata::object_labels(application);
+    let known = application::object_labels(application);
     if let Some(members) = metadata.as_object_mut() {
         members.remove("namespace");
     }

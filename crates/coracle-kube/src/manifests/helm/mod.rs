@@ -1,22 +1,18 @@
 //! A Helm chart: the objects, with values for what differs between clusters. Configuration is not a
 //! value: the chart contains the rendered files, which ConfigMaps include with `.Files.Get`, never
 //! `tpl`.
-
-mod chart_context;
 mod chart_template;
 mod chart_values;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use chart_template::{ChartContext, ChartTemplate, FULL_NAME_PLACEHOLDER, placeholder};
 use serde_json::{Value, json};
 
-use super::application::{Application, OutputFiles};
+use super::application::{Application, ObjectNaming, OutputFiles};
 use super::config_object::ConfigObject;
-use super::metadata::ObjectNames;
-use super::{generate_manifests, generate_with_names, kustomize_hash, name_rules, workload, yaml_writer};
+use super::{generate_manifests, generate_with_names, name_rules, object_data, workload, yaml_writer};
 use crate::problem::{LocatedProblem, ManifestsError};
-use chart_context::ChartContext;
-use chart_template::{ChartTemplate, FULL_NAME_PLACEHOLDER, placeholder};
 use coracle_core::note::Note;
 
 /// The byte order mark, which Helm strips from every file that it loads.
@@ -33,8 +29,8 @@ pub fn chart_files(application: &Application<'_>) -> Result<(OutputFiles, Vec<No
     if let Some(problem) = plain.objects.iter().find_map(placeholder_conflict) {
         return Err(ManifestsError(vec![problem]));
     }
-    let names = ObjectNames { prefix: placeholder(FULL_NAME_PLACEHOLDER), has_hashes: true };
-    let templated = generate_with_names(&application, &names)?;
+    let naming = ObjectNaming { name_prefix: placeholder(FULL_NAME_PLACEHOLDER), has_hash_suffixes: true };
+    let templated = generate_with_names(&application, &naming)?;
     let chart = ChartContext::new(&application);
     let mut files = OutputFiles::new();
     for (config_object, plain) in templated.config_objects.iter().zip(&plain.config_objects) {
@@ -42,7 +38,7 @@ pub fn chart_files(application: &Application<'_>) -> Result<(OutputFiles, Vec<No
     }
     let mut values = chart_values::ChartValues::new(&application);
     for mut object in templated.objects {
-        let file = workload::object_file_name(&object, &names.prefix);
+        let file = workload::object_file_name(&object, &naming.name_prefix);
         chart_values::parameterize_object(&mut object, &chart, &mut values);
         files.insert(format!("templates/{file}"), ChartTemplate::new(&object).render(&chart).into_bytes());
     }
@@ -52,8 +48,8 @@ pub fn chart_files(application: &Application<'_>) -> Result<(OutputFiles, Vec<No
     );
     // The marker file of the output directory is not part of the chart.
     files.insert(".helmignore".into(), b".coracle\n".to_vec());
-    files.insert("Chart.yaml".into(), to_yaml_bytes(&chart_yaml(&application)));
-    files.insert("values.yaml".into(), to_yaml_bytes(&values.to_document()));
+    files.insert("Chart.yaml".into(), yaml_writer::to_yaml_bytes(&chart_yaml(&application)));
+    files.insert("values.yaml".into(), yaml_writer::to_yaml_bytes(&values.to_document()));
     files.insert("values.schema.json".into(), to_json_bytes(&values.to_schema()));
     let notes = templated.notes.iter().map(|note| with_release_name(note, application.name)).collect();
     Ok((files, notes))
@@ -123,7 +119,7 @@ fn write_config_map_template(
 
 /// Returns a problem if an object contains the control character that marks placeholders.
 fn placeholder_conflict(object: &Value) -> Option<LocatedProblem> {
-    let text = kustomize_hash::to_go_json(object);
+    let text = object_data::to_go_json(object);
     (text.contains("\\u0001") || text.contains("\\\\x01")).then(|| {
         LocatedProblem::new(
             "a chart cannot contain the control character `\\x01`, which is in a patch or an argument",
@@ -155,10 +151,6 @@ fn chart_version(tag: &str) -> String {
         }
         _ => "0.1.0".into(),
     }
-}
-
-fn to_yaml_bytes(value: &Value) -> Vec<u8> {
-    yaml_writer::to_yaml(value).into_bytes()
 }
 
 fn to_json_bytes(value: &Value) -> Vec<u8> {

@@ -1,14 +1,19 @@
-//! Warns about search paths whose meaning depends on the environment: on the working directory
-//! (relative and empty elements) or on the CPU (`$PLATFORM`). The builder of an image controls
-//! neither.
+//! Warns about programs that depend on where they run: search paths that depend on the working
+//! directory (relative and empty elements) or on the CPU (`$PLATFORM`), and objects that need a newer
+//! CPU than the baseline. The builder of an image controls neither.
 //!
-//! Source: `fillin_rpath` and `_dl_dst_substitute`, `elf/dl-load.c`. On x86-64, glibc sets
+//! On a CPU that is too old glibc refuses to start the program; musl starts it, and it may crash.
+//!
+//! Source: `dl_isa_level_check`, `sysdeps/x86/dl-prop.h`; `fillin_rpath` and `_dl_dst_substitute`,
+//! `elf/dl-load.c`. On x86-64, glibc sets
 //! `AT_PLATFORM` to `haswell` or `xeon_phi` on some CPUs (`sysdeps/x86/cpu-features.c`).
 
 use goblin::elf::header::EM_X86_64;
 
 use crate::closure::link_map::{LinkMap, MappedObject};
 use crate::closure::problem::{Problem, ProblemKind, Severity};
+use crate::elf::{self, IsaLevel, required_isa_level};
+use coracle_core::fs;
 use coracle_core::path::escape_bytes;
 
 /// Returns a problem for each `DT_RPATH` or `DT_RUNPATH` in `map` that depends on the environment.
@@ -76,6 +81,47 @@ fn environment_problem(mapped: &MappedObject, list: &[u8], message: String) -> P
         object: mapped.raw_path.clone(),
         needed_name: escape_bytes(list),
         message,
+    }
+}
+
+/// Returns one warning with the highest ISA level that an object of `map` needs. Objects below
+/// `glibc-hwcaps` are ignored: older CPUs do not load them.
+///
+/// # Errors
+/// Fails if a file can't be read.
+pub fn check_isa_level(map: &LinkMap) -> fs::Result<Vec<Problem>> {
+    let mut highest: Option<(IsaLevel, &MappedObject)> = None;
+    let mut count = 0;
+    for mapped in map.objects.iter().filter(|mapped| !mapped.is_below_glibc_hwcaps()) {
+        let level = match required_isa_level(&mapped.file.content.open()?, &mapped.object) {
+            Ok(level) => level,
+            Err(elf::Error::Io(error)) => return Err(error),
+            // Truncated properties are ignored.
+            Err(_) => None,
+        };
+        let Some(level) = level else { continue };
+        match highest {
+            Some((other, _)) if other > level => {}
+            Some((other, _)) if other == level => count += 1,
+            _ => (highest, count) = (Some((level, mapped)), 0),
+        }
+    }
+    Ok(highest.map(|(level, mapped)| isa_problem(level, mapped, count)).into_iter().collect())
+}
+
+fn isa_problem(level: IsaLevel, mapped: &MappedObject, more: usize) -> Problem {
+    let (object, level) = (&mapped.raw_path, level.name());
+    let more = match more {
+        0 => String::new(),
+        1 => ", and so does one more object".into(),
+        more => format!(", and so do {more} more objects"),
+    };
+    Problem {
+        kind: ProblemKind::CpuLevel,
+        severity: Severity::Warning,
+        object: object.clone(),
+        needed_name: level.into(),
+        message: format!("`{object}` needs a CPU of {level}{more}"),
     }
 }
 

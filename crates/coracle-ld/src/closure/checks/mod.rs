@@ -2,13 +2,11 @@
 //! every working directory?
 
 mod environment_dependence;
-mod isa_level;
 pub(super) mod mixed_c_libraries;
 mod symbol_versions;
 mod symbols;
 
-pub use environment_dependence::check_environment_dependence;
-pub use isa_level::check_isa_level;
+pub use environment_dependence::{check_environment_dependence, check_isa_level};
 pub use mixed_c_libraries::check_c_libraries;
 pub use symbol_versions::check_symbol_versions;
 pub use symbols::check_symbols;

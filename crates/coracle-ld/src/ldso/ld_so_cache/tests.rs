@@ -2,12 +2,8 @@
 
 use proptest::prelude::*;
 
-use std::cmp::Ordering;
-
 use super::format::compare_names;
-use super::reader::*;
-use crate::elf::Machine;
-use coracle_core::path::RawPath;
+use super::*;
 
 const AMD64: Machine = Machine { is_64: true, is_little_endian: true, e_machine: 62, e_flags: 0 };
 const S390X: Machine = Machine { is_64: true, is_little_endian: false, e_machine: 22, e_flags: 0 };
@@ -20,7 +16,7 @@ fn entry(name: &str, path: &str) -> CacheEntry {
 fn round_trips_for_the_same_machine_only() {
     let entries = vec![entry("libb.so.9", "/opt/libb.so.9"), entry("libb.so.10", "/opt/libb.so.10")];
     for (machine, other) in [(AMD64, S390X), (S390X, AMD64)] {
-        let bytes = LdCache::serialize(entries.clone(), machine);
+        let bytes = LdCache::serialize(entries.clone(), machine).unwrap();
         let found = RawPath::new("/opt/libb.so.9");
         assert_eq!(LdCache::parse(&bytes, machine).lookup(b"libb.so.9", &[], 0), Some(found));
         assert_eq!(LdCache::parse(&bytes, other).lookup(b"libb.so.9", &[], 0), None);
@@ -77,9 +73,32 @@ fn bounds_memory_and_time_for_entries_that_share_a_string() {
 }
 
 #[test]
+fn bounds_the_memory_of_entries_that_share_a_string() {
+    let shared = hostile_baseline(&[b'a'; 4000]);
+    assert_eq!(LdCache::parse(&shared, AMD64).baseline_entries(), []);
+    let short = hostile_baseline(b"a");
+    assert_eq!(LdCache::parse(&short, AMD64).baseline_entries().len(), 600_000);
+}
+
+/// Like [`hostile`], with entries for all CPUs.
+fn hostile_baseline(name: &[u8]) -> Vec<u8> {
+    let mut bytes = hostile(name, |strings, _| strings);
+    bytes[48..48 + 600_000 * 24].chunks_exact_mut(24).for_each(|entry| entry[20..24].fill(0));
+    bytes
+}
+
+#[test]
+fn rejects_offsets_that_do_not_fit() {
+    assert_eq!(encode_offset(0x0102_0304, AMD64), Ok([4, 3, 2, 1]));
+    assert_eq!(encode_offset(0x0102_0304, S390X), Ok([1, 2, 3, 4]));
+    #[cfg(target_pointer_width = "64")]
+    assert_eq!(encode_offset(1 << 32, AMD64), Err(CacheTooLarge));
+}
+
+#[test]
 fn rejects_a_count_beyond_the_end() {
     for count in [2_u32, 1000, u32::MAX] {
-        let mut bytes = LdCache::serialize(vec![entry("l", "p")], AMD64);
+        let mut bytes = LdCache::serialize(vec![entry("l", "p")], AMD64).unwrap();
         bytes[20..24].copy_from_slice(&count.to_le_bytes());
         assert_eq!(LdCache::parse(&bytes, AMD64).lookup(b"l", &[], 0), None);
     }
@@ -88,7 +107,7 @@ fn rejects_a_count_beyond_the_end() {
 proptest! {
     #[test]
     fn never_panics_on_damaged_bytes(at in 0_usize..200, byte: u8, cut in 0_usize..200) {
-        let mut bytes = LdCache::serialize(vec![entry("liba.so", "/a/liba.so"), entry("libb.so", "/a/libb.so")], AMD64);
+        let mut bytes = LdCache::serialize(vec![entry("liba.so", "/a/liba.so"), entry("libb.so", "/a/libb.so")], AMD64).unwrap();
         let size = bytes.len();
         bytes[at % size] = byte;
         bytes.truncate(size - cut % size);

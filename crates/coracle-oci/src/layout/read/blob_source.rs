@@ -28,10 +28,10 @@ impl BlobSource {
                 let bytes = blobs.read_document(digest, MAX_DOCUMENT_SIZE)?;
                 Ok(RawManifest { media_type: effective_media_type(declared, &bytes), digest: *digest, bytes })
             }
-            Self::Registry(remote) => match remote.pull_manifest(ManifestReference::Digest(*digest))? {
-                Some(manifest) => Ok(manifest.into()),
-                None => Err(missing_manifest(remote, digest)),
-            },
+            Self::Registry(remote) => {
+                let manifest = remote.pull_manifest(ManifestReference::Digest(*digest))?;
+                manifest.ok_or_else(|| missing_manifest(remote, digest))
+            }
         }
     }
 

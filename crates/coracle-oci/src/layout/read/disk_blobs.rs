@@ -8,7 +8,11 @@ use std::fs::File;
 use std::io::{self, Read, Seek as _, SeekFrom};
 use std::path::PathBuf;
 
-use super::tar_headers::{TarHeaders, invalid_data};
+use serde_json::Value;
+
+use super::failure::invalid_data;
+use super::tar_headers::TarHeaders;
+use crate::image::MAX_DOCUMENT_SIZE;
 use crate::layout::disk_location::{DiskFormat, DiskLocation};
 use coracle_core::digest::Digest;
 use coracle_core::fs::{self, Context};
@@ -162,4 +166,14 @@ fn read_archive_members(path: &PathBuf) -> fs::Result<BTreeMap<Vec<u8>, MemberLo
         }
     }
     Ok(members)
+}
+
+/// Returns the entries of `index.json` at `location`; `None` if it does not exist or cannot be
+/// read.
+pub(in crate::layout) fn index_entries(location: &DiskLocation) -> Option<Vec<Value>> {
+    let index = DiskBlobs::open(location).ok()?.read_file("index.json", MAX_DOCUMENT_SIZE).ok()??;
+    match serde_json::from_slice::<Value>(&index).ok()?.get_mut("manifests")?.take() {
+        Value::Array(entries) => Some(entries),
+        _ => None,
+    }
 }

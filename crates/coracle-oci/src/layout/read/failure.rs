@@ -87,3 +87,8 @@ pub(super) fn parse_json(name: &str, bytes: &[u8]) -> Result<Value, String> {
 pub(super) fn unreadable_image(location: &str, why: String) -> LayoutError {
     LayoutError::UnreadableImage { image: location.to_owned(), why, hint: None }
 }
+
+/// An I/O error for content that is invalid.
+pub(super) fn invalid_data(why: &str) -> io::Error {
+    io::Error::new(io::ErrorKind::InvalidData, why)
+}

@@ -6,7 +6,7 @@ use std::io::{self, Read};
 use serde_json::Value;
 
 use super::blob_source::BlobSource;
-use super::disk_blobs::{DiskBlobs, SizedReader};
+use super::disk_blobs::{DiskBlobs, SizedReader, index_entries};
 use super::failure::{ReadFailure, parse_json};
 use super::parsed_platform::{
     ParsedLayer, ParsedPlatform, index_platforms, read_docker_image, read_image_for, read_images,
@@ -16,9 +16,11 @@ use crate::image::{Descriptor, ImageGraph, MAX_DOCUMENT_SIZE, RawManifest};
 use crate::layer::Codec;
 use crate::layout::disk_location::{DiskFormat, DiskLocation};
 use crate::layout::error::LayoutError;
+use crate::layout::index_json::{is_image_entry, names_with_tag};
 use crate::registry::{ManifestReference, Referrer, RepositoryClient};
 use coracle_core::digest::Digest;
 use coracle_core::platform::Platform;
+use coracle_core::reference::ImageReference;
 
 /// An image, or an index of images of several platforms, on disk or at a registry. Only its root is
 /// read at first.
@@ -81,7 +83,7 @@ impl ImageSource {
     ///
     /// # Errors
     /// Fails if its manifest cannot be read.
-    pub(super) fn from_index_entry(location: &DiskLocation, entry: &Value) -> Result<Self, LayoutError> {
+    fn from_index_entry(location: &DiskLocation, entry: &Value) -> Result<Self, LayoutError> {
         let refused = |why: ReadFailure| why.into_layout_error(&location.to_string());
         let bytes = BlobSource::Disk(DiskBlobs::open(location).map_err(LayoutError::File)?);
         let digest = select_entry::parse_digest(entry).map_err(|why| refused(why.into()))?;
@@ -104,7 +106,7 @@ impl ImageSource {
         let Some(manifest) = remote.pull_manifest(target).map_err(LayoutError::Registry)? else {
             return Ok(None);
         };
-        let (root, bytes) = (SourceRoot::Document(manifest.into()), BlobSource::Registry(remote));
+        let (root, bytes) = (SourceRoot::Document(manifest), BlobSource::Registry(remote));
         Ok(Some(Self { location, names: vec![name], root, bytes }))
     }
 
@@ -269,6 +271,22 @@ impl ImageSource {
             ))),
         }
     }
+}
+
+/// Finds the image at `location` that an image with these names would replace; `None` if there is
+/// none in an `index.json`.
+///
+/// # Errors
+/// Fails if its manifest cannot be read.
+pub fn find_replaced_image(
+    location: &DiskLocation,
+    names: &[ImageReference],
+) -> Result<Option<ImageSource>, LayoutError> {
+    let tag = names_with_tag(names, location.tag.as_deref())?.into_iter().next().and_then(|name| name.tag);
+    let is_wanted = |entry: &Value| is_image_entry(entry) && select_entry::entry_tag(entry) == tag.as_deref();
+    let Some(entry) = index_entries(location).into_iter().flatten().rfind(is_wanted) else { return Ok(None) };
+    let location = DiskLocation { tag, ..location.clone() };
+    ImageSource::from_index_entry(&location, &entry).map(Some)
 }
 
 fn describe_missing_image(location: &DiskLocation) -> String {

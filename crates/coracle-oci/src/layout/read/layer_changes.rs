@@ -4,7 +4,8 @@
 use std::collections::BTreeMap;
 use std::io::{self, Read};
 
-use super::tar_headers::{TarHeader, TarHeaders, UnseekableReader, invalid_data};
+use super::failure::invalid_data;
+use super::tar_headers::{TarHeader, TarHeaders, UnseekableReader};
 use coracle_core::path::ImagePath;
 
 /// The maximum number of paths of an image. A large distribution has some hundred thousand.

@@ -9,6 +9,7 @@ use super::failure::{ReadFailure, unreadable_image};
 use super::image_files::ImageFiles;
 use super::image_source::ImageSource;
 use super::parsed_platform::ParsedPlatform;
+use crate::layout::disk_location::DiskLocation;
 use crate::layout::error::LayoutError;
 use coracle_core::digest::Digest;
 use coracle_core::platform::Platform;
@@ -128,4 +129,13 @@ impl ParsedImage {
         }
         Ok(files)
     }
+}
+
+/// Reads the documents of the image at `location`, not its layers.
+///
+/// # Errors
+/// Fails if there is no image, if there are several and `location` has no tag, or if a document
+/// does not match its digest.
+pub fn read_disk_image(location: &DiskLocation) -> Result<ParsedImage, LayoutError> {
+    ImageSource::find_on_disk(location)?.parse()
 }

@@ -6,6 +6,9 @@
 use std::fs::File;
 use std::io::{self, Read, Seek as _, SeekFrom};
 
+use super::failure::invalid_data;
+use super::pax_records::HeaderOverrides;
+
 /// The block size of a tar, in bytes.
 const BLOCK: u64 = 512;
 /// The maximum size of a long name, or of the records before an entry, in bytes.
@@ -63,16 +66,6 @@ impl<R: Read> SkipBytes for UnseekableReader<R> {
 pub(super) struct TarHeaders<R> {
     reader: R,
     position: u64,
-}
-
-/// Values from PAX records and GNU long names, which override those of the next header.
-#[derive(Default)]
-struct HeaderOverrides {
-    name: Option<Vec<u8>>,
-    link: Option<Vec<u8>>,
-    size: Option<u64>,
-    uid: Option<u64>,
-    gid: Option<u64>,
 }
 
 impl<R: SkipBytes> TarHeaders<R> {
@@ -178,53 +171,9 @@ impl<R: SkipBytes> TarHeaders<R> {
     }
 }
 
-impl HeaderOverrides {
-    /// Parses a sequence of `LENGTH NAME=VALUE\n`.
-    fn parse_pax_records(&mut self, mut bytes: &[u8]) -> io::Result<()> {
-        while let Some(PaxRecord { name, value, rest }) = PaxRecord::parse_first(bytes) {
-            match name {
-                b"path" => self.name = Some(value.to_vec()),
-                b"linkpath" => self.link = Some(value.to_vec()),
-                b"size" => self.size = Some(parse_number(value)?),
-                b"uid" => self.uid = Some(parse_number(value)?),
-                b"gid" => self.gid = Some(parse_number(value)?),
-                _ => {}
-            }
-            bytes = rest;
-        }
-        Ok(())
-    }
-}
-
-/// A PAX record, and the bytes after it.
-struct PaxRecord<'a> {
-    name: &'a [u8],
-    value: &'a [u8],
-    rest: &'a [u8],
-}
-
-impl<'a> PaxRecord<'a> {
-    fn parse_first(bytes: &'a [u8]) -> Option<Self> {
-        let space = bytes.iter().position(|byte| *byte == b' ')?;
-        let length: usize = std::str::from_utf8(bytes.get(..space)?).ok()?.parse().ok()?;
-        let record = bytes.get(space + 1..length.checked_sub(1)?)?;
-        let equals = record.iter().position(|byte| *byte == b'=')?;
-        Some(Self {
-            name: record.get(..equals)?,
-            value: record.get(equals + 1..)?,
-            rest: bytes.get(length..)?,
-        })
-    }
-}
-
 /// Returns whether a numeric field is empty.
 fn is_empty_field(field: &[u8]) -> bool {
     field.iter().all(|byte| [0, b' '].contains(byte))
-}
-
-fn parse_number(value: &[u8]) -> io::Result<u64> {
-    let number = std::str::from_utf8(value).ok().and_then(|text| text.parse().ok());
-    number.ok_or_else(|| invalid_data("a size, UID or GID is not a number"))
 }
 
 fn truncate_at_nul(mut bytes: Vec<u8>) -> Vec<u8> {
@@ -253,10 +202,6 @@ fn checksum(header: &[u8; 512]) -> u32 {
 
 fn padded_size(size: u64) -> io::Result<u64> {
     size.checked_next_multiple_of(BLOCK).ok_or_else(|| invalid_data("a size is out of range"))
-}
-
-pub(super) fn invalid_data(why: &str) -> io::Error {
-    io::Error::new(io::ErrorKind::InvalidData, why)
 }
 
 #[cfg(test)]

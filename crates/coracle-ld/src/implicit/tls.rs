@@ -1,0 +1,125 @@
+//! Files of programs that use TLS: a bundle of CA certificates, and OpenSSL's configuration, providers
+//! and engines.
+//!
+//! OpenSSL's directories are strings in libcrypto, which `openssl version -a` prints. Source:
+//! `crypto/cversion.c`.
+
+use super::error::Error;
+use super::implicit_policy::Inclusion;
+use super::plugins;
+use super::program_context::ProgramContext;
+use super::requests::Requests;
+use crate::closure::{DlopenCaller, MappedObject};
+use crate::elf::{self, Toolchain};
+use coracle_core::path::{ImagePath, RawPath};
+
+/// Paths of the bundle on different distributions, as in Go's `crypto/x509/root_linux.go`.
+const BUNDLE_PATHS: [&str; 6] = [
+    "/etc/ssl/certs/ca-certificates.crt",
+    "/etc/pki/tls/certs/ca-bundle.crt",
+    "/etc/ssl/ca-bundle.pem",
+    "/etc/pki/tls/cacert.pem",
+    "/etc/pki/ca-trust/extracted/pem/tls-ca-bundle.pem",
+    "/etc/ssl/cert.pem",
+];
+
+/// Libraries that use the bundle.
+const TLS_LIBRARIES: [&str; 2] = ["libssl.so", "libgnutls.so"];
+
+/// Adds the bundle of the file system, and a link to it for OpenSSL.
+pub(super) fn add_certificates(program: &ProgramContext<'_>, requests: &mut Requests) -> Result<(), Error> {
+    let policy = program.policy.certificates;
+    let is_wanted = match policy {
+        Inclusion::Never => false,
+        Inclusion::Always => true,
+        Inclusion::Auto => {
+            TLS_LIBRARIES.iter().any(|name| program.library(name).is_some()) || is_go_with_x509(program)?
+        }
+    };
+    if !is_wanted {
+        return Ok(());
+    }
+    for bundle in BUNDLE_PATHS {
+        let Some(file) = program.data_file(&RawPath::new(bundle), "CA certificates")? else { continue };
+        requests.data_files.push(file);
+        return link_for_openssl(program, &RawPath::new(bundle), requests);
+    }
+    let hint =
+        "install `ca-certificates` where the image is built, or leave them out with `--certificates false`";
+    if policy == Inclusion::Always {
+        requests.add_unmet("cannot find a bundle of CA certificates", hint);
+    } else {
+        requests.add_warning(format!(
+            "no CA certificates were found, so the program can't verify TLS servers\n{hint}"
+        ));
+    }
+    Ok(())
+}
+
+/// Adds `cert.pem` in OpenSSL's directory as a link to the bundle if the distribution has none
+/// there.
+fn link_for_openssl(
+    program: &ProgramContext<'_>,
+    bundle: &RawPath,
+    requests: &mut Requests,
+) -> Result<(), Error> {
+    let Some(libcrypto) = program.library("libcrypto.so") else { return Ok(()) };
+    let Some(directory) = built_in_directory(libcrypto, "OPENSSLDIR")? else { return Ok(()) };
+    let link = RawPath::join_bytes(directory.as_bytes(), b"cert.pem");
+    let why = "link to the CA certificates for OpenSSL";
+    match (program.data_file(&link, why)?, ImagePath::parse(link.as_bytes())) {
+        (Some(file), _) => requests.data_files.push(file),
+        (None, Ok(path)) => requests.add_link(path, bundle.clone(), why),
+        (None, Err(_)) => {}
+    }
+    Ok(())
+}
+
+/// Returns whether the program was linked by Go and has functions of `crypto/x509` in its function
+/// table.
+fn is_go_with_x509(program: &ProgramContext<'_>) -> Result<bool, Error> {
+    let object = program.program_object();
+    let file = object.file.content.open()?;
+    let is_go = elf::detect_toolchain(&file, &object.object)? == Some(Toolchain::Go);
+    Ok(is_go && !elf::data_strings_containing(&file, &object.object, &["crypto/x509."])?.is_empty())
+}
+
+/// Adds OpenSSL's configuration, and if requested its providers and engines.
+pub(super) fn add_openssl(program: &ProgramContext<'_>, requests: &mut Requests) -> Result<(), Error> {
+    let policy = program.policy.openssl;
+    let Some(libcrypto) = program.library("libcrypto.so").filter(|_| policy != Inclusion::Never) else {
+        if policy == Inclusion::Always {
+            let why = "`openssl` has no effect: no libcrypto is mapped";
+            requests.mark_unused("openssl", why, "leave `openssl` at `auto`");
+        }
+        return Ok(());
+    };
+    requests.mark_used("openssl");
+    if let Some(directory) = built_in_directory(libcrypto, "OPENSSLDIR")? {
+        let configuration = RawPath::join_bytes(directory.as_bytes(), b"openssl.cnf");
+        requests.data_files.extend(program.data_file(&configuration, "OpenSSL's configuration")?);
+    }
+    if policy == Inclusion::Always {
+        for name in ["MODULESDIR", "ENGINESDIR"] {
+            let Some(directory) = built_in_directory(libcrypto, name)? else { continue };
+            let by = DlopenCaller::from_library(libcrypto);
+            plugins::add_plugin_directory(program, &directory, &by, "OpenSSL provider or engine", requests)?;
+        }
+    }
+    Ok(())
+}
+
+/// Returns a directory that is compiled into libcrypto as in `OPENSSLDIR: "/usr/lib/ssl"`.
+fn built_in_directory(libcrypto: &MappedObject, name: &str) -> Result<Option<RawPath>, Error> {
+    let start = format!("{name}: \"");
+    let strings = elf::printable_data_strings_containing(
+        &libcrypto.file.content.open()?,
+        &libcrypto.object,
+        &[&start],
+    )?;
+    let directory = strings.iter().find_map(|string| {
+        let value = string.strip_prefix(start.as_bytes())?.strip_suffix(b"\"")?;
+        value.starts_with(b"/").then(|| RawPath::new(value))
+    });
+    Ok(directory)
+}

@@ -1,0 +1,135 @@
+//! The image that manifests refer to: a stored one, one by name and digest, or the recipe's, which is built.
+
+use coracle::recipe::{Recipe, RecipeOverrides};
+use coracle::rootfs::Owner;
+use coracle_core::note::Note;
+use coracle_core::reference::{self, ImageReference, ParseImageReferenceError};
+use coracle_kube::contract::{self, Contract};
+use coracle_kube::manifests::{self, PinnedImage};
+use coracle_oci::copy::ImageLocation;
+use coracle_oci::layout::{DiskLocation, ParsedImage};
+use serde_json::Value;
+
+use super::args::ManifestsArgs;
+use super::error::{CliError, CliExit};
+use super::{build, build_inputs, cache, generated_dir, interrupt, terminal};
+
+/// Adds the user and ports of the image's config to the flags, which take precedence.
+pub(super) fn with_image_config(stored: Option<&ParsedImage>, flags: &RecipeOverrides) -> RecipeOverrides {
+    let mut flags = flags.clone();
+    let Some(image) = stored.and_then(|stored| stored.image_for_platform(None).ok()) else { return flags };
+    let ports = image.config.pointer("/config/ExposedPorts").and_then(Value::as_object);
+    flags.user = flags.user.or_else(|| image.user().map(str::to_owned));
+    flags.expose.extend(ports.into_iter().flat_map(|ports| ports.keys().cloned()));
+    flags
+}
+
+/// Returns the user in the image's config, if it is numeric.
+pub(super) fn image_user(stored: &ParsedImage) -> Option<Owner> {
+    numeric_user(stored.image_for_platform(None).ok()?.user()?)
+}
+
+/// Parses `UID[:GID]`; the default GID is the UID, as in recipes.
+fn numeric_user(text: &str) -> Option<Owner> {
+    let (uid, gid) = text.split_once(':').unwrap_or((text, text));
+    Some(Owner { uid: uid.parse().ok()?, gid: gid.parse().ok()? })
+}
+
+/// Warns if the image's contract differs from `expected`, because the manifests may not suit the
+/// image.
+pub(super) fn warn_if_contract_differs(
+    stored: &ParsedImage,
+    expected: &Contract,
+    quiet: bool,
+) -> Result<(), CliError> {
+    let label = expected.to_label().map_err(coracle::Error::from)?;
+    let found = stored.label(contract::CONTRACT_LABEL, None).map_err(coracle::Error::from)?;
+    if found.is_some_and(|found| found != label) {
+        let warning = format!(
+            "the contract of `{}` differs from this configuration; run `coracle config check` for details",
+            stored.source.location
+        );
+        terminal::print_notes(&[Note::Warning(warning)], quiet);
+    }
+    Ok(())
+}
+
+/// Returns the stored image by digest, with the name from `--tag` or its own.
+pub(super) fn stored_reference(stored: &ParsedImage, args: &ManifestsArgs) -> Result<PinnedImage, CliError> {
+    let Some(digest) = stored.source.digest() else {
+        return Err(CliError::usage(
+            format!(
+                "`{}` has no digest: the archive contains only Docker's manifest.json",
+                stored.source.location
+            ),
+            "copy it to a layout first: `skopeo copy docker-archive:FILE oci:DIR:TAG`",
+        ));
+    };
+    let names = stored.source.names.iter().map(|name| reference::familiar_name(name));
+    let Some(name) = args.tags.iter().map(String::as_str).chain(names).next() else {
+        return Err(CliError::usage(
+            format!("`{}` has no name; pods need a name to pull the image", stored.source.location),
+            "pass `--tag NAME[:TAG]`",
+        ));
+    };
+    let name: ImageReference = name.parse().map_err(|error: ParseImageReferenceError| {
+        CliError::with_message(CliExit::Usage, format!("`--tag`: {error}"), &error)
+    })?;
+    let image = PinnedImage::new(&name, digest);
+    // An image in a registry may be named by its digest only.
+    let is_untagged = args.tags.is_empty() && !stored.source.is_tagged();
+    Ok(if is_untagged { PinnedImage { tag: None, ..image } } else { image })
+}
+
+/// Returns the image that pods run: the one in the arguments, or else the recipe's, which is built
+/// to learn its digest and user.
+pub(super) fn image_reference(
+    args: &ManifestsArgs,
+    recipe: &Recipe,
+) -> Result<(PinnedImage, Option<Owner>), CliError> {
+    if let Some(text) = &args.image {
+        if !args.tags.is_empty() {
+            return Err(CliError::usage(
+                format!("`--tag` can't be used with `{text}`, which is a name already"),
+                "leave `--tag` out; it is for images that are built or stored in a layout",
+            ));
+        }
+        let image = text.parse();
+        let image = image.map_err(|error: manifests::ParsePinnedImageError| {
+            CliError::with_message(CliExit::Usage, error.to_string(), &error)
+        })?;
+        return Ok((image, None));
+    }
+    let Some(name) = recipe.image.names.first() else {
+        return Err(CliError::usage(
+            "the image has no name; pods need a name to pull the image",
+            "set `name` in `[image]`, or pass `--tag NAME[:TAG]`",
+        ));
+    };
+    interrupt::handle_signals();
+    let cache = cache::open_cache_without_records(&args.cache, args.quiet)?;
+    let client = build_inputs::client_for_reading(std::slice::from_ref(recipe), &args.registry)?;
+    let settings = build_inputs::library_settings(args.epoch.as_deref(), cache, client)?;
+    let directory = generated_dir::create_temporary_dir()?;
+    let layout = DiskLocation::layout(directory.path().join("image.oci"));
+    let mut recipe = recipe.clone();
+    recipe.output.destinations = vec![ImageLocation::OnDisk(layout)];
+    recipe.output.push = false;
+    recipe.output.publish_contract = None;
+    recipe.policy.budget = Default::default();
+    let built = build::build_with_progress(&recipe, &settings, args.quiet)?;
+    cache::prune_and_report(&settings);
+    Ok((PinnedImage::new(name, built.digest), Some(built.user)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn reads_numeric_users() {
+        for (text, expected) in [("7:8", Some((7, 8))), ("7", Some((7, 7))), ("app", None), ("7:app", None)] {
+            assert_eq!(numeric_user(text), expected.map(|(uid, gid)| Owner { uid, gid }), "{text}");
+        }
+    }
+}

@@ -1,0 +1,155 @@
+//! Output of the command line: data on stdout, messages (`error:`, `warning:`, `hint:`) on stderr.
+//! Errors of writing messages are ignored. Text that is not trusted is escaped.
+
+use std::io::{self, IsTerminal as _, Write as _};
+
+use anstyle::{AnsiColor, Style};
+use coracle_core::note::Note;
+use serde::Serialize;
+
+use super::error::{CliError, CliExit};
+
+const ERROR: Style = AnsiColor::Red.on_default().bold();
+const WARNING: Style = AnsiColor::Yellow.on_default().bold();
+const HINT: Style = AnsiColor::Cyan.on_default().bold();
+/// Emphasized text.
+pub(super) const BOLD: Style = Style::new().bold();
+/// Less important text.
+pub(super) const DIM: Style = Style::new().dimmed();
+
+/// Writes `text` to stdout. A broken pipe is not an error.
+pub(super) fn print_data(text: &str) -> Result<(), CliError> {
+    write_and_flush(anstream::stdout().lock(), text.as_bytes())
+}
+
+/// Writes bytes to stdout unchanged. A broken pipe is not an error.
+pub(super) fn print_bytes(bytes: &[u8]) -> Result<(), CliError> {
+    write_and_flush(io::stdout().lock(), bytes)
+}
+
+fn write_and_flush(mut stdout: impl io::Write, bytes: &[u8]) -> Result<(), CliError> {
+    match stdout.write_all(bytes).and_then(|()| stdout.flush()) {
+        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(CliError::stdout_error(&error)),
+        _ => Ok(()),
+    }
+}
+
+/// Writes `report` to stdout as one line of JSON.
+pub(super) fn print_json(report: &impl Serialize) -> Result<(), CliError> {
+    print_data(&json_line(report)?)
+}
+
+/// Formats `report` as one line of JSON with sorted keys.
+pub(super) fn json_line(report: &impl Serialize) -> Result<String, CliError> {
+    let bytes = coracle_core::json::to_bytes(report)
+        .map_err(|error| CliError::internal(&format!("cannot write the report as JSON: {error}")))?;
+    Ok(String::from_utf8_lossy(&bytes).into_owned() + "\n")
+}
+
+/// Prints a command's error, and its hints after an empty line.
+pub(super) fn print_error(failure: &CliError) {
+    let mut text = with_label(ERROR, "error", &failure.message);
+    for (index, hint) in failure.hint.iter().flat_map(|hint| hint.lines()).enumerate() {
+        text.push_str(if index == 0 { "\n" } else { "" });
+        text.push_str(&with_label(HINT, "hint", hint));
+    }
+    print_message(&text);
+}
+
+/// Prints all failures except the last, which is returned with the exit code of the first.
+/// Repeated interruptions count once.
+pub(super) fn print_all_but_last(mut failures: Vec<CliError>) -> Option<CliError> {
+    let exit = failures.first()?.exit;
+    failures
+        .dedup_by(|later, earlier| later.exit == CliExit::Interrupted && later.message == earlier.message);
+    let mut failures = failures.into_iter().rev();
+    let last = failures.next().map(|failure| CliError { exit, ..failure });
+    for failure in failures.rev() {
+        print_error(&failure);
+        print_message("\n");
+    }
+    last
+}
+
+/// Prints notes; only warnings if `quiet`.
+pub(super) fn print_notes(notes: &[Note], quiet: bool) {
+    for note in notes {
+        match note {
+            Note::Warning(message) => print_message(&with_label(WARNING, "warning", message)),
+            Note::Hint(message) if !quiet => print_message(&with_label(HINT, "hint", message)),
+            Note::Hint(_) => {}
+        }
+    }
+}
+
+/// Prints text unchanged.
+pub(super) fn print_message(text: &str) {
+    let _ = anstream::stderr().write_all(text.as_bytes());
+}
+
+/// Prints text of a child process that may show progress in the last line, which is erased.
+pub(super) fn print_over_progress(text: &str) {
+    let erase = if std::io::stderr().is_terminal() { "\r\x1b[K" } else { "" };
+    print_message(&format!("{erase}{text}"));
+}
+
+fn with_label(style: Style, label: &str, message: &str) -> String {
+    format!("{style}{label}:{style:#} {}\n", indent_and_escape(message))
+}
+
+/// Indents all lines except the first. Control characters are escaped, because file names are
+/// untrusted and must not control the terminal.
+fn indent_and_escape(message: &str) -> String {
+    let mut text = String::with_capacity(message.len());
+    for (index, line) in message.lines().enumerate() {
+        if index > 0 {
+            text.push('\n');
+        }
+        if index > 0 && !line.is_empty() && !line.starts_with(' ') {
+            text.push_str("  ");
+        }
+        text.push_str(&escape_control(line));
+    }
+    text
+}
+
+/// Returns a number with its noun: `1 file`, `2 files`, `2 directories`.
+pub(super) fn count_noun(number: usize, noun: &str) -> String {
+    match (number, noun.strip_suffix('y')) {
+        (1, _) => format!("1 {noun}"),
+        (_, Some(stem)) => format!("{number} {stem}ies"),
+        (_, None) => format!("{number} {noun}s"),
+    }
+}
+
+/// Escapes control characters, because labels, manifests and file names are untrusted and must not
+/// control the terminal.
+pub(super) fn escape_control(text: &str) -> String {
+    let mut escaped = String::with_capacity(text.len());
+    for c in text.chars() {
+        if c.is_control() { escaped.extend(c.escape_default()) } else { escaped.push(c) }
+    }
+    escaped
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn indents_lines_and_escapes_control_characters() {
+        assert_eq!(indent_and_escape("a\nb\n  c\n\nd\x1b[2J"), "a\n  b\n  c\n\n  d\\u{1b}[2J");
+    }
+
+    #[test]
+    fn forms_plurals() {
+        for (number, noun, expected) in [
+            (1, "file", "1 file"),
+            (0, "file", "0 files"),
+            (1, "directory", "1 directory"),
+            (2, "directory", "2 directories"),
+        ] {
+            assert_eq!(count_noun(number, noun), expected);
+        }
+    }
+}
