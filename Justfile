@@ -21,6 +21,11 @@ bench:
     bash benches/registry.sh target/dist/coracle
     bash benches/cargo.sh target/dist/coracle
 
+# Which of some 170 real programs do their job in their images, as root; `just real-programs --install` first.
+real-programs *ARGUMENTS:
+    cargo build --release
+    python3 benches/real_programs.py {{ARGUMENTS}}
+
 # What single steps cost: hashes, headers, codecs, closures, builds that find their work done. `just bench-micro pack`
 bench-micro *FILTER:
     cargo bench -p coracle-benches -- {{FILTER}}
