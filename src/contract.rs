@@ -10,7 +10,7 @@ use super::settings::Settings;
 use coracle_core::digest::Digest;
 use coracle_core::path::ImagePath;
 use coracle_kube::config;
-use coracle_kube::contract::{CONTRACT_LABEL, CONTRACT_MEDIA_TYPE, ImageFacts};
+use coracle_kube::contract::{CONTRACT_LABEL, CONTRACT_MEDIA_TYPE, ContractDirectory, ImageFacts};
 use coracle_oci::copy::{self, ImageLocation};
 use coracle_oci::image::{Artifact, ImageSet};
 use coracle_oci::layout::{self, LayoutWarning, OutputStamp};
@@ -32,6 +32,20 @@ pub fn contract_of(recipe: &Recipe) -> Result<ContractDocument, Error> {
 /// Sets the user that the image's programs run as.
 pub(crate) fn set_user(document: &mut ContractDocument, user: Owner) {
     document.contract.user = user.to_string();
+}
+
+/// Adds directories that the program writes to.
+pub(crate) fn add_writable<'a>(
+    document: &mut ContractDocument,
+    directories: impl Iterator<Item = &'a ImagePath>,
+) {
+    let writable = &mut document.contract.writable;
+    for path in directories.map(ToString::to_string) {
+        if !writable.iter().any(|known| known.path == path) {
+            writable.push(ContractDirectory { path, persistent: false });
+        }
+    }
+    writable.sort_by(|a, b| a.path.cmp(&b.path));
 }
 
 /// Returns the fingerprint of the source files of the configuration. `None` if a file is piped in

@@ -7,6 +7,7 @@ use super::recipe;
 use super::rootfs::{self, Owner};
 use coracle_core::fs;
 use coracle_core::hint::Hint;
+use coracle_core::note::DependencyNote;
 use coracle_core::path::{ImagePath, RawPath};
 use coracle_core::platform::Platform;
 #[cfg(feature = "kube")]
@@ -43,6 +44,9 @@ pub enum Error {
     /// Programs would not start: libraries lack versions or symbols, or do not fit together.
     #[error("{}", format_problems(.0))]
     WouldNotStart(Vec<Problem>),
+    /// The image lacks files without which a program does not start.
+    #[error("{}", format_missing_files(.0))]
+    MissingFiles(Vec<DependencyNote>),
     /// Implicit dependencies of programs cannot be added.
     #[error(transparent)]
     Implicit(#[from] implicit::Error),
@@ -214,6 +218,7 @@ impl Hint for Error {
             Self::OverBudget(error) => error.hint(),
             Self::Closure(error) => error.hint(),
             Self::WouldNotStart(problems) => Some(problems_hint(problems)),
+            Self::MissingFiles(missing) => Some(missing_files_hint(missing)),
             Self::Implicit(error) => error.hint(),
             Self::Rootfs(error) => error.hint(),
             #[cfg(feature = "kube")]
@@ -254,6 +259,20 @@ impl Hint for Error {
 /// The maximum number of problems listed. A program built against another library may lack
 /// thousands of symbols.
 const MAX_LISTED: usize = 50;
+
+fn format_missing_files(missing: &[DependencyNote]) -> String {
+    let line = |note: &DependencyNote| format!("the image lacks {}, {}", note.subject, note.reason);
+    missing.iter().map(line).collect::<Vec<_>>().join("\n")
+}
+
+fn missing_files_hint(missing: &[DependencyNote]) -> String {
+    let args: Vec<String> = missing.iter().flat_map(|note| note.args.clone()).collect();
+    format!(
+        "the program can't start without it: add `{}`, or everything that it may need with `--complete`\n\
+         to leave it out on purpose, name it with `--ignore`, or in `ignore` below `[runtime]` of a recipe",
+        args.join(" ")
+    )
+}
 
 fn format_problems(problems: &[Problem]) -> String {
     let mut lines: Vec<String> = problems.iter().take(MAX_LISTED).map(ToString::to_string).collect();

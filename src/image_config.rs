@@ -42,7 +42,7 @@ pub(crate) fn image_config(
     let mut annotations = base.map(base_annotations).unwrap_or_default();
     annotations.extend(recipe.image.annotations.clone());
     Ok(ImageConfig {
-        entrypoint: plan.rootfs.programs().iter().take(1).map(utf8_path).collect::<Result<_, _>>()?,
+        entrypoint: entrypoint(plan)?,
         cmd: recipe.image.args.clone(),
         env,
         user: Some(plan.user.to_string()),
@@ -52,6 +52,14 @@ pub(crate) fn image_config(
         labels,
         annotations,
     })
+}
+
+/// Returns the first program, with its fixed arguments.
+fn entrypoint(plan: &Plan) -> Result<Vec<String>, Error> {
+    let mut entrypoint: Vec<String> =
+        plan.rootfs.programs().iter().take(1).map(utf8_path).collect::<Result<_, _>>()?;
+    entrypoint.extend(plan.entrypoint_args.iter().cloned());
+    Ok(entrypoint)
 }
 
 /// Returns the annotations that name the base image: image-spec, `annotations.md`.

@@ -1,9 +1,10 @@
 //! The plan of the image of one platform.
 
 use crate::rootfs::{Owner, Rootfs};
-use coracle_core::note::Note;
+use coracle_core::note::{DependencyNote, Note};
 use coracle_core::path::ImagePath;
 use coracle_core::platform::Platform;
+use coracle_ld::implicit::DependencyHint;
 use coracle_oci::base::BaseImage;
 
 /// The planned image of one platform.
@@ -13,6 +14,12 @@ pub struct Plan {
     pub platform: Platform,
     /// The file tree, without files of the base image.
     pub rootfs: Rootfs,
+    /// What the programs may need and the image lacks, the most likely first.
+    pub hints: Vec<DependencyHint>,
+    /// Arguments of the entrypoint that a container does not replace, unlike the recipe's.
+    pub(crate) entrypoint_args: Vec<String>,
+    /// Directories that the program writes to and that were added because of hints.
+    pub(crate) added_state_dirs: Vec<ImagePath>,
     /// Warnings and hints.
     pub notes: Vec<Note>,
     /// The base image.
@@ -26,4 +33,11 @@ pub struct Plan {
     /// Whether a program is a script whose interpreter is found by `env`, so that `PATH` must be
     /// set.
     pub(crate) needs_search_path: bool,
+}
+
+impl Plan {
+    /// Returns the notes about [`Self::hints`], in the same order.
+    pub fn dependency_notes(&self) -> impl Iterator<Item = &DependencyNote> {
+        self.notes.iter().filter_map(Note::dependency)
+    }
 }

@@ -49,6 +49,8 @@ mod no_secret_scan;
 mod observer;
 mod over_budget;
 mod pack;
+#[cfg(feature = "scan")]
+mod packaged_files;
 mod plan;
 mod previous_image;
 mod publish;
@@ -68,7 +70,7 @@ pub use error::Error;
 pub use image_plan::Plan;
 pub use observer::{Observer, PublishDecision};
 pub use over_budget::OverBudget;
-pub use plan::plan;
+pub use plan::{added_state_directories, check_required_files, plan, plan_with_missing_files};
 pub use previous_image::PreviousImage;
 pub use recipe::Recipe;
 pub use settings::Settings;

@@ -35,6 +35,9 @@ pub(crate) fn contract_of(_: &Recipe) -> Result<ContractDocument, Error> {
 /// Does nothing: the contract has no user.
 pub(crate) fn set_user(_: &mut ContractDocument, _: Owner) {}
 
+/// Does nothing: the contract has no directories.
+pub(crate) fn add_writable<'a>(_: &mut ContractDocument, _: impl Iterator<Item = &'a ImagePath>) {}
+
 /// Returns the fingerprint of no files.
 pub(crate) fn config_fingerprint(_: &Recipe) -> Option<Digest> {
     Some(Digest::compute(b""))

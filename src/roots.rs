@@ -293,4 +293,20 @@ impl FileSystem for SysrootFs {
     fn list(&self, path: &ImagePath) -> fs::Result<Vec<Vec<u8>>> {
         if self.is_host_path(path) { self.host.list(path) } else { self.libraries.list(path) }
     }
+
+    fn node_untracked(&self, path: &ImagePath) -> fs::Result<Option<FsNode>> {
+        if self.is_host_path(path) {
+            self.host.node_untracked(path)
+        } else {
+            self.libraries.node_untracked(path)
+        }
+    }
+
+    fn list_untracked(&self, path: &ImagePath) -> fs::Result<Vec<Vec<u8>>> {
+        if self.is_host_path(path) {
+            self.host.list_untracked(path)
+        } else {
+            self.libraries.list_untracked(path)
+        }
+    }
 }

@@ -176,6 +176,10 @@ mod tests {
         |recipe| recipe.contents.implicit.charsets = Some(Vec::new()),
         |recipe| recipe.contents.implicit.pam = Some(Vec::new()),
         |recipe| recipe.contents.implicit.plugins = Some(Vec::new()),
+        |recipe| {
+            recipe.contents.implicit.ignored.insert("/bin/sh".into());
+        },
+        |recipe| recipe.contents.complete = true,
         |recipe| recipe.contents.hwcaps = HwcapsSelection::None,
         |recipe| {
             let kind = RootOverrideKind::Root;

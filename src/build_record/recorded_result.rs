@@ -9,7 +9,7 @@ use crate::request::Request;
 use crate::rootfs::{LayerKind, Owner};
 use crate::sizes::PlatformSize;
 use coracle_core::digest::{DiffId, Digest};
-use coracle_core::note::Note;
+use coracle_core::note::{DependencyNote, Note};
 use coracle_core::platform::Platform;
 use coracle_oci::copy::{PushSummary, RegistryImageName};
 use coracle_oci::layer::{Codec, Layer};
@@ -32,6 +32,7 @@ pub(super) struct RecordedResult {
     contract: Contract,
     warnings: Vec<String>,
     hints: Vec<String>,
+    dependencies: Vec<DependencyNote>,
     pub(super) index_stamps: Vec<IndexStamp>,
     /// The digest of the contract's artifact at a registry.
     pub(super) contract_digest: Option<String>,
@@ -55,11 +56,12 @@ impl RecordedResult {
         notes: impl Iterator<Item = &'a Note>,
         index_stamps: Vec<IndexStamp>,
     ) -> Self {
-        let (mut warnings, mut hints) = (Vec::new(), Vec::new());
+        let (mut warnings, mut hints, mut dependencies) = (Vec::new(), Vec::new(), Vec::new());
         for note in notes {
             match note {
                 Note::Warning(text) => warnings.push(text.clone()),
                 Note::Hint(text) => hints.push(text.clone()),
+                Note::Dependency(note) => dependencies.push(note.clone()),
             }
         }
         Self {
@@ -75,6 +77,7 @@ impl RecordedResult {
             contract: built.contract.clone(),
             warnings,
             hints,
+            dependencies,
             index_stamps,
             contract_digest: contract_digest.map(|digest| digest.to_string()),
         }
@@ -84,6 +87,8 @@ impl RecordedResult {
     pub(super) fn into_built(self, request: &Request<'_>) -> Option<Built> {
         let Request { recipe, destinations, .. } = request;
         let warnings = self.warnings.into_iter().map(Note::Warning);
+        let hints = self.hints.into_iter().map(Note::Hint);
+        let dependencies = self.dependencies.into_iter().map(Note::Dependency);
         let platforms: Vec<Platform> =
             self.platforms.iter().map(|text| text.parse().ok()).collect::<Option<_>>()?;
         let platform_size = |(platform, (size, layers)): (&Platform, (u64, usize))| PlatformSize {
@@ -108,7 +113,7 @@ impl RecordedResult {
             loaded: Vec::new(),
             #[cfg(feature = "kube")]
             contract: self.contract,
-            notes: warnings.chain(self.hints.into_iter().map(Note::Hint)).collect(),
+            notes: warnings.chain(hints).chain(dependencies).collect(),
             is_unchanged: true,
         })
     }

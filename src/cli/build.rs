@@ -42,7 +42,9 @@ pub(super) fn build_images(
     let result = report_files.check_writable().and_then(|()| match args.dry_run {
         true => plan_images(args, find_recipes, |recipe, settings| {
             match print_plans(recipe, settings, args, convert_error) {
-                Ok(plans) => report.images.extend(plans.into_iter().map(BuildReport::Plan)),
+                Ok(plans) => {
+                    report.images.extend(plans.into_iter().map(|plan| BuildReport::Plan(Box::new(plan))));
+                }
                 Err(failure) => failures.push(failure),
             }
         }),
@@ -108,7 +110,7 @@ fn print_plans(
 ) -> Result<Vec<PlanReport>, CliError> {
     coracle::contract::contract_of(recipe)?;
     let plans = coracle::plan(recipe, settings).map_err(|error| convert_error(&error))?;
-    plans.iter().for_each(|plan| terminal::print_notes(&plan.notes, args.quiet));
+    plans.iter().for_each(|plan| terminal::print_all_notes(&plan.notes, args.quiet));
     let scanned = coracle::secret_scan::scan_plan(recipe, &plans);
     if let Ok(notes) = &scanned {
         terminal::print_notes(notes, args.quiet);

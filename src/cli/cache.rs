@@ -113,7 +113,7 @@ fn cache_error(error: cache::CacheError) -> CliError {
 }
 
 /// Returns `coracle` in the user's cache directory. Source: XDG Base Directory Specification.
-fn default_directory() -> Option<PathBuf> {
+pub(super) fn default_directory() -> Option<PathBuf> {
     let directory = |name| env_path(name).filter(|path| path.is_absolute());
     let caches = directory("XDG_CACHE_HOME").or_else(|| Some(directory("HOME")?.join(".cache")))?;
     Some(caches.join("coracle"))

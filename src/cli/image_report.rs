@@ -10,7 +10,7 @@ use indicatif::DecimalBytes;
 use serde::Serialize;
 
 use super::terminal::{BOLD, DIM, count_noun};
-use super::transfer_report::{LoadedReport, SentReport};
+use super::transfer_report::{EngineLoadReport, RegistryPushReport};
 
 /// A built image. Fields that are skipped in JSON are only for text and Markdown.
 #[derive(Serialize)]
@@ -36,8 +36,8 @@ pub(super) struct ImageReport {
     /// Those of the destinations that are not in registries and engines.
     #[serde(skip)]
     disk_destinations: Vec<String>,
-    sent: Vec<PushReport>,
-    loaded: Vec<LoadReport>,
+    sent: Vec<RegistryPushReport>,
+    loaded: Vec<EngineLoadReport>,
     /// The size of all layers, configs, manifests and the index, in bytes.
     pub(super) size: u64,
     pub(super) sizes: Vec<PlatformSizeReport>,
@@ -67,22 +67,6 @@ pub(super) struct BaseReport {
     pub(super) size: u64,
     /// The number of files that the image omits because the base image has them.
     shared_files: usize,
-}
-
-/// What was pushed to one name at a registry.
-#[derive(Serialize)]
-struct PushReport {
-    to: String,
-    #[serde(flatten)]
-    sent: SentReport,
-}
-
-/// What was loaded into one engine.
-#[derive(Serialize)]
-struct LoadReport {
-    to: String,
-    #[serde(flatten)]
-    loaded: LoadedReport,
 }
 
 /// The size of the image of one platform, and that of the previous one.
@@ -119,14 +103,6 @@ impl ImageReport {
             ImageLocation::OnDisk(destination) => Some(destination.to_string()),
             ImageLocation::Registry(_) | ImageLocation::Engine(_) => None,
         });
-        let sent = built.pushes.iter().map(|push| PushReport {
-            to: format!("docker://{}", push.name),
-            sent: SentReport::from(&push.sent),
-        });
-        let loaded = built
-            .loaded
-            .iter()
-            .map(|(name, loaded)| LoadReport { to: name.to_string(), loaded: LoadedReport::from(loaded) });
         let previous = built.previous.as_ref().map(|previous| PreviousReport {
             image: previous.location.clone(),
             digest: previous.digest.to_string(),
@@ -144,8 +120,8 @@ impl ImageReport {
             bases: built.bases.iter().map(BaseReport::from).collect(),
             destinations: to_strings(&built.destinations),
             disk_destinations: on_disk.collect(),
-            sent: sent.collect(),
-            loaded: loaded.collect(),
+            sent: built.pushes.iter().map(RegistryPushReport::from).collect(),
+            loaded: built.loaded.iter().map(EngineLoadReport::from).collect(),
             size: built.size,
             sizes: built.platform_sizes.iter().map(PlatformSizeReport::from).collect(),
             previous,
@@ -183,10 +159,10 @@ impl ImageReport {
         for destination in &self.disk_destinations {
             let _ = writeln!(text, "  {verb} {destination}");
         }
-        for PushReport { to, sent } in &self.sent {
+        for RegistryPushReport { to, sent } in &self.sent {
             let _ = writeln!(text, "  pushed to  {to}: {}", sent.to_text());
         }
-        for LoadReport { to, loaded } in &self.loaded {
+        for EngineLoadReport { to, loaded } in &self.loaded {
             let _ = writeln!(text, "  loaded as  {to}: {}", loaded.to_text());
         }
         text

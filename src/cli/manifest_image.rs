@@ -3,7 +3,9 @@
 use coracle::recipe::{Recipe, RecipeOverrides};
 use coracle::rootfs::Owner;
 use coracle_core::note::Note;
+use coracle_core::path::ImagePath;
 use coracle_core::reference::{self, ImageReference, ParseImageReferenceError};
+use coracle_kube::config::WritableDirectory;
 use coracle_kube::contract::{self, Contract};
 use coracle_kube::manifests::{self, PinnedImage};
 use coracle_oci::copy::ImageLocation;
@@ -50,6 +52,39 @@ pub(super) fn warn_if_contract_differs(
             stored.source.location
         );
         terminal::print_notes(&[Note::Warning(warning)], quiet);
+    }
+    Ok(())
+}
+
+/// Declares the directories that a complete image writes to and that the recipe does not name: those of the
+/// stored image's contract, or of the image that would be built.
+pub(super) fn add_writable_directories(
+    recipe: &mut Recipe,
+    stored: Option<&ParsedImage>,
+    args: &ManifestsArgs,
+) -> Result<(), CliError> {
+    if !recipe.contents.complete {
+        return Ok(());
+    }
+    let label = stored.map(|stored| stored.label(contract::CONTRACT_LABEL, None)).transpose();
+    let directories: Vec<ImagePath> = match label.map_err(coracle::Error::from)?.flatten() {
+        Some(label) => {
+            let contract = Contract::parse(label).map_err(coracle::Error::from)?;
+            contract.writable.iter().filter_map(|directory| directory.path.parse().ok()).collect()
+        }
+        None if stored.is_some() => Vec::new(),
+        None => {
+            let cache = cache::open_cache_without_records(&args.cache, args.quiet)?;
+            let client = build_inputs::client_for_reading(std::slice::from_ref(recipe), &args.registry)?;
+            let settings = build_inputs::library_settings(args.epoch.as_deref(), cache, client)?;
+            coracle::added_state_directories(recipe, &settings)?
+        }
+    };
+    for path in directories {
+        let declared = &mut recipe.config.writable_directories;
+        if !declared.iter().any(|known| known.path == path) {
+            declared.push(WritableDirectory { path, size: None, is_shared: false });
+        }
     }
     Ok(())
 }

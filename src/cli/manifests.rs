@@ -32,6 +32,7 @@ pub(super) fn run_manifests(
         None => read_recipe(args, &args.overrides(), stored.as_ref())?,
     };
     recipe.image.user = recipe.image.user.or_else(|| manifest_image::image_user(stored.as_ref()?));
+    manifest_image::add_writable_directories(&mut recipe, stored.as_ref(), args)?;
     let expected = coracle::contract::contract_of(&recipe)?.contract;
     if args.image.is_some() {
         // Otherwise the build prints these notes.

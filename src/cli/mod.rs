@@ -23,10 +23,12 @@ mod interrupt;
 mod manifest_image;
 mod manifests;
 mod markdown_summary;
+mod missing_dependencies;
 mod plan_report;
 mod progress;
 mod project;
 mod recipe_keys;
+mod record;
 mod report_files;
 mod resolve;
 mod terminal;
@@ -51,6 +53,8 @@ enum Invocation {
 /// Runs the command in `args`, whose first element is the program's own name.
 pub(crate) fn run_command_line(args: impl Iterator<Item = OsString>) -> ExitCode {
     let mut args: Vec<OsString> = args.collect();
+    // `coracle record` starts this executable again.
+    coracle_trace::run_launcher(args.iter().cloned());
     let is_under_cargo = args.get(1).is_some_and(|arg| arg == UNDER_CARGO);
     if is_under_cargo {
         args.remove(1);
@@ -97,6 +101,7 @@ fn run_common_command(command: &CommonCommand, caller: Invocation) -> Result<Cli
     match command {
         CommonCommand::Init(args) => init::run_init(args, caller),
         CommonCommand::Deps(args) => deps::run_deps(args),
+        CommonCommand::Record(args) => record::run_record(args),
         CommonCommand::Config(command) => config::run_config(command),
         CommonCommand::Resolve(args) => resolve::run_resolve(args),
         CommonCommand::Copy(args) => copy::run_copy(args),

@@ -7,7 +7,7 @@ use anstyle::Style;
 use coracle::Plan;
 use coracle::recipe::Recipe;
 use coracle::rootfs::{Entry, EntryNode, LayerKind};
-use coracle_core::note::Note;
+use coracle_core::note::{DependencyNote, Note};
 use indicatif::DecimalBytes;
 use serde::Serialize;
 
@@ -23,7 +23,8 @@ pub(super) struct PlanReport {
     entries: Vec<EntryReport>,
     layers: Vec<PlannedLayer>,
     warnings: Vec<String>,
-    hints: Vec<String>,
+    advice: Vec<String>,
+    hints: Vec<DependencyNote>,
     #[serde(skip)]
     base: Option<PlannedBase>,
 }
@@ -80,11 +81,12 @@ struct PlannedBase {
 
 impl PlanReport {
     pub(super) fn new(recipe: &Recipe, plan: &Plan) -> Self {
-        let (mut warnings, mut hints) = (Vec::new(), Vec::new());
+        let (mut warnings, mut advice, mut hints) = (Vec::new(), Vec::new(), Vec::new());
         for note in &plan.notes {
             match note {
                 Note::Warning(_) => warnings.push(note.to_string()),
-                Note::Hint(_) => hints.push(note.to_string()),
+                Note::Hint(_) => advice.push(note.to_string()),
+                Note::Dependency(note) => hints.push(note.clone()),
             }
         }
         let entries = plan.rootfs.iter().map(|(path, entry)| EntryReport::new(path.to_string(), entry));
@@ -94,6 +96,7 @@ impl PlanReport {
             entries: entries.collect(),
             layers: planned_layers(plan),
             warnings,
+            advice,
             hints,
             base: plan.base.as_ref().map(|base| PlannedBase {
                 name: base.name.clone(),

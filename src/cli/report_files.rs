@@ -32,7 +32,7 @@ pub(super) struct ImagesReport {
 #[serde(untagged)]
 pub(super) enum BuildReport {
     Image(Box<ImageReport>),
-    Plan(PlanReport),
+    Plan(Box<PlanReport>),
 }
 
 impl BuildReport {

@@ -4,10 +4,11 @@
 use std::io::{self, IsTerminal as _, Write as _};
 
 use anstyle::{AnsiColor, Style};
-use coracle_core::note::Note;
+use coracle_core::note::{DependencyNote, Note};
 use serde::Serialize;
 
 use super::error::{CliError, CliExit};
+use super::missing_dependencies;
 
 const ERROR: Style = AnsiColor::Red.on_default().bold();
 const WARNING: Style = AnsiColor::Yellow.on_default().bold();
@@ -71,14 +72,27 @@ pub(super) fn print_all_but_last(mut failures: Vec<CliError>) -> Option<CliError
     last
 }
 
-/// Prints notes; only warnings if `quiet`.
+/// Prints notes; only warnings if `quiet`. Of what the image may lack, the most likely.
 pub(super) fn print_notes(notes: &[Note], quiet: bool) {
+    print_notes_with(notes, quiet, missing_dependencies::to_summary);
+}
+
+/// Prints notes like [`print_notes`], with everything that the image may lack and the arguments that add it.
+pub(super) fn print_all_notes(notes: &[Note], quiet: bool) {
+    print_notes_with(notes, quiet, missing_dependencies::to_list);
+}
+
+fn print_notes_with(notes: &[Note], quiet: bool, format: fn(&[&DependencyNote]) -> String) {
+    let dependencies: Vec<&DependencyNote> = notes.iter().filter_map(Note::dependency).collect();
     for note in notes {
         match note {
             Note::Warning(message) => print_message(&with_label(WARNING, "warning", message)),
             Note::Hint(message) if !quiet => print_message(&with_label(HINT, "hint", message)),
-            Note::Hint(_) => {}
+            Note::Hint(_) | Note::Dependency(_) => {}
         }
+    }
+    if !dependencies.is_empty() && !quiet {
+        print_message(&with_label(HINT, "hint", &format(&dependencies)));
     }
 }
 

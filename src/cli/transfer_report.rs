@@ -1,7 +1,8 @@
 //! The reports of images that were sent to registries and loaded into engines: JSON and text.
 
+use coracle::RegistryPush;
 use coracle_oci::copy::{CopyOutcome, ImageLocation, PushSummary};
-use coracle_oci::engine::{LoadOutcome, LoadedImage};
+use coracle_oci::engine::{EngineImageName, LoadOutcome, LoadedImage};
 use indicatif::DecimalBytes;
 use serde::Serialize;
 
@@ -34,6 +35,22 @@ pub(super) struct LoadedReport {
     is_renamed: bool,
 }
 
+/// What was pushed to one name at a registry.
+#[derive(Serialize)]
+pub(super) struct RegistryPushReport {
+    pub(super) to: String,
+    #[serde(flatten)]
+    pub(super) sent: SentReport,
+}
+
+/// What was loaded into one engine.
+#[derive(Serialize)]
+pub(super) struct EngineLoadReport {
+    pub(super) to: String,
+    #[serde(flatten)]
+    pub(super) loaded: LoadedReport,
+}
+
 impl From<&PushSummary> for SentReport {
     fn from(sent: &PushSummary) -> Self {
         let PushSummary { blobs, bytes, present, mounted, is_unchanged } = *sent;
@@ -55,6 +72,18 @@ impl From<&LoadedImage> for LoadedReport {
             platform: loaded.selected_platform.as_ref().map(ToString::to_string),
             is_renamed: loaded.outcome == LoadOutcome::Named,
         }
+    }
+}
+
+impl From<&RegistryPush> for RegistryPushReport {
+    fn from(push: &RegistryPush) -> Self {
+        Self { to: format!("docker://{}", push.name), sent: SentReport::from(&push.sent) }
+    }
+}
+
+impl From<&(EngineImageName, LoadedImage)> for EngineLoadReport {
+    fn from((name, loaded): &(EngineImageName, LoadedImage)) -> Self {
+        Self { to: name.to_string(), loaded: LoadedReport::from(loaded) }
     }
 }
 

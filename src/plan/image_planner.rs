@@ -9,23 +9,20 @@ use crate::contract;
 use crate::error::Error;
 use crate::image_plan::Plan;
 use crate::observer::Observer;
-use crate::recipe::{Recipe, RecipeInclude, RootOverrideKind};
+use crate::recipe::{Recipe, RecipeInclude, RecipeProgram, RootOverrideKind};
 use crate::rootfs::{self, BaseFiles, PlanRequest, PlannedProgram, ResolvedInclude};
 use crate::roots::RootFileSystems;
 use crate::settings::Settings;
-use coracle_core::file_system::{FileSystem, OverlayFs};
+use coracle_core::file_system::{FileSystem, OverlayFs, UntrackedFs};
 use coracle_core::fs;
-use coracle_core::note::Note;
-use coracle_core::path::ImagePath;
+use coracle_core::note::{DependencyNote, Note};
+use coracle_core::path::{ImagePath, RawPath};
 use coracle_core::platform::Platform;
 use coracle_ld::closure::Resolver;
-use coracle_ld::implicit::{self, DataSources, DependencyHint, Requirements};
+use coracle_ld::implicit::{self, DataSources, DependencyHint, ProgramRole, Remedy, Requirements};
 
 /// Directories that are private on every machine.
 const PRIVATE_DIRS: [&str; 5] = ["/home", "/root", "/tmp", "/var/tmp", "/Users"];
-
-/// The maximum number of optional dependencies listed.
-const MAX_LISTED: usize = 16;
 
 /// Plans the image of one platform.
 pub(super) struct ImagePlanner<'a> {
@@ -37,6 +34,19 @@ pub(super) struct ImagePlanner<'a> {
     pub(super) file_system: &'a dyn FileSystem,
     pub(super) programs: LocatedPrograms<'a>,
     pub(super) platform: Platform,
+    /// What hints add to the recipe.
+    pub(super) added: Added<'a>,
+}
+
+/// What hints add to a recipe, besides includes and options.
+#[derive(Clone, Copy, Default)]
+pub(super) struct Added<'a> {
+    /// Programs that others may start.
+    pub(super) programs: &'a [(RawPath, RecipeProgram)],
+    /// Directories that the program writes to.
+    pub(super) state_dirs: &'a [ImagePath],
+    /// Generated files.
+    pub(super) files: &'a [(ImagePath, Vec<u8>)],
 }
 
 impl ImagePlanner<'_> {
@@ -97,8 +107,14 @@ impl ImagePlanner<'_> {
         let options = run_config.resolve_options(recipe);
         let is_sysroot =
             recipe.contents.root_overrides.iter().any(|root| root.kind == RootOverrideKind::Sysroot);
-        let data_sources =
-            DataSources { tree: file_system, fallback: is_sysroot.then_some(host), options: &options };
+        let untracked = UntrackedFs(file_system);
+        let data_sources = DataSources {
+            tree: file_system,
+            fallback: is_sysroot.then_some(host),
+            // What a complete image adds depends on what exists.
+            untracked: if recipe.contents.complete { file_system } else { &untracked },
+            options: &options,
+        };
         let (programs, requirements) = self.resolve_programs(data_sources)?;
         let mut notes = start_check::check_programs_start(&programs)?;
         linkage::check_linkage(recipe, &programs, &self.platform)?;
@@ -110,8 +126,9 @@ impl ImagePlanner<'_> {
             programs: &programs,
             resolve_options: &options,
             user: run_config.user,
+            generated_files: self.added.files,
             mount_points: &contract::mount_points(recipe),
-            state_dirs: &contract::writable_directories(recipe),
+            state_dirs: &[&contract::writable_directories(recipe), self.added.state_dirs].concat(),
             strip: recipe.contents.strip,
             requirements,
             policy: &recipe.contents.implicit,
@@ -121,10 +138,13 @@ impl ImagePlanner<'_> {
         let planned = rootfs::plan_rootfs(file_system, &request)?;
         notes.extend(planned.notes);
         notes.extend(linkage::linkage_advice(recipe, &programs, &self.platform, &planned.rootfs)?);
-        notes.extend(optional_dependencies_hint(&planned.hints));
+        notes.extend(planned.hints.iter().map(|hint| Note::Dependency(self.dependency_note(hint))));
         Ok(Plan {
             platform: self.platform.clone(),
             rootfs: planned.rootfs,
+            hints: planned.hints,
+            entrypoint_args: Vec::new(),
+            added_state_dirs: self.added.state_dirs.to_vec(),
             notes,
             shared_files: planned.shared_files,
             user: run_config.user,
@@ -132,6 +152,32 @@ impl ImagePlanner<'_> {
             working_dir: run_config.working_dir.clone(),
             needs_search_path: programs.iter().any(|program| program.closure.depends_on_search_path()),
         })
+    }
+
+    /// Returns the host directory of the file system that the programs are resolved in, for arguments; empty
+    /// for the host. With `--root`, arguments name paths inside of it.
+    pub(super) fn hint_root(&self) -> String {
+        let overrides = &self.recipe.contents.root_overrides;
+        let root = overrides.iter().find(|root| {
+            root.platform.as_ref().is_none_or(|platform| platform.matches_ignoring_variant(&self.platform))
+        });
+        root.map(|root| self.recipe.resolve_path(&root.directory).display().to_string()).unwrap_or_default()
+    }
+
+    fn dependency_note(&self, hint: &DependencyHint) -> DependencyNote {
+        let advice = match &hint.remedy {
+            Remedy::Manual(advice) => Some(advice.clone()),
+            _ => None,
+        };
+        let root = self.hint_root();
+        DependencyNote {
+            kind: hint.kind.name().to_owned(),
+            subject: hint.subject.clone(),
+            reason: hint.reason.clone(),
+            size: hint.size,
+            args: hint.remedy.args(&root),
+            advice,
+        }
     }
 
     /// Returns the programs with all libraries that they map and open, and their implicit
@@ -142,18 +188,25 @@ impl ImagePlanner<'_> {
     ) -> Result<(Vec<PlannedProgram>, Requirements), Error> {
         let resolver = Resolver::new(data_sources.tree, data_sources.options);
         let (mut programs, mut requirements) = (Vec::new(), Requirements::default());
-        for (raw_path, program) in &self.programs {
+        let added = self.added.programs.iter().map(|(raw_path, program)| (raw_path, program, true));
+        let named = self.programs.iter().map(|(raw_path, program)| (raw_path, *program, false));
+        for (raw_path, program, is_added) in named.chain(added) {
             let mut closure = resolver.resolve(raw_path)?;
             closure_platform(&closure)?;
             let last = closure.executed.len().saturating_sub(1);
             for (index, executed) in closure.executed.iter_mut().enumerate() {
-                let is_entrypoint = programs.is_empty() && index == last;
+                let role = match (programs.is_empty(), index) {
+                    (true, 0) if last == 0 => ProgramRole::Entrypoint,
+                    (true, _) if index == last => ProgramRole::EntrypointInterpreter,
+                    (_, 0) if !is_added => ProgramRole::Program,
+                    _ => ProgramRole::Helper,
+                };
                 requirements.merge(implicit::add_implicit_dependencies(
                     &resolver,
                     data_sources,
                     &self.recipe.contents.implicit,
                     executed,
-                    is_entrypoint,
+                    role,
                 )?);
             }
             programs.push(PlannedProgram { closure, to: program.to.clone() });
@@ -173,7 +226,7 @@ fn resolved_includes(recipe: &Recipe) -> Result<Vec<ResolvedInclude>, Error> {
 }
 
 /// Returns the private directories: no library may be found there by its absolute path.
-fn private_dirs(recipe: &Recipe, settings: &Settings) -> Result<Vec<ImagePath>, Error> {
+pub(super) fn private_dirs(recipe: &Recipe, settings: &Settings) -> Result<Vec<ImagePath>, Error> {
     let folder = fs::absolute_path(&recipe.source.recipe_dir)?;
     let directories =
         PRIVATE_DIRS.iter().map(PathBuf::from).chain(settings.private_dirs.iter().cloned()).chain([folder]);
@@ -184,21 +237,4 @@ fn private_dirs(recipe: &Recipe, settings: &Settings) -> Result<Vec<ImagePath>, 
 /// path.
 fn image_path(directory: &Path) -> Option<ImagePath> {
     ImagePath::parse(&fs::path_to_bytes(directory)).ok()
-}
-
-/// Returns one note with all of `hints`. `None` if there are none.
-fn optional_dependencies_hint(hints: &[DependencyHint]) -> Option<Note> {
-    let width = |of: fn(&DependencyHint) -> &str| {
-        hints.iter().take(MAX_LISTED).map(|hint| of(hint).chars().count()).max()
-    };
-    let (what, flag) = (width(|hint| &hint.subject)?, width(|hint| &hint.action)?);
-    let mut lines: Vec<String> = hints
-        .iter()
-        .take(MAX_LISTED)
-        .map(|hint| format!("  {:what$}  {:flag$}  {}", hint.subject, hint.action, hint.reason))
-        .collect();
-    if hints.len() > MAX_LISTED {
-        lines.push(format!("  and {} more", hints.len() - MAX_LISTED));
-    }
-    Some(Note::Hint(format!("not in the image; add what the program uses:\n{}", lines.join("\n"))))
 }

@@ -1,11 +1,15 @@
 //! Plans the images of a recipe: resolves the programs, plans the file tree of each platform, and
 //! prepares what is checked while files are packed.
 
+mod complete;
 mod image_planner;
 mod linkage;
 mod platform_base;
 mod platform_groups;
 mod start_check;
+mod virtual_environment;
+
+pub use start_check::check_required_files;
 
 use std::sync::Arc;
 
@@ -22,8 +26,9 @@ use super::secret_scan::ImageScanner;
 use super::settings::Settings;
 use super::size_comparison::SizeComparison;
 use coracle_core::digest::Digest;
+use coracle_core::path::ImagePath;
 use coracle_oci::base::BaseSource;
-use image_planner::ImagePlanner;
+use image_planner::{Added, ImagePlanner};
 use platform_base::PlatformBase;
 use platform_groups::group_by_platform;
 
@@ -71,6 +76,7 @@ pub(crate) fn plan_build<'a>(request: &Request<'a>) -> Result<BuildPlan<'a>, Err
     let sizes = SizeComparison::find_previous(request, plans.iter().map(|plan| &plan.platform))?;
     let user = common_user(recipe, &plans)?;
     contract::set_user(&mut contract, user);
+    contract::add_writable(&mut contract, plans.iter().flat_map(|plan| &plan.added_state_dirs));
     let base =
         base.map(|source| Ok::<_, Error>(OpenedBase { digest: source.digest()?, source })).transpose()?;
     observer.on_planned(&plans);
@@ -89,6 +95,30 @@ pub fn plan(recipe: &Recipe, settings: &Settings) -> Result<Vec<Plan>, Error> {
     plan_platforms(&PlanInputs { recipe, settings, observer: &(), roots: &roots, base: base.as_deref() })
 }
 
+/// Like [`plan()`], but files without which a program does not start may be missing.
+///
+/// # Errors
+/// Fails like [`plan()`].
+pub fn plan_with_missing_files(recipe: &Recipe, settings: &Settings) -> Result<Vec<Plan>, Error> {
+    let base = base_image::open_base(recipe, settings)?;
+    let roots = RootFileSystems::from_recipe(recipe);
+    let inputs = PlanInputs { recipe, settings, observer: &(), roots: &roots, base: base.as_deref() };
+    plan_unchecked_platforms(&inputs)
+}
+
+/// Returns the directories that a complete image of `recipe` declares as writable, in addition to those of
+/// the recipe. Empty if the recipe does not ask for a complete image.
+///
+/// # Errors
+/// Fails like [`plan()`].
+pub fn added_state_directories(recipe: &Recipe, settings: &Settings) -> Result<Vec<ImagePath>, Error> {
+    let plans = if recipe.contents.complete { plan(recipe, settings)? } else { Vec::new() };
+    let mut directories: Vec<ImagePath> = plans.into_iter().flat_map(|plan| plan.added_state_dirs).collect();
+    directories.sort();
+    directories.dedup();
+    Ok(directories)
+}
+
 /// The inputs of the plans of all platforms.
 struct PlanInputs<'a> {
     recipe: &'a Recipe,
@@ -99,15 +129,42 @@ struct PlanInputs<'a> {
 }
 
 fn plan_platforms(inputs: &PlanInputs<'_>) -> Result<Vec<Plan>, Error> {
+    let plans = plan_unchecked_platforms(inputs)?;
+    plans.iter().try_for_each(start_check::check_required_files)?;
+    Ok(plans)
+}
+
+fn plan_unchecked_platforms(inputs: &PlanInputs<'_>) -> Result<Vec<Plan>, Error> {
     let PlanInputs { recipe, settings, observer, roots, base } = *inputs;
     Destinations::from_recipe(recipe).check_not_included(recipe)?;
+    let private_dirs = image_planner::private_dirs(recipe, settings)?;
+    let is_allowed =
+        |path: &ImagePath| recipe.policy.allowed_paths.keys().any(|allowed| path.is_within(allowed));
+    let is_private = |path: &ImagePath| {
+        private_dirs.iter().any(|directory| path.is_within(directory)) && !is_allowed(path)
+    };
+    let relocated = virtual_environment::relocate(recipe, roots.host(), is_private)?;
+    let recipe = &*relocated.recipe;
     let mut plans = Vec::new();
     for group in roots::program_groups(recipe, roots)? {
         for (platform, programs) in group_by_platform(recipe, &group)? {
             let base = base.map(|base| PlatformBase::new(base, &platform)).transpose()?;
             let file_system = &*group.file_system;
-            let planner = ImagePlanner { recipe, settings, observer, roots, file_system, programs, platform };
-            plans.push(planner.plan_image(base)?);
+            let planner = ImagePlanner {
+                recipe,
+                settings,
+                observer,
+                roots,
+                file_system,
+                programs,
+                platform,
+                added: Added { files: &relocated.files, ..Added::default() },
+            };
+            let plan = match recipe.contents.complete {
+                true => complete::plan_complete(&planner, base)?,
+                false => planner.plan_image(base)?,
+            };
+            plans.push(Plan { entrypoint_args: relocated.entrypoint_args.clone(), ..plan });
         }
     }
     Ok(plans)

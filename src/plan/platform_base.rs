@@ -54,6 +54,7 @@ impl RunConfig {
 }
 
 /// The base image of one platform.
+#[derive(Clone)]
 pub(super) struct PlatformBase<'a> {
     base: &'a BaseSource,
     image: base::BaseImage,

@@ -6,14 +6,16 @@
 use std::collections::BTreeMap;
 
 use crate::error::Error;
+use crate::image_plan::Plan;
 use crate::rootfs::PlannedProgram;
 use coracle_core::fs;
-use coracle_core::note::Note;
+use coracle_core::note::{DependencyNote, Note};
 use coracle_core::path::RawPath;
 use coracle_ld::closure::{
     ElfProgram, LinkMap, Problem, ProblemKind, Severity, check_c_libraries, check_environment_dependence,
     check_isa_level, check_symbol_versions, check_symbols,
 };
+use coracle_ld::implicit::Likelihood;
 
 /// The maximum number of symbols listed in one warning.
 const MAX_LISTED: usize = 8;
@@ -31,6 +33,18 @@ pub(super) fn check_programs_start(programs: &[PlannedProgram]) -> Result<Vec<No
         notes.extend(notes_or_error(collect_problems(programs, check)?, &mixed)?);
     }
     Ok(notes)
+}
+
+/// Checks that the image has the files without which a program certainly does not start, such as
+/// Python's standard library.
+///
+/// # Errors
+/// Fails with everything that is missing, and the arguments that add it.
+pub fn check_required_files(plan: &Plan) -> Result<(), Error> {
+    let required = plan.hints.iter().zip(plan.dependency_notes());
+    let required = required.filter(|(hint, _)| hint.likelihood == Likelihood::Certain);
+    let missing: Vec<DependencyNote> = required.map(|(_, note)| note.clone()).collect();
+    if missing.is_empty() { Ok(()) } else { Err(Error::MissingFiles(missing)) }
 }
 
 type LinkMapCheck = fn(&LinkMap) -> fs::Result<Vec<Problem>>;

@@ -90,6 +90,8 @@ pub struct Contents {
     pub strip: bool,
     /// Which implicit dependencies are added: the table `[runtime]`.
     pub implicit: ImplicitPolicy,
+    /// Whether everything that is hinted at and exists is added.
+    pub complete: bool,
     /// Which `glibc-hwcaps` variants of libraries are added.
     pub hwcaps: HwcapsSelection,
     /// Directories that replace the host's root file system: roots or sysroots.

@@ -15,75 +15,32 @@ use super::schema::{BoolOrString, IntOrString, PathOr, RecipeFile, Spanned, Stri
 /// The path of the published file.
 const SCHEMA_PATH: &str = "templates/coracle.schema.json";
 
-impl<T: JsonSchema> JsonSchema for Spanned<T> {
-    fn inline_schema() -> bool {
-        true
-    }
+/// Implements `JsonSchema` for a type whose schema is written at its place, not as a definition.
+macro_rules! impl_inline_schema {
+    ([$($generics:tt)*] $type:ty, $name:expr, |$generator:pat_param| $schema:expr) => {
+        impl<$($generics)*> JsonSchema for $type {
+            fn inline_schema() -> bool {
+                true
+            }
 
-    fn schema_name() -> Cow<'static, str> {
-        T::schema_name()
-    }
+            fn schema_name() -> Cow<'static, str> {
+                $name
+            }
 
-    fn json_schema(generator: &mut SchemaGenerator) -> Schema {
-        generator.subschema_for::<T>()
-    }
+            fn json_schema($generator: &mut SchemaGenerator) -> Schema {
+                $schema
+            }
+        }
+    };
 }
 
-impl<T: JsonSchema> JsonSchema for StrictTable<T> {
-    fn inline_schema() -> bool {
-        true
-    }
-
-    fn schema_name() -> Cow<'static, str> {
-        T::schema_name()
-    }
-
-    fn json_schema(generator: &mut SchemaGenerator) -> Schema {
-        generator.subschema_for::<T>()
-    }
-}
-
-impl<T: JsonSchema> JsonSchema for PathOr<T> {
-    fn inline_schema() -> bool {
-        true
-    }
-
-    fn schema_name() -> Cow<'static, str> {
-        T::schema_name()
-    }
-
-    fn json_schema(generator: &mut SchemaGenerator) -> Schema {
-        json_schema!({ "anyOf": [{ "type": "string" }, generator.subschema_for::<T>()] })
-    }
-}
-
-impl JsonSchema for IntOrString {
-    fn inline_schema() -> bool {
-        true
-    }
-
-    fn schema_name() -> Cow<'static, str> {
-        "Scalar".into()
-    }
-
-    fn json_schema(_: &mut SchemaGenerator) -> Schema {
-        json_schema!({ "type": ["integer", "string"] })
-    }
-}
-
-impl JsonSchema for BoolOrString {
-    fn inline_schema() -> bool {
-        true
-    }
-
-    fn schema_name() -> Cow<'static, str> {
-        "Choice".into()
-    }
-
-    fn json_schema(_: &mut SchemaGenerator) -> Schema {
-        json_schema!({ "type": ["boolean", "string"] })
-    }
-}
+impl_inline_schema!([T: JsonSchema] Spanned<T>, T::schema_name(), |types| types.subschema_for::<T>());
+impl_inline_schema!([T: JsonSchema] StrictTable<T>, T::schema_name(), |types| types.subschema_for::<T>());
+impl_inline_schema!([T: JsonSchema] PathOr<T>, T::schema_name(), |types| {
+    json_schema!({ "anyOf": [{ "type": "string" }, types.subschema_for::<T>()] })
+});
+impl_inline_schema!([] IntOrString, "Scalar".into(), |_| json_schema!({ "type": ["integer", "string"] }));
+impl_inline_schema!([] BoolOrString, "Choice".into(), |_| json_schema!({ "type": ["boolean", "string"] }));
 
 /// Defaults that the types leave to the code that reads them.
 fn defaults() -> Vec<(&'static str, Value)> {
@@ -95,6 +52,7 @@ fn defaults() -> Vec<(&'static str, Value)> {
         ("image.strip", json!(false)),
         ("image.working-dir", json!("/")),
         ("runtime.dlopen-notes", json!("recommended")),
+        ("runtime.complete", json!(false)),
         ("config.templates.verbatim", json!(false)),
         ("variable.secret-in-environment", json!(false)),
         ("state.shared", json!(false)),

@@ -94,6 +94,10 @@ pub struct RuntimeOverrides {
     pub pam: Vec<String>,
     /// `--plugins FAMILY`
     pub plugins: Vec<String>,
+    /// `--complete`
+    pub complete: bool,
+    /// `--ignore NAME`
+    pub ignore: Vec<String>,
     /// `--hwcaps LEVEL`
     pub hwcaps: Option<String>,
 }
@@ -104,6 +108,8 @@ pub struct RuntimeOverrides {
 pub struct ConfigOverrides {
     /// `--config MOUNT=FOLDER`; one flag replaces all tables `[[config]]`.
     pub mounts: Vec<OsString>,
+    /// `--state PATH`; one flag replaces all tables `[[state]]`.
+    pub state: Vec<String>,
     /// `--secret MOUNT=KEY[,KEY]`; one flag replaces all tables `[[secret]]`.
     pub secrets: Vec<String>,
     /// `--schema FILE`

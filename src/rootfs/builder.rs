@@ -37,6 +37,9 @@ impl EntryOrigin {
     }
 }
 
+/// Directories for temporary files of all users.
+const TEMPORARY_DIRECTORIES: [&str; 2] = ["/tmp", "/var/tmp"];
+
 /// Builds a [`Rootfs`].
 #[derive(Default)]
 pub(super) struct RootfsBuilder {
@@ -61,13 +64,17 @@ impl RootfsBuilder {
         self.insert(path, origin.entry(EntryNode::Directory, 0o755));
     }
 
-    /// Adds a state directory, which the user owns.
+    /// Adds a state directory, which the user owns. Directories for temporary files are writable for
+    /// everyone: engines give a tmpfs the mode of the directory that it covers.
     pub(super) fn add_state_directory(&mut self, path: &ImagePath, user: Owner) {
+        let is_temporary =
+            TEMPORARY_DIRECTORIES.iter().any(|directory| path.as_bytes() == directory.as_bytes());
+        let (owner, mode) = if is_temporary { (Owner::ROOT, 0o1777) } else { (user, 0o750) };
         let origin = EntryOrigin::program(EntryReason::StateDirectory);
-        if let Some(path) = self.insert(path, origin.entry(EntryNode::Directory, 0o750))
+        if let Some(path) = self.insert(path, origin.entry(EntryNode::Directory, mode))
             && let Some(entry) = self.rootfs.entries.get_mut(&path)
         {
-            (entry.owner, entry.mode) = (user, 0o750);
+            (entry.owner, entry.mode) = (owner, mode);
         }
     }
 

@@ -1,5 +1,6 @@
 //! Copies included files and directories into the tree.
 
+use std::collections::BTreeSet;
 use std::path::Path;
 
 use super::builder::{EntryOrigin, RootfsBuilder};
@@ -8,19 +9,64 @@ use super::plan_request::ResolvedInclude;
 use coracle_core::entry::EntryReason;
 use coracle_core::file_system::{self, FileSystem, FsNode, ResolutionEnd, ResolutionStep};
 use coracle_core::fs;
+use coracle_core::note::Note;
 use coracle_core::path::{ImagePath, RawPath};
 
-/// Adds all includes. Fails with all problems together.
+/// The maximum number of links listed in one warning.
+const MAX_LISTED: usize = 8;
+
+/// A link of an included directory whose target is outside of it.
+pub(super) struct OutsideLink {
+    /// The link's path in the image.
+    path: ImagePath,
+    /// Its path on the host.
+    from: ImagePath,
+    target: RawPath,
+    /// Whether the target exists on the host.
+    has_target: bool,
+}
+
+/// Adds all includes, and returns the links whose targets must be in the image for other reasons. Fails with
+/// all problems together.
 pub(super) fn add_includes(
     builder: &mut RootfsBuilder,
     file_system: &dyn FileSystem,
     includes: &[ResolvedInclude],
-) -> Result<(), RootfsError> {
-    let mut problems = Vec::new();
+) -> Result<Vec<OutsideLink>, RootfsError> {
+    let (mut problems, mut outside_links) = (Vec::new(), Vec::new());
     for include in includes {
-        add_include(builder, file_system, include, &mut problems)?;
+        add_include(builder, file_system, include, &mut problems, &mut outside_links)?;
     }
-    if problems.is_empty() { Ok(()) } else { Err(RootfsError::InvalidIncludes(problems)) }
+    if problems.is_empty() { Ok(outside_links) } else { Err(RootfsError::InvalidIncludes(problems)) }
+}
+
+/// Checks that the targets of `links` are in `image`, the files of the image. Returns warnings about links
+/// whose targets do not exist on the host either.
+pub(super) fn check_outside_links(
+    image: &dyn FileSystem,
+    links: &[OutsideLink],
+) -> Result<Vec<Note>, RootfsError> {
+    let (mut problems, mut dangling) = (Vec::new(), Vec::new());
+    for link in links {
+        let parent = link.path.parent().unwrap_or_else(ImagePath::root);
+        let end = file_system::resolve_path(image, &parent, link.target.as_bytes())?.end;
+        match end {
+            ResolutionEnd::File(..) | ResolutionEnd::Directory(_) | ResolutionEnd::Special(..) => {}
+            _ if link.has_target => problems
+                .push(IncludeProblem::LinkOutside { link: link.from.clone(), target: link.target.clone() }),
+            _ => dangling.push(format!("{} -> {}", link.from, link.target)),
+        }
+    }
+    if !problems.is_empty() {
+        return Err(RootfsError::InvalidIncludes(problems));
+    }
+    let shown = dangling.iter().take(MAX_LISTED).cloned().collect::<Vec<_>>().join("\n");
+    let more = dangling.len().saturating_sub(MAX_LISTED);
+    let more = if more > 0 { format!("\nand {more} more") } else { String::new() };
+    let note = (!dangling.is_empty()).then(|| {
+        Note::Warning(format!("included links have no target, here or in the image:\n{shown}{more}"))
+    });
+    Ok(note.into_iter().collect())
 }
 
 fn add_include(
@@ -28,10 +74,18 @@ fn add_include(
     file_system: &dyn FileSystem,
     include: &ResolvedInclude,
     problems: &mut Vec<IncludeProblem>,
+    outside_links: &mut Vec<OutsideLink>,
 ) -> Result<(), RootfsError> {
     let origin = EntryOrigin::data(EntryReason::Included(include.from.display().to_string()));
-    match file_system::resolve_path(file_system, &ImagePath::root(), &fs::path_to_bytes(&include.from))?.end {
-        ResolutionEnd::File(_, file) => match image_path_of_file(include) {
+    let walk = file_system::resolve_path(file_system, &ImagePath::root(), &fs::path_to_bytes(&include.from))?;
+    let keeps_path = fs::path_to_bytes(&include.from) == include.to.as_bytes();
+    match walk.end {
+        ResolutionEnd::File(path, file) => match image_path_of_file(include) {
+            // A link at the same path is kept: other files may be found through it.
+            Some(to) if keeps_path && path != to => {
+                add_steps(builder, &walk.steps, &origin);
+                builder.add_file(&path, &file, origin);
+            }
             Some(to) => builder.add_file(&to, &file, origin),
             None => {
                 problems
@@ -41,9 +95,16 @@ fn add_include(
         ResolutionEnd::Directory(folder) => {
             let to = ImagePath::parse(include.to.as_bytes())
                 .map_err(|_| RootfsError::Internal("the target of an include is not a valid path"))?;
-            builder.add_directory(&to, origin.clone());
-            IncludedDirectory { file_system, root: &folder, origin: &origin, problems }
-                .copy(builder, &folder, &to)?;
+            let directory = IncludedDirectory {
+                file_system,
+                root: &folder,
+                origin: &origin,
+                keeps_path,
+                problems,
+                outside_links,
+                copied: BTreeSet::new(),
+            };
+            directory.add(builder, &walk.steps, &to)?;
         }
         ResolutionEnd::Special(path, kind) => problems.push(IncludeProblem::SpecialFile { path, kind }),
         ResolutionEnd::Missing(_) | ResolutionEnd::NotDirectory(_) | ResolutionEnd::TooManyLinks => {
@@ -64,15 +125,50 @@ fn image_path_of_file(include: &ResolvedInclude) -> Option<ImagePath> {
     Some(to.join(&fs::path_to_bytes(Path::new(name))))
 }
 
+/// Adds the directories and links on a path.
+fn add_steps(builder: &mut RootfsBuilder, steps: &[ResolutionStep], origin: &EntryOrigin) {
+    for step in steps {
+        match step {
+            ResolutionStep::Directory(path) => builder.add_directory(path, origin.clone()),
+            ResolutionStep::Link { path, target } => {
+                builder.add_symlink(path, target.clone(), origin.clone());
+            }
+        }
+    }
+}
+
 /// An included directory.
 struct IncludedDirectory<'a> {
     file_system: &'a dyn FileSystem,
     root: &'a ImagePath,
     origin: &'a EntryOrigin,
+    /// Whether it has the same path in the image, so that links lead to the same files as on the host.
+    keeps_path: bool,
     problems: &'a mut Vec<IncludeProblem>,
+    outside_links: &'a mut Vec<OutsideLink>,
+    /// The directories that were copied because links lead to them.
+    copied: BTreeSet<ImagePath>,
 }
 
 impl IncludedDirectory<'_> {
+    /// Adds the directory at `to`. If it keeps its path, the links on that path come along.
+    fn add(
+        mut self,
+        builder: &mut RootfsBuilder,
+        steps: &[ResolutionStep],
+        to: &ImagePath,
+    ) -> Result<(), RootfsError> {
+        let root = self.root;
+        let to = if self.keeps_path {
+            add_steps(builder, steps, self.origin);
+            root
+        } else {
+            to
+        };
+        builder.add_directory(to, self.origin.clone());
+        self.copy(builder, root, to)
+    }
+
     fn copy(
         &mut self,
         builder: &mut RootfsBuilder,
@@ -89,17 +185,50 @@ impl IncludedDirectory<'_> {
                 Some(FsNode::Special(kind)) => {
                     self.problems.push(IncludeProblem::SpecialFile { path: from, kind });
                 }
-                Some(FsNode::Link(target)) if self.stays_inside(&from, &target)? => {
-                    builder.add_symlink(&to, target, origin);
-                }
                 Some(FsNode::Link(target)) => {
-                    self.problems.push(IncludeProblem::LinkOutside { link: from, target });
+                    builder.add_symlink(&to, target.clone(), origin);
+                    if !self.stays_inside(&from, &target)? {
+                        self.follow(builder, from, to, target)?;
+                    }
                 }
                 Some(FsNode::Directory) => {
                     builder.add_directory(&to, origin);
                     self.copy(builder, &from, &to)?;
                 }
             }
+        }
+        Ok(())
+    }
+
+    /// Adds the target of a link that leads outside, if the directory keeps its path. Otherwise the target
+    /// is another path in the image, which must be there for other reasons.
+    fn follow(
+        &mut self,
+        builder: &mut RootfsBuilder,
+        from: ImagePath,
+        path: ImagePath,
+        target: RawPath,
+    ) -> Result<(), RootfsError> {
+        let parent = from.parent().unwrap_or_else(ImagePath::root);
+        let walk = file_system::resolve_path(self.file_system, &parent, target.as_bytes())?;
+        let has_target = matches!(
+            walk.end,
+            ResolutionEnd::File(..) | ResolutionEnd::Directory(_) | ResolutionEnd::Special(..)
+        );
+        if !self.keeps_path || !has_target {
+            self.outside_links.push(OutsideLink { path, from, target, has_target });
+            return Ok(());
+        }
+        add_steps(builder, &walk.steps, self.origin);
+        match walk.end {
+            ResolutionEnd::File(path, file) => builder.add_file(&path, &file, self.origin.clone()),
+            ResolutionEnd::Directory(path) if self.copied.insert(path.clone()) => {
+                self.copy(builder, &path, &path)?;
+            }
+            ResolutionEnd::Special(path, kind) => {
+                self.problems.push(IncludeProblem::SpecialFile { path, kind });
+            }
+            _ => {}
         }
         Ok(())
     }

@@ -3,6 +3,8 @@
 //!
 //! They are resolved at their paths in the image, so that `$ORIGIN` has its final value.
 
+use std::rc::Rc;
+
 use super::error::RootfsError;
 use super::file_tree::Rootfs;
 use super::plan_request::PlanRequest;
@@ -13,10 +15,10 @@ use coracle_core::note::Note;
 use coracle_core::path::{ImagePath, RawPath};
 use coracle_ld::closure::{
     self, Closure, DlopenCaller, DlopenFailure, DlopenRequest, ElfProgram, ExecutedFile, ExecutedKind,
-    Resolver, check_symbol_versions,
+    LinkMap, Resolver, check_symbol_versions,
 };
 use coracle_ld::elf::{DlopenPriority, Machine};
-use coracle_ld::implicit::{self, DataSources, Requirements};
+use coracle_ld::implicit::{self, DataSources, ProgramRole, Requirements};
 
 /// The closures and implicit dependencies of included files.
 #[derive(Default)]
@@ -25,6 +27,8 @@ pub(super) struct IncludedDependencies {
     pub(super) closures: Vec<Closure>,
     /// The implicit dependencies of included programs.
     pub(super) requirements: Requirements,
+    /// The link maps of modules that need libraries which were not found.
+    pub(super) incomplete_modules: Vec<Rc<LinkMap>>,
 }
 
 /// The maximum number of files listed in one warning.
@@ -78,22 +82,27 @@ pub(super) fn resolve_included_elf(
                     data_sources,
                     request.policy,
                     executed,
-                    false,
+                    ProgramRole::Included,
                 )?);
             }
             included.closures.push(closure);
         }
     }
     if let Some(mut closure) = entrypoint.filter(|_| !modules.is_empty()) {
+        let entrypoint_role = match closure.executed.len() {
+            1 => ProgramRole::Entrypoint,
+            _ => ProgramRole::EntrypointInterpreter,
+        };
         if let Some(executed) = last_executed(&mut closure) {
-            let failed = resolver.dlopen(executed, modules.iter().map(dlopen_of_module).collect())?;
+            let failed = open_modules(&resolver, executed, &modules)?;
             failed_files.extend(failed.iter().filter_map(failed_module));
+            included.incomplete_modules.extend(failed.into_iter().map(|failed| failed.link_map));
             included.requirements.merge(implicit::add_implicit_dependencies(
                 &resolver,
                 data_sources,
                 request.policy,
                 executed,
-                true,
+                entrypoint_role,
             )?);
         }
         included.closures.push(closure);
@@ -101,6 +110,39 @@ pub(super) fn resolve_included_elf(
     included.requirements.notes.extend(load_failures_warning(&failed_files));
     included.requirements.notes.extend(missing_version_warnings(rootfs, &included.closures)?);
     Ok(included)
+}
+
+/// Opens modules, and returns those that need libraries which are not found. A module may need another
+/// one that the program opens before it, as those of a Java home need `libjvm.so`.
+fn open_modules(
+    resolver: &Resolver<'_>,
+    executed: &mut ExecutedFile,
+    modules: &[ImagePath],
+) -> Result<Vec<DlopenFailure>, closure::Error> {
+    let mut failed = resolver.dlopen(executed, modules.iter().map(dlopen_of_module).collect())?;
+    let is_module = |name: &[u8]| modules.iter().any(|module| module.file_name() == Some(name));
+    loop {
+        let mut still_failed = Vec::new();
+        let count = failed.len();
+        for failure in failed {
+            let provider = failure.link_map.missing.first().map(|missing| missing.name.clone());
+            let opened = match provider.filter(|name| is_module(name)) {
+                Some(provider) => {
+                    let caller = DlopenCaller::Library(provider);
+                    let request = DlopenRequest { caller, ..failure.request.clone() };
+                    resolver.dlopen(executed, vec![request])?.is_empty()
+                }
+                None => false,
+            };
+            if !opened {
+                still_failed.push(failure);
+            }
+        }
+        failed = still_failed;
+        if failed.len() == count {
+            return Ok(failed);
+        }
+    }
 }
 
 /// Returns the program that opens modules: the last one executed, such as the interpreter of a

@@ -16,6 +16,7 @@ mod planner;
 mod subtract_base;
 #[cfg(test)]
 mod tests;
+mod unmet_hints;
 mod verify;
 
 use std::collections::BTreeSet;
@@ -34,6 +35,10 @@ use coracle_core::path::ImagePath;
 use coracle_ld::closure::Closure;
 use mapped_files::link_maps;
 use planner::TreePlanner;
+use unmet_hints::HintedImage;
+
+/// The purpose of the libraries of modules that are incomplete.
+const INCOMPLETE_MODULE: &str = "needed by an included module";
 
 /// The maximum number of files listed in one warning.
 const MAX_LISTED: usize = 8;
@@ -51,9 +56,13 @@ pub fn plan_rootfs(
     for program in request.programs {
         planner.add_program(program)?;
     }
-    copy_includes::add_includes(&mut planner.builder, request.host, request.includes)?;
+    let outside_links = copy_includes::add_includes(&mut planner.builder, request.host, request.includes)?;
     let working_dir = &request.resolve_options.working_dir;
     planner.builder.add_directory(working_dir, EntryOrigin::program(EntryReason::WorkingDirectory));
+    for (path, bytes) in request.generated_files {
+        let reason = EntryReason::DataFile("configuration of the virtual environment".into());
+        planner.builder.add_generated_file(path, bytes.clone(), EntryOrigin::data(reason));
+    }
     for mount_point in request.mount_points {
         planner.builder.add_directory(mount_point, EntryOrigin::program(EntryReason::MountPoint));
     }
@@ -75,6 +84,10 @@ pub fn plan_rootfs(
     for (map, purpose) in included.closures.iter().flat_map(Closure::elf_programs).flat_map(link_maps) {
         planner.add_missing_files(map, purpose);
     }
+    // What is found of a module comes along: the program may open the rest in another way.
+    for map in &included.incomplete_modules {
+        planner.add_missing_files(map, Some(INCOMPLETE_MODULE));
+    }
     let mut requirements = request.requirements.clone();
     requirements.merge(included.requirements);
     requirements.check_unused_options()?;
@@ -84,7 +97,18 @@ pub fn plan_rootfs(
     notes.extend(more_notes);
     let own = verify::verify_and_complete(rootfs, request, &included.closures)?;
     notes.extend(replaced_files_warning(&own.replaced));
-    Ok(PlannedRootfs { rootfs: own.rootfs, shared_files: own.shared_files, notes, hints: requirements.hints })
+    let nothing = Rootfs::default();
+    let base = request.base.read_base().map_or(&nothing as &dyn FileSystem, |base| base);
+    let image = HintedImage {
+        files: &OverlayFs { upper: &own.rootfs, lower: base },
+        rootfs: &own.rootfs,
+        programs: request.programs,
+        mounts: &[request.mount_points, request.state_dirs],
+        ignored: &request.policy.ignored,
+    };
+    notes.extend(copy_includes::check_outside_links(image.files, &outside_links)?);
+    let hints = image.unmet(requirements.hints)?;
+    Ok(PlannedRootfs { rootfs: own.rootfs, shared_files: own.shared_files, notes, hints })
 }
 
 /// Warns that programs of the base image may not work with the libraries that replace theirs.

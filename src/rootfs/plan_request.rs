@@ -20,6 +20,8 @@ pub struct PlanRequest<'a> {
     pub includes: &'a [ResolvedInclude],
     /// The user and group that the program runs as.
     pub user: Owner,
+    /// Generated files, with their paths in the image.
+    pub generated_files: &'a [(ImagePath, Vec<u8>)],
     /// The mount points. Empty directories are planned for them, since a container with a read-only
     /// root cannot create them.
     pub mount_points: &'a [ImagePath],

@@ -10,7 +10,7 @@ use super::plan_request::{PlanRequest, PlannedProgram};
 use coracle_core::content::Content;
 use coracle_core::distribution_directories::is_system_path;
 use coracle_core::entry::{EntryReason, LayerKind};
-use coracle_core::file_system::{FileSystem, ResolutionStep};
+use coracle_core::file_system::{FileSystem, PathResolution, ResolutionStep};
 use coracle_core::note::Note;
 use coracle_core::path::{ImagePath, RawPath};
 use coracle_ld::closure::{DependencyKind, ElfProgram, ExecutedFile, ExecutedKind, LinkMap, MapReason};
@@ -50,8 +50,19 @@ impl<'a> TreePlanner<'a> {
         for mapped in mapped_files(map, purpose) {
             if !self.builder.rootfs.contains(mapped.path) {
                 self.add_at_own_path(&mapped);
+            } else if let Some(missing) = self.missing_links(mapped.walk) {
+                self.add_steps(missing, LayerKind::Libraries);
             }
         }
+    }
+
+    /// Returns the steps of a path if the image lacks one of its links.
+    fn missing_links<'s>(&self, walk: &'s PathResolution) -> Option<&'s [ResolutionStep]> {
+        let is_missing = |step: &ResolutionStep| match step {
+            ResolutionStep::Link { path, .. } => !self.builder.rootfs.contains(path),
+            ResolutionStep::Directory(_) => false,
+        };
+        walk.steps.iter().any(is_missing).then_some(&walk.steps)
     }
 
     /// Adds data files, except where a file exists already: included files take precedence.

@@ -60,6 +60,7 @@ fn plan_of(
         programs: &programs,
         host: tree,
         includes: &[],
+        generated_files: &[],
         mount_points: &[],
         state_dirs: &[],
         user: Owner { uid: 1, gid: 1 },
@@ -69,7 +70,7 @@ fn plan_of(
         strip: false,
         requirements: Requirements::default(),
         policy: &ImplicitPolicy::default(),
-        data_sources: DataSources { tree, fallback: None, options: &around },
+        data_sources: DataSources { tree, fallback: None, untracked: tree, options: &around },
         base: BaseFiles::NoBase,
     };
     plan_rootfs(tree, &request).map(|planned| planned.rootfs)

@@ -38,6 +38,7 @@ const PLACES: &[(&str, &str, &str)] = &[
     ("crates/coracle-ld/src/closure/checks/symbols.rs", "|symbol, by| {", ","),
     ("crates/coracle-kube/src/problem.rs", "Self::new(", ","),
     ("crates/coracle-scan/src/finding.rs", "let heading = ", ";"),
+    ("src/error.rs", "|note: &DependencyNote| ", ";"),
 ];
 
 /// The message is the second argument.

@@ -41,6 +41,8 @@ mod interrupt;
 mod manifests;
 #[cfg(target_os = "linux")]
 mod other_platforms;
+#[cfg(target_os = "linux")]
+mod record;
 mod registry;
 #[cfg(target_os = "linux")]
 mod release;

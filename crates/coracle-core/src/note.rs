@@ -4,6 +4,8 @@
 
 use std::fmt;
 
+use serde::{Deserialize, Serialize};
+
 /// A message for the user about a run that succeeded.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum Note {
@@ -11,11 +13,48 @@ pub enum Note {
     Warning(String),
     /// A suggested improvement.
     Hint(String),
+    /// Something that the program may need and that the image lacks.
+    Dependency(DependencyNote),
+}
+
+/// Something that a program may need and that its image lacks, and the arguments that add it.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct DependencyNote {
+    /// `file`, `directory`, `library`, `command` or `data`.
+    pub kind: String,
+    /// What it is: paths, a library's name, or words.
+    pub subject: String,
+    /// Why it may be needed.
+    pub reason: String,
+    /// Its size in bytes, without what it needs itself. `None` if it is unknown.
+    pub size: Option<u64>,
+    /// The arguments of `coracle build` that add it. Empty if no argument adds it.
+    pub args: Vec<String>,
+    /// What to do if no argument adds it.
+    pub advice: Option<String>,
+}
+
+impl fmt::Display for DependencyNote {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}", self.subject, self.reason)
+    }
+}
+
+impl Note {
+    /// Returns the note if it is about something that the image may lack.
+    pub fn dependency(&self) -> Option<&DependencyNote> {
+        match self {
+            Self::Dependency(note) => Some(note),
+            Self::Warning(_) | Self::Hint(_) => None,
+        }
+    }
 }
 
 impl fmt::Display for Note {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let (Self::Warning(text) | Self::Hint(text)) = self;
-        f.write_str(text)
+        match self {
+            Self::Warning(text) | Self::Hint(text) => f.write_str(text),
+            Self::Dependency(dependency) => dependency.fmt(f),
+        }
     }
 }

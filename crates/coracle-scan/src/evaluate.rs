@@ -1,6 +1,9 @@
 //! Evaluates all findings: accepted ones, warnings, and whether the image may be published.
 
+use std::collections::BTreeSet;
+
 use coracle_core::note::Note;
+use coracle_core::path::ImagePath;
 
 use super::finding::{Finding, FindingSubject, FindingsError};
 use super::scanner::SecretScanner;
@@ -36,9 +39,11 @@ impl SecretScanner {
             (&next.subject, next.rule, next.offset) == (&first.subject, "configuration", None)
                 && first.rule == next.rule
         });
+        let packaged = self.packaged_files();
         let (accepted, open): (Vec<Finding>, Vec<Finding>) = self
             .findings
             .into_iter()
+            .filter(|finding| !is_in_file(finding, &packaged))
             .partition(|finding| self.policy.accepted_reason(&finding.subject).is_some());
         let (errors, warnings): (Vec<Finding>, Vec<Finding>) =
             open.into_iter().partition(|finding| self.policy.is_error(finding));
@@ -65,7 +70,10 @@ impl SecretScanner {
 
     /// Returns whether a finding so far is an error and not accepted.
     pub fn has_unaccepted_errors(&self) -> bool {
-        let is_open = |finding: &&Finding| self.policy.accepted_reason(&finding.subject).is_none();
+        let packaged = self.packaged_files();
+        let is_open = |finding: &&Finding| {
+            self.policy.accepted_reason(&finding.subject).is_none() && !is_in_file(finding, &packaged)
+        };
         self.findings.iter().filter(is_open).any(|finding| self.policy.is_error(finding))
     }
 
@@ -83,6 +91,11 @@ impl SecretScanner {
         let values = values.filter(|allowed| !covers(&|subject| subject.to_string() == **allowed));
         paths.map(ToString::to_string).chain(values.cloned()).map(|name| unused_allow_note(&name)).collect()
     }
+}
+
+/// Returns whether the finding is in the content of one of `files`.
+fn is_in_file(finding: &Finding, files: &BTreeSet<ImagePath>) -> bool {
+    finding.offset.is_some() && matches!(&finding.subject, FindingSubject::File(path) if files.contains(path))
 }
 
 fn unused_allow_note(name: &str) -> Note {

@@ -56,5 +56,5 @@ mod window;
 
 pub use file_scan::ScanScope;
 pub use finding::{ConfigValueKind, Finding, FindingCategory, FindingSubject, FindingsError, Severity};
-pub use policy::{ConfigFile, ConfigSource, ScanPolicy, SecretValue};
+pub use policy::{ConfigFile, ConfigSource, PackagedFiles, ScanPolicy, SecretValue};
 pub use scanner::SecretScanner;

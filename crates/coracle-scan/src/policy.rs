@@ -1,6 +1,6 @@
 //! What an image must not contain, and which findings are accepted.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::path::PathBuf;
 
@@ -26,7 +26,13 @@ pub struct ScanPolicy {
     pub allowed_values: BTreeMap<String, String>,
     /// Treats warnings as errors.
     pub strict: bool,
+    /// Returns those of the given host files that packages of the distribution have installed. Their
+    /// contents are public, so findings in them are accepted. `None` accepts none.
+    pub packaged_files: Option<PackagedFiles>,
 }
+
+/// Returns those of the given files that packages of the distribution have installed.
+pub type PackagedFiles = fn(&BTreeSet<ImagePath>) -> BTreeSet<ImagePath>;
 
 /// A host file that configuration is rendered from.
 #[derive(Clone, PartialEq, Eq, Debug)]

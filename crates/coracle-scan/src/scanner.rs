@@ -1,7 +1,10 @@
 //! The secret scanner of a build, which collects the findings of all scans.
 
+use std::collections::BTreeSet;
+
 use coracle_core::content_scanner::{ContentScan, ContentScanner};
 use coracle_core::entry::{Entry, EntryNode};
+use coracle_core::fs;
 use coracle_core::path::ImagePath;
 
 use super::file_scan::{FileScan, ScanScope};
@@ -19,12 +22,25 @@ pub struct SecretScanner {
     pub(super) findings: Vec<Finding>,
     /// Entries of `allow` that are used because they contain libraries of the closure.
     pub(super) allowed_for_libraries: Vec<ImagePath>,
+    /// Files that have the same path on the host.
+    host_files: BTreeSet<ImagePath>,
 }
 
 impl SecretScanner {
     /// Creates a scanner for `policy`.
     pub fn new(policy: ScanPolicy) -> Self {
         Self { secrets: SecretSearch::new(&policy.secrets), policy, ..Self::default() }
+    }
+
+    /// Returns the files with findings in their contents that packages of the distribution have installed.
+    pub(super) fn packaged_files(&self) -> BTreeSet<ImagePath> {
+        let Some(packaged_files) = self.policy.packaged_files else { return BTreeSet::new() };
+        let in_content = self.findings.iter().filter(|finding| finding.offset.is_some());
+        let files = in_content.filter_map(|finding| match &finding.subject {
+            FindingSubject::File(path) => Some(path),
+            FindingSubject::ConfigValue(..) => None,
+        });
+        packaged_files(&files.filter(|path| self.host_files.contains(path)).cloned().collect())
     }
 
     /// The findings collected so far.
@@ -89,6 +105,9 @@ impl ContentScanner for SecretScanner {
     fn start_scan(&mut self, path: &ImagePath, entry: &Entry) -> Option<Box<dyn ContentScan + '_>> {
         let EntryNode::File(content) = &entry.node else { return None };
         let scope = ScanScope::for_entry(path, entry)?;
+        if content.host_path().is_some_and(|host| fs::path_to_bytes(host) == path.as_bytes()) {
+            self.host_files.insert(path.clone());
+        }
         let Self { policy, secrets, findings, .. } = self;
         let subject = FindingSubject::File(path.clone());
         let scan = FileScan::new(&policy.config_files, secrets, subject, scope, content.size());

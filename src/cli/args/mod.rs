@@ -7,6 +7,7 @@ mod config;
 mod images;
 mod manifests;
 mod other_commands;
+mod record;
 mod runtime;
 mod shared_flags;
 
@@ -22,6 +23,7 @@ pub(super) use manifests::{ManifestLayout, ManifestsArgs, ResolveArgs};
 pub(super) use other_commands::{
     Ci, CompletionsArgs, DepsArgs, DepsFormat, InitArgs, KeysArgs, KeysFormat, ManArgs, RecipeCommand,
 };
+pub(super) use record::RecordArgs;
 pub(super) use shared_flags::{CacheArgs, RegistryArgs, RemoteCacheArgs};
 
 /// Turns built programs into minimal OCI images.
@@ -76,6 +78,8 @@ pub(super) enum CommonCommand {
     Init(InitArgs),
     /// Show what the dynamic loader would map for a program, and why
     Deps(Box<DepsArgs>),
+    /// Run a program once, and print what it opens that its image lacks
+    Record(Box<RecordArgs>),
     /// Render and check a program's configuration, which is kept out of its image
     #[command(subcommand)]
     Config(ConfigCommand),

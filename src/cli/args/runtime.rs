@@ -82,6 +82,14 @@ pub(super) struct ImplicitDependencyArgs {
     #[arg(long, value_name = "FAMILY")]
     plugins: Vec<String>,
 
+    /// Add everything that hints name and that exists: files, directories, libraries, commands
+    #[arg(long)]
+    complete: bool,
+
+    /// Leave a path or a name out of hints, such as /bin/sh
+    #[arg(long, value_name = "NAME")]
+    ignore: Vec<String>,
+
     /// Add hwcaps variants of libraries only up to this level, such as x86-64-v3, or `none`
     #[arg(long, value_name = "LEVEL")]
     hwcaps: Option<String>,
@@ -102,6 +110,8 @@ impl ImplicitDependencyArgs {
             charsets: self.charsets.clone(),
             pam: self.pam.clone(),
             plugins: self.plugins.clone(),
+            complete: self.complete,
+            ignore: self.ignore.clone(),
             hwcaps: self.hwcaps.clone(),
         }
     }

@@ -34,6 +34,10 @@ pub(in crate::cli) struct ConfigFlags {
     #[arg(long = "secret", value_name = "MOUNT=KEY[,KEY]")]
     secrets: Vec<String>,
 
+    /// Declare a directory that the program writes to; replaces those of the recipe
+    #[arg(long, value_name = "PATH")]
+    state: Vec<String>,
+
     /// Validate values with this JSON Schema
     #[arg(long, value_name = "FILE")]
     schema: Option<PathBuf>,
@@ -65,6 +69,7 @@ impl ConfigFlags {
         ConfigOverrides {
             mounts: self.mounts.clone(),
             secrets: self.secrets.clone(),
+            state: self.state.clone(),
             schema: self.schema.clone(),
             environment: self.environment.clone(),
             values: self.values.clone(),

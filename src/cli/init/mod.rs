@@ -40,6 +40,17 @@ pub(super) fn run_init(args: &InitArgs, caller: Invocation) -> Result<CliExit, C
     Ok(CliExit::Success)
 }
 
+/// Returns the text of a first recipe for `program`, without configuration.
+pub(super) fn first_recipe(program: &Path) -> Result<String, CliError> {
+    let subject = InitSubject::of_program(program)?;
+    let files = files::init_files(&subject, None, None, false)?;
+    files
+        .into_iter()
+        .last()
+        .map(|recipe| recipe.text)
+        .ok_or_else(|| CliError::internal("`init` writes no recipe"))
+}
+
 /// Returns the forge to write a workflow for: the one in `--ci`, or else the one that the
 /// repository uses, if `subject` is at the repository's root, where workflows must be.
 fn choose_forge(

@@ -33,6 +33,11 @@ pub(super) enum SubjectKind {
 }
 
 impl InitSubject {
+    /// Returns the program at `path`, for a recipe in the working directory.
+    pub(super) fn of_program(path: &Path) -> Result<Self, CliError> {
+        subject_of_program(path)
+    }
+
     /// Returns what the arguments name, or else what the directory contains.
     pub(super) fn find(args: &InitArgs, caller: Invocation) -> Result<Self, CliError> {
         let named = args.path.as_deref();

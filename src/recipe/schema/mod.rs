@@ -149,6 +149,10 @@ pub(super) struct RuntimeTable {
     pub(super) pam: Option<Vec<Spanned<String>>>,
     /// Plugin families, such as `gio`.
     pub(super) plugins: Option<Vec<Spanned<String>>>,
+    /// Whether to add everything that hints name and that exists.
+    pub(super) complete: Option<bool>,
+    /// Paths and names that hints leave out, such as `/bin/sh`.
+    pub(super) ignore: Vec<Spanned<String>>,
     /// Library variants for newer CPUs (`glibc-hwcaps`): up to this level, or `none`. Default: all.
     pub(super) hwcaps: Option<Spanned<String>>,
 }

@@ -64,6 +64,8 @@ locales = ["C.UTF-8"]
 charsets = []
 pam = ["login"]
 plugins = ["gio"]
+complete = true
+ignore = ["/usr/share/vim"]
 hwcaps = "x86-64-v3"
 
 [allow]

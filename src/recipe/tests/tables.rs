@@ -2,6 +2,7 @@
 
 use super::*;
 use coracle_core::byte_size::ByteSize;
+use coracle_kube::values::ValueSource;
 use coracle_ld::implicit::{Inclusion, TimeZones};
 use coracle_ld::ldso::HwcapsSelection;
 
@@ -268,4 +269,41 @@ fn probes_are_shared_or_separate() {
         let message = probes(text).unwrap_err().to_string();
         assert!(message.contains(part), "{text}: {message}");
     }
+}
+
+#[test]
+fn paths_of_flags_may_be_any_bytes() {
+    use std::os::unix::ffi::OsStringExt as _;
+
+    let folder = tempfile::tempdir().unwrap();
+    let name = std::ffi::OsString::from_vec(b"not-utf8-\xff".to_vec());
+    let path = folder.path().join(name);
+    std::fs::create_dir(&path).unwrap();
+    std::fs::write(path.join("app.toml"), "").unwrap();
+    let flag = |key: &str, path: &Path| {
+        let mut text = std::ffi::OsString::from(key);
+        text.push("=");
+        text.push(path);
+        text
+    };
+    let flags = RecipeOverrides {
+        programs: vec!["app".into()],
+        config: ConfigOverrides {
+            mounts: vec![flag("/etc/app", &path)],
+            set_files: vec![flag("a.b", &path.join("app.toml"))],
+            ..ConfigOverrides::default()
+        },
+        sysroots: vec![flag("linux/arm64", &path)],
+        ..RecipeOverrides::default()
+    };
+    let recipe = Recipe::from_flags(&flags).unwrap();
+    assert_eq!(recipe.config.mounts[0].files[0].source, path.join("app.toml"));
+    assert!(
+        matches!(&recipe.config.values[0], ValueSource::SetFile { path: file, .. } if *file == path.join("app.toml"))
+    );
+    let sysroot = &recipe.contents.root_overrides[0];
+    assert_eq!(
+        (sysroot.platform.as_ref().unwrap().to_string(), &sysroot.directory),
+        ("linux/arm64".into(), &path)
+    );
 }

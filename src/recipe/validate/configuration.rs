@@ -4,7 +4,7 @@
 use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 
-use super::validator::{RawValue, Validator, ValueOrigin};
+use super::validator::{RawValue, Validator, ValueOrigin, from_flag, split_name_and_path};
 use crate::recipe::overrides::ConfigOverrides;
 use crate::recipe::paths::resolve_path;
 use crate::recipe::schema::{self, Spanned};
@@ -17,7 +17,7 @@ use coracle_kube::config::{
     WritableDirectory,
 };
 use coracle_kube::template::Delimiters;
-use coracle_kube::values::{KeyPath, ValueSource};
+use coracle_kube::values::ValueSource;
 use coracle_kube::{LocatedProblem, RecipePart};
 
 impl Validator<'_> {
@@ -31,7 +31,7 @@ impl Validator<'_> {
         let mut configuration = Configuration {
             mounts: file.config.iter().filter_map(|table| self.config_mount(&table.0, &resolve)).collect(),
             secrets: file.secret.iter().filter_map(|table| self.secret_mount(&table.0)).collect(),
-            writable_directories: file.state.iter().filter_map(|table| self.state_dir(&table.0)).collect(),
+            writable_directories: self.writable_directories(&file.state, &flags.state),
             variables: file.variable.iter().filter_map(|table| self.variable(&table.0)).collect(),
             values: file
                 .values
@@ -117,6 +117,21 @@ impl Validator<'_> {
         let name = table.name.as_ref().and_then(|name| self.subdomain(name, "a Secret"));
         let reload = self.reload(&table.reload);
         Some(SecretMount { path, name, keys, reload, is_optional: table.optional.unwrap_or_default() })
+    }
+
+    /// Parses the tables `[[state]]`, or the paths of flags.
+    fn writable_directories(
+        &mut self,
+        tables: &[schema::StrictTable<schema::StateTable>],
+        flags: &[String],
+    ) -> Vec<WritableDirectory> {
+        if flags.is_empty() {
+            return tables.iter().filter_map(|table| self.state_dir(&table.0)).collect();
+        }
+        let raw_values = from_flag(flags, "--state");
+        let path = |raw| self.parse_value(&raw, |_: &ParseImagePathError| None);
+        let paths = raw_values.into_iter().filter_map(path);
+        paths.map(|path| WritableDirectory { path, size: None, is_shared: false }).collect()
     }
 
     fn state_dir(&mut self, table: &schema::StateTable) -> Option<WritableDirectory> {
@@ -222,7 +237,7 @@ impl Validator<'_> {
     /// schema.
     fn mount_flag(&mut self, text: &OsStr, configuration: &mut Configuration) -> fs::Result<()> {
         let origin = ValueOrigin::Flag("--config");
-        let Some((mount, folder)) = text.to_str().and_then(|text| text.split_once('=')) else {
+        let Some((mount, folder)) = split_name_and_path(text) else {
             let message = format!("`{}` is not of the form `MOUNT=FOLDER`", text.display());
             self.report(&origin, message, Some("write it as `--config /etc/app=config/`".into()));
             return Ok(());
@@ -230,9 +245,10 @@ impl Validator<'_> {
         let Some(path) = self.ok_or_report(ImagePath::parse(mount.as_bytes()), &origin, |_| None) else {
             return Ok(());
         };
-        let config::ConfigDir { files, values, schema } = config::read_config_dir(Path::new(folder))?;
+        let config::ConfigDir { files, values, schema } = config::read_config_dir(&folder)?;
         if files.is_empty() {
-            let message = format!("`{}` has no file to mount at `{path}`", escape_bytes(folder.as_bytes()));
+            let message =
+                format!("`{}` has no file to mount at `{path}`", escape_bytes(&fs::path_to_bytes(&folder)));
             self.report(&origin, message, Some("name the directory that has the files".into()));
         }
         configuration.values.extend(values.into_iter().map(ValueSource::File));
@@ -265,23 +281,26 @@ impl Validator<'_> {
     }
 
     fn set_flag(&mut self, text: &str) -> Option<ValueSource> {
-        let (key, value) = self.split_key_value("--set", text)?;
-        Some(ValueSource::Set { key, text: value })
+        let Some((key, value)) = text.split_once('=') else {
+            self.report_missing_value("--set", text);
+            return None;
+        };
+        let key = self.ok_or_report(key.parse(), &ValueOrigin::Flag("--set"), |_| None)?;
+        Some(ValueSource::Set { key, text: value.to_owned() })
     }
 
     fn set_file_flag(&mut self, text: &OsStr) -> Option<ValueSource> {
-        let (key, path) = self.split_key_value("--set-file", &text.to_string_lossy())?;
-        Some(ValueSource::SetFile { key, path: path.into() })
-    }
-
-    fn split_key_value(&mut self, flag: &'static str, text: &str) -> Option<(KeyPath, String)> {
-        let Some((key, value)) = text.split_once('=') else {
-            let message = format!("`{}` has no value", escape_bytes(text.as_bytes()));
-            self.report(&ValueOrigin::Flag(flag), message, Some(format!("write it as `{flag} a.b=VALUE`")));
+        let Some((key, path)) = split_name_and_path(text) else {
+            self.report_missing_value("--set-file", &text.to_string_lossy());
             return None;
         };
-        let key = self.ok_or_report(key.parse(), &ValueOrigin::Flag(flag), |_| None)?;
-        Some((key, value.to_owned()))
+        let key = self.ok_or_report(key.parse(), &ValueOrigin::Flag("--set-file"), |_| None)?;
+        Some(ValueSource::SetFile { key, path })
+    }
+
+    fn report_missing_value(&mut self, flag: &'static str, text: &str) {
+        let message = format!("`{}` has no value", escape_bytes(text.as_bytes()));
+        self.report(&ValueOrigin::Flag(flag), message, Some(format!("write it as `{flag} a.b=VALUE`")));
     }
 }
 

@@ -31,6 +31,7 @@ impl Validator<'_> {
             includes: self.includes(file, flags, recipe_dir)?,
             strip: flags.strip || file.image.0.strip.unwrap_or_default(),
             implicit: self.implicit_policy(&file.runtime.0, &flags.runtime),
+            complete: flags.runtime.complete || file.runtime.0.complete.unwrap_or_default(),
             hwcaps: self.hwcaps(&file.runtime.0, &flags.runtime),
             root_overrides: self.root_overrides(file, flags, recipe_dir)?,
         })

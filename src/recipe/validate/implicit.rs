@@ -1,5 +1,7 @@
 //! Implicit dependencies: `[runtime]` and its flags.
 
+use std::collections::BTreeSet;
+
 use super::validator::{RawValue, Validator, ValueOrigin, flag_or_file, flags_or_file, from_flag};
 use crate::recipe::overrides::RuntimeOverrides;
 use crate::recipe::schema::{self, Spanned};
@@ -31,6 +33,7 @@ impl Validator<'_> {
             charsets: self.optional_names(&file.charsets, &flags.charsets, "--charset", |_| true),
             pam: self.optional_names(&file.pam, &flags.pam, "--pam", is_path_component),
             plugins: self.plugins(file, flags),
+            ignored: self.ignored(file, flags),
         }
     }
 
@@ -128,6 +131,19 @@ impl Validator<'_> {
             self.report(&origin, message, Some(format!("known families: {}", known.join(", "))));
         }
         Some(names)
+    }
+
+    /// Parses the names that hints leave out. They may contain blanks.
+    fn ignored(&mut self, file: &schema::RuntimeTable, flags: &RuntimeOverrides) -> BTreeSet<String> {
+        let mut names = BTreeSet::new();
+        for word in flags_or_file(&file.ignore, &flags.ignore, "--ignore") {
+            if word.value.trim().is_empty() {
+                let hint = "write a path or a name as a hint shows it".to_owned();
+                self.report(&word.origin, "the name of an ignored hint is empty".into(), Some(hint));
+            }
+            names.insert(word.value);
+        }
+        names
     }
 
     /// Parses an optional list. An absent list (`None`) differs from an empty one.

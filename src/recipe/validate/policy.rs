@@ -5,11 +5,11 @@ use std::fmt::Display;
 use std::str::FromStr;
 
 use super::validator::{RawValue, Validator, ValueOrigin, flag_or_file};
-use crate::recipe::budget::{Budget, BudgetLimit, GrowthLimit, ParseGrowthError};
+use crate::recipe::budget::{Budget, BudgetLimit, ParseGrowthError};
 use crate::recipe::groups::{Linkage, ParseLinkageError, Policy};
 use crate::recipe::overrides::RecipeOverrides;
-use crate::recipe::schema::{BudgetTable, IntOrString, RecipeFile, Spanned};
-use coracle_core::byte_size::{ByteSize, ParseByteSizeError};
+use crate::recipe::schema::{BudgetTable, RecipeFile, Spanned};
+use coracle_core::byte_size::ParseByteSizeError;
 use coracle_core::hint::Hint as _;
 use coracle_core::path::{ImagePath, ParseImagePathError, escape_bytes};
 use coracle_oci::copy::ImageLocation;
@@ -94,24 +94,22 @@ impl Validator<'_> {
     }
 
     fn budget(&mut self, file: &BudgetTable, flags: &RecipeOverrides) -> Budget {
-        let hint = |error: &ParseByteSizeError| error.hint();
-        let image = self.limit::<ByteSize>("image", &file.image, &flags.budget_image, "--budget-image", hint);
-        let hint = |error: &ParseGrowthError| error.hint();
+        let image = flag_or_file(&file.image, &flags.budget_image, "--budget-image");
+        let image =
+            image.and_then(|raw| self.limit("image", &raw, |error: &ParseByteSizeError| error.hint()));
+        let growth = flag_or_file(&file.growth, &flags.budget_growth, "--budget-growth");
         let growth =
-            self.limit::<GrowthLimit>("growth", &file.growth, &flags.budget_growth, "--budget-growth", hint);
+            growth.and_then(|raw| self.limit("growth", &raw, |error: &ParseGrowthError| error.hint()));
         Budget { image, growth, previous: self.previous(flags) }
     }
 
     fn limit<T: FromStr<Err: Display>>(
         &mut self,
         key: &str,
-        file: &Option<Spanned<IntOrString>>,
-        value: &Option<String>,
-        flag: &'static str,
+        raw: &RawValue,
         hint: impl FnOnce(&T::Err) -> Option<String>,
     ) -> Option<BudgetLimit<T>> {
-        let raw = flag_or_file(file, value, flag)?;
-        let value = self.parse_value(&raw, hint)?;
+        let value = self.parse_value(raw, hint)?;
         Some(match &raw.origin {
             ValueOrigin::Flag(flag) => BudgetLimit { value, setting: format!("`{flag}`"), position: None },
             ValueOrigin::File(span) => {

@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use super::validator::{RawValue, Validator, ValueOrigin};
+use super::validator::{RawValue, Validator, ValueOrigin, split_name_and_path};
 use crate::recipe::groups::{RootOverride, RootOverrideKind};
 use crate::recipe::overrides::RecipeOverrides;
 use crate::recipe::paths::resolvable_from;
@@ -39,12 +39,11 @@ impl Validator<'_> {
         let libraries = flags.sysroots.iter().map(|text| (RootOverrideKind::Sysroot, "--sysroot", text));
         let mut roots = Vec::new();
         for (kind, flag, text) in whole.chain(libraries) {
-            let split =
-                text.to_str().filter(|_| !Path::new(text).is_dir()).and_then(|text| text.split_once('='));
+            let split = split_name_and_path(text).filter(|_| !Path::new(text).is_dir());
             let (platform, directory) = match split {
                 None => (None, PathBuf::from(text)),
                 Some((platform, directory)) => {
-                    (self.root_platform(platform, ValueOrigin::Flag(flag)), PathBuf::from(directory))
+                    (self.root_platform(&platform, ValueOrigin::Flag(flag)), directory)
                 }
             };
             roots.push(RootOverride { kind, platform, directory: resolvable_from(recipe_dir, directory)? });

@@ -1,12 +1,15 @@
 //! The validator: takes raw values of flags or file, parses them, and collects all problems.
 
 use std::collections::BTreeMap;
+use std::ffi::OsStr;
 use std::fmt::Display;
 use std::ops::Range;
+use std::path::{Path, PathBuf};
 
 use crate::recipe::document::RecipeDocument;
 use crate::recipe::error::{RecipeError, RecipeProblem};
 use crate::recipe::schema::{BoolOrString, IntOrString, RecipeFile, Spanned};
+use coracle_core::fs;
 use coracle_core::path::escape_bytes;
 
 /// A raw value and its origin.
@@ -157,6 +160,15 @@ impl RawValue {
     pub(super) fn from_file(value: &Spanned<impl AsText>) -> Self {
         Self { value: value.get_ref().text().to_owned(), origin: ValueOrigin::File(value.span()) }
     }
+}
+
+/// Splits `NAME=PATH` at the first `=`. The path may be any bytes. `None` if there is no `=`, or the
+/// name is not UTF-8.
+pub(super) fn split_name_and_path(text: &OsStr) -> Option<(String, PathBuf)> {
+    let bytes = fs::path_to_bytes(Path::new(text));
+    let equals = bytes.iter().position(|&byte| byte == b'=')?;
+    let (name, path) = (bytes.get(..equals)?, bytes.get(equals + 1..)?);
+    Some((std::str::from_utf8(name).ok()?.to_owned(), fs::path_from_bytes(path)))
 }
 
 /// Returns the values of a flag as raw values.

@@ -34,9 +34,11 @@ mod node;
 mod python;
 mod readme;
 mod recipe;
+mod record;
 mod registries;
 mod runtime;
 mod secret_scanner;
+mod servers;
 mod shared_cache;
 mod static_programs;
 mod zig;
@@ -97,8 +99,10 @@ const PROGRAMS: &[(&str, &str)] = &[
     ("node", "nodejs"),
     ("nginx", "nginx-core"),
     ("objdump", "binutils"),
+    ("postgres", "postgresql-15"),
     ("python3.11", "python3.11"),
     ("qemu-aarch64-static", "qemu-user-static"),
+    ("redis", "redis-server"),
     ("umoci", "umoci"),
 ];
 
@@ -178,8 +182,11 @@ fn missing_program(command: &str) -> Option<String> {
         return Some("there is no zig: `bash .ci/tools` installs it into target/tools".into());
     }
     let is_named = |program: &str| command.split([' ', '/', '\n']).any(|word| word == program);
-    let lacks =
-        |program: &str| !["/usr/bin", "/usr/sbin"].iter().any(|at| Path::new(at).join(program).exists());
+    let lacks = |program: &str| {
+        let server = format!("/usr/bin/{program}-server");
+        let directories = ["/usr/bin", "/usr/sbin", "/usr/lib/postgresql/15/bin"];
+        !Path::new(&server).exists() && !directories.iter().any(|at| Path::new(at).join(program).exists())
+    };
     let (program, package) = PROGRAMS.iter().find(|(program, _)| is_named(program) && lacks(program))?;
     Some(format!("there is no {program} (on Debian: {package})"))
 }
@@ -276,9 +283,11 @@ mod tests {
         python,
         readme,
         recipe,
+        record,
         registries,
         runtime,
         secret_scanner,
+        servers,
         shared_cache,
         static_programs,
         zig,

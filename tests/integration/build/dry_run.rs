@@ -45,7 +45,8 @@ fn prints_json() {
     let said: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
     let image = &said["images"][0];
     assert_eq!(image["references"], serde_json::json!(["shop:latest"]));
-    assert!(image["hints"][0].as_str().unwrap().contains("--strip"));
+    assert!(image["advice"][0].as_str().unwrap().contains("--strip"));
+    assert_eq!(image["hints"], serde_json::json!([]));
     // What is planned is what is packed, entry by entry.
     let planned: std::collections::BTreeSet<String> = image["entries"]
         .as_array()

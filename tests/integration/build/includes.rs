@@ -46,14 +46,7 @@ fn hard_links_stay_hard_links() {
 #[test]
 fn reports_all_failed_includes_together() {
     let project = Project::hello(&["-static"]);
-    project
-        .file("assets/fine", "")
-        .file("outside/secret", "")
-        .link("assets/absolute", "/etc/hostname")
-        .link("assets/fine-by-its-whole-path", project.path("assets/fine"))
-        .link("assets/relative", "../outside/secret")
-        .link("assets/through", "../outside")
-        .link("assets/two-hops", "through/secret");
+    project.file("assets/fine", "");
     assert!(Command::new("mkfifo").arg(project.path("assets/pipe")).status().unwrap().success());
     let _listener = UnixListener::bind(project.path("assets/socket")).unwrap();
     let run =
@@ -63,23 +56,106 @@ fn reports_all_failed_includes_together() {
         str![],
         str![[r#"
 error: cannot include some files
-  [FOLDER]/assets/absolute: it is a link to /etc/hostname, which is outside the included directory
-  [FOLDER]/assets/fine-by-its-whole-path: it is a link to [FOLDER]/assets/fine, which is outside the included directory
   [FOLDER]/assets/pipe: it is a named pipe
-  [FOLDER]/assets/relative: it is a link to ../outside/secret, which is outside the included directory
   [FOLDER]/assets/socket: it is a socket
-  [FOLDER]/assets/through: it is a link to ../outside, which is outside the included directory
-  [FOLDER]/assets/two-hops: it is a link to through/secret, which is outside the included directory
   [FOLDER]/nowhere: there is no such file or directory
   /dev/null: it is a character device
 
-hint: make the link relative: an absolute target is another path in the image
 hint: remove it from the directory: an image holds files, directories and links
-hint: include a directory that contains both the link and its target
 hint: check the path: flags are relative to the working directory, a recipe's keys to the recipe
 
 "#]],
     );
+}
+
+/// Links of an included directory that lead out of it.
+fn links_out() -> Project {
+    let project = Project::hello(&["-static"]);
+    project
+        .file("assets/fine", "f")
+        .file("outside/secret", "s")
+        .link("assets/absolute", "/etc/hostname")
+        .link("assets/fine-by-its-whole-path", project.path("assets/fine"))
+        .link("assets/relative", "../outside/secret")
+        .link("assets/through", "../outside")
+        .link("assets/two-hops", "through/secret");
+    project
+}
+
+#[test]
+fn rejects_links_to_files_that_are_not_in_the_image() {
+    links_out().coracle(["build", "hello", "--include", "assets:/srv"]).ends(
+        1,
+        str![],
+        str![[r#"
+error: cannot include some files
+  [FOLDER]/assets/absolute: it is a link to /etc/hostname, which is outside the included directory
+  [FOLDER]/assets/fine-by-its-whole-path: it is a link to [FOLDER]/assets/fine, which is outside the included directory
+  [FOLDER]/assets/relative: it is a link to ../outside/secret, which is outside the included directory
+  [FOLDER]/assets/through: it is a link to ../outside, which is outside the included directory
+  [FOLDER]/assets/two-hops: it is a link to through/secret, which is outside the included directory
+...
+"#]],
+    );
+}
+
+#[test]
+fn links_to_files_of_other_includes_are_kept() {
+    let project = Project::hello(&["-static"]);
+    project
+        .file("outside/data", "d")
+        .link("assets/up", "../outside/data")
+        .link("assets/whole", "/srv/outside");
+    let layout = project.built(
+        &["hello", "--include", "assets:/srv/assets", "--include", "outside:/srv/outside"],
+        "hello.oci",
+    );
+    assert_eq!(
+        layout.below(&["/srv/assets/"]),
+        ["/srv/assets/", "/srv/assets/up -> ../outside/data", "/srv/assets/whole -> /srv/outside"]
+    );
+}
+
+#[test]
+fn targets_come_along_with_a_directory_that_keeps_its_path() {
+    let project = links_out();
+    let path = |name: &str| project.path(name).display().to_string();
+    let layout = project.built(&["hello", "--include", &format!("{0}:{0}", path("assets"))], "hello.oci");
+    let paths = layout.below(&["/"]);
+    for wanted in [
+        path("outside/secret"),
+        path("assets/fine"),
+        "/etc/hostname".into(),
+        format!("{} -> ../outside", path("assets/through")),
+        format!("{} -> {}", path("assets/fine-by-its-whole-path"), path("assets/fine")),
+    ] {
+        assert!(paths.contains(&wanted), "{wanted}: {paths:?}");
+    }
+}
+
+#[test]
+fn links_without_a_target_are_kept_with_a_warning() {
+    for target in ["../gone".to_owned(), "/gone".into(), format!("../{}", "x".repeat(300)), "y".repeat(300)] {
+        let project = Project::hello(&["-static"]);
+        project.file("assets/file", "").link("assets/dangling", &target);
+        let folder = project.path("assets").display().to_string();
+        for include in ["assets:/srv".to_owned(), format!("{folder}:{folder}")] {
+            let mut run = project.coracle(["build", "hello", "--include", &include]).command();
+            let output = run.output().unwrap();
+            let said = String::from_utf8(output.stderr).unwrap();
+            assert!(output.status.success(), "{target}: {said}");
+            let is_outside = target.starts_with(['.', '/']);
+            assert_eq!(
+                said.contains("warning: included links have no target"),
+                is_outside,
+                "{target}: {said}"
+            );
+            let link = format!("/dangling -> {target}");
+            let entries = project.layout("hello.oci").entries();
+            assert!(entries.iter().flatten().any(|line| line.ends_with(&link)), "{entries:?}");
+            std::fs::remove_dir_all(project.path("hello.oci")).unwrap();
+        }
+    }
 }
 
 #[test]

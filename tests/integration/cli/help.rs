@@ -27,6 +27,7 @@ Commands:
   init         Write a first recipe, with configuration and CI
   deps         Show what the dynamic loader would map for a program, and why
   manifests    Print Kubernetes manifests for an image: ConfigMaps, workload, Service
+  record       Run a program once, and print what it opens that its image lacks
   config       Render and check a program's configuration, which is kept out of its image
   resolve      Pin images in manifests by digest
   copy         Copy an image between registries, layouts and archives
@@ -128,6 +129,8 @@ Configuration:
       --config <MOUNT=FOLDER>     Mount the files of FOLDER at MOUNT; replaces the recipe's mounts
       --secret <MOUNT=KEY[,KEY]>  Mount a Secret with these keys at MOUNT; replaces the recipe's
                                   Secrets
+      --state <PATH>              Declare a directory that the program writes to; replaces those of
+                                  the recipe
       --schema <FILE>             Validate values with this JSON Schema
       --environment <NAME>        Use the values of `[environments.NAME]`
       --values <FILE>             Override values with those in FILE: TOML, YAML or JSON
@@ -153,6 +156,9 @@ Runtime:
       --charset <NAME>         Add a character set for `iconv`, such as UTF-16
       --pam <SERVICE>          Add a PAM service with its modules
       --plugins <FAMILY>       Add a library's plugins, such as `gio` or `qt5`
+      --complete               Add everything that hints name and that exists: files, directories,
+                               libraries, commands
+      --ignore <NAME>          Leave a path or a name out of hints, such as /bin/sh
       --hwcaps <LEVEL>         Add hwcaps variants of libraries only up to this level, such as
                                x86-64-v3, or `none`
 

@@ -61,8 +61,8 @@ fn reports_each_violation_once_for_two_names_of_an_image() {
             ("image: ghcr.io/acme/shop:1.2", name),
         ])
     };
-    folder.file("a.yaml", &with_name("image: coracle://shop"));
-    folder.file("b.yaml", &with_name("image: coracle://store"));
+    folder.file("a.yaml", with_name("image: coracle://shop"));
+    folder.file("b.yaml", with_name("image: coracle://store"));
     let ended = folder.run(&["resolve", "a.yaml", "b.yaml", "--image", "shop=@", "--image", "store=@"]);
     let messages = ended.stderr.matches("nothing is mounted at `/etc/shop`").count();
     assert_eq!((ended.status, messages), (4, 2), "{}", ended.stderr);

@@ -50,11 +50,32 @@ pub(crate) fn refused(project: &Project, arguments: &[&str]) -> String {
     String::from_utf8(output.stderr).unwrap()
 }
 
-/// The entry at `path` of what would be built.
-pub(crate) fn planned(project: &Project, arguments: &[&str], path: &str) -> Option<Value> {
+/// The hints of what would be built, which are about what the image may lack.
+#[track_caller]
+pub(crate) fn hints(project: &Project, arguments: &[&str]) -> Vec<Value> {
+    let hints = plan(project, arguments)["images"][0]["hints"].clone();
+    hints.as_array().cloned().unwrap_or_default()
+}
+
+/// The arguments of one of the `hints` whose subject contains `subject`.
+#[track_caller]
+pub(crate) fn args_for(hints: &[Value], subject: &str) -> Vec<String> {
+    let is_named = |hint: &&Value| hint["subject"].as_str().is_some_and(|text| text.contains(subject));
+    let Some(hint) = hints.iter().find(is_named) else { panic!("no hint about {subject}: {hints:?}") };
+    hint["args"].as_array().unwrap().iter().map(|arg| arg.as_str().unwrap().to_owned()).collect()
+}
+
+/// What would be built.
+#[track_caller]
+pub(crate) fn plan(project: &Project, arguments: &[&str]) -> Value {
     let mut command = project.coracle(["build", "--dry-run", "--format", "json"]).command();
     let output = command.args(arguments).output().unwrap();
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-    let plan: Value = serde_json::from_slice(&output.stdout).unwrap();
+    serde_json::from_slice(&output.stdout).unwrap()
+}
+
+/// The entry at `path` of what would be built.
+pub(crate) fn planned(project: &Project, arguments: &[&str], path: &str) -> Option<Value> {
+    let plan = plan(project, arguments);
     plan["images"][0]["entries"].as_array().unwrap().iter().find(|entry| entry["path"] == path).cloned()
 }

@@ -143,3 +143,45 @@ fn object_files_are_data() {
     assert!(image.has("/srv/data/object.o") && image.has("/srv/data/broken.so"));
     assert!(!image.said.contains("warning"), "{}", image.said);
 }
+
+/// Links a module with zlib, which the program does not map.
+const ZLIB: [&str; 2] = ["-Wl,--no-as-needed", "-l:libz.so.1"];
+
+fn maps_zlib(image: &Image) -> bool {
+    image.layout.entries().iter().flatten().any(|line| line.contains("/libz.so.1"))
+}
+
+#[test]
+fn a_module_finds_a_library_that_is_a_module() {
+    let project = host();
+    let needed = [&["modules/server/libbase.so"], &ZLIB[..]].concat();
+    project.library("modules/server/libbase.so", "base", "1", &["-Wl,-soname,libbase.so"]).library(
+        "modules/needs.so",
+        "answer",
+        "41 + base()",
+        &needed,
+    );
+    let modules = ["--include", "modules:/srv/modules"];
+    let opened = ["--", "/srv/modules/server/libbase.so", "/srv/modules/needs.so"];
+    let image = Image::of(&project, &[&["app"], &modules[..], &opened[..]].concat());
+    assert!(!image.said.contains("warning"), "{}", image.said);
+    assert!(maps_zlib(&image));
+    if let Some(printed) = image.prints() {
+        assert!(printed.ends_with("42\n"), "{printed}");
+    }
+}
+
+#[test]
+fn what_is_found_of_an_incomplete_module_comes_along() {
+    let project = host();
+    let needed = [&["gone/libgone.so"], &ZLIB[..]].concat();
+    project.library("gone/libgone.so", "gone", "1", &["-Wl,-soname,libgone.so"]).library(
+        "modules/incomplete.so",
+        "answer",
+        "gone()",
+        &needed,
+    );
+    let image = Image::of(&project, &["app", "--include", "modules:/srv/modules"]);
+    assert!(image.said.contains("cannot find `libgone.so`"), "{}", image.said);
+    assert!(maps_zlib(&image));
+}

@@ -5,5 +5,8 @@ mod built_image;
 mod c_library;
 mod certificates;
 mod dlopen;
+mod hints;
+mod hostile_text;
 mod included_elf_files;
 mod plugins;
+mod virtual_environment;

@@ -22,7 +22,7 @@ fn adds_configuration_and_modules_of_pam_services() {
     }
     let project = Project::new();
     let without = Image::of(&project, &["/usr/bin/su"]);
-    assert!(without.said.contains("--pam SERVICE") && !without.has("/etc/pam.d/su"), "{}", without.said);
+    assert!(without.said.contains("PAM services: ") && !without.has("/etc/pam.d/su"), "{}", without.said);
     let image = Image::of(&project, &["/usr/bin/su", "--pam", "su"]);
     for path in ["/etc/pam.d/su", "/etc/pam.d/common-auth"] {
         assert!(image.has(path), "{path}");
@@ -34,7 +34,7 @@ fn adds_configuration_and_modules_of_pam_services() {
             "{name}"
         );
     }
-    assert!(!image.said.contains("--pam"), "{}", image.said);
+    assert!(!image.said.contains("PAM services"), "{}", image.said);
     let said = refused(&project, &["/usr/bin/su", "--pam", "nobody"]);
     assert!(
         said.starts_with("error: cannot find the PAM service `nobody`: there is no `/etc/pam.d/nobody`"),
@@ -56,7 +56,8 @@ fn adds_a_plugin_family_with_its_dependencies() {
     }
     let project = Project::new();
     let without = Image::of(&project, &["/usr/bin/curl"]);
-    assert!(without.said.contains("--plugins krb5") && !without.has(plugins), "{}", without.said);
+    // libcurl needs Kerberos for a rare feature, so there is no hint.
+    assert!(!without.said.contains("krb5") && !without.has(plugins), "{}", without.said);
     let image = Image::of(&project, &["/usr/bin/curl", "--plugins", "krb5"]);
     assert!(image.has(plugins) && !image.said.contains("plugins of"), "{}", image.said);
     let said = refused(&Project::hello(&[]), &["hello", "--plugins", "krb5"]);

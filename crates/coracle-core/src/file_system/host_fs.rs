@@ -15,13 +15,21 @@ use crate::path::{ImagePath, RawPath};
 pub struct HostFs {
     root: PathBuf,
     nodes: Mutex<BTreeMap<ImagePath, Option<FsNode>>>,
+    untracked_nodes: Mutex<BTreeMap<ImagePath, Option<FsNode>>>,
+    untracked_lists: Mutex<BTreeMap<ImagePath, Vec<Vec<u8>>>>,
     listed_directories: Mutex<BTreeMap<ImagePath, Stat>>,
 }
 
 impl HostFs {
     /// Creates a view of the host directory `root`.
     pub fn new(root: impl Into<PathBuf>) -> Self {
-        Self { root: root.into(), nodes: Mutex::default(), listed_directories: Mutex::default() }
+        Self {
+            root: root.into(),
+            nodes: Mutex::default(),
+            untracked_nodes: Mutex::default(),
+            untracked_lists: Mutex::default(),
+            listed_directories: Mutex::default(),
+        }
     }
 
     /// Returns the host path of `path`.
@@ -68,6 +76,26 @@ impl FileSystem for HostFs {
         let stat = fs::stat(&host)?;
         lock(&self.listed_directories).entry(path.clone()).or_insert(stat);
         fs::list_directory(&host)
+    }
+
+    fn node_untracked(&self, path: &ImagePath) -> fs::Result<Option<FsNode>> {
+        for nodes in [&self.nodes, &self.untracked_nodes] {
+            if let Some(node) = lock(nodes).get(path) {
+                return Ok(node.clone());
+            }
+        }
+        let node = self.read_node(path)?;
+        lock(&self.untracked_nodes).insert(path.clone(), node.clone());
+        Ok(node)
+    }
+
+    fn list_untracked(&self, path: &ImagePath) -> fs::Result<Vec<Vec<u8>>> {
+        if let Some(names) = lock(&self.untracked_lists).get(path) {
+            return Ok(names.clone());
+        }
+        let names = fs::list_directory(&self.host_path(path))?;
+        lock(&self.untracked_lists).insert(path.clone(), names.clone());
+        Ok(names)
     }
 }
 

@@ -12,4 +12,4 @@ mod view;
 pub use host_fs::HostFs;
 pub use memory_fs::MemoryFs;
 pub use path_resolution::{PathResolution, ResolutionEnd, ResolutionStep, resolve_path};
-pub use view::{FileSystem, FsFile, FsNode, OverlayFs};
+pub use view::{FileSystem, FsFile, FsNode, OverlayFs, UntrackedFs};

@@ -18,6 +18,35 @@ pub trait FileSystem {
     /// # Errors
     /// Fails if the host cannot list the directory.
     fn list(&self, path: &ImagePath) -> fs::Result<Vec<Vec<u8>>>;
+
+    /// Like [`Self::node`], but the file system does not record that the node was read.
+    ///
+    /// # Errors
+    /// Fails if the host cannot read the metadata.
+    fn node_untracked(&self, path: &ImagePath) -> fs::Result<Option<FsNode>> {
+        self.node(path)
+    }
+
+    /// Like [`Self::list`], but the file system does not record that the directory was listed.
+    ///
+    /// # Errors
+    /// Fails if the host cannot list the directory.
+    fn list_untracked(&self, path: &ImagePath) -> fs::Result<Vec<Vec<u8>>> {
+        self.list(path)
+    }
+}
+
+/// A file system that does not record what is read from it.
+pub struct UntrackedFs<'a>(pub &'a dyn FileSystem);
+
+impl FileSystem for UntrackedFs<'_> {
+    fn node(&self, path: &ImagePath) -> fs::Result<Option<FsNode>> {
+        self.0.node_untracked(path)
+    }
+
+    fn list(&self, path: &ImagePath) -> fs::Result<Vec<Vec<u8>>> {
+        self.0.list_untracked(path)
+    }
 }
 
 /// A file, directory or link in a [`FileSystem`].
@@ -68,5 +97,13 @@ impl FileSystem for OverlayFs<'_> {
         names.sort_unstable();
         names.dedup();
         Ok(names)
+    }
+
+    fn node_untracked(&self, path: &ImagePath) -> fs::Result<Option<FsNode>> {
+        OverlayFs { upper: &UntrackedFs(self.upper), lower: &UntrackedFs(self.lower) }.node(path)
+    }
+
+    fn list_untracked(&self, path: &ImagePath) -> fs::Result<Vec<Vec<u8>>> {
+        OverlayFs { upper: &UntrackedFs(self.upper), lower: &UntrackedFs(self.lower) }.list(path)
     }
 }

@@ -28,11 +28,11 @@ pub use metadata::{FileId, PathMetadata, Stat, Timestamp};
 /// # Errors
 /// Fails if the metadata or the link's target cannot be read.
 pub fn symlink_metadata(path: &Path) -> Result<Option<PathMetadata>> {
+    use io::ErrorKind::{InvalidFilename, NotADirectory, NotFound};
     let metadata = match std::fs::symlink_metadata(path) {
         Ok(metadata) => metadata,
-        Err(e) if matches!(e.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => {
-            return Ok(None);
-        }
+        // No file has a name that is longer than the file system allows.
+        Err(e) if matches!(e.kind(), NotFound | NotADirectory | InvalidFilename) => return Ok(None),
         Err(e) => return Err(Error::new("read the metadata of", path, e)),
     };
     let kind = metadata.file_type();

@@ -106,10 +106,13 @@ impl ConfigObject {
     }
 }
 
+/// The keys and contents of files.
+type KeyedFiles = Vec<(String, Vec<u8>)>;
+
 /// Returns the files of a mount by the object that contains them: public ones in a ConfigMap, secret
 /// ones in a Secret. A mount without files is an empty ConfigMap.
-pub(super) fn files_by_kind(mount: &RenderedMount) -> Vec<(ConfigObjectKind, Vec<(String, Vec<u8>)>)> {
-    let files_of = |is_secret: bool| -> Vec<(String, Vec<u8>)> {
+pub(super) fn files_by_kind(mount: &RenderedMount) -> Vec<(ConfigObjectKind, KeyedFiles)> {
+    let files_of = |is_secret: bool| -> KeyedFiles {
         let files = mount.files.iter().filter(|file| file.is_secret == is_secret);
         files.map(|file| (file.key.clone(), file.bytes.clone())).collect()
     };

@@ -12,6 +12,7 @@ use super::executed_file::{Closure, ElfProgram, ExecutedFile, ExecutedKind};
 use super::link_map::{LinkMap, MappedObject};
 use super::resolver::{Resolver, reread_program};
 use crate::elf::DlopenPriority;
+use coracle_core::path::ImagePath;
 
 impl Resolver<'_> {
     /// Opens the requested libraries in the ELF program `executed` of a closure. Adds the results to the
@@ -73,27 +74,31 @@ impl Resolver<'_> {
         failed.map(Err).ok_or(Error::Internal("a library without a name is to be opened"))
     }
 
-    /// Returns whether opening `name` from `caller` in `executed` would map a file that is not mapped
-    /// yet.
+    /// Returns the files that opening `name` from `caller` in `executed` would map and that are not mapped
+    /// yet, with their sizes in bytes; the library itself is first. Empty if it can't be opened.
     ///
     /// # Errors
     /// Fails if a file can't be read.
-    pub fn would_map_new_file(
+    pub fn new_files(
         &self,
         executed: &ExecutedFile,
         caller: &DlopenCaller,
         name: &[u8],
-    ) -> Result<bool, Error> {
-        let ExecutedKind::Elf(elf) = &executed.kind else { return Ok(false) };
+    ) -> Result<Vec<(ImagePath, u64)>, Error> {
+        let ExecutedKind::Elf(elf) = &executed.kind else { return Ok(Vec::new()) };
         if elf.link_map.loader.is_none() {
-            return Ok(false);
+            return Ok(Vec::new());
         }
         let program = reread_program(executed)?;
         let opened = [&dlopens_before(elf, caller)[..], &[(caller, name)]].concat();
         let hwcaps = self.selected_hwcaps();
-        let Some(map) = self.link_map(hwcaps, &program, &opened)? else { return Ok(false) };
-        let is_new = |mapped: &MappedObject| !elf.all_link_maps().any(|map| map.contains_file(&mapped.path));
-        Ok(!map.is_missing_required() && map.new_objects().any(|(_, mapped)| is_new(mapped)))
+        let Some(map) = self.link_map(hwcaps, &program, &opened)? else { return Ok(Vec::new()) };
+        if map.is_missing_required() {
+            return Ok(Vec::new());
+        }
+        let is_new = |mapped: &&MappedObject| !elf.all_link_maps().any(|map| map.contains_file(&mapped.path));
+        let new = map.new_objects().map(|(_, mapped)| mapped).filter(is_new);
+        Ok(new.map(|mapped| (mapped.path.clone(), mapped.file.stat.size)).collect())
     }
 
     /// Opens the libraries that were opened in `other` in `closure`, which is the same program in

@@ -30,7 +30,10 @@ mod versions;
 pub use dlopen_notes::{DlopenNote, DlopenPriority, dlopen_notes};
 pub use dynamic::{DynamicDependency, DynamicSection};
 pub use elf_object::ElfObject;
-pub use embedded_strings::{data_strings_containing, printable_data_strings_containing, strings_containing};
+pub use embedded_strings::{
+    DataMatches, DataQuery, PathText, WordFilter, absolute_paths_in_text, data_strings_containing,
+    printable_data_strings_containing, search_data, strings_containing,
+};
 pub use error::{Error, Result};
 pub use exported_symbols::ExportedSymbols;
 pub use header::{ElfType, Header};
@@ -42,5 +45,5 @@ pub use relocations::RelocationClass;
 pub use strip::strip;
 pub use symbol_matching::{LookupResult, LookupRules};
 pub use symbols::{SymbolReference, gnu_hash, symbol_references};
-pub use toolchain::{RustTargets, Toolchain, detect_toolchain, rust_targets};
+pub use toolchain::{RustTargets, Toolchain, detect_toolchain, has_section, rust_targets};
 pub use versions::{DefinedVersion, NeededVersion, SymbolVersion, SymbolVersions};

@@ -53,6 +53,18 @@ pub fn rust_targets(platform: &Platform) -> Option<RustTargets> {
 /// Maximum number of bytes to read of `.comment`. Each compiler adds a line.
 const MAX_COMMENT_SIZE: u64 = 1 << 12;
 
+/// Returns whether `object`, which was read from `file`, has a section called `name`. False if section
+/// headers are damaged.
+///
+/// # Errors
+/// Fails if the file cannot be read.
+pub fn has_section(file: &ContentReader, object: &ElfObject, name: &[u8]) -> fs::Result<bool> {
+    match read_sections(file, &object.header) {
+        Err(Error::Io(error)) => Err(error),
+        sections => Ok(sections.unwrap_or_default().iter().any(|section| section.name == name)),
+    }
+}
+
 /// Detects the toolchain of `object`, which was read from `file`. `None` if it is unknown or
 /// section headers are damaged.
 ///

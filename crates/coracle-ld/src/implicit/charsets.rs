@@ -55,6 +55,11 @@ pub(super) fn add_charsets(program: &ProgramContext<'_>, requests: &mut Requests
     Ok(())
 }
 
+/// Returns the directory of glibc's modules. `None` if the program does not use glibc.
+pub(super) fn gconv_directory_of(program: &ProgramContext<'_>) -> Result<Option<RawPath>, Error> {
+    program.glibc().map_or(Ok(None), gconv_directory)
+}
+
 /// Returns the directory of glibc's modules, taken from the path of their cache, which is compiled
 /// into glibc.
 fn gconv_directory(libc: &MappedObject) -> Result<Option<RawPath>, Error> {

@@ -4,7 +4,7 @@
 use super::error::Error;
 use super::function_calls::FunctionNeed;
 use super::implicit_policy::Inclusion;
-use super::program_context::ProgramContext;
+use super::program_context::{ProgramContext, ProgramRole};
 use super::requests::Requests;
 use crate::closure::{DlopenCaller, DlopenRequest, MappedObject};
 use crate::elf::{self, DlopenNote, DlopenPriority};
@@ -16,7 +16,7 @@ pub(super) fn add_dlopened_libraries(
     program: &ProgramContext<'_>,
     requests: &mut Requests,
 ) -> Result<(), Error> {
-    if program.is_entrypoint {
+    if matches!(program.role, ProgramRole::Entrypoint | ProgramRole::EntrypointInterpreter) {
         requests.dlopens.extend(program.policy.dlopen.iter().map(|name| DlopenRequest {
             caller: DlopenCaller::Program,
             names: vec![name.clone().into_bytes()],

@@ -24,6 +24,14 @@ pub(super) enum FunctionNeed {
     Dlopen,
     /// Child programs.
     Child,
+    /// Child programs that are searched in `PATH`.
+    PathSearch,
+    /// `/bin/sh` (`sysdeps/posix/system.c`, `libio/iopopen.c`, `posix/wordexp.c`).
+    Shell,
+    /// `/etc/services` and `/etc/protocols`.
+    Services,
+    /// A directory for temporary files.
+    TemporaryFiles,
     /// Non-default providers of OpenSSL.
     Provider,
 }
@@ -70,7 +78,10 @@ const FUNCTIONS_BY_NEED: &[(FunctionNeed, &[&str])] = &[
             "getrpcbyname",
         ],
     ),
-    (FunctionNeed::LocalTime, &["localtime", "localtime_r", "tzset", "mktime"]),
+    (
+        FunctionNeed::LocalTime,
+        &["localtime", "localtime_r", "tzset", "mktime", "ctime", "ctime_r", "tzalloc", "localtime_rz"],
+    ),
     (FunctionNeed::Locale, &["setlocale", "newlocale", "_ZNSt6localeC1EPKc", "_ZNSt6localeC2EPKc"]),
     (FunctionNeed::Charset, &["iconv_open"]),
     (FunctionNeed::Dlopen, &["dlopen", "dlmopen"]),
@@ -88,6 +99,42 @@ const FUNCTIONS_BY_NEED: &[(FunctionNeed, &[&str])] = &[
             "posix_spawnp",
             "system",
             "popen",
+        ],
+    ),
+    (FunctionNeed::PathSearch, &["execvp", "execvpe", "execlp", "posix_spawnp"]),
+    (FunctionNeed::Shell, &["system", "popen", "wordexp"]),
+    (
+        FunctionNeed::Services,
+        &[
+            "getservbyname",
+            "getservbyport",
+            "getservbyname_r",
+            "getservbyport_r",
+            "getservent",
+            "getprotobyname",
+            "getprotobynumber",
+            "getprotobyname_r",
+            "getprotobynumber_r",
+            "getprotoent",
+        ],
+    ),
+    (
+        FunctionNeed::TemporaryFiles,
+        &[
+            "mkstemp",
+            "mkostemp",
+            "mkstemps",
+            "mkdtemp",
+            "tmpfile",
+            "tempnam",
+            "tmpnam",
+            "mkstemp64",
+            "mkostemp64",
+            "mkstemps64",
+            "tmpfile64",
+            "g_mkstemp",
+            "g_file_open_tmp",
+            "g_get_tmp_dir",
         ],
     ),
     (FunctionNeed::Provider, &["OSSL_PROVIDER_load", "OSSL_PROVIDER_try_load"]),
@@ -141,10 +188,28 @@ impl FunctionCalls {
     }
 }
 
-/// Returns the new objects of `map` that call `dlopen`.
+/// Functions that open the library in their arguments.
+const DLOPEN_FUNCTIONS: &[&[u8]] = &[
+    b"dlopen",
+    b"dlmopen",
+    b"PR_LoadLibrary",
+    b"PR_LoadLibraryWithFlags",
+    b"g_module_open",
+    b"g_module_open_full",
+    b"lt_dlopen",
+    b"lt_dlopenext",
+    b"lt_dlopenadvise",
+    b"apr_dso_load",
+    b"SDL_LoadObject",
+    b"uv_dlopen",
+];
+/// The start of the mangled names of `QLibrary`'s functions.
+const QLIBRARY_PREFIX: &[u8] = b"_ZN8QLibrary";
+
+/// Returns the new objects of `map` that call `dlopen`, or a function that calls it with their argument.
 pub(super) fn dlopen_callers(map: &LinkMap) -> fs::Result<Vec<&MappedObject>> {
     let references = &map.symbol_references()?.symbols;
-    let is_dlopen = |name: &[u8]| name == b"dlopen" || name == b"dlmopen";
+    let is_dlopen = |name: &[u8]| DLOPEN_FUNCTIONS.contains(&name) || name.starts_with(QLIBRARY_PREFIX);
     let mut callers: Vec<usize> = references
         .iter()
         .filter(|symbol| is_dlopen(&symbol.reference.name))

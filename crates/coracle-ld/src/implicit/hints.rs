@@ -1,86 +1,169 @@
-//! Hints about dependencies that a program may have, with the flags that add them. Hints do
-//! not change the image.
+//! The hints for one program: from the functions that it calls, the libraries that it maps, dlopen notes,
+//! and the text of its objects.
 
+use super::charsets;
+use super::commands;
 use super::dlopened_libraries;
 use super::error::Error;
 use super::function_calls::{FunctionCall, FunctionNeed};
+use super::hint::{DependencyHint, HintKind, HintedPath, Likelihood, Remedy};
 use super::implicit_policy::Inclusion;
+use super::language_runtimes;
+use super::named_directories;
+use super::named_paths::{self, NamedPath, PathKind};
 use super::names_in_strings;
+use super::path_contents::{self, PathContents};
+use super::path_noise;
 use super::plugins;
 use super::program_context::ProgramContext;
 use crate::closure::{DlopenCaller, ExecutedFile, Resolver};
-use coracle_core::path::escape_bytes;
+use coracle_core::file_system::FileSystem;
+use coracle_core::path::{RawPath, escape_bytes};
 
-/// A dependency that a program may have and that the image lacks.
-#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug)]
-pub struct DependencyHint {
-    /// The possibly missing dependency.
-    pub subject: String,
-    /// Why it may be needed.
-    pub reason: String,
-    /// The flag that adds it, or what else to do.
-    pub action: String,
-}
-
-/// Returns the hints for `program`.
+/// Returns the hints for `program`, the most likely first.
 pub(super) fn collect_hints(
     program: &ProgramContext<'_>,
     resolver: &Resolver<'_>,
     executed: &ExecutedFile,
 ) -> Result<Vec<DependencyHint>, Error> {
-    let mut hints = hints_from_calls(program);
+    let named = named_paths::find_named_paths(program)?;
+    let mut hints = language_runtimes::runtime_hints(program, executed)?;
+    hints.extend(hints_from_calls(program)?);
     hints.extend(hints_from_libraries(program)?);
     hints.extend(hints_from_notes(program, resolver, executed)?);
     hints.extend(hints_from_strings(program, resolver, executed)?);
+    hints.extend(commands::command_hint(program, &named)?);
+    hints.extend(hints_from_named_paths(program, &named)?);
+    hints.retain(|hint| program.role.has_hint(hint.likelihood));
+    hints.sort_by_key(|hint| hint.likelihood);
     Ok(hints)
 }
 
-fn dependency_hint(subject: impl Into<String>, reason: String, action: impl Into<String>) -> DependencyHint {
-    DependencyHint { subject: subject.into(), reason, action: action.into() }
+/// Returns a hint about data that an option adds. `path` is where it is in the root; `None` if it does not
+/// exist.
+fn data_hint(
+    program: &ProgramContext<'_>,
+    subject: impl Into<String>,
+    reason: String,
+    remedy: Remedy,
+    path: &str,
+) -> Result<Option<DependencyHint>, Error> {
+    let PathContents { files, size, .. } =
+        path_contents::contents_at(program.sources.untracked, &RawPath::new(path))?;
+    Ok((!files.is_empty()).then(|| option_hint(subject.into(), reason, remedy, Some(size), files)))
 }
 
-/// Returns hints for called functions that read data files.
-fn hints_from_calls(program: &ProgramContext<'_>) -> Vec<DependencyHint> {
+/// Returns the hint about time zones. Their size is not determined: there are more than a thousand files.
+fn time_zones_hint(
+    program: &ProgramContext<'_>,
+    reason: String,
+    subject: String,
+) -> Result<Option<DependencyHint>, Error> {
+    let utc = RawPath::new("/usr/share/zoneinfo/UTC");
+    let exists = path_contents::is_file(program.sources.untracked, &utc)?;
+    Ok(exists.then(|| option_hint(subject, reason, Remedy::TimeZones, None, vec![utc])))
+}
+
+fn option_hint(
+    subject: String,
+    reason: String,
+    remedy: Remedy,
+    size: Option<u64>,
+    files: Vec<RawPath>,
+) -> DependencyHint {
+    DependencyHint {
+        kind: HintKind::Data,
+        subject,
+        reason,
+        size,
+        remedy,
+        likelihood: Likelihood::Possible,
+        files,
+    }
+}
+
+/// Returns hints for functions that read data files and that the program itself calls.
+fn hints_from_calls(program: &ProgramContext<'_>) -> Result<Vec<DependencyHint>, Error> {
     let policy = program.policy;
-    let needs = [
-        (FunctionNeed::LocalTime, policy.time_zones.is_none(), "time zones other than UTC", "--time-zones"),
-        (FunctionNeed::Locale, policy.locales.is_none(), "locales other than C", "--locale C.UTF-8"),
-        (
-            FunctionNeed::Charset,
-            policy.charsets.is_none() && program.glibc().is_some(),
-            "character sets",
-            "--charset NAME",
-        ),
-        (FunctionNeed::Provider, policy.openssl == Inclusion::Auto, "OpenSSL's providers", "--openssl true"),
-    ];
-    let reason = |call: &FunctionCall| format!("`{}`, which {} calls", call.function, call.caller);
-    let unspecified = needs.into_iter().filter(|(_, is_unspecified, ..)| *is_unspecified);
-    unspecified
-        .filter_map(|(need, _, what, flag)| {
-            Some(dependency_hint(what, reason(program.calls.first_call(need)?), flag))
-        })
-        .collect()
+    let mut hints: Vec<DependencyHint> = temporary_files_hint(program).into_iter().collect();
+    let subject = |what: &str, call: &FunctionCall| format!("{what} for `{}`", call.function);
+    let reason = |call: &FunctionCall| format!("called by {}", call.caller);
+    if let Some(call) = program.own_call(FunctionNeed::LocalTime).filter(|_| policy.time_zones.is_none()) {
+        let subject = subject("time zones other than UTC", call);
+        hints.extend(time_zones_hint(program, reason(call), subject)?);
+    }
+    if let Some(call) = program.own_call(FunctionNeed::Locale).filter(|_| policy.locales.is_none()) {
+        let (subject, remedy) = (subject("locales other than C", call), Remedy::Locale("C.UTF-8".into()));
+        hints.extend(data_hint(program, subject, reason(call), remedy, "/usr/lib/locale/C.utf8")?);
+    }
+    if let Some(call) = program.own_call(FunctionNeed::Charset).filter(|_| policy.charsets.is_none())
+        && let Some(directory) = charsets::gconv_directory_of(program)?
+    {
+        let paths = hinted_paths(program, [directory])?;
+        let hint = paths.into_hint(HintKind::Data, reason(call), Likelihood::Possible);
+        let subject = subject("character sets", call);
+        hints.extend(hint.map(|hint| DependencyHint { subject, ..hint }));
+    }
+    if let Some(call) = program.own_call(FunctionNeed::Services) {
+        let paths = hinted_paths(program, ["/etc/services", "/etc/protocols"].map(RawPath::new))?;
+        let hint = paths.into_hint(HintKind::Data, reason(call), Likelihood::Possible);
+        let subject = subject("names of services and protocols", call);
+        hints.extend(hint.map(|hint| DependencyHint { subject, ..hint }));
+    }
+    Ok(hints)
+}
+
+/// Returns the hint about `/tmp` if the program itself creates temporary files.
+fn temporary_files_hint(program: &ProgramContext<'_>) -> Option<DependencyHint> {
+    let call = program.own_call(FunctionNeed::TemporaryFiles)?;
+    Some(DependencyHint {
+        kind: HintKind::Data,
+        subject: format!("a writable /tmp for `{}`", call.function),
+        reason: format!("called by {}", call.caller),
+        size: None,
+        remedy: Remedy::State(RawPath::new("/tmp")),
+        likelihood: Likelihood::Possible,
+        files: vec![RawPath::new("/tmp")],
+    })
 }
 
 /// Returns hints for mapped libraries that read configuration files or plugins.
 fn hints_from_libraries(program: &ProgramContext<'_>) -> Result<Vec<DependencyHint>, Error> {
     let mut hints = Vec::new();
-    if let Some(libpam) = program.library("libpam.so").filter(|_| program.policy.pam.is_none()) {
-        hints.push(dependency_hint(
-            "PAM services",
-            format!("{} is mapped", libpam.raw_path),
-            "--pam SERVICE",
-        ));
+    let mapped_hint = |subject: String, library: &RawPath, remedy: Remedy, files: Vec<RawPath>, size| {
+        option_hint(subject, format!("{library} is mapped"), remedy, size, files)
+    };
+    if let Some(call) = program.calls.first_call(FunctionNeed::Provider)
+        && program.policy.openssl == Inclusion::Auto
+    {
+        let subject = "OpenSSL's providers".to_owned();
+        hints.push(mapped_hint(subject, &call.caller, Remedy::OpenSsl, Vec::new(), None));
     }
-    if program.policy.plugins.is_none() {
-        for (family, library) in plugins::available_families(program)? {
-            let because = format!("{} is mapped", library.raw_path);
-            hints.push(dependency_hint(
-                format!("plugins of {family}"),
-                because,
-                format!("--plugins {family}"),
-            ));
+    if let Some(libpam) = program.library("libpam.so").filter(|_| program.policy.pam.is_none()) {
+        let services = super::pam::services_in_text(program)?;
+        let remedy = match services.is_empty() {
+            true => Remedy::Manual("--pam SERVICE".into()),
+            false => Remedy::Pam(services),
+        };
+        hints.push(mapped_hint("PAM services".into(), &libpam.raw_path, remedy, Vec::new(), None));
+    }
+    let requested = program.requested_libraries(path_noise::is_quiet_library);
+    for (family, library, contents) in plugins::available_families(program)? {
+        if !requested.iter().any(|mapped| mapped.path == library.path) {
+            continue;
         }
+        if program
+            .policy
+            .plugins
+            .as_ref()
+            .is_some_and(|known| known.is_empty() || known.iter().any(|name| name == family))
+        {
+            continue;
+        }
+        let subject = format!("plugins of {family}");
+        let remedy = Remedy::Plugins(family);
+        let hint = mapped_hint(subject, &library.raw_path, remedy, contents.files, Some(contents.size));
+        hints.push(DependencyHint { likelihood: Likelihood::Likely, ..hint });
     }
     Ok(hints)
 }
@@ -99,57 +182,189 @@ fn hints_from_notes(
         let notes = dlopened_libraries::read_dlopen_notes(mapped)?.unwrap_or_default();
         for note in notes.iter().filter(|note| note.priority > lowest) {
             let caller = program.dlopen_caller(mapped);
-            if let Some(name) = first_available(&note.sonames, resolver, executed, &caller)? {
-                let because = format!("{}: {}", mapped.raw_path, dlopened_libraries::describe_note(note));
-                hints.push(dependency_hint(name.clone(), because, format!("--dlopen {name}")));
+            for name in &note.sonames {
+                let reason = format!("{}: {}", mapped.raw_path, dlopened_libraries::describe_note(note));
+                if let Some(hint) = library_hint(resolver, executed, &caller, name, reason)? {
+                    hints.push(hint);
+                    break;
+                }
             }
         }
     }
     Ok(hints)
 }
 
-/// Returns the first name whose opening would map a new file.
-fn first_available(
-    names: &[Vec<u8>],
+/// Returns the hint about a library that `caller` may open. `None` if opening it maps no new file.
+fn library_hint(
     resolver: &Resolver<'_>,
     executed: &ExecutedFile,
     caller: &DlopenCaller,
-) -> Result<Option<String>, Error> {
-    for name in names {
-        if resolver.would_map_new_file(executed, caller, name)? {
-            return Ok(Some(escape_bytes(name)));
-        }
-    }
-    Ok(None)
+    name: &[u8],
+    reason: String,
+) -> Result<Option<DependencyHint>, Error> {
+    let files = resolver.new_files(executed, caller, name)?;
+    let Some((_, size)) = files.first() else { return Ok(None) };
+    let shown = escape_bytes(name);
+    Ok(Some(DependencyHint {
+        kind: HintKind::Library,
+        subject: shown.clone(),
+        reason,
+        size: Some(*size),
+        remedy: Remedy::Dlopen(shown),
+        likelihood: Likelihood::Possible,
+        files: files.iter().take(1).map(|(path, _)| RawPath::from(path)).collect(),
+    }))
 }
 
-/// Returns hints for file names in the strings of mapped objects.
+/// Returns hints for names in the strings of mapped objects.
 fn hints_from_strings(
     program: &ProgramContext<'_>,
     resolver: &Resolver<'_>,
     executed: &ExecutedFile,
 ) -> Result<Vec<DependencyHint>, Error> {
-    let named = names_in_strings::find_names_in_strings(program, resolver, executed)?;
+    let named = names_in_strings::find_names_in_strings(program)?;
     let program_path = &executed.raw_path;
     let mut hints: Vec<DependencyHint> = Vec::new();
     for library in named.libraries {
-        let flag = format!("--dlopen {}", library.name);
-        hints.push(dependency_hint(library.name, format!("named in {}", library.named_in), flag));
+        let reason = format!("named in {}", library.named_in);
+        let is_own = library.named_in == *program_path;
+        let hint = library_hint(resolver, executed, &library.caller, library.name.as_bytes(), reason)?;
+        hints.extend(hint.map(|hint| DependencyHint {
+            likelihood: if is_own { Likelihood::Likely } else { Likelihood::Possible },
+            ..hint
+        }));
     }
     if named.names_certificates && program.policy.certificates == Inclusion::Auto {
-        hints.push(dependency_hint(
-            "CA certificates",
-            format!("`ssl/certs` is named in {program_path}"),
-            "--certificates true",
-        ));
+        let reason = format!("`ssl/certs` is named in {program_path}");
+        let bundle = "/etc/ssl/certs/ca-certificates.crt";
+        hints.extend(data_hint(program, "CA certificates", reason, Remedy::Certificates, bundle)?);
+    }
+    if named.names_time_zones && program.policy.time_zones.is_none() {
+        let reason = format!("`zoneinfo` is named in {program_path}");
+        let hint = time_zones_hint(program, reason, "time zones other than UTC".into())?;
+        // What a program names itself is likely.
+        hints.extend(hint.map(|hint| DependencyHint { likelihood: Likelihood::Likely, ..hint }));
     }
     if named.opens_nss {
-        let because = format!("{program_path} is static, but its C library opens them at run time");
-        hints.push(dependency_hint("NSS modules", because, "link the program dynamically"));
-    }
-    for path in named.programs {
-        let flag = format!("add {path} as a PROGRAM");
-        hints.push(dependency_hint(path, format!("named in {program_path}"), flag));
+        hints.push(DependencyHint {
+            kind: HintKind::Data,
+            subject: "NSS modules".into(),
+            reason: format!("{program_path} is static, but its C library opens them at run time"),
+            size: None,
+            remedy: Remedy::Manual("link the program dynamically".into()),
+            likelihood: Likelihood::Possible,
+            files: Vec::new(),
+        });
     }
     Ok(hints)
+}
+
+/// Returns hints about files and directories: one for what the program itself names or is called like, one
+/// for what its libraries name.
+fn hints_from_named_paths(
+    program: &ProgramContext<'_>,
+    named: &[NamedPath],
+) -> Result<Vec<DependencyHint>, Error> {
+    let is_data = |named: &&NamedPath| named.kind != PathKind::Executable;
+    let (own, of_libraries): (Vec<&NamedPath>, Vec<&NamedPath>) =
+        named.iter().filter(is_data).partition(|named| named.is_in_program);
+    let mut own_paths: Vec<RawPath> = own.iter().map(|named| named.path.clone()).collect();
+    let object = &program.program_object().raw_path;
+    let mut reason = format!("named in {object}");
+    if program.role.is_named_by_user() {
+        let directories = named_directories::named_directories(program)?;
+        if !directories.is_empty() {
+            reason = format!("named in {object}, or called like it or a library of it");
+        }
+        own_paths.extend(directories);
+    }
+    let own_hint = paths_hint(program, own_paths, reason, Likelihood::Likely)?;
+    let mut libraries: Vec<String> = of_libraries.iter().map(|named| named.object.to_string()).collect();
+    libraries.sort();
+    libraries.dedup();
+    let paths = of_libraries.iter().map(|named| named.path.clone()).collect();
+    let reason = format!("named in {}", list_in_words(&libraries));
+    Ok(own_hint.into_iter().chain(paths_hint(program, paths, reason, Likelihood::Possible)?).collect())
+}
+
+/// Returns the hint about `paths`, without those below others. `None` if there are none.
+fn paths_hint(
+    program: &ProgramContext<'_>,
+    mut paths: Vec<RawPath>,
+    reason: String,
+    likelihood: Likelihood,
+) -> Result<Option<DependencyHint>, Error> {
+    paths.sort();
+    paths.dedup();
+    let directories: Vec<RawPath> =
+        paths.iter().map(|path| RawPath::join_bytes(path.as_bytes(), b"")).collect();
+    paths.retain(|path| {
+        !directories.iter().any(|directory| path.as_bytes().starts_with(directory.as_bytes()))
+    });
+    Ok(hinted_paths(program, paths)?.into_hint(HintKind::Directory, reason, likelihood))
+}
+
+/// Returns the first of `names`, and the number of the others.
+fn list_in_words(names: &[String]) -> String {
+    const MAX_SHOWN: usize = 3;
+    let shown = names.iter().take(MAX_SHOWN).cloned().collect::<Vec<_>>().join(", ");
+    match names.len().saturating_sub(MAX_SHOWN) {
+        0 => shown,
+        more => format!("{shown} and {more} more"),
+    }
+}
+
+/// Paths of a hint, and the files there.
+#[derive(Default)]
+pub(super) struct HintedPaths {
+    paths: Vec<HintedPath>,
+    files: Vec<RawPath>,
+}
+
+impl HintedPaths {
+    /// Adds `path` if it has files. Of a directory with files that not everyone may read, such as private
+    /// keys, the entries without such files are added.
+    pub(super) fn add(&mut self, tree: &dyn FileSystem, path: &RawPath) -> Result<(), Error> {
+        let contents = path_contents::contents_at(tree, path)?;
+        if !contents.has_private_files {
+            self.add_contents(path, contents);
+            return Ok(());
+        }
+        for entry in path_contents::entries_at(tree, path)? {
+            let contents = path_contents::contents_at(tree, &entry)?;
+            if !contents.has_private_files {
+                self.add_contents(&entry, contents);
+            }
+        }
+        Ok(())
+    }
+
+    fn add_contents(&mut self, path: &RawPath, contents: PathContents) {
+        // Empty files and links alone are no data.
+        if contents.size > 0 {
+            self.paths.push(HintedPath::same(path, contents.size));
+            self.files.extend(contents.files);
+        }
+    }
+
+    pub(super) fn into_hint(
+        self,
+        kind: HintKind,
+        reason: String,
+        likelihood: Likelihood,
+    ) -> Option<DependencyHint> {
+        DependencyHint::include(kind, reason, likelihood, self.paths, self.files)
+    }
+}
+
+/// Returns those of `paths` that have files.
+fn hinted_paths(
+    program: &ProgramContext<'_>,
+    paths: impl IntoIterator<Item = RawPath>,
+) -> Result<HintedPaths, Error> {
+    let mut hinted = HintedPaths::default();
+    for path in paths {
+        hinted.add(program.sources.untracked, &path)?;
+    }
+    Ok(hinted)
 }

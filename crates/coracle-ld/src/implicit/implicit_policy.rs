@@ -1,5 +1,7 @@
 //! Which implicit dependencies the user requests: the recipe's `[runtime]` and its flags.
 
+use std::collections::BTreeSet;
+
 use crate::elf::DlopenPriority;
 
 /// Which implicit dependencies go into an image.
@@ -29,6 +31,8 @@ pub struct ImplicitPolicy {
     pub pam: Option<Vec<String>>,
     /// Plugin families by name, see [`super::PLUGIN_FAMILIES`]; `None` if unspecified.
     pub plugins: Option<Vec<String>>,
+    /// Paths and names that the user does not want to have hints about.
+    pub ignored: BTreeSet<String>,
 }
 
 /// When an implicit dependency is added.
@@ -67,6 +71,7 @@ impl Default for ImplicitPolicy {
             charsets: None,
             pam: None,
             plugins: None,
+            ignored: BTreeSet::new(),
         }
     }
 }

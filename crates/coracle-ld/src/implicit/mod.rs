@@ -5,30 +5,42 @@
 //! to `Requests`. This module does not depend on images.
 
 mod charsets;
+mod command_names;
+mod commands;
 mod dlopened_libraries;
 mod error;
 mod function_calls;
 mod gconv_modules;
+mod hint;
 mod hints;
 mod implicit_policy;
+mod language_runtimes;
 mod locale_data;
+mod named_directories;
+mod named_paths;
 mod names_in_strings;
 mod nss;
 mod pam;
+mod path_contents;
+mod path_noise;
 mod plugins;
 mod program_context;
 mod requests;
+mod scripts;
+mod shell_script;
 mod tls;
+
+use std::rc::Rc;
 
 use crate::closure::{DlopenFailure, DlopenRequest, ExecutedFile, ExecutedKind, Resolver};
 use crate::elf::DlopenPriority;
 use coracle_core::note::Note;
 
 pub use error::{Error, UnmetRequest};
-pub use hints::DependencyHint;
+pub use hint::{DependencyHint, HintKind, HintedPath, Likelihood, Remedy};
 pub use implicit_policy::{ImplicitPolicy, Inclusion, TimeZones};
 pub use plugins::{PLUGIN_FAMILIES, PluginFamily};
-pub use program_context::DataSources;
+pub use program_context::{DataSources, ProgramRole};
 pub use requests::{DataContent, DataFile};
 
 use program_context::ProgramContext;
@@ -64,7 +76,7 @@ impl Requirements {
         let notes: Vec<Note> = other.notes.into_iter().filter(is_new).collect();
         self.notes.extend(notes);
         let is_new = |hint: &DependencyHint| {
-            !self.hints.iter().any(|known| (&known.subject, &known.action) == (&hint.subject, &hint.action))
+            !self.hints.iter().any(|known| (&known.subject, &known.remedy) == (&hint.subject, &hint.remedy))
         };
         let hints: Vec<DependencyHint> = other.hints.into_iter().filter(is_new).collect();
         self.hints.extend(hints);
@@ -80,8 +92,8 @@ impl Requirements {
     }
 }
 
-/// Opens the libraries that the ELF program `executed` is known to open, and returns its other
-/// implicit dependencies. Opened libraries may open more, so the rules run until nothing new is
+/// Opens the libraries that the program `executed` is known to open, and returns its other implicit
+/// dependencies. A script has only hints. Opened libraries may open more, so the rules run until nothing new is
 /// found.
 ///
 /// # Errors
@@ -91,13 +103,20 @@ pub fn add_implicit_dependencies(
     sources: DataSources<'_>,
     policy: &ImplicitPolicy,
     executed: &mut ExecutedFile,
-    is_entrypoint: bool,
+    role: ProgramRole,
 ) -> Result<Requirements, Error> {
+    let own_data = match &executed.kind {
+        ExecutedKind::Elf(elf) => program_context::search_own_data(elf)?,
+        ExecutedKind::Script => Rc::default(),
+    };
     let mut known: Vec<DlopenRequest> = Vec::new();
     let mut failed: Vec<DlopenFailure> = Vec::new();
     loop {
-        let ExecutedKind::Elf(elf) = &executed.kind else { return Ok(Requirements::default()) };
-        let program = ProgramContext::new(sources, policy, is_entrypoint, elf)?;
+        let ExecutedKind::Elf(elf) = &executed.kind else {
+            let hints = scripts::script_hints(sources, executed, role)?;
+            return Ok(Requirements { hints, ..Requirements::default() });
+        };
+        let program = ProgramContext::new(sources, policy, role, elf, own_data.clone())?;
         let mut requests = collect_requests(&program)?;
         let mut new = Vec::new();
         for request in std::mem::take(&mut requests.dlopens) {

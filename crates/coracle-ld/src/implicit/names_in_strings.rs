@@ -1,21 +1,21 @@
-//! File names in the strings of a program: libraries that it may open, programs that it may start,
-//! directories of certificates. Strings prove nothing, so they are only used for hints.
+//! Names in the strings of a program: libraries that it may open, directories of certificates and time
+//! zones. Strings prove nothing, so they are only used for hints.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::error::Error;
-use super::function_calls::{self, FunctionNeed};
+use super::function_calls;
 use super::program_context::ProgramContext;
-use crate::closure::{ExecutedFile, MappedObject, Resolver};
+use crate::closure::{DlopenCaller, MappedObject};
 use crate::elf;
-use coracle_core::file_system::{self, ResolutionEnd};
 use coracle_core::fs;
-use coracle_core::path::{ImagePath, RawPath, escape_bytes};
+use coracle_core::path::{ImagePath, RawPath};
 
 /// A library name in the strings of an object.
 pub(super) struct NamedLibrary {
     pub(super) name: String,
     pub(super) named_in: RawPath,
+    pub(super) caller: DlopenCaller,
 }
 
 /// Libraries that distributions' libraries open only for rare features: the prefix of the caller's
@@ -41,32 +41,28 @@ const MAX_TRIED_NAMES: usize = 64;
 /// The names in the strings of a program and of its libraries.
 #[derive(Default)]
 pub(super) struct NamesInStrings {
-    /// Libraries that exist and are not mapped, named by an object that calls `dlopen`.
+    /// Libraries named by an object that calls `dlopen`.
     pub(super) libraries: Vec<NamedLibrary>,
     /// Whether the program contains the path of a directory of certificates.
     pub(super) names_certificates: bool,
-    /// Existing programs whose paths are in the program.
-    pub(super) programs: Vec<String>,
+    /// Whether the program contains the directory of time zones.
+    pub(super) names_time_zones: bool,
     /// Whether the program is static and contains glibc's code that opens NSS modules.
     pub(super) opens_nss: bool,
 }
 
 /// Reads the strings of the program and of the libraries that call `dlopen`, each file once.
-pub(super) fn find_names_in_strings(
-    program: &ProgramContext<'_>,
-    resolver: &Resolver<'_>,
-    executed: &ExecutedFile,
-) -> Result<NamesInStrings, Error> {
+pub(super) fn find_names_in_strings(program: &ProgramContext<'_>) -> Result<NamesInStrings, Error> {
     let (mut named, mut strings_by_object) = (NamesInStrings::default(), Vec::new());
     let callers = dlopen_callers(program)?;
     let own = program.program_object();
-    let own_strings = matching_strings(own, &[".so", "ssl/certs", "/bin/", "libnss_"])?;
-    find_names_in_program(program, &own_strings, &mut named)?;
+    let own_strings = program.own_data.strings.clone();
+    find_names_in_program(program, &mut named);
     if callers.contains_key(&own.path) {
         strings_by_object.push((own, own_strings));
     }
     for mapped in callers.into_values().filter(|mapped| mapped.path != own.path) {
-        strings_by_object.push((mapped, matching_strings(mapped, &[".so"])?));
+        strings_by_object.push((mapped, library_names(mapped)?));
     }
     let mut tried = BTreeSet::new();
     for (mapped, strings) in strings_by_object {
@@ -74,22 +70,21 @@ pub(super) fn find_names_in_strings(
         let caller = program.dlopen_caller(mapped);
         let is_rare = |name: &&str| is_rarely_needed(soname, name);
         for name in strings.iter().filter_map(|text| as_library_name(text)).filter(|name| !is_rare(name)) {
-            if tried.len() < MAX_TRIED_NAMES
-                && tried.insert(name.to_owned())
-                && resolver.would_map_new_file(executed, &caller, name.as_bytes())?
-            {
-                named
-                    .libraries
-                    .push(NamedLibrary { name: name.to_owned(), named_in: mapped.raw_path.clone() });
+            if tried.len() < MAX_TRIED_NAMES && tried.insert(name.to_owned()) {
+                named.libraries.push(NamedLibrary {
+                    name: name.to_owned(),
+                    named_in: mapped.raw_path.clone(),
+                    caller: caller.clone(),
+                });
             }
         }
     }
     Ok(named)
 }
 
-/// Returns the strings in the data of an object that contain one of `parts`.
-fn matching_strings(mapped: &MappedObject, parts: &[&str]) -> fs::Result<BTreeSet<Vec<u8>>> {
-    elf::data_strings_containing(&mapped.file.content.open()?, &mapped.object, parts)
+/// Returns the strings in the data of an object that may be names of libraries.
+fn library_names(mapped: &MappedObject) -> fs::Result<BTreeSet<Vec<u8>>> {
+    elf::data_strings_containing(&mapped.file.content.open()?, &mapped.object, &[".so"])
 }
 
 /// Returns the objects that call `dlopen`, each once.
@@ -122,34 +117,12 @@ fn is_rarely_needed(soname: Option<&[u8]>, name: &str) -> bool {
         .any(|(library, start)| soname.starts_with(library.as_bytes()) && name.starts_with(start))
 }
 
-/// Evaluates the strings of the program itself.
-fn find_names_in_program(
-    program: &ProgramContext<'_>,
-    strings: &BTreeSet<Vec<u8>>,
-    named: &mut NamesInStrings,
-) -> Result<(), Error> {
-    let starts_children = program.calls.first_call(FunctionNeed::Child).is_some();
-    for text in strings {
-        let has = |part: &[u8]| text.windows(part.len()).any(|bytes| bytes == part);
-        if has(b"ssl/certs") {
-            named.names_certificates = true;
-        } else if program.is_static() && text.starts_with(b"libnss_") {
-            named.opens_nss = true;
-        } else if starts_children && is_existing_program(program, text)? {
-            named.programs.push(escape_bytes(text));
-        }
-    }
-    Ok(())
-}
-
-/// Returns whether `text` is the path of an existing program.
-fn is_existing_program(program: &ProgramContext<'_>, text: &[u8]) -> fs::Result<bool> {
-    if !["/bin/", "/usr/bin/", "/sbin/", "/usr/sbin/"].iter().any(|start| text.starts_with(start.as_bytes()))
-    {
-        return Ok(false);
-    }
-    let walk = file_system::resolve_path(program.sources.tree, &program.sources.options.working_dir, text)?;
-    Ok(matches!(walk.end, ResolutionEnd::File(_, file) if file.stat.is_executable()))
+/// Evaluates the data of the program itself.
+fn find_names_in_program(program: &ProgramContext<'_>, named: &mut NamesInStrings) {
+    let data = &program.own_data;
+    named.names_certificates = data.texts.contains("ssl/certs");
+    named.names_time_zones = data.texts.contains("/zoneinfo");
+    named.opens_nss = program.is_static() && data.strings.iter().any(|text| text.starts_with(b"libnss_"));
 }
 
 #[cfg(test)]

@@ -4,10 +4,11 @@
 use std::collections::BTreeSet;
 
 use super::error::Error;
+use super::path_contents;
 use super::program_context::ProgramContext;
 use super::requests::{DataContent, DataFile, Requests};
 use crate::closure::{DlopenCaller, DlopenRequest, MappedObject};
-use crate::elf::{self, DlopenPriority};
+use crate::elf::{self, DataQuery, DlopenPriority};
 use coracle_core::path::{RawPath, escape_bytes};
 
 /// Directories of service configurations: the administrator's, then the distribution's.
@@ -59,6 +60,23 @@ pub(super) fn add_pam(program: &ProgramContext<'_>, requests: &mut Requests) -> 
         requests.data_files.push(file);
     }
     Ok(())
+}
+
+/// Returns the services that are configured and whose names are in the text of the program.
+pub(super) fn services_in_text(program: &ProgramContext<'_>) -> Result<Vec<String>, Error> {
+    let mut configured = BTreeSet::new();
+    for directory in SERVICE_DIRECTORIES {
+        for path in path_contents::contents_at(program.sources.untracked, &RawPath::new(directory))?.files {
+            configured.insert(path.file_name().to_vec());
+        }
+    }
+    let query = DataQuery { is_wanted_word: Some(&|word| configured.contains(word)), ..DataQuery::default() };
+    let own = program.program_object();
+    let found = elf::search_data(&own.file.content.open()?, &own.object, &query)?;
+    let mut services: Vec<String> = found.words.iter().map(|name| escape_bytes(name)).collect();
+    services.sort_unstable();
+    services.dedup();
+    Ok(services)
 }
 
 /// Returns the directory of PAM modules, which is compiled into libpam.

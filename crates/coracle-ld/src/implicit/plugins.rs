@@ -1,6 +1,7 @@
 //! Plugins of well-known libraries: whole directories of which a program opens some at run time.
 
 use super::error::Error;
+use super::path_contents::{self, PathContents};
 use super::program_context::ProgramContext;
 use super::requests::{DataContent, Requests};
 use crate::closure::{DlopenCaller, DlopenRequest, MappedObject};
@@ -15,8 +16,10 @@ pub struct PluginFamily {
     soname_prefix: &'static str,
     /// Plugin directories, relative to the library's directory.
     directories: &'static [&'static str],
-    /// Absolute paths of data directories. Libraries named in their files are plugins, too.
-    data_directories: &'static [&'static str],
+    /// Absolute paths of directories with files that name plugins.
+    manifest_directories: &'static [&'static str],
+    /// Absolute paths of other data.
+    data_paths: &'static [&'static str],
 }
 
 const fn plugin_family(
@@ -24,7 +27,7 @@ const fn plugin_family(
     library: &'static str,
     directories: &'static [&'static str],
 ) -> PluginFamily {
-    PluginFamily { name, soname_prefix: library, directories, data_directories: &[] }
+    PluginFamily { name, soname_prefix: library, directories, manifest_directories: &[], data_paths: &[] }
 }
 
 /// All supported families.
@@ -35,10 +38,24 @@ pub const PLUGIN_FAMILIES: &[PluginFamily] = &[
         name: "egl",
         soname_prefix: "libEGL.so",
         directories: &[],
-        data_directories: &["/usr/share/glvnd/egl_vendor.d"],
+        manifest_directories: &["/usr/share/glvnd/egl_vendor.d"],
+        data_paths: &[],
     },
-    plugin_family("gdk-pixbuf", "libgdk_pixbuf-2.0.so", &["gdk-pixbuf-2.0"]),
-    plugin_family("gio", "libgio-2.0.so", &["gio/modules"]),
+    PluginFamily {
+        name: "gdk-pixbuf",
+        soname_prefix: "libgdk_pixbuf-2.0.so",
+        directories: &["gdk-pixbuf-2.0"],
+        manifest_directories: &[],
+        // The type of a picture is found by its content.
+        data_paths: &["/usr/share/mime/mime.cache"],
+    },
+    PluginFamily {
+        name: "gio",
+        soname_prefix: "libgio-2.0.so",
+        directories: &["gio/modules"],
+        manifest_directories: &[],
+        data_paths: &["/usr/share/mime/mime.cache", "/usr/share/glib-2.0/schemas/gschemas.compiled"],
+    },
     plugin_family("gstreamer", "libgstreamer-1.0.so", &["gstreamer-1.0"]),
     plugin_family("gtk3", "libgtk-3.so", &["gtk-3.0"]),
     plugin_family("gtk4", "libgtk-4.so", &["gtk-4.0"]),
@@ -51,7 +68,8 @@ pub const PLUGIN_FAMILIES: &[PluginFamily] = &[
         name: "vulkan",
         soname_prefix: "libvulkan.so",
         directories: &[],
-        data_directories: &["/usr/share/vulkan/icd.d"],
+        manifest_directories: &["/usr/share/vulkan/icd.d"],
+        data_paths: &[],
     },
 ];
 
@@ -73,32 +91,41 @@ pub(super) fn add_plugins(program: &ProgramContext<'_>, requests: &mut Requests)
             let directory = RawPath::join_bytes(directory_of_library.as_bytes(), directory.as_bytes());
             add_plugin_directory(program, &directory, &caller, &why, requests)?;
         }
-        for directory in family.data_directories {
-            add_data_directory(program, &RawPath::new(*directory), &caller, &why, requests)?;
+        for directory in family.manifest_directories {
+            add_manifest_directory(program, &RawPath::new(*directory), &caller, &why, requests)?;
+        }
+        for path in family.data_paths {
+            let path = RawPath::new(*path);
+            requests.data_files.extend(program.data_file(&path, &why)?);
+            requests.data_files.extend(program.data_files_below(&path, &[], &why)?);
         }
     }
     Ok(())
 }
 
-/// Returns the families whose library is mapped and whose plugins exist, with the library.
+/// Returns the families whose library is mapped and whose plugins exist, with the library and the
+/// files.
 pub(super) fn available_families<'a>(
     program: &ProgramContext<'a>,
-) -> Result<Vec<(&'static str, &'a MappedObject)>, Error> {
+) -> Result<Vec<(&'static str, &'a MappedObject, PathContents)>, Error> {
     let mut available = Vec::new();
     for family in PLUGIN_FAMILIES {
         let Some(library) = program.library(family.soname_prefix) else { continue };
         let directory_of_library = RawPath::from(&library.path).dirname();
-        let next_to_library = family
+        let beside_library = family
             .directories
             .iter()
             .map(|name| RawPath::join_bytes(directory_of_library.as_bytes(), name.as_bytes()));
-        for directory in
-            next_to_library.chain(family.data_directories.iter().map(|directory| RawPath::new(*directory)))
-        {
-            if !program.data_files_below(&directory, &[], "")?.is_empty() {
-                available.push((family.name, library));
-                break;
-            }
+        let mut contents = PathContents::default();
+        for path in beside_library.chain(
+            family.manifest_directories.iter().chain(family.data_paths).map(|path| RawPath::new(*path)),
+        ) {
+            let more = path_contents::contents_at(program.sources.untracked, &path)?;
+            contents.size += more.size;
+            contents.files.extend(more.files);
+        }
+        if !contents.files.is_empty() {
+            available.push((family.name, library, contents));
         }
     }
     Ok(available)
@@ -117,7 +144,8 @@ pub(super) fn add_plugin_directory(
         if is_library {
             requests.dlopens.push(DlopenRequest {
                 caller: caller.clone(),
-                names: vec![file.path.as_bytes().to_vec()],
+                // The name may be a link that ends in `.so`, which plugins are found by.
+                names: vec![file.raw_path.as_bytes().to_vec()],
                 purpose: purpose.to_owned(),
                 priority: DlopenPriority::Recommended,
             });
@@ -129,7 +157,7 @@ pub(super) fn add_plugin_directory(
 }
 
 /// Adds the files in a directory, and opens the libraries that they name.
-fn add_data_directory(
+fn add_manifest_directory(
     program: &ProgramContext<'_>,
     directory: &RawPath,
     caller: &DlopenCaller,

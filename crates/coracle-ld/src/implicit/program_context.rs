@@ -1,12 +1,16 @@
 //! A program with everything that is mapped for it, and access to its data files.
 
 use std::collections::BTreeSet;
+use std::rc::Rc;
 
 use super::error::Error;
-use super::function_calls::FunctionCalls;
+use super::function_calls::{FunctionCall, FunctionCalls, FunctionNeed};
+use super::hint::Likelihood;
 use super::implicit_policy::ImplicitPolicy;
+use super::path_noise;
 use super::requests::{DataContent, DataFile};
 use crate::closure::{DlopenCaller, ElfProgram, LinkMap, MappedObject, ResolveOptions};
+use crate::elf::{self, DataMatches, DataQuery, PathText, Toolchain};
 use coracle_core::file_system::{self, FileSystem, FsNode, ResolutionEnd};
 use coracle_core::fs;
 use coracle_core::path::{ImagePath, RawPath};
@@ -19,22 +23,89 @@ pub struct DataSources<'a> {
     /// The file system to search for machine-independent data that is not in `tree`: the host, if
     /// `tree` is a sysroot.
     pub fallback: Option<&'a dyn FileSystem>,
+    /// The same file system as `tree`, for hints: what is read here does not belong to the inputs of a
+    /// build, so that a change of it does not repeat the build.
+    pub untracked: &'a dyn FileSystem,
     /// The options of the resolution.
     pub options: &'a ResolveOptions,
 }
+
+/// The part of a program in an image.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum ProgramRole {
+    /// It is what the image starts.
+    Entrypoint,
+    /// It is the interpreter of the script that the image starts.
+    EntrypointInterpreter,
+    /// The user named it.
+    Program,
+    /// It is an interpreter, or another program may start it. It has no hints that are only possible, since
+    /// most of its features are not used.
+    Helper,
+    /// It is in an included directory, and may never be started. It has only hints about what it cannot start
+    /// without.
+    Included,
+}
+
+/// Directories of libraries, besides those of architectures.
+const LIBRARY_DIRECTORIES: [&str; 6] =
+    ["/lib", "/lib64", "/usr/lib", "/usr/lib64", "/usr/local/lib", "/usr/local/lib64"];
 
 /// One ELF program, with what the rules need to know about it.
 pub(super) struct ProgramContext<'a> {
     pub(super) sources: DataSources<'a>,
     pub(super) policy: &'a ImplicitPolicy,
-    /// Whether it is the image's entrypoint.
-    pub(super) is_entrypoint: bool,
+    /// Its part in the image.
+    pub(super) role: ProgramRole,
     /// The link map of the program's start, then those of opened libraries.
     pub(super) maps: Vec<&'a LinkMap>,
     program_object: &'a MappedObject,
     objects: Vec<&'a MappedObject>,
+    /// What is in the data of the program itself.
+    pub(super) own_data: Rc<DataMatches>,
     /// The calls of functions that need more than the mapped libraries.
     pub(super) calls: FunctionCalls,
+}
+
+/// The texts that are looked for in a program.
+const TEXTS: [&str; 4] = ["SSL_CERT_FILE", "ssl/certs", "/zoneinfo", "crypto/x509."];
+
+/// Searches the data of a program.
+pub(super) fn search_own_data(elf: &ElfProgram) -> Result<Rc<DataMatches>, Error> {
+    let program = elf.link_map.objects.first();
+    let program = program.ok_or(Error::Internal("a link map has no program"))?;
+    let query = DataQuery {
+        texts: &TEXTS,
+        parts: &[".so", "libnss_"],
+        paths: Some(path_text(program)?),
+        is_wanted_word: None,
+    };
+    Ok(Rc::new(elf::search_data(&program.file.content.open()?, &program.object, &query)?))
+}
+
+/// Returns how paths are separated in the data of an object.
+pub(super) fn path_text(mapped: &MappedObject) -> Result<PathText, Error> {
+    let toolchain = elf::detect_toolchain(&mapped.file.content.open()?, &mapped.object)?;
+    Ok(match toolchain {
+        Some(Toolchain::Rust | Toolchain::Go) => PathText::Concatenated,
+        None => PathText::Terminated,
+    })
+}
+
+impl ProgramRole {
+    /// Returns whether a program of this role has a hint of this likelihood.
+    pub(super) fn has_hint(self, likelihood: Likelihood) -> bool {
+        match self {
+            Self::Entrypoint | Self::Program => true,
+            Self::EntrypointInterpreter | Self::Helper => likelihood != Likelihood::Possible,
+            Self::Included => likelihood == Likelihood::Certain,
+        }
+    }
+
+    /// Returns whether the user named the program.
+    pub(super) fn is_named_by_user(self) -> bool {
+        matches!(self, Self::Entrypoint | Self::Program)
+    }
 }
 
 impl<'a> ProgramContext<'a> {
@@ -42,8 +113,9 @@ impl<'a> ProgramContext<'a> {
     pub(super) fn new(
         sources: DataSources<'a>,
         policy: &'a ImplicitPolicy,
-        is_entrypoint: bool,
+        role: ProgramRole,
         elf: &'a ElfProgram,
+        own_data: Rc<DataMatches>,
     ) -> Result<Self, Error> {
         let program_object = elf.link_map.objects.first();
         let program_object = program_object.ok_or(Error::Internal("a link map has no program"))?;
@@ -56,7 +128,7 @@ impl<'a> ProgramContext<'a> {
         let mut seen = BTreeSet::new();
         let new_objects = maps.iter().flat_map(|map| map.new_objects()).map(|(_, mapped)| mapped);
         let objects = new_objects.filter(|mapped| seen.insert(&mapped.raw_path)).collect();
-        Ok(Self { sources, program_object, policy, is_entrypoint, maps, objects, calls })
+        Ok(Self { sources, program_object, policy, role, own_data, maps, objects, calls })
     }
 
     /// Returns the program's own object.
@@ -81,6 +153,59 @@ impl<'a> ProgramContext<'a> {
     /// Returns all mapped objects, each once.
     pub(super) fn objects(&self) -> impl Iterator<Item = &'a MappedObject> {
         self.objects.iter().copied()
+    }
+
+    /// Returns whether `mapped` is the program, or a library that is not in a directory of libraries, so
+    /// that it belongs to the program.
+    pub(super) fn is_own_object(&self, mapped: &MappedObject) -> bool {
+        let directory = RawPath::from(&mapped.path).dirname();
+        let is_private = !LIBRARY_DIRECTORIES.iter().any(|shared| directory.as_bytes() == shared.as_bytes())
+            && !path_noise::is_library_directory(directory.as_bytes());
+        mapped.raw_path == self.program_object.raw_path || is_private
+    }
+
+    /// Returns the libraries that belong to the program.
+    pub(super) fn own_libraries(&self) -> impl Iterator<Item = &'a MappedObject> {
+        let program = &self.program_object.raw_path;
+        self.objects().filter(move |mapped| mapped.raw_path != *program && self.is_own_object(mapped))
+    }
+
+    /// Returns whether the object at `raw_path` is the program or a library that belongs to it.
+    pub(super) fn is_own_path(&self, raw_path: &RawPath) -> bool {
+        self.objects().any(|mapped| mapped.raw_path == *raw_path && self.is_own_object(mapped))
+    }
+
+    /// Returns the first call of a function with this need by the program itself. Libraries call some for
+    /// rare features.
+    pub(super) fn own_call(&self, need: FunctionNeed) -> Option<&FunctionCall> {
+        self.calls.first_call(need).filter(|call| self.is_own_path(&call.caller))
+    }
+
+    /// Returns the libraries that the program needs for its own purpose: those that it or another such
+    /// library needs. What only `is_excluded` libraries need serves their rare features.
+    pub(super) fn requested_libraries(
+        &self,
+        is_excluded: fn(&MappedObject) -> bool,
+    ) -> Vec<&'a MappedObject> {
+        let mut requested = Vec::new();
+        let mut known = BTreeSet::new();
+        for map in &self.maps {
+            let first = map.opened_objects.as_ref().and_then(|opened| opened.first().copied()).unwrap_or(0);
+            let mut queue = vec![first];
+            let mut visited = BTreeSet::new();
+            while let Some(index) = queue.pop() {
+                let Some(mapped) = map.objects.get(index).filter(|_| visited.insert(index)) else { continue };
+                let is_program = mapped.raw_path == self.program_object.raw_path;
+                if !is_program && is_excluded(mapped) {
+                    continue;
+                }
+                if !is_program && known.insert(&mapped.path) {
+                    requested.push(mapped);
+                }
+                queue.extend(map.edges.iter().filter(|edge| edge.from == index).map(|edge| edge.to));
+            }
+        }
+        requested
     }
 
     /// Returns the first object whose soname starts with `name`, as in `libssl.so`.

@@ -33,7 +33,9 @@ pub(super) fn add_certificates(program: &ProgramContext<'_>, requests: &mut Requ
         Inclusion::Never => false,
         Inclusion::Always => true,
         Inclusion::Auto => {
-            TLS_LIBRARIES.iter().any(|name| program.library(name).is_some()) || is_go_with_x509(program)?
+            TLS_LIBRARIES.iter().any(|name| program.library(name).is_some())
+                || is_go_with_x509(program)?
+                || reads_certificate_variable(program)
         }
     };
     if !is_wanted {
@@ -79,9 +81,16 @@ fn link_for_openssl(
 /// table.
 fn is_go_with_x509(program: &ProgramContext<'_>) -> Result<bool, Error> {
     let object = program.program_object();
-    let file = object.file.content.open()?;
-    let is_go = elf::detect_toolchain(&file, &object.object)? == Some(Toolchain::Go);
-    Ok(is_go && !elf::data_strings_containing(&file, &object.object, &["crypto/x509."])?.is_empty())
+    let has_x509 = program.own_data.texts.contains("crypto/x509.");
+    Ok(has_x509
+        && elf::detect_toolchain(&object.file.content.open()?, &object.object)? == Some(Toolchain::Go))
+}
+
+/// Returns whether the program reads the variable that replaces the bundle. Libraries in Rust look for
+/// it, and for the bundle at paths that they join at run time. Source: `openssl-probe`,
+/// `rustls-native-certs`.
+fn reads_certificate_variable(program: &ProgramContext<'_>) -> bool {
+    program.own_data.texts.contains("SSL_CERT_FILE")
 }
 
 /// Adds OpenSSL's configuration, and if requested its providers and engines.

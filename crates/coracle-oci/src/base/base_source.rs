@@ -29,7 +29,7 @@ pub struct BaseSource {
 }
 
 /// The base image of one platform.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct BaseImage {
     /// Its full name, such as `docker.io/library/debian:12`; `None` if it has no name.
     pub name: Option<String>,

@@ -61,6 +61,7 @@ fn with_release_name(note: &Note, chart: &str) -> Note {
         |text: &String| text.replace(&placeholder(FULL_NAME_PLACEHOLDER), &format!("RELEASE-{chart}"));
     match note {
         Note::Hint(text) => Note::Hint(named(text)),
+        Note::Dependency(note) => Note::Dependency(note.clone()),
         Note::Warning(text) => Note::Warning(named(text)),
     }
 }

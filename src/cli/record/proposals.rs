@@ -1,0 +1,58 @@
+//! Additions to the recipe.
+
+use serde::Serialize;
+
+/// What the recipe lacks.
+#[derive(Clone, PartialEq, Eq, Default, Debug, Serialize)]
+pub(super) struct Proposals {
+    /// `[image] programs`
+    pub(super) programs: Vec<CopiedPath>,
+    /// `[runtime] dlopen`
+    pub(super) dlopen: Vec<String>,
+    /// `[runtime] locales`
+    pub(super) locales: Vec<String>,
+    /// `[[include]]`
+    pub(super) include: Vec<CopiedPath>,
+    /// `[[state]]`
+    pub(super) state: Vec<String>,
+    /// Candidates for `[[config]]`.
+    pub(super) config: Vec<String>,
+    /// What no line of a recipe can add.
+    pub(super) remarks: Vec<Remark>,
+}
+
+/// A file or directory of this machine, and its path in the image.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug, Serialize)]
+pub(super) struct CopiedPath {
+    pub(super) from: String,
+    pub(super) to: String,
+    pub(super) reason: String,
+}
+
+/// A path in the image, and what to do about it.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug, Serialize)]
+pub(super) struct Remark {
+    pub(super) path: String,
+    pub(super) advice: &'static str,
+}
+
+impl Proposals {
+    /// Keeps only additions that change which libraries and data the plan finds.
+    pub(super) fn without_files(&self) -> Self {
+        let Self { programs, dlopen, locales, .. } = self.clone();
+        Self { programs, dlopen, locales, ..Self::default() }
+    }
+
+    /// Adds what is still missing in the plan of a recipe with [`Self::without_files`].
+    pub(super) fn completed_with(self, rest: Self) -> Self {
+        let programs = self.programs.into_iter().chain(rest.programs).collect();
+        let dlopen = self.dlopen.into_iter().chain(rest.dlopen).collect();
+        let locales = self.locales.into_iter().chain(rest.locales).collect();
+        Self { programs, dlopen, locales, ..rest }
+    }
+
+    /// Whether nothing is proposed.
+    pub(super) fn is_empty(&self) -> bool {
+        *self == Self::default()
+    }
+}

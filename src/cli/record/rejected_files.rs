@@ -1,0 +1,58 @@
+//! Files that a build with them would reject, because the secret scanner finds something in them.
+
+use std::cell::RefCell;
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use coracle::rootfs::{Entry, EntryNode, EntryReason, LayerKind, Owner};
+use coracle_core::content::Content;
+use coracle_core::content_scanner::ContentScanner as _;
+use coracle_core::path::ImagePath;
+use coracle_scan::{ScanPolicy, SecretScanner, Severity};
+
+use super::planned_image::PlannedImage;
+
+/// Larger files are left to the build.
+const MAX_SIZE: u64 = 1 << 20;
+
+/// Scans files, each once.
+pub(super) struct RejectedFiles<'a> {
+    image: &'a PlannedImage,
+    known: RefCell<BTreeMap<PathBuf, bool>>,
+}
+
+impl<'a> RejectedFiles<'a> {
+    pub(super) fn new(image: &'a PlannedImage) -> Self {
+        Self { image, known: RefCell::default() }
+    }
+
+    /// Whether the scanner rejects the file `path` at `in_image`, and the recipe does not accept it.
+    pub(super) fn contain(&self, path: &Path, in_image: &Path) -> bool {
+        if let Some(known) = self.known.borrow().get(path) {
+            return *known;
+        }
+        let Ok(in_image) = ImagePath::parse(in_image.as_os_str().as_encoded_bytes()) else { return false };
+        let is_allowed = self.image.recipe.policy.allowed_paths.contains_key(&in_image);
+        let is_rejected = !is_allowed && is_rejected(path, &in_image);
+        self.known.borrow_mut().insert(path.to_owned(), is_rejected);
+        is_rejected
+    }
+}
+
+fn is_rejected(path: &Path, in_image: &ImagePath) -> bool {
+    let is_small = path.metadata().is_ok_and(|metadata| metadata.is_file() && metadata.len() <= MAX_SIZE);
+    let Some(bytes) = is_small.then(|| std::fs::read(path).ok()).flatten() else { return false };
+    let entry = Entry {
+        node: EntryNode::File(Content::from_bytes(Vec::new())),
+        owner: Owner::ROOT,
+        mode: 0o644,
+        reason: EntryReason::Included(path.display().to_string()),
+        layer_kind: LayerKind::Data,
+    };
+    let mut scanner = SecretScanner::new(ScanPolicy::default());
+    if let Some(mut scan) = scanner.start_scan(in_image, &entry) {
+        scan.update(&bytes);
+        scan.finish();
+    }
+    scanner.findings().iter().any(|finding| finding.severity == Severity::Error)
+}
