@@ -107,7 +107,6 @@ const IGNORED_DIRECTORIES: &[&str] = &[
     "/usr/lib/systemd",
     "/lib/systemd",
     "/etc/systemd",
-    "/usr/share/dbus-1",
     "/etc/ld.so.conf.d",
     "/usr/share/common-licenses",
 ];
