@@ -54,12 +54,9 @@ pub(crate) fn image_config(
     })
 }
 
-/// Returns the first program, with its fixed arguments.
+/// Returns the first program, and the script that it starts, if any.
 fn entrypoint(plan: &Plan) -> Result<Vec<String>, Error> {
-    let mut entrypoint: Vec<String> =
-        plan.rootfs.programs().iter().take(1).map(utf8_path).collect::<Result<_, _>>()?;
-    entrypoint.extend(plan.entrypoint_args.iter().cloned());
-    Ok(entrypoint)
+    plan.rootfs.programs().iter().take(1).chain(&plan.entrypoint_script).map(utf8_path).collect()
 }
 
 /// Returns the annotations that name the base image: image-spec, `annotations.md`.

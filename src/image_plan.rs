@@ -16,8 +16,8 @@ pub struct Plan {
     pub rootfs: Rootfs,
     /// What the programs may need and the image lacks, the most likely first.
     pub hints: Vec<DependencyHint>,
-    /// Arguments of the entrypoint that a container does not replace, unlike the recipe's.
-    pub(crate) entrypoint_args: Vec<String>,
+    /// The script that the entrypoint, its interpreter, starts. `None` if the entrypoint is the program.
+    pub(crate) entrypoint_script: Option<ImagePath>,
     /// Directories that the program writes to and that were added because of hints.
     pub(crate) added_state_dirs: Vec<ImagePath>,
     /// Warnings and hints.

@@ -143,7 +143,7 @@ impl ImagePlanner<'_> {
             platform: self.platform.clone(),
             rootfs: planned.rootfs,
             hints: planned.hints,
-            entrypoint_args: Vec::new(),
+            entrypoint_script: None,
             added_state_dirs: self.added.state_dirs.to_vec(),
             notes,
             shared_files: planned.shared_files,

@@ -164,7 +164,7 @@ fn plan_unchecked_platforms(inputs: &PlanInputs<'_>) -> Result<Vec<Plan>, Error>
                 true => complete::plan_complete(&planner, base)?,
                 false => planner.plan_image(base)?,
             };
-            plans.push(Plan { entrypoint_args: relocated.entrypoint_args.clone(), ..plan });
+            plans.push(Plan { entrypoint_script: relocated.script.clone(), ..plan });
         }
     }
     Ok(plans)

@@ -25,8 +25,9 @@ const CONFIGURATION_KEYS: [&str; 3] = ["home", "include-system-site-packages", "
 /// A recipe whose entrypoint is not in a virtual environment of this machine.
 pub(super) struct RelocatedRecipe<'a> {
     pub(super) recipe: Cow<'a, Recipe>,
-    /// Arguments of the entrypoint that a container does not replace.
-    pub(super) entrypoint_args: Vec<String>,
+    /// The path in the image of the script that the entrypoint starts. `None` if the entrypoint is the
+    /// program.
+    pub(super) script: Option<ImagePath>,
     /// Generated files.
     pub(super) files: Vec<(ImagePath, Vec<u8>)>,
 }
@@ -45,8 +46,7 @@ pub(super) fn relocate<'a>(
     host: &dyn FileSystem,
     is_private: impl Fn(&ImagePath) -> bool,
 ) -> Result<RelocatedRecipe<'a>, Error> {
-    let unchanged =
-        RelocatedRecipe { recipe: Cow::Borrowed(recipe), entrypoint_args: Vec::new(), files: Vec::new() };
+    let unchanged = RelocatedRecipe { recipe: Cow::Borrowed(recipe), script: None, files: Vec::new() };
     let Some(first) = recipe.contents.programs.first().filter(|first| first.to.is_none()) else {
         return Ok(unchanged);
     };
@@ -70,16 +70,12 @@ pub(super) fn relocate<'a>(
     if let Some(entrypoint) = relocated.contents.programs.first_mut() {
         *entrypoint = placed;
     }
-    let mut entrypoint_args = Vec::new();
-    if script_interpreter.is_some() {
-        let script = in_bin(&program)?;
-        entrypoint_args.push(script.to_string());
-        let to = RawPath::from(&script);
-        relocated.contents.includes.push(RecipeInclude { from: program, to });
-    }
+    let script = script_interpreter.map(|_| in_bin(&program)).transpose()?;
+    let include = script.as_ref().map(|script| RecipeInclude { from: program, to: RawPath::from(script) });
+    relocated.contents.includes.extend(include);
     let configuration = environment.in_image.join(b"pyvenv.cfg");
     let files = vec![(configuration, environment.configuration.into_bytes())];
-    Ok(RelocatedRecipe { recipe: Cow::Owned(relocated), entrypoint_args, files })
+    Ok(RelocatedRecipe { recipe: Cow::Owned(relocated), script, files })
 }
 
 /// Returns the interpreter of the script at `program`. `None` if it is no script, or its interpreter cannot

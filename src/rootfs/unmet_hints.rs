@@ -36,6 +36,13 @@ fn beside(directory: &RawPath, relative: &RawPath) -> RawPath {
     path
 }
 
+/// Returns whether `path` is below `directory`.
+fn is_above(directory: &RawPath, path: &RawPath) -> bool {
+    let directory = directory.as_bytes();
+    let directory = directory.strip_suffix(b"/").unwrap_or(directory);
+    path.as_bytes().strip_prefix(directory).is_some_and(|rest| rest.starts_with(b"/"))
+}
+
 /// Merges the hints about data with the same reason.
 fn merge_data(hints: Vec<DependencyHint>) -> Vec<DependencyHint> {
     let mut merged: Vec<DependencyHint> = Vec::new();
@@ -97,7 +104,6 @@ impl HintedImage<'_> {
             directories.push((RawPath::from(&first.path).dirname(), to.clone()));
             directories.push((first.raw_path.dirname(), to));
         }
-        let is_above = |source: &RawPath, from: &RawPath| from.as_bytes().starts_with(source.as_bytes());
         let directory_of = |from: &RawPath| {
             let beside = directories.iter().find(|(source, _)| is_above(source, from));
             let near = || directories.iter().find(|(source, _)| is_above(&source.dirname(), from));
@@ -170,5 +176,34 @@ impl HintedImage<'_> {
             }
         }
         Ok(true)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn compares_directories_by_components() {
+        for (directory, path, expected) in [
+            ("/srv/app", "/srv/app/lib", true),
+            ("/srv/app", "/srv/app2/lib", false),
+            ("/", "/srv", true),
+            ("/srv/app", "/srv/app", false),
+        ] {
+            assert_eq!(
+                is_above(&RawPath::new(directory), &RawPath::new(path)),
+                expected,
+                "{directory} {path}"
+            );
+        }
+    }
+
+    #[test]
+    fn resolves_relative_paths() {
+        let directory = RawPath::new("/app/venv/bin");
+        for (relative, path) in [("../lib/x", "/app/venv/lib/x"), ("./a/b", "/app/venv/bin/a/b")] {
+            assert_eq!(beside(&directory, &RawPath::new(relative)), RawPath::new(path));
+        }
     }
 }
