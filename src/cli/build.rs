@@ -4,6 +4,7 @@ use std::convert::Infallible;
 
 use coracle::recipe::Recipe;
 use coracle::{Built, Settings};
+use coracle_core::note::Note;
 
 use super::args::{BuildArgs, OutputFormat};
 use super::concurrent_builds::{self, BuildMonitor, FinishedBuild};
@@ -57,7 +58,7 @@ pub(super) fn build_images(
                 terminal::print_notes(&notes, args.quiet);
                 match result {
                     Ok(built) => {
-                        let (image, printed) = print_built(&recipe, built, args);
+                        let (image, printed) = print_built(&recipe, &notes, built, args);
                         report.images.push(BuildReport::Image(Box::new(image)));
                         failures.extend(printed.err());
                     }
@@ -123,11 +124,19 @@ fn print_plans(
     Ok(reports)
 }
 
-/// Prints what was built and where it was published. Returns the image's report, and whether stdout
+/// Prints what was built and where it was published. `plan_notes` are those of the plans, which were printed
+/// before. Returns the image's report, and whether stdout
 /// could be written.
-fn print_built(recipe: &Recipe, built: Built, args: &BuildArgs) -> (ImageReport, Result<(), CliError>) {
+fn print_built(
+    recipe: &Recipe,
+    plan_notes: &[Note],
+    built: Built,
+    args: &BuildArgs,
+) -> (ImageReport, Result<(), CliError>) {
     terminal::print_notes(&built.notes, args.quiet);
-    let image = ImageReport::new(&image_title(recipe, &built), built);
+    let notes = plan_notes.iter().chain(&built.notes);
+    let hints = notes.filter_map(Note::dependency).cloned().collect();
+    let image = ImageReport::new(&image_title(recipe, &built), built).with_hints(hints);
     if !args.quiet {
         terminal::print_message(&image.to_text());
     }

@@ -3,6 +3,7 @@
 use std::fmt::Write as _;
 
 use coracle::{BaseInfo, Built, PlatformSize, SizeDelta};
+use coracle_core::note::DependencyNote;
 use coracle_kube::contract::Contract;
 use coracle_oci::copy::ImageLocation;
 use coracle_oci::layer::Layer;
@@ -43,6 +44,8 @@ pub(super) struct ImageReport {
     pub(super) sizes: Vec<PlatformSizeReport>,
     pub(super) previous: Option<PreviousReport>,
     unchanged: bool,
+    /// What the programs may need and the image lacks.
+    hints: Vec<DependencyNote>,
 }
 
 /// A layer of a built image.
@@ -126,8 +129,14 @@ impl ImageReport {
             sizes: built.platform_sizes.iter().map(PlatformSizeReport::from).collect(),
             previous,
             unchanged: built.is_unchanged,
+            hints: Vec::new(),
             contract: built.contract,
         }
+    }
+
+    /// Returns the report with what the programs may need and the image lacks.
+    pub(super) fn with_hints(self, hints: Vec<DependencyNote>) -> Self {
+        Self { hints, ..self }
     }
 
     /// Formats the image: its sizes, layers, contract and destinations.

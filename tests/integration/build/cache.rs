@@ -12,7 +12,7 @@ use crate::build::disk_errors::small_disk;
 use crate::build::project::Project;
 
 /// Longer than what may have changed unseen; then stat data are trusted.
-const SETTLED: Duration = Duration::from_millis(40);
+pub(crate) const SETTLED: Duration = Duration::from_millis(40);
 
 /// `hello`, which needs `lib/liba.so`, found through its `RUNPATH` behind a directory without it.
 fn project() -> Project {

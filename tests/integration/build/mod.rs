@@ -2,7 +2,7 @@
 //! every kind of invalid input.
 
 mod base_images;
-mod cache;
+pub(crate) mod cache;
 mod changing_inputs;
 mod compression;
 mod contract_label;

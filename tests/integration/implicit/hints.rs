@@ -5,6 +5,7 @@ use std::path::Path;
 use coracle_testing::skipped;
 use serde_json::Value;
 
+use crate::build::cache::SETTLED;
 use crate::build::project::Project;
 use crate::implicit::built_image::{Image, args_for, hints, refused};
 
@@ -193,4 +194,21 @@ fn python_without_its_standard_library_is_an_error() {
     hints(&project, &build);
     let (directory, _) = args.trim_start_matches("--include ").split_once(':').unwrap();
     hints(&project, &[python, "--ignore", directory]);
+}
+
+#[test]
+fn a_build_reports_the_hints_of_its_plan() {
+    let project = tool();
+    let planned = hints(&project, BUILD);
+    assert!(!planned.is_empty());
+    std::thread::sleep(SETTLED);
+    for is_unchanged in [false, true] {
+        let mut command =
+            project.coracle(["build", "-o", "oci:image", "--format", "json", "--cache-dir=cache"]).command();
+        let output = command.args(BUILD).output().unwrap();
+        let report: Value = serde_json::from_slice(&output.stdout).unwrap();
+        let image = &report["images"][0];
+        assert_eq!(image["unchanged"], is_unchanged);
+        assert_eq!(image["hints"].as_array(), Some(&planned));
+    }
 }
