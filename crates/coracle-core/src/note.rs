@@ -22,7 +22,7 @@ pub enum Note {
 pub struct DependencyNote {
     /// `file`, `directory`, `library`, `command` or `data`.
     pub kind: String,
-    /// What it is: paths, a library's name, or words.
+    /// The missing paths, the name of the library, or a description of the data.
     pub subject: String,
     /// Why it may be needed.
     pub reason: String,
@@ -30,7 +30,7 @@ pub struct DependencyNote {
     pub size: Option<u64>,
     /// The arguments of `coracle build` that add it. Empty if no argument adds it.
     pub args: Vec<String>,
-    /// What to do if no argument adds it.
+    /// The advice, if no argument adds it.
     pub advice: Option<String>,
 }
 

@@ -1,4 +1,4 @@
-//! What Kubernetes and the container runtime reject, for generated objects and for checked ones:
+//! The limits of Kubernetes and the container runtime, for generated objects and for checked ones:
 //! keys, sizes, mount paths and resource quantities.
 //!
 //! Source: `IsConfigMapKey`, `ValidateConfigMap`, `ValidateSecret`, `ValidateAnnotationsSize`, the

@@ -1,4 +1,4 @@
-//! What manifests are checked against: the contract, facts about the image, and the files that the
+//! The expectations that manifests are checked against: the contract, facts about the image, and the files that the
 //! full contract renders from values.
 
 use std::collections::BTreeMap;
@@ -21,7 +21,7 @@ pub trait HiddenFiles: std::fmt::Debug {
     fn hidden_by(&self, path: &ImagePath, is_file: bool) -> Vec<ImagePath>;
 }
 
-/// What manifests are checked against.
+/// The expectations that manifests are checked against.
 #[derive(Clone, Debug)]
 pub struct Expectations<'a> {
     /// The image's contract.

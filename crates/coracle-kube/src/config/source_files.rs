@@ -56,7 +56,7 @@ pub struct ConfigDir {
 
 impl MountFile {
     /// Returns the file of a mount that is made from `source`. The default `key` is the file name,
-    /// without `.j2` for a template. A verbatim file is copied unchanged, whatever its name.
+    /// without `.j2` for a template. A verbatim file is copied unchanged, also if it ends in `.j2`.
     pub fn from_path(source: PathBuf, key: Option<String>, is_verbatim: bool) -> Self {
         let name = source.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
         let template_key = name.strip_suffix(".j2").map(str::to_owned);

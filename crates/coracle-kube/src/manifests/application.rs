@@ -1,4 +1,4 @@
-//! What manifests are generated from, and what all generated objects have in common.
+//! The input of generated manifests, and the labels and metadata that all generated objects have.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -71,7 +71,7 @@ pub(super) const NAME_LABEL: &str = "app.kubernetes.io/name";
 pub(super) struct ObjectNaming {
     /// The prefix of every name: the application's name, or a chart's placeholder for it.
     pub(super) name_prefix: String,
-    /// Whether names of immutable ConfigMaps and Secrets have a hash; otherwise kustomize adds it.
+    /// True if names of immutable ConfigMaps and Secrets have a hash. False if kustomize adds it.
     pub(super) has_hash_suffixes: bool,
 }
 

@@ -66,7 +66,7 @@ pub(super) struct TableAddresses {
     pub(super) rel: RelocationTable,
     /// `DT_JMPREL`, which can be bound lazily.
     pub(super) plt: RelocationTable,
-    /// Whether `DT_PLTREL` is `DT_RELA`: entries of `DT_JMPREL` have addends.
+    /// True if `DT_PLTREL` is `DT_RELA`, so that entries of `DT_JMPREL` have addends.
     pub(super) plt_has_addends: bool,
     /// `DT_RELR`.
     pub(super) has_relr: bool,

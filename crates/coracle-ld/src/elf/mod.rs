@@ -4,6 +4,7 @@
 //! stripping, notes and advice. Every offset, count and string length is bounded. Source: the gABI,
 //! and `elf.h` of glibc.
 
+mod data_search;
 mod dlopen_notes;
 mod dynamic;
 mod elf_object;
@@ -27,13 +28,11 @@ mod tests;
 mod toolchain;
 mod versions;
 
+pub use data_search::{DataMatches, DataQuery, PathText, WordFilter, absolute_paths_in_text, search_data};
 pub use dlopen_notes::{DlopenNote, DlopenPriority, dlopen_notes};
 pub use dynamic::{DynamicDependency, DynamicSection};
 pub use elf_object::ElfObject;
-pub use embedded_strings::{
-    DataMatches, DataQuery, PathText, WordFilter, absolute_paths_in_text, data_strings_containing,
-    printable_data_strings_containing, search_data, strings_containing,
-};
+pub use embedded_strings::{data_strings_containing, printable_data_strings_containing, strings_containing};
 pub use error::{Error, Result};
 pub use exported_symbols::ExportedSymbols;
 pub use header::{ElfType, Header};

@@ -9,7 +9,7 @@ use coracle_core::path::{RawPath, escape_bytes};
 pub struct DependencyHint {
     /// What kind of thing it is.
     pub kind: HintKind,
-    /// What it is: paths, a library's name, or words.
+    /// The missing paths, the name of the library, or a description of the data.
     pub subject: String,
     /// Why it may be needed: a symbol, a literal or a note, and the object that has it.
     pub reason: String,

@@ -9,7 +9,7 @@ use crate::config::ReloadMethod;
 use crate::manifests::application::Application;
 use crate::manifests::{application, name_rules, yaml_writer};
 
-/// What all templates of a chart depend on.
+/// The input of all templates of a chart.
 pub(super) struct ChartContext<'a> {
     pub(super) application: &'a Application<'a>,
     /// Directories of files whose change restarts the pods.
