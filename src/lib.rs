@@ -49,7 +49,6 @@ mod no_secret_scan;
 mod observer;
 mod over_budget;
 mod pack;
-#[cfg(feature = "scan")]
 mod packaged_files;
 mod plan;
 mod previous_image;
@@ -70,6 +69,7 @@ pub use error::Error;
 pub use image_plan::Plan;
 pub use observer::{Observer, PublishDecision};
 pub use over_budget::OverBudget;
+pub use packaged_files::packaged_paths;
 pub use plan::{added_state_directories, check_required_files, plan, plan_with_missing_files};
 pub use previous_image::PreviousImage;
 pub use recipe::Recipe;

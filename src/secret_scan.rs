@@ -7,7 +7,7 @@ use std::path::Path;
 use super::contract;
 use super::error::Error;
 use super::image_plan::Plan;
-use super::packaged_files::packaged_files;
+use super::packaged_files::packaged_paths;
 use super::recipe::Recipe;
 use coracle_core::content_scanner::ContentScanner;
 use coracle_core::note::Note;
@@ -100,7 +100,7 @@ fn path_policy(recipe: &Recipe) -> ScanPolicy {
         allowed_paths: recipe.policy.allowed_paths.clone(),
         allowed_values: recipe.policy.allowed_config_values.clone(),
         strict: recipe.policy.strict,
-        packaged_files: Some(packaged_files),
+        packaged_files: Some(packaged_paths),
         ..ScanPolicy::default()
     }
 }

@@ -31,8 +31,9 @@ pub struct ScanPolicy {
     pub packaged_files: Option<PackagedFiles>,
 }
 
-/// Returns those of the given files that packages of the distribution have installed.
-pub type PackagedFiles = fn(&BTreeSet<ImagePath>) -> BTreeSet<ImagePath>;
+/// Returns those of the given files that packages of the distribution have installed. `None` if that is
+/// unknown.
+pub type PackagedFiles = fn(&BTreeSet<ImagePath>) -> Option<BTreeSet<ImagePath>>;
 
 /// A host file that configuration is rendered from.
 #[derive(Clone, PartialEq, Eq, Debug)]

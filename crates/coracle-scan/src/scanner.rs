@@ -40,7 +40,10 @@ impl SecretScanner {
             FindingSubject::File(path) => Some(path),
             FindingSubject::ConfigValue(..) => None,
         });
-        packaged_files(&files.filter(|path| self.host_files.contains(path)).cloned().collect())
+        let files: BTreeSet<ImagePath> =
+            files.filter(|path| self.host_files.contains(path)).cloned().collect();
+        // Lists of packages are long.
+        if files.is_empty() { files } else { packaged_files(&files).unwrap_or_default() }
     }
 
     /// The findings collected so far.

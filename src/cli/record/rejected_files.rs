@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use coracle::rootfs::{Entry, EntryNode, EntryReason, LayerKind, Owner};
 use coracle_core::content::Content;
 use coracle_core::content_scanner::ContentScanner as _;
+use coracle_core::fs;
 use coracle_core::path::ImagePath;
 use coracle_scan::{ScanPolicy, SecretScanner, Severity};
 
@@ -33,7 +34,13 @@ impl<'a> RejectedFiles<'a> {
         }
         let Ok(in_image) = ImagePath::parse(in_image.as_os_str().as_encoded_bytes()) else { return false };
         let is_allowed = self.image.recipe.policy.allowed_paths.contains_key(&in_image);
-        let is_rejected = !is_allowed && is_rejected(path, &in_image);
+        // The build accepts what a package has installed at the same path.
+        let is_packaged = || {
+            let files = [in_image.clone()].into();
+            in_image.as_bytes() == fs::path_to_bytes(path)
+                && coracle::packaged_paths(&files).is_some_and(|packaged| !packaged.is_empty())
+        };
+        let is_rejected = !is_allowed && is_rejected(path, &in_image) && !is_packaged();
         self.known.borrow_mut().insert(path.to_owned(), is_rejected);
         is_rejected
     }
