@@ -2,6 +2,10 @@
 
 use proptest::prelude::*;
 
+use coracle_core::content::Content;
+use coracle_core::content_scanner::ContentScanner as _;
+use coracle_core::entry::{Entry, EntryNode, EntryReason, LayerKind, Owner};
+use coracle_core::fs::{FileId, Stat};
 use coracle_core::hint::Hint as _;
 use coracle_core::path::ImagePath;
 
@@ -154,4 +158,43 @@ fn hints_to_move_a_mount_that_hides_files() {
     assert!(hint.starts_with("choose another mount path") && !hint.contains("--allow"), "{hint}");
     let hint = FindingsError::new(vec![hidden, finding(b"page")]).hint().unwrap();
     assert!(hint.contains("--allow '/page=REASON'") && hint.contains("choose another mount path"), "{hint}");
+}
+
+/// Returns whether a file from `host` with a token, at `path` in the image, is an error.
+fn is_rejected(host: &str, path: &str, packaged_files: Option<PackagedFiles>) -> bool {
+    let token = ["gh", "p_zQWBuTSOoRi4A9sp", "HcVY5ncnsDkxkJ0mLq17"].concat();
+    let stat = Stat::synthetic(FileId { device: 0, inode: 1 }, token.len() as u64, 0o644);
+    let entry = Entry {
+        node: EntryNode::File(Content::from_host_file(host.into(), stat)),
+        owner: Owner::ROOT,
+        mode: 0o644,
+        reason: EntryReason::Included(host.to_owned()),
+        layer_kind: LayerKind::Data,
+    };
+    let mut scanner = SecretScanner::new(ScanPolicy { packaged_files, ..ScanPolicy::default() });
+    let path: ImagePath = path.parse().unwrap();
+    let mut scan = scanner.start_scan(&path, &entry).unwrap();
+    scan.update(token.as_bytes());
+    scan.finish();
+    assert_eq!(scanner.findings().len(), 1);
+    let has_errors = scanner.has_unaccepted_errors();
+    assert_eq!(scanner.evaluate_so_far().is_err(), has_errors);
+    has_errors
+}
+
+#[test]
+fn accepts_contents_of_packaged_files_at_their_own_paths() {
+    let listed: PackagedFiles = |files| Some(files.clone());
+    let not_listed: PackagedFiles = |_| Some([].into());
+    let unknown: PackagedFiles = |_| None;
+    let path = "/usr/share/x/readme";
+    for (host, packaged_files, expected) in [
+        (path, Some(listed), false),
+        (path, Some(not_listed), true),
+        (path, Some(unknown), true),
+        (path, None, true),
+        ("/srv/copy", Some(listed), true),
+    ] {
+        assert_eq!(is_rejected(host, path, packaged_files), expected, "{host}");
+    }
 }
