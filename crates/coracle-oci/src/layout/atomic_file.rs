@@ -24,10 +24,11 @@ pub(super) fn write_file(path: &Path, bytes: &[u8]) -> fs::Result<()> {
     let metadata = std::fs::symlink_metadata(path);
     let has_same_size =
         metadata.is_ok_and(|metadata| metadata.is_file() && metadata.len() == bytes.len() as u64);
-    if has_same_size && std::fs::read(path).is_ok_and(|present| present == bytes) {
-        return Ok(());
-    }
     let temporary = temporary_path(path);
+    if has_same_size && std::fs::read(path).is_ok_and(|present| present == bytes) {
+        // A writer that was killed before it renamed its file may have left it.
+        return remove_temporary(&temporary, Ok(())).context("write", path);
+    }
     let written = std::fs::write(&temporary, bytes).and_then(|()| std::fs::rename(&temporary, path));
     remove_temporary(&temporary, written).context("write", path)
 }
@@ -75,4 +76,21 @@ fn have_same_bytes(first: &Path, second: &Path) -> io::Result<bool> {
 fn remove_temporary(temporary: &Path, result: io::Result<()>) -> io::Result<()> {
     let _ = std::fs::remove_file(temporary);
     result
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn removes_what_a_killed_writer_left() {
+        let directory = tempfile::TempDir::new().unwrap();
+        let path = directory.path().join("index.json");
+        for content in ["old", "old", "new"] {
+            std::fs::write(temporary_path(&path), "half").unwrap();
+            write_file(&path, content.as_bytes()).unwrap();
+            assert_eq!(std::fs::read_to_string(&path).unwrap(), content);
+            assert!(!temporary_path(&path).exists(), "{content}");
+        }
+    }
 }
