@@ -112,7 +112,7 @@ pub(crate) fn publish_contract(
         return Ok(PublishedContract::default());
     };
     let artifact = artifact()?;
-    let warnings = layout::write_artifact(&artifact, destination)?;
+    let warnings = layout::write_artifact(&artifact, destination, settings.durability)?;
     outputs.add_artifact(&artifact, destination)?;
     Ok(PublishedContract { digest: None, warnings })
 }

@@ -131,7 +131,7 @@ impl Destinations {
     /// the scratch directory.
     pub(crate) fn create_staging(&self, settings: &Settings) -> Result<Staging, Error> {
         Ok(match self.local.first() {
-            Some(destination) => Staging::new(destination)?,
+            Some(destination) => Staging::new(destination, settings.durability)?,
             None => Staging::new_in(settings.scratch_dir.as_deref().unwrap_or(Path::new(".")))?,
         })
     }

@@ -16,7 +16,7 @@ use super::secret_scan::ImageScanner;
 use coracle_core::digest::Digest;
 use coracle_core::note::Note;
 use coracle_core::path::ImagePath;
-use coracle_core::progress::{CancelOnly, Progress as _};
+use coracle_core::progress::{CancelOnly, Progress};
 use coracle_oci::copy::{PushSummary, PushTargets, RegistryImageName, UploadQueue};
 use coracle_oci::image::{Descriptor, Image, ImageSet, InheritedBase};
 use coracle_oci::layer::{self, Layer, PackRequest, tar_header};
@@ -175,18 +175,19 @@ impl<'a> Packer<'a> {
         if let Some(layer) = self.layer_from_remote_cache(input, scanner)? {
             return Ok(layer);
         }
-        let request = PackRequest {
-            entries: &input.entries,
-            kind: input.kind,
-            compression: self.request.recipe.output.compression,
-            progress: &self.progress(),
-        };
+        let progress = self.progress();
+        let request = self.pack_request(input, &progress);
         let cache = self.request.settings.cache.as_deref();
         let layer = self.staging.pack_layer(&request, cache, scanner.content_scanner())?;
         self.queue_staged_layer(&layer, None, scanner);
         let cacheable = input.cache_key.map(|cache_key| (cache_key, layer.clone()));
         self.cacheable_layers.borrow_mut().extend(cacheable);
         Ok(layer)
+    }
+
+    fn pack_request<'b>(&self, input: &'b LayerInput<'_>, progress: &'b dyn Progress) -> PackRequest<'b> {
+        let compression = self.request.recipe.output.compression;
+        PackRequest { entries: &input.entries, kind: input.kind, compression, progress }
     }
 
     /// Takes the layer from the remote cache. `None` if it is not there, or the local cache has it.
@@ -209,9 +210,11 @@ impl<'a> Packer<'a> {
             layer::compute_diff_id(&input.entries, &CancelOnly(&progress), scanner.content_scanner())
                 .map_err(LayoutError::from)?;
         let unpacked_size = tar_header::tar_size(&input.entries);
-        let remote_layer = candidates.iter().find(|candidate| candidate.matches(diff_id, unpacked_size));
+        let codec = self.request.recipe.output.compression.codec;
+        let remote_layer =
+            candidates.iter().find(|candidate| candidate.matches(diff_id, unpacked_size, codec));
         let Some(remote_layer) = remote_layer else { return Ok(None) };
-        let layer = self.take_remote_layer(input.kind, remote_layer, unpacked_size, scanner)?;
+        let layer = self.take_remote_layer(input, remote_layer, unpacked_size, scanner)?;
         if layer.is_some() {
             progress.advance(unpacked_size);
         }
@@ -225,7 +228,7 @@ impl<'a> Packer<'a> {
     /// is copied between repositories. `None` if it cannot be downloaded.
     fn take_remote_layer(
         &self,
-        kind: LayerKind,
+        input: &LayerInput<'_>,
         remote_layer: &RemoteLayer<'_>,
         unpacked_size: u64,
         scanner: &ImageScanner,
@@ -233,13 +236,16 @@ impl<'a> Packer<'a> {
         let Some(remote_cache) = self.remote_cache else { return Ok(None) };
         let from = Some(remote_layer.repository().clone());
         if remote_cache.is_trusted() && !self.request.destinations.need_local_layers() {
-            let layer = remote_layer.layer(unpacked_size, kind);
+            let layer = remote_layer.layer(unpacked_size, input.kind);
             if scanner.is_clean() {
                 self.queue_blob(&remote_layer.descriptor(), from, remote_layer.blob_opener());
             }
             return Ok(Some(layer));
         }
-        let layer = remote_cache.fetch(remote_layer, unpacked_size, kind, self.staging)?;
+        let progress = self.progress();
+        let cancel_only = CancelOnly(&progress);
+        let request = self.pack_request(input, &cancel_only);
+        let layer = remote_cache.fetch(remote_layer, unpacked_size, &request, self.staging)?;
         if let Some(layer) = &layer {
             self.queue_staged_layer(layer, from, scanner);
         }

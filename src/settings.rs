@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use coracle_core::fs::Durability;
 use coracle_oci::cache::BuildCache;
 use coracle_oci::engine::EngineSettings;
 use coracle_oci::registry::RegistryClient;
@@ -26,6 +27,8 @@ pub struct Settings {
     pub remote_cache: RemoteCacheConfig,
     /// The settings of local engines.
     pub engines: EngineSettings,
+    /// Whether layouts and archives survive a crash of the machine.
+    pub durability: Durability,
     /// Whether the image is compared with the one that it replaces even without a budget.
     pub compare_with_previous: bool,
 }

@@ -44,9 +44,12 @@ fn hash_settings(settings: &Settings, hasher: &mut KeyHasher) {
         scratch_dir: _,
         remote_cache: _,
         engines: _,
+        durability,
         compare_with_previous: _,
     } = settings;
     epoch.hash(hasher);
+    // An unchanged build flushes nothing, so one without flushing does not count for one with it.
+    durability.hash(hasher);
     hash_paths(private_dirs.iter(), hasher);
 }
 

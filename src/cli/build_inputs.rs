@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use coracle::Settings;
 use coracle::recipe::{self, Recipe, RecipeOverrides};
+use coracle_core::fs::Durability;
 use coracle_oci::cache::BuildCache;
 use coracle_oci::copy::{self, ImageLocation, RegistryImageName};
 use coracle_oci::engine::EngineKind;
@@ -108,6 +109,7 @@ pub(super) fn settings_of_all_builds(args: &BuildArgs) -> Result<Settings, CliEr
     let cache = cache::open_cache(&args.cache, args.quiet)?;
     Ok(Settings {
         remote_cache: cache::remote_cache_config(&args.remote_cache)?,
+        durability: args.disk.durability(),
         compare_with_previous: ReportFiles::needs_comparison(&args.reports),
         ..library_settings(args.epoch.as_deref(), cache, None)?
     })
@@ -139,6 +141,7 @@ pub(super) fn library_settings(
         scratch_dir: Some(scratch_dir.unwrap_or_else(std::env::temp_dir)),
         remote_cache: RemoteCacheConfig::default(),
         engines: engine_settings(),
+        durability: Durability::default(),
         compare_with_previous: false,
     })
 }

@@ -49,7 +49,11 @@ pub(super) fn run_copy(args: &CopyArgs) -> Result<CliExit, CliError> {
         [&to, &from].into_iter().filter_map(registry_image).take(1).collect();
     let client = new_registry_client(&args.registry, &remote)?;
     let progress = ProgressDisplay::with_unknown_total(args.quiet, "copying");
-    let settings = CopySettings { client: &client, engines: &environment::engine_settings() };
+    let settings = CopySettings {
+        client: &client,
+        engines: &environment::engine_settings(),
+        durability: args.disk.durability(),
+    };
     let copied = copy::copy_image(&from, &to, settings, &progress);
     // Referrers are copied last, so that the image they refer to exists.
     let referrers = match (&copied, registry_image(&to).filter(|_| args.referrers)) {
@@ -131,7 +135,12 @@ pub(super) fn run_index(args: &IndexArgs) -> Result<CliExit, CliError> {
     };
     let client = new_registry_client(&args.registry, &remote)?;
     let progress = ProgressDisplay::with_unknown_total(args.quiet, "copying");
-    let created = create_index(&from, &to, &annotations, &client, &progress);
+    let settings = CopySettings {
+        client: &client,
+        engines: &environment::engine_settings(),
+        durability: args.disk.durability(),
+    };
+    let created = create_index(&from, &to, &annotations, settings, &progress);
     progress.finish();
     let created = created?;
     terminal::print_notes(&index_notes(&created), args.quiet);

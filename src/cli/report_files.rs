@@ -1,7 +1,7 @@
 //! Report files of a build: JSON metadata, variables for CI jobs, a Markdown summary.
 //!
-//! They are replaced atomically, or appended to. Symbolic links are followed; pipes and devices are
-//! written to and kept.
+//! They are replaced atomically, or appended to. Symbolic links are refused, because a checkout can
+//! contain links to any file of the user. Pipes and devices are written to and kept.
 
 use std::cell::Cell;
 use std::fs::{self, File, Metadata, OpenOptions};
@@ -84,7 +84,8 @@ impl<'a> ReportFiles<'a> {
     pub(super) fn check_includes(&self, recipes: &[Recipe]) -> Result<(), Vec<CliError>> {
         let included = self.selected_files().filter_map(|(flag, path)| {
             // A path that can't be resolved is reported when the file is written.
-            let resolved = resolve_links(path).ok()?;
+            let parent = fs::canonicalize(parent_directory(path)).ok()?;
+            let resolved = parent.join(path.file_name()?);
             let include = recipes
                 .iter()
                 .find_map(|recipe| coracle::destinations::enclosing_include(recipe, &resolved))?;
@@ -159,6 +160,12 @@ fn check_report_file(flag: &str, path: &Path) -> Result<(), CliError> {
     if path.is_dir() {
         return Err(CliError::usage(format!("`{flag}`: `{}` is a directory", path.display()), "name a file"));
     }
+    if let Some(target) = link_target(path) {
+        return Err(CliError::usage(
+            format!("`{flag}`: `{}` is a symbolic link to `{}`", path.display(), target.display()),
+            "links are not followed, because a checkout can contain links to any file; name a file",
+        ));
+    }
     Ok(check_file_writable(path).context("write", path)?)
 }
 
@@ -175,8 +182,12 @@ fn fail_if_any(failures: Vec<CliError>) -> Result<(), Vec<CliError>> {
     if failures.is_empty() { Ok(()) } else { Err(failures) }
 }
 
-/// The most symbolic links that are followed, as in Linux.
-const MAX_LINKS: usize = 40;
+/// Returns the target if `path` is a symbolic link, except those of the system, such as
+/// `/dev/stdout`.
+fn link_target(path: &Path) -> Option<PathBuf> {
+    let is_of_system = path.starts_with("/dev") || path.starts_with("/proc");
+    fs::read_link(path).ok().filter(|_| !is_of_system)
+}
 
 /// Fails if `path` is not writable, as far as can be checked in advance. Creates no file.
 fn check_file_writable(path: &Path) -> io::Result<()> {
@@ -185,9 +196,8 @@ fn check_file_writable(path: &Path) -> io::Result<()> {
         // Opening a pipe would already have an effect.
         Some(_) => Ok(()),
         None => {
-            let resolved = resolve_links(path)?;
-            fs::metadata(parent_directory(&resolved))?;
-            tempfile::tempfile_in(parent_directory(&resolved)).map(drop).map_err(without_temporary_path)
+            fs::metadata(parent_directory(path))?;
+            tempfile::tempfile_in(parent_directory(path)).map(drop).map_err(without_temporary_path)
         }
     }
 }
@@ -198,20 +208,19 @@ fn replace_file(path: &Path, bytes: &[u8]) -> io::Result<()> {
     if existing.as_ref().is_some_and(|existing| !existing.is_file()) {
         return OpenOptions::new().write(true).open(path)?.write_all(bytes);
     }
-    let resolved = resolve_links(path)?;
-    if let Ok(temporary) = temporary_directory(&resolved) {
+    if let Ok(temporary) = temporary_directory(path) {
         let new = temporary.path().join("new");
         fs::write(&new, bytes)?;
         if let Some(existing) = &existing {
             fs::set_permissions(&new, existing.permissions())?;
         }
-        if fs::rename(&new, &resolved).is_ok() {
+        if fs::rename(&new, path).is_ok() {
             return Ok(());
         }
     }
     // The directory may not be writable, or the file may be a mount point.
     let is_new = existing.is_none();
-    OpenOptions::new().write(true).truncate(true).create(is_new).open(&resolved)?.write_all(bytes)
+    OpenOptions::new().write(true).truncate(true).create(is_new).open(path)?.write_all(bytes)
 }
 
 /// Appends `text` to the file at `path`, on new lines. A single write, because several jobs may
@@ -220,23 +229,6 @@ fn append_to_file(path: &Path, text: &str) -> io::Result<()> {
     let mut file = OpenOptions::new().append(true).create(true).open(path)?;
     let start = if lacks_line_end(&file, path)? { "\n" } else { "" };
     file.write_all(format!("{start}{text}").as_bytes())
-}
-
-/// Resolves the symbolic links in `path`, whose file need not exist.
-fn resolve_links(path: &Path) -> io::Result<PathBuf> {
-    if let Ok(resolved) = fs::canonicalize(path) {
-        return Ok(resolved);
-    }
-    let mut path = path.to_owned();
-    for _ in 0..MAX_LINKS {
-        let folder = fs::canonicalize(parent_directory(&path))?;
-        path = folder.join(path.file_name().unwrap_or_default());
-        match fs::read_link(&path) {
-            Ok(link) => path = folder.join(link),
-            Err(_) => return Ok(path),
-        }
-    }
-    Ok(path)
 }
 
 fn metadata_if_exists(path: &Path) -> io::Result<Option<Metadata>> {

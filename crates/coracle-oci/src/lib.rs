@@ -33,6 +33,7 @@
 //! use coracle_core::content::Content;
 //! use coracle_core::content_scanner::NoScanner;
 //! use coracle_core::entry::{Entry, EntryNode, EntryReason, LayerKind, Owner};
+//! use coracle_core::fs::Durability;
 //! use coracle_core::path::ImagePath;
 //! use coracle_oci::image::{Image, ImageConfig, ImageSet, InheritedBase};
 //! use coracle_oci::layer::{Compression, PackRequest};
@@ -50,7 +51,7 @@
 //!
 //! let directory = tempfile::tempdir()?;
 //! let location = DiskLocation::layout(directory.path().join("greeter.oci"));
-//! let staging = Staging::new(&location)?;
+//! let staging = Staging::new(&location, Durability::Synced)?;
 //! let request = PackRequest {
 //!     entries: &[(&paths[0], &greeting), (&paths[1], &motd)],
 //!     kind: LayerKind::Data,

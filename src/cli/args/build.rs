@@ -8,7 +8,7 @@ use coracle::recipe::RecipeOverrides;
 
 use super::OutputFormat;
 use super::runtime::{ImplicitDependencyArgs, SuggestedValues};
-use super::shared_flags::{CacheArgs, ConfigFlags, RegistryArgs, RemoteCacheArgs};
+use super::shared_flags::{CacheArgs, ConfigFlags, DiskArgs, RegistryArgs, RemoteCacheArgs};
 
 #[derive(Args)]
 #[command(after_help = "\
@@ -159,6 +159,9 @@ pub(in crate::cli) struct BuildArgs {
     /// More arguments for the program
     #[arg(last = true, value_name = "ARG")]
     trailing_args: Vec<String>,
+
+    #[command(flatten)]
+    pub(in crate::cli) disk: DiskArgs,
 
     // Their `next_help_heading` applies to all arguments that follow, so they come last.
     #[command(flatten)]

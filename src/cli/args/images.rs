@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clap::{Args, Subcommand, ValueHint};
 
 use super::OutputFormat;
-use super::shared_flags::RegistryArgs;
+use super::shared_flags::{DiskArgs, RegistryArgs};
 
 #[derive(Args)]
 #[command(after_help = "\
@@ -48,6 +48,9 @@ pub(in crate::cli) struct CopyArgs {
     pub(in crate::cli) quiet: bool,
 
     #[command(flatten)]
+    pub(in crate::cli) disk: DiskArgs,
+
+    #[command(flatten)]
     pub(in crate::cli) registry: RegistryArgs,
 }
 
@@ -87,6 +90,9 @@ pub(in crate::cli) struct IndexArgs {
     /// Print only warnings and errors to stderr
     #[arg(short, long)]
     pub(in crate::cli) quiet: bool,
+
+    #[command(flatten)]
+    pub(in crate::cli) disk: DiskArgs,
 
     #[command(flatten)]
     pub(in crate::cli) registry: RegistryArgs,

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 use coracle::recipe::ConfigOverrides;
+use coracle_core::fs::Durability;
 
 #[derive(Args)]
 #[command(next_help_heading = "Registries")]
@@ -76,6 +77,21 @@ impl ConfigFlags {
             sets: self.sets.clone(),
             set_files: self.set_files.clone(),
         }
+    }
+}
+
+#[derive(Args)]
+pub(in crate::cli) struct DiskArgs {
+    /// Do not wait until layouts and archives are on the storage device: faster, but a crash of the
+    /// machine can damage them
+    #[arg(long)]
+    no_sync: bool,
+}
+
+impl DiskArgs {
+    /// Whether written layouts and archives survive a crash of the machine.
+    pub(in crate::cli) fn durability(&self) -> Durability {
+        if self.no_sync { Durability::Unsynced } else { Durability::Synced }
     }
 }
 

@@ -117,9 +117,8 @@ fn prints_the_image_as_json() {
 #[test]
 fn an_archive_replaces_an_archive() {
     let project = Project::hello(&["-static"]);
-    project.file("x.tar", "old").link("link.tar", "x.tar");
-    project.built(&["hello", "-o=oci-archive:link.tar", "-o=oci:l"], "l");
-    assert!(fs::symlink_metadata(project.path("link.tar")).unwrap().is_symlink());
+    project.file("x.tar", "old");
+    project.built(&["hello", "-o=oci-archive:x.tar", "-o=oci:l"], "l");
     assert!(members(&project.path("x.tar")).contains(&"index.json".into()));
 }
 
@@ -192,7 +191,7 @@ hint: choose the path of a file
         1,
         str![],
         str![[r#"
-error: cannot write an archive to `nowhere`: it is a dangling symbolic link
+error: cannot write an archive to `nowhere`: it is a symbolic link to `gone/x`, which is not followed
 
 hint: choose the path of a file
 

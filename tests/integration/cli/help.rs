@@ -87,6 +87,8 @@ Options:
       --format <FORMAT>          Output format of stdout [default: text] [possible values: text,
                                  json]
   -q, --quiet                    Print only warnings and errors to stderr
+      --no-sync                  Do not wait until layouts and archives are on the storage device:
+                                 faster, but a crash of the machine can damage them
       --color <WHEN>             When to use colours; NO_COLOR is respected [default: auto]
                                  [possible values: auto, always, never]
   -h, --help                     Print help

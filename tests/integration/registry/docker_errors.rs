@@ -5,6 +5,7 @@ use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::time::Duration;
 
+use coracle_core::fs::Durability;
 use coracle_core::progress::Progress;
 use coracle_oci::copy::{self, CopySettings, ImageLocation};
 use coracle_oci::engine::EngineSettings;
@@ -133,7 +134,7 @@ fn reports_errors_of_docker() {
             timeout: Duration::from_millis(300),
             ..EngineSettings::default()
         };
-        let ways = CopySettings { client: &client, engines: &engines };
+        let ways = CopySettings { client: &client, engines: &engines, durability: Durability::Unsynced };
         let error = copy::copy_image(&from, &to, ways, &()).unwrap_err();
         let said = error.to_string();
         assert!(said.contains(part), "{number}: {said}");
@@ -145,7 +146,7 @@ fn reports_errors_of_docker() {
         docker_endpoints: vec![serve(|_, _| std::thread::sleep(Duration::from_secs(60)))],
         ..EngineSettings::default()
     };
-    let ways = CopySettings { client: &client, engines: &engines };
+    let ways = CopySettings { client: &client, engines: &engines, durability: Durability::Unsynced };
     let error = copy::copy_image(&from, &to, ways, &AlwaysCancelled).unwrap_err();
     assert!(matches!(error, copy::CopyError::Cancelled), "{error}");
 }

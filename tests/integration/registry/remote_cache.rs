@@ -77,7 +77,7 @@ fn verifies_cached_layers() {
     let (again, said) = builds(one.path(), &["--cache-from", &cache, "-o", "oci:again"]);
     assert_eq!(again, digest);
     assert!(
-        said.contains("warning: the remote cache `") && said.contains("do not match its diff ID"),
+        said.contains("warning: the remote cache `") && said.contains("does not have the expected contents"),
         "{said}"
     );
     for (verb, part) in

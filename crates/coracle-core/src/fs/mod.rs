@@ -1,14 +1,19 @@
 //! The host's file system: errors with operation and path, metadata, detection of changed files, and
 //! Unix sockets.
 //!
-//! Calls that differ between hosts are in `unix` and `other` only.
+//! Calls that differ between hosts are in `unix`, `unix_directory` and `other` only.
 
+mod durability;
 mod error;
 mod metadata;
 #[cfg(not(unix))]
 mod other;
+mod own_directory;
+mod regular_file;
 #[cfg(unix)]
 mod unix;
+#[cfg(unix)]
+mod unix_directory;
 
 use std::fs::{File, Permissions};
 use std::io;
@@ -20,8 +25,11 @@ use other as host;
 #[cfg(unix)]
 use unix as host;
 
+pub use durability::Durability;
 pub use error::{Context, Error, Result};
 pub use metadata::{FileId, PathMetadata, Stat, Timestamp};
+pub use own_directory::OwnDirectory;
+pub use regular_file::{FinalLink, open_lock_file, open_regular_file, read_regular_file};
 
 /// Returns what is at `path`, without following a link there; `None` if the path does not exist.
 ///

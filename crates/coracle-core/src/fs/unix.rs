@@ -4,12 +4,15 @@ use std::ffi::OsStr;
 use std::fs::{DirBuilder, File, Metadata, Permissions};
 use std::io;
 use std::os::unix::ffi::OsStrExt;
-use std::os::unix::fs::{DirBuilderExt, FileExt, FileTypeExt, MetadataExt, PermissionsExt};
+use std::os::unix::fs::{DirBuilderExt, FileExt, FileTypeExt, MetadataExt, OpenOptionsExt, PermissionsExt};
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use rustix::fs::OFlags;
+
 use super::metadata::{FileId, Stat, Timestamp};
+pub(super) use super::unix_directory::Directory;
 
 pub(super) fn stat(metadata: &Metadata) -> Stat {
     Stat {
@@ -77,4 +80,21 @@ pub(super) fn connect_unix_socket(path: &Path, timeout: Duration) -> io::Result<
     stream.set_read_timeout(Some(timeout))?;
     stream.set_write_timeout(Some(timeout))?;
     Ok(stream)
+}
+
+/// Opens `path` for reading. Opening a named pipe does not wait for a writer.
+pub(super) fn open_without_blocking(path: &Path, follow_link: bool) -> io::Result<File> {
+    let follow = if follow_link { OFlags::empty() } else { OFlags::NOFOLLOW };
+    let flags = (OFlags::NONBLOCK | follow).bits().cast_signed();
+    File::options().read(true).custom_flags(flags).open(path)
+}
+
+/// Opens `path` for reading and writing, so that opening a named pipe does not wait.
+pub(super) fn open_or_create_without_blocking(path: &Path) -> io::Result<File> {
+    let flags = (OFlags::NONBLOCK | OFlags::NOFOLLOW).bits().cast_signed();
+    File::options().read(true).write(true).create(true).truncate(false).custom_flags(flags).open(path)
+}
+
+pub(super) fn sync_directory(path: &Path) -> io::Result<()> {
+    File::open(path)?.sync_all()
 }

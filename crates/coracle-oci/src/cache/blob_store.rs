@@ -10,11 +10,11 @@ use std::sync::atomic::Ordering;
 
 use tempfile::TempDir;
 
-use super::build_cache::{BLOBS_DIR, BuildCache};
+use super::build_cache::{BLOBS_DIR, BuildCache, create_real_dir};
 use super::lock_file::{LOCK_FILE, wait_for_lock};
 use crate::layer::hashed_file::HashedFile;
 use coracle_core::digest::{Digest, DigestHasher};
-use coracle_core::fs::{self, Context};
+use coracle_core::fs::{self, Context, FinalLink};
 use coracle_core::progress::{Cancelled, Progress};
 
 /// Name prefix of directories with unfinished files.
@@ -49,9 +49,9 @@ impl BlobStore {
 
     fn open_in_cache(cache: &BuildCache) -> fs::Result<Self> {
         let directory = cache.version_directory().join(BLOBS_DIR);
-        fs::create_private_dir_all(&directory).context("create", &directory)?;
+        create_real_dir(&directory)?;
         let path = directory.join(LOCK_FILE);
-        let lock = File::options().create(true).append(true).open(&path).context("open", &path)?;
+        let lock = fs::open_lock_file(&path)?;
         // No other build is running, so unfinished files are left from killed builds.
         if lock.try_lock().is_ok() {
             remove_unfinished(&directory)?;
@@ -70,7 +70,7 @@ impl BlobStore {
     /// Returns the path of the stored blob; `None` if there is none.
     pub(crate) fn find_blob(&self, digest: Digest) -> Option<PathBuf> {
         let path = self.directory.join(digest.hex());
-        path.is_file().then_some(path)
+        std::fs::symlink_metadata(&path).is_ok_and(|metadata| metadata.is_file()).then_some(path)
     }
 
     /// Stores the bytes of `reader`, which must have `digest` and at most `limit` bytes. Returns
@@ -127,7 +127,7 @@ impl BlobStore {
     pub(crate) fn is_intact(&self, digest: Digest) -> fs::Result<bool> {
         let path = self.directory.join(digest.hex());
         let mut hasher = DigestHasher::default();
-        let mut file = File::open(&path).context("open", &path)?;
+        let mut file = fs::open_regular_file(&path, FinalLink::Refuse)?;
         io::copy(&mut file, &mut hasher).context("read", &path)?;
         Ok(hasher.finish() == digest)
     }

@@ -2,14 +2,14 @@
 //! version. Also stores records of builds: byte strings by key, each prefixed with its digest.
 
 use std::fs::File;
-use std::io::{self, Read, Write};
+use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use coracle_core::digest::Digest;
-use coracle_core::fs::{self, Context};
+use coracle_core::fs::{self, Context, FinalLink, PathMetadata};
 use coracle_core::hint::Hint;
 use coracle_core::note::Note;
 
@@ -92,7 +92,7 @@ impl BuildCache {
         }
         let directory = root.join(FORMAT_VERSION);
         for directory in [&directory, &directory.join(LAYERS_DIR), &directory.join(RECORDS_DIR)] {
-            fs::create_private_dir_all(directory).context("create", directory)?;
+            create_real_dir(directory)?;
         }
         let opened_at = fs::stat(tag.path())?.mtime;
         // Not in `root`, which may contain other files of the user.
@@ -177,12 +177,23 @@ impl BuildCache {
     }
 }
 
+/// Creates a private directory of the cache.
+///
+/// # Errors
+/// Fails if it cannot be created, or is a link: a restored cache can contain links to anywhere.
+pub(super) fn create_real_dir(path: &Path) -> fs::Result<()> {
+    fs::create_private_dir_all(path).context("create", path)?;
+    match fs::symlink_metadata(path)? {
+        Some(PathMetadata::Directory) => Ok(()),
+        _ => Err(fs::Error::new("use", path, io::Error::other("it is not a directory"))),
+    }
+}
+
 impl BuildCache {
     /// Returns the record of `key`; `None` if there is none or it is damaged.
     pub fn read_record(&self, key: Digest) -> Option<Vec<u8>> {
         let path = self.record_path(key);
-        let mut bytes = Vec::new();
-        File::open(&path).ok()?.take(MAX_RECORD_SIZE).read_to_end(&mut bytes).ok()?;
+        let bytes = fs::read_regular_file(&path, FinalLink::Refuse, MAX_RECORD_SIZE).ok()?;
         let (digest, record) = bytes.split_at_checked(64)?;
         if digest != Digest::compute(record).hex().as_bytes() {
             return None;

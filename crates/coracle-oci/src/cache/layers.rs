@@ -12,14 +12,13 @@ use std::sync::atomic::Ordering;
 use super::build_cache::{BuildCache, LAYERS_DIR};
 use super::lock_file::{LOCK_FILE, wait_for_lock};
 use crate::layer::hashed_file::HashedFile;
+use crate::layer::verify_blob::ExpectedBlob;
 use crate::layer::{self, Layer, LayerError, PackRequest, tar_header};
 use coracle_core::content_scanner::ContentScanner;
 use coracle_core::digest::{DiffId, Digest};
-use coracle_core::fs::{self, Context};
+use coracle_core::fs::{self, Context, FinalLink};
 use coracle_core::progress::{CancelOnly, Cancelled, Progress};
 
-/// File name of an unfinished blob.
-const PART_FILE: &str = "part";
 impl BuildCache {
     /// Packs a layer like [`layer::pack_layer`], but copies the stored blob if there is one.
     ///
@@ -39,8 +38,9 @@ impl BuildCache {
         };
         if !locked.blobs().is_empty() {
             let diff_id = layer::compute_diff_id(entries, &CancelOnly(progress), scanner)?;
-            if let Some((digest, size)) = locked.copy_blob_to(diff_id, out)? {
-                let unpacked_size = tar_header::tar_size(entries);
+            let unpacked_size = tar_header::tar_size(entries);
+            let expected = ExpectedBlob { compression, unpacked_size, diff_id };
+            if let Some((digest, size)) = locked.copy_blob_to(&expected, out, &CancelOnly(progress))? {
                 let media_type = compression.media_type();
                 progress.advance(unpacked_size);
                 if progress.is_cancelled() {
@@ -100,23 +100,29 @@ impl LockedLayers<'_> {
         names.into_iter().filter_map(blob).collect()
     }
 
-    /// Copies the blob of `diff_id` to a new file at `out`. Returns its digest and size, or `None`
-    /// if there is none. Damaged blobs are removed.
-    fn copy_blob_to(&self, diff_id: DiffId, out: &Path) -> Result<Option<(Digest, u64)>, LayerError> {
-        for (_, digest, path) in self.blobs().into_iter().filter(|(found, ..)| *found == diff_id) {
+    /// Copies the blob of the expected diff ID to a new file at `out`. Returns its digest and size, or
+    /// `None` if there is none. Blobs with other contents than expected are removed: the cache may
+    /// have been written by other jobs of a CI system.
+    fn copy_blob_to(
+        &self,
+        expected: &ExpectedBlob,
+        out: &Path,
+        progress: &dyn Progress,
+    ) -> Result<Option<(Digest, u64)>, LayerError> {
+        for (_, digest, path) in self.blobs().into_iter().filter(|(found, ..)| *found == expected.diff_id) {
             let mut output = HashedFile::create(out)?;
-            let copied = match File::open(&path) {
-                Ok(mut file) => output.copy_from(&mut file)?,
+            let copied = match fs::open_regular_file(&path, FinalLink::Refuse) {
+                Ok(mut file) => output.copy_from(&mut file)?.context("read", &path),
                 Err(error) => Err(error),
             };
-            if copied.is_ok() && output.digest() == digest {
+            let is_same = copied.is_ok() && output.digest() == digest;
+            let copy = File::open(out).context("open", out)?;
+            if is_same && expected.matches(copy, progress).map_err(|Cancelled| LayerError::Cancelled)? {
                 self.cache.mark_used(&path);
                 return Ok(Some(output.finish()));
             }
             output.discard();
-            let removed = copied
-                .context("read", &path)
-                .and_then(|()| std::fs::remove_file(&path).context("remove", &path));
+            let removed = copied.and_then(|()| std::fs::remove_file(&path).context("remove", &path));
             if let Err(error) = removed {
                 self.cache.record_error(error);
             }
@@ -126,17 +132,14 @@ impl LockedLayers<'_> {
 
     /// Stores a copy of the blob at `from`. A hard link would change with the original.
     fn store_blob(&self, layer: &Layer, from: &Path) {
-        let part = self.directory.join(PART_FILE);
         let to = self.directory.join(format!("{}-{}", layer.diff_id.hex(), layer.digest.hex()));
-        let stored = std::fs::copy(from, &part)
-            .context("write", &part)
-            .and_then(|_| std::fs::rename(&part, &to).context("create", &to));
+        let stored = tempfile::NamedTempFile::new_in(&self.directory).and_then(|mut part| {
+            std::io::copy(&mut File::open(from)?, part.as_file_mut())?;
+            Ok(part.persist(&to)?)
+        });
         match stored {
-            Ok(()) => self.cache.has_additions.store(true, Ordering::Relaxed),
-            Err(error) => {
-                let _ = std::fs::remove_file(&part);
-                self.cache.record_error(error);
-            }
+            Ok(_) => self.cache.has_additions.store(true, Ordering::Relaxed),
+            Err(error) => self.cache.record_error(fs::Error::new("write", &to, error)),
         }
     }
 }

@@ -43,7 +43,7 @@ pub(super) fn wait_for_lock(path: &Path, progress: &dyn Progress) -> fs::Result<
 /// was removed meanwhile. On file systems without locks it always succeeds, so work may be done
 /// twice.
 pub(super) fn try_lock(path: &Path) -> fs::Result<Option<File>> {
-    let file = File::options().create(true).truncate(false).write(true).open(path).context("open", path)?;
+    let file = fs::open_lock_file(path)?;
     match file.try_lock() {
         Err(TryLockError::WouldBlock) => return Ok(None),
         Err(TryLockError::Error(error)) if error.kind() != io::ErrorKind::Unsupported => {

@@ -16,3 +16,5 @@ pub use prune::PruneResult;
 
 #[cfg(test)]
 mod tests;
+#[cfg(all(test, unix))]
+mod untrusted_cache_tests;

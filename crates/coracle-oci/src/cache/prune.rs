@@ -8,7 +8,7 @@ use std::time::{Duration, SystemTime};
 use super::blob_store;
 use super::build_cache::{BLOBS_DIR, BuildCache, CACHEDIR_TAG, LAYERS_DIR, RECORDS_DIR};
 use super::lock_file::{LOCK_FILE, try_lock};
-use coracle_core::fs::{self, Context};
+use coracle_core::fs::{self, Context, PathMetadata};
 
 /// Age after which an unfinished file belongs to a killed build.
 const ABANDONED_AFTER: Duration = Duration::from_secs(3600);
@@ -40,7 +40,7 @@ impl BuildCache {
     pub fn prune(&self, limit: u64) -> fs::Result<PruneResult> {
         // Blobs in use by a build cannot be removed, so their size is not counted.
         let blobs = self.version_directory().join(BLOBS_DIR);
-        let blobs_lock = if blobs.is_dir() { try_lock_directory(&blobs)? } else { None };
+        let blobs_lock = if is_directory(&blobs) { try_lock_directory(&blobs)? } else { None };
         let mut files = self.cache_files()?;
         if blobs_lock.is_some() {
             blob_store::remove_unfinished(&blobs)?;
@@ -74,10 +74,13 @@ impl BuildCache {
         Ok(files)
     }
 
-    /// Returns the directory of each cache key.
+    /// Returns the directory of each cache key. Links are left out: what they lead to is not part of
+    /// the cache.
     fn key_directories(&self) -> fs::Result<Vec<PathBuf>> {
         let layers = self.version_directory().join(LAYERS_DIR);
-        Ok(fs::list_directory(&layers)?.iter().map(|name| layers.join(fs::path_from_bytes(name))).collect())
+        let names = fs::list_directory(&layers)?;
+        let paths = names.iter().map(|name| layers.join(fs::path_from_bytes(name)));
+        Ok(paths.filter(|path| is_directory(path)).collect())
     }
 
     /// Removes a file of the cache. Returns false if it is in use. A layer is removed under the
@@ -114,6 +117,11 @@ impl BuildCache {
         });
         abandoned.try_for_each(|file| removal_result(&file.path, std::fs::remove_file(&file.path)).map(drop))
     }
+}
+
+/// Returns whether `path` is a directory, not a link to one.
+fn is_directory(path: &Path) -> bool {
+    matches!(fs::symlink_metadata(path), Ok(Some(PathMetadata::Directory)))
 }
 
 /// Takes the lock in `directory`; `None` if a build holds it.

@@ -39,7 +39,7 @@ impl Progress for CancelsAtFourthPoll {
 
 /// Packs a layer with these contents, and checks that the cache does not change it. Returns the
 /// layer and its blob.
-fn pack(cache: &BuildCache, contents: &[&str], compression: Compression) -> (Layer, Vec<u8>) {
+pub(super) fn pack(cache: &BuildCache, contents: &[&str], compression: Compression) -> (Layer, Vec<u8>) {
     let folder = tempfile::tempdir().unwrap();
     let out = folder.path().join("out");
     let entries = entries(contents);
@@ -53,7 +53,7 @@ fn pack(cache: &BuildCache, contents: &[&str], compression: Compression) -> (Lay
 }
 
 /// Returns all files in `folder`, without locks.
-fn files(folder: &Path) -> Vec<PathBuf> {
+pub(super) fn files(folder: &Path) -> Vec<PathBuf> {
     let mut found = Vec::new();
     for name in fs::list_directory(folder).unwrap() {
         let path = folder.join(fs::path_from_bytes(&name));
@@ -66,7 +66,7 @@ fn files(folder: &Path) -> Vec<PathBuf> {
     found
 }
 
-fn open(home: &tempfile::TempDir) -> BuildCache {
+pub(super) fn open(home: &tempfile::TempDir) -> BuildCache {
     BuildCache::open(&home.path().join("cache"), "test").unwrap()
 }
 

@@ -11,6 +11,7 @@ use crate::image::{Descriptor, ImageGraph};
 use crate::layout::{self, BlobOpener, DiskFormat, DiskLocation, ImageSource, Staging};
 use crate::registry::RegistryClient;
 use coracle_core::digest::Digest;
+use coracle_core::fs::Durability;
 use coracle_core::progress::{Progress, ProgressReader};
 use coracle_core::reference::ImageReference;
 
@@ -34,6 +35,8 @@ pub struct CopySettings<'a> {
     pub client: &'a RegistryClient,
     /// The configuration of engines.
     pub engines: &'a engine::EngineSettings,
+    /// Whether a layout or archive survives a crash of the machine.
+    pub durability: Durability,
 }
 
 /// Copies the image at `from` to `to`, for all platforms. An engine gets the image of its platform.
@@ -87,8 +90,8 @@ fn copy_from_source(
                     source.names.iter().filter_map(|name| name.parse().ok()).collect()
                 }
             };
-            let warnings =
-                write_to_disk(&graph, &|blob| source.open_blob(blob), &names, destination, progress)?;
+            let open = |blob: &Descriptor| source.open_blob(blob);
+            let warnings = write_to_disk(&graph, &open, &names, destination, settings.durability, progress)?;
             Ok(CopyOutcome { warnings, ..copied })
         }
         ImageLocation::Engine(named) => {
@@ -121,9 +124,12 @@ pub(super) fn write_to_disk(
     open: &dyn Fn(&Descriptor) -> std::io::Result<Box<dyn Read>>,
     names: &[ImageReference],
     to: &DiskLocation,
+    durability: Durability,
     progress: &dyn Progress,
 ) -> Result<Vec<layout::LayoutWarning>, CopyError> {
-    with_progress(open, progress, |open| layout::write_graph(graph, names, to, open).map_err(CopyError::from))
+    with_progress(open, progress, |open| {
+        layout::write_graph(graph, names, to, durability, open).map_err(CopyError::from)
+    })
 }
 
 /// Runs `take` with an `open` that reports the bytes of blobs to `progress`.

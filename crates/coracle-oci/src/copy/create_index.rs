@@ -3,14 +3,13 @@
 use std::collections::BTreeMap;
 use std::io::{self, Read};
 
-use super::copy_image::{CopyOutcome, write_to_disk};
+use super::copy_image::{CopyOutcome, CopySettings, write_to_disk};
 use super::error::CopyError;
 use super::location::ImageLocation;
 use super::push::{ImagePush, push_image};
 use super::source::read_image;
 use crate::image::{Descriptor, GraphError, ImageGraph, IndexEntry, RawManifest};
 use crate::layout::{ParsedImage, ParsedPlatform};
-use crate::registry::RegistryClient;
 use coracle_core::progress::Progress;
 
 /// The result of creating an index.
@@ -51,12 +50,12 @@ pub fn create_index(
     from: &[ImageLocation],
     to: &ImageLocation,
     annotations: &BTreeMap<String, String>,
-    client: &RegistryClient,
+    settings: CopySettings<'_>,
     progress: &dyn Progress,
 ) -> Result<CreatedIndex, CopyError> {
     let opened = from
         .iter()
-        .map(|location| Ok((location, read_image(location, client)?)))
+        .map(|location| Ok((location, read_image(location, settings.client)?)))
         .collect::<Result<Vec<_>, CopyError>>()?;
     let mut parts = Vec::new();
     for (location, stored) in &opened {
@@ -66,7 +65,7 @@ pub fn create_index(
     }
     let parts = sort_and_deduplicate(parts)?;
     let root = crate::image::serialize_index(parts.iter().map(|part| &part.image.member), annotations)?;
-    let copied = write_index(&parts, root, to, client, progress)?;
+    let copied = write_index(&parts, root, to, settings, progress)?;
     let left_out =
         opened.iter().map(|(_, stored)| stored.index_entry_count().saturating_sub(stored.images.len())).sum();
     Ok(CreatedIndex { copied, images: parts.into_iter().map(|part| part.image).collect(), left_out })
@@ -109,7 +108,7 @@ fn write_index(
     parts: &[SourceImage<'_>],
     root: RawManifest,
     to: &ImageLocation,
-    client: &RegistryClient,
+    settings: CopySettings<'_>,
     progress: &dyn Progress,
 ) -> Result<CopyOutcome, CopyError> {
     let digest = root.digest;
@@ -140,11 +139,11 @@ fn write_index(
             let mount_source =
                 |blob: &Descriptor| part_of(blob).and_then(|part| part.image.source.repository());
             let push = ImagePush { graph: &graph, open: &open, to: named, mount_source: &mount_source };
-            let sent = push_image(&push, client, progress)?;
+            let sent = push_image(&push, settings.client, progress)?;
             Ok(CopyOutcome { digest, pushed: Some(sent), loaded: None, warnings: Vec::new() })
         }
         ImageLocation::OnDisk(destination) => {
-            let warnings = write_to_disk(&graph, &open, &[], destination, progress)?;
+            let warnings = write_to_disk(&graph, &open, &[], destination, settings.durability, progress)?;
             Ok(CopyOutcome { digest, pushed: None, loaded: None, warnings })
         }
         ImageLocation::Engine(_) => Err(CopyError::IndexInEngine(to.clone())),

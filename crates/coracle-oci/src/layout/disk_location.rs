@@ -122,7 +122,7 @@ impl DiskLocation {
         Self { format: DiskFormat::Layout, path: path.into(), tag: None }
     }
 
-    /// Returns the absolute path of the directory or file, with links resolved if it exists.
+    /// Returns the absolute path of the directory or file. Links to its parent are resolved.
     ///
     /// # Errors
     /// Fails if the working directory does not exist.
@@ -139,10 +139,12 @@ pub(super) fn file_in_parents(path: &Path) -> fs::Result<Option<PathBuf>> {
     Ok(nearest.filter(|(_, metadata)| !metadata.is_dir()).map(|(above, _)| above.to_owned()))
 }
 
-/// Returns the absolute path of `path`, with links resolved if it or its parent exists.
+/// Returns the absolute path of `path`. Links are resolved if its parent exists, except at its end.
 pub(super) fn resolve_path(path: &Path) -> fs::Result<PathBuf> {
-    if let Ok(target) = std::fs::canonicalize(path) {
-        return Ok(target);
+    if path.file_name().is_none()
+        && let Ok(directory) = std::fs::canonicalize(path)
+    {
+        return Ok(directory);
     }
     let path = fs::absolute_path(path)?;
     let parent = path.parent().and_then(|parent| std::fs::canonicalize(parent).ok());

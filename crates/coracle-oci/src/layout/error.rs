@@ -132,6 +132,11 @@ pub enum LayoutWarning {
         /// The digest of the document that cannot be read.
         digest: String,
     },
+    /// `index.json` had no content, as after a crash of the machine. It was written anew.
+    IndexWithoutContent {
+        /// The layout.
+        directory: PathBuf,
+    },
 }
 
 impl fmt::Display for LayoutWarning {
@@ -140,6 +145,12 @@ impl fmt::Display for LayoutWarning {
             Self::UnusedBlobsKept { directory, digest } => write!(
                 f,
                 "`{}` refers to `{digest}`, which cannot be read: unused blobs were not removed",
+                directory.display()
+            ),
+            Self::IndexWithoutContent { directory } => write!(
+                f,
+                "the `index.json` of `{}` had no content, as after a crash of the machine; it was written \
+                 anew, and refers only to this image",
                 directory.display()
             ),
         }

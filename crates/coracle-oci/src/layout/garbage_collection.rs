@@ -8,10 +8,9 @@ use std::path::{Path, PathBuf};
 
 use serde_json::Value;
 
-use super::atomic_file::TEMPORARY_PREFIX;
 use super::error::LayoutWarning;
 use crate::image::MAX_DOCUMENT_SIZE;
-use coracle_core::fs;
+use coracle_core::fs::{self, FinalLink};
 
 /// Removes the blobs of `directory` that are not reachable from `index`, its `index.json`.
 pub(super) fn remove_unreachable_blobs(directory: &Path, index: &Value) -> Vec<LayoutWarning> {
@@ -26,9 +25,7 @@ pub(super) fn remove_unreachable_blobs(directory: &Path, index: &Value) -> Vec<L
     let blobs = directory.join("blobs").join("sha256");
     for name in fs::list_directory(&blobs).unwrap_or_default() {
         let digest = format!("sha256:{}", String::from_utf8_lossy(&name));
-        if name.starts_with(TEMPORARY_PREFIX.as_bytes())
-            || (is_digest(&digest) && !walk.kept.contains(&digest))
-        {
+        if is_digest(&digest) && !walk.kept.contains(&digest) {
             // A blob that cannot be removed only wastes space.
             let _ = std::fs::remove_file(blobs.join(fs::path_from_bytes(&name)));
         }
@@ -94,10 +91,8 @@ impl ReachabilityWalk<'_> {
 
     fn load_document(&self, digest: &str) -> Option<Value> {
         let path = blob_path(self.directory, digest)?;
-        if std::fs::metadata(&path).ok()?.len() > MAX_DOCUMENT_SIZE {
-            return None;
-        }
-        serde_json::from_slice(&std::fs::read(path).ok()?).ok()
+        let bytes = fs::read_regular_file(&path, FinalLink::Follow, MAX_DOCUMENT_SIZE).ok()?;
+        serde_json::from_slice(&bytes).ok()
     }
 }
 

@@ -1,17 +1,16 @@
 //! The files of an image layout: their names and paths, and how they are read. Source: image-spec,
 //! `image-layout.md`.
 
-use std::fs::File;
 use std::io;
 use std::path::{Path, PathBuf};
 
 use serde_json::{Value, json};
 
-use super::error::LayoutError;
+use super::error::{LayoutError, LayoutWarning};
 use super::index_json;
-use crate::image::{Artifact, Blob, Descriptor, ImageSet};
+use crate::image::{Artifact, Blob, Descriptor, ImageSet, MAX_DOCUMENT_SIZE};
 use coracle_core::digest::DigestHasher;
-use coracle_core::fs::Context;
+use coracle_core::fs::{self, FinalLink, PathMetadata};
 use coracle_core::json;
 
 /// The file that identifies a layout; also the lock file.
@@ -30,12 +29,19 @@ pub(super) fn to_json_bytes(what: &'static str, value: &Value) -> Result<Vec<u8>
     json::to_bytes(value).map_err(|source| LayoutError::Serialize { what, source })
 }
 
+/// Returns whether a crash of the machine left the file at `path` without its content: it is empty or
+/// consists of zeros.
+pub(super) fn is_without_content(path: &Path) -> fs::Result<bool> {
+    let bytes = fs::read_regular_file(path, FinalLink::Refuse, MAX_DOCUMENT_SIZE)?;
+    Ok(bytes.iter().all(|&byte| byte == 0))
+}
+
 /// Reads a JSON file of a layout; `None` if it does not exist.
 pub(super) fn read_json(directory: &Path, name: &str) -> Result<Option<Value>, LayoutError> {
     let path = directory.join(name);
-    let bytes = match std::fs::read(&path) {
+    let bytes = match fs::read_regular_file(&path, FinalLink::Refuse, MAX_DOCUMENT_SIZE) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
-        bytes => bytes.context("read", &path)?,
+        bytes => bytes?,
     };
     let refused = |source| LayoutError::NotLayout {
         path: directory.to_owned(),
@@ -44,11 +50,17 @@ pub(super) fn read_json(directory: &Path, name: &str) -> Result<Option<Value>, L
     serde_json::from_slice(&bytes).map(Some).map_err(refused)
 }
 
-/// Reads `index.json`; an empty index if it does not exist.
-pub(super) fn read_index_or_empty(directory: &Path) -> Result<Value, LayoutError> {
+/// Reads `index.json`; an empty index if it does not exist, or if a crash of the machine left it
+/// without content, which is a warning.
+pub(super) fn read_index_or_empty(directory: &Path) -> Result<(Value, Option<LayoutWarning>), LayoutError> {
+    let path = directory.join(INDEX_JSON);
+    if fs::symlink_metadata(&path)?.is_some() && is_without_content(&path)? {
+        let warning = LayoutWarning::IndexWithoutContent { directory: directory.to_owned() };
+        return Ok((index_json::empty_index(), Some(warning)));
+    }
     match read_json(directory, INDEX_JSON)? {
-        None => Ok(index_json::empty_index()),
-        Some(index) if index.get("manifests").is_some_and(Value::is_array) => Ok(index),
+        None => Ok((index_json::empty_index(), None)),
+        Some(index) if index.get("manifests").is_some_and(Value::is_array) => Ok((index, None)),
         Some(_) => Err(LayoutError::NotLayout {
             path: directory.to_owned(),
             why: "its `index.json` has no array `manifests`".into(),
@@ -60,13 +72,12 @@ pub(super) fn read_index_or_empty(directory: &Path) -> Result<Value, LayoutError
 /// the blob.
 pub(super) fn has_verified_blob(directory: &Path, named: &Descriptor) -> bool {
     let path = blobs_dir(directory).join(named.digest.hex());
-    let there =
-        std::fs::symlink_metadata(&path).is_ok_and(|there| there.is_file() && there.len() == named.size);
-    there
-        && File::open(path).is_ok_and(|mut file| {
-            let mut hasher = DigestHasher::default();
-            io::copy(&mut file, &mut hasher).is_ok() && hasher.finish() == named.digest
-        })
+    fs::open_regular_file(&path, FinalLink::Refuse).is_ok_and(|mut file| {
+        let mut hasher = DigestHasher::default();
+        file.metadata().is_ok_and(|there| there.len() == named.size)
+            && io::copy(&mut file, &mut hasher).is_ok()
+            && hasher.finish() == named.digest
+    })
 }
 
 /// Returns the paths of the blobs of `root` in the layout at `directory`.
@@ -79,6 +90,20 @@ pub(super) fn image_blob_paths(root: &ImageSet, directory: &Path) -> Vec<PathBuf
 /// Returns the paths of the blobs of `artifact` in the layout at `directory`.
 pub(super) fn artifact_blob_paths(artifact: &Artifact, directory: &Path) -> Vec<PathBuf> {
     artifact.blobs().iter().map(|blob| blobs_dir(directory).join(blob_file_name(blob))).collect()
+}
+
+/// Fails if the directory of the blobs is elsewhere, through a symbolic link.
+pub(super) fn check_blobs_dir(directory: &Path) -> Result<(), LayoutError> {
+    for name in ["blobs", "blobs/sha256"] {
+        match fs::symlink_metadata(&directory.join(name))? {
+            None | Some(PathMetadata::Directory) => {}
+            Some(_) => {
+                let why = format!("its `{name}` is not a directory");
+                return Err(LayoutError::NotLayout { path: directory.to_owned(), why });
+            }
+        }
+    }
+    Ok(())
 }
 
 pub(super) fn blobs_dir(directory: &Path) -> PathBuf {

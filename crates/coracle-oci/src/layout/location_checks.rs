@@ -1,14 +1,15 @@
 //! Checks whether an image can be written to a location.
 
-use std::io;
 use std::path::Path;
 
 use super::atomic_file::TEMPORARY_PREFIX;
 use super::disk_location::{DiskFormat, DiskLocation, file_in_parents, resolve_path};
 use super::error::LayoutError;
-use super::layout_files::{OCI_LAYOUT, has_verified_blob, read_index_or_empty, read_json};
+use super::layout_files::{
+    OCI_LAYOUT, check_blobs_dir, has_verified_blob, is_without_content, read_index_or_empty, read_json,
+};
 use crate::image::{Descriptor, ImageSet};
-use coracle_core::fs::{self, Context, PathMetadata};
+use coracle_core::fs::{self, PathMetadata};
 
 impl DiskLocation {
     /// Checks that an image can be written here, before there is an image.
@@ -48,19 +49,25 @@ pub(super) fn check_layout_path(directory: &Path) -> Result<(), LayoutError> {
     if let Some(file) = file_in_parents(directory)? {
         return refuse(&format!("`{}` is not a directory", file.display()));
     }
-    match std::fs::metadata(directory) {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
-        Ok(metadata) if !metadata.is_dir() => return refuse("it is not a directory"),
-        metadata => metadata.context("read the metadata of", directory)?,
-    };
+    match fs::symlink_metadata(&resolve_path(directory)?)? {
+        None => return Ok(()),
+        Some(PathMetadata::Directory) => {}
+        Some(PathMetadata::Link(target)) => return refuse(&describe_link(&target)),
+        Some(_) => return refuse("it is not a directory"),
+    }
     let names = fs::list_directory(directory)?;
     let mut others = names.iter().filter(|name| !name.starts_with(TEMPORARY_PREFIX.as_bytes())).peekable();
     if others.peek().is_none() {
         return Ok(());
     }
     // The directory may have been listed while another build created the layout.
-    if !directory.join(OCI_LAYOUT).exists() {
+    let oci_layout = directory.join(OCI_LAYOUT);
+    if fs::symlink_metadata(&oci_layout)?.is_none() {
         return refuse("it contains other files but no `oci-layout`");
+    }
+    check_blobs_dir(directory)?;
+    if is_without_content(&oci_layout)? {
+        return read_index_or_empty(directory).map(drop);
     }
     let version = read_json(directory, OCI_LAYOUT)?.and_then(|mark| {
         Some(mark.get("imageLayoutVersion")?.as_str()?.strip_prefix("1.0.")?.parse::<u32>().is_ok())
@@ -71,7 +78,12 @@ pub(super) fn check_layout_path(directory: &Path) -> Result<(), LayoutError> {
     read_index_or_empty(directory).map(drop)
 }
 
-/// Checks that `path` is a file, following links, or does not exist.
+/// Links are not followed: a checkout can contain links to any file of the user.
+fn describe_link(target: &[u8]) -> String {
+    format!("it is a symbolic link to `{}`, which is not followed", fs::path_from_bytes(target).display())
+}
+
+/// Checks that `path` is a file or does not exist.
 fn check_archive_path(path: &Path) -> Result<(), LayoutError> {
     let refuse = |why| Err(LayoutError::NotArchiveFile { path: path.to_owned(), why });
     if let Some(file) = file_in_parents(path)? {
@@ -84,7 +96,7 @@ fn check_archive_path(path: &Path) -> Result<(), LayoutError> {
         None | Some(PathMetadata::File(_)) => Ok(()),
         Some(PathMetadata::Directory) => refuse("it is a directory".into()),
         Some(PathMetadata::Special(what)) => refuse(format!("it is a {what}")),
-        Some(PathMetadata::Link(_)) => refuse("it is a dangling symbolic link".into()),
+        Some(PathMetadata::Link(target)) => refuse(describe_link(&target)),
     }
 }
 
@@ -106,12 +118,13 @@ mod tests {
         std::fs::write(at("file"), "").unwrap();
         std::os::unix::fs::symlink("file", at("link")).unwrap();
         std::os::unix::fs::symlink("nowhere", at("dangling")).unwrap();
-        for path in [at("file"), at("link"), at("new"), at("new/new")] {
+        for path in [at("file"), at("new"), at("new/new")] {
             assert_eq!(check(&path), Ok(()), "{}", path.display());
         }
         for (path, what) in [
             (directory.path().into(), "directory"),
-            (at("dangling"), "dangling symbolic link"),
+            (at("link"), "symbolic link to `file`, which is not followed"),
+            (at("dangling"), "symbolic link to `nowhere`, which is not followed"),
             ("/dev/null".into(), "character device"),
         ] {
             assert_eq!(check(&path), Err(format!("cannot write an archive to `PATH`: it is a {what}")));

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use tempfile::TempDir;
 
 use super::atomic_file::TEMPORARY_PREFIX;
-use coracle_core::fs::{self, Context};
+use coracle_core::fs::{self, Context, Durability, OwnDirectory};
 
 /// The maximum number of attempts to lock a file that other processes keep removing. Only reached
 /// on a file system where the identity of a file changes with every `stat`.
@@ -48,23 +48,14 @@ impl LockedDirectory {
 
 impl Drop for LockedDirectory {
     fn drop(&mut self) {
-        // Errors are harmless; `TempDir` tries to remove the directory once more.
-        let _ = remove_locked_directory(self.path());
-    }
-}
-
-/// Removes a temporary directory. The lock is removed last, so that the next build can remove the
-/// rest if this process is killed.
-fn remove_locked_directory(directory: &Path) -> io::Result<()> {
-    let lock = directory.join(LOCK_FILE);
-    for entry in std::fs::read_dir(directory)? {
-        let path = entry?.path();
-        if path != lock {
-            std::fs::remove_file(path)?;
+        // The lock is removed last, so that the next build can remove the rest if this process is
+        // killed. Errors are harmless; `TempDir` tries to remove the directory once more.
+        let (parent, name) = (self.path().parent(), self.path().file_name());
+        if let (Some(parent), Some(name)) = (parent, name) {
+            let own = OwnDirectory::open(parent, &fs::path_to_bytes(Path::new(name)));
+            let _ = own.and_then(|own| own.map_or(Ok(()), |own| own.remove(LOCK_FILE.as_bytes())));
         }
     }
-    std::fs::remove_file(lock)?;
-    std::fs::remove_dir(directory)
 }
 
 /// Creates a directory in `parent`. Common errors are reported without its random name.
@@ -101,21 +92,23 @@ fn create_lock(path: &Path) -> fs::Result<Option<File>> {
     Ok(fs::is_file_at(&file, path)?.then_some(file))
 }
 
-/// Removes the temporary directories of killed builds in `parent`. Errors are ignored.
+/// Removes the temporary directories of killed builds of the current user in `parent`. Errors are
+/// ignored, because leftovers only waste space.
 pub(super) fn remove_leftovers(parent: &Path) {
     for name in fs::list_directory(parent).unwrap_or_default() {
-        let path = parent.join(fs::path_from_bytes(&name));
-        if name.starts_with(TEMPORARY_PREFIX.as_bytes())
-            && matches!(fs::symlink_metadata(&path), Ok(Some(fs::PathMetadata::Directory)))
-        {
-            match File::open(path.join(LOCK_FILE)) {
-                Ok(lock) if lock.try_lock().is_ok() => drop(remove_locked_directory(&path)),
-                Ok(_) => {}
-                // The build was killed before it created the lock, or is about to create it: remove
-                // the directory only if it is empty.
-                Err(_) => drop(std::fs::remove_dir(&path)),
-            }
+        if name.starts_with(TEMPORARY_PREFIX.as_bytes()) {
+            let _ = remove_leftover(parent, &name);
         }
+    }
+}
+
+fn remove_leftover(parent: &Path, name: &[u8]) -> io::Result<()> {
+    let Some(directory) = OwnDirectory::open(parent, name)? else { return Ok(()) };
+    match directory.open_file(LOCK_FILE.as_bytes())? {
+        Some(lock) if lock.try_lock().is_ok() => directory.remove(LOCK_FILE.as_bytes()),
+        Some(_) => Ok(()),
+        // The build was killed before it created the lock, or is about to create it.
+        None => directory.remove_if_empty(),
     }
 }
 
@@ -141,6 +134,14 @@ impl CreatedParents {
             }
         }
         Ok(created)
+    }
+
+    /// Flushes the names of the created directories.
+    pub(super) fn sync(&self, durability: Durability) -> fs::Result<()> {
+        self.0.iter().filter_map(|directory| directory.parent()).try_for_each(|above| {
+            let above = if above.as_os_str().is_empty() { Path::new(".") } else { above };
+            durability.sync_directory(above)
+        })
     }
 }
 

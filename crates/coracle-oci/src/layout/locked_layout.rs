@@ -12,12 +12,13 @@ use super::error::{LayoutError, LayoutWarning};
 use super::garbage_collection;
 use super::index_json::{self, ImageName};
 use super::layout_files::{
-    INDEX_JSON, OCI_LAYOUT, blob_file_name, blobs_dir, oci_layout_json, read_index_or_empty, to_json_bytes,
+    INDEX_JSON, OCI_LAYOUT, blob_file_name, blobs_dir, check_blobs_dir, is_without_content, oci_layout_json,
+    read_index_or_empty, to_json_bytes,
 };
 use super::locked_directory::{CreatedParents, LockedDirectory, MAX_LOCK_ATTEMPTS};
 use super::staging::Staging;
 use crate::image::{Artifact, Descriptor, ImageGraph, ImageSet};
-use coracle_core::fs::{self, Context};
+use coracle_core::fs::{self, Context, FinalLink};
 
 /// Adds `root` to the layout at `directory`.
 pub(super) fn add_image(
@@ -26,7 +27,7 @@ pub(super) fn add_image(
     names: &[ImageName],
     directory: &Path,
 ) -> Result<Vec<LayoutWarning>, LayoutError> {
-    with_locked_layout(directory, |layout| layout.add_image(root, staging, names))
+    with_locked_layout(directory, staging, |layout| layout.add_image(root, names))
 }
 
 /// Adds an existing image. Its blobs are in `staging`, except those that the layout had already.
@@ -36,24 +37,32 @@ pub(super) fn add_graph(
     names: &[ImageName],
     directory: &Path,
 ) -> Result<Vec<LayoutWarning>, LayoutError> {
-    with_locked_layout(directory, |layout| layout.add_graph(graph, staging, names))
+    with_locked_layout(directory, staging, |layout| layout.add_graph(graph, names))
 }
 
 /// Adds `artifact` to the layout at `directory`.
-pub(super) fn add_artifact(artifact: &Artifact, directory: &Path) -> Result<Vec<LayoutWarning>, LayoutError> {
-    with_locked_layout(directory, |layout| layout.add_artifact(artifact))
+pub(super) fn add_artifact(
+    artifact: &Artifact,
+    staging: &Staging,
+    directory: &Path,
+) -> Result<Vec<LayoutWarning>, LayoutError> {
+    with_locked_layout(directory, staging, |layout| layout.add_artifact(artifact))
 }
 
 /// Locks the layout at `directory` and runs `write`. Creates the layout if it does not exist, and
 /// removes it again if `write` fails.
 fn with_locked_layout(
     directory: &Path,
+    staging: &Staging,
     write: impl FnOnce(&LockedLayout<'_>) -> Result<Vec<LayoutWarning>, LayoutError>,
 ) -> Result<Vec<LayoutWarning>, LayoutError> {
     let directory = &fs::absolute_path(directory)?;
-    let _parents = CreatedParents::create(directory)?;
-    let layout = LockedLayout::create_and_lock(directory)?;
-    let written = write(&layout);
+    let parents = CreatedParents::create(directory)?;
+    let layout = LockedLayout::create_and_lock(directory, staging)?;
+    let written = write(&layout).and_then(|warnings| {
+        parents.sync(staging.durability())?;
+        Ok(warnings)
+    });
     if written.is_err() && layout.is_new && !directory.join(INDEX_JSON).exists() {
         // Errors are ignored, because an earlier error is reported instead.
         let _ = std::fs::remove_dir_all(directory);
@@ -64,13 +73,15 @@ fn with_locked_layout(
 /// A layout that is locked against other builds until this is dropped.
 struct LockedLayout<'a> {
     directory: &'a Path,
+    /// Where unfinished files are.
+    staging: &'a Staging,
     is_new: bool,
     _lock: Option<File>,
 }
 
 impl<'a> LockedLayout<'a> {
     /// Creates the layout if it does not exist, and waits for its lock.
-    fn create_and_lock(directory: &'a Path) -> Result<Self, LayoutError> {
+    fn create_and_lock(directory: &'a Path, staging: &'a Staging) -> Result<Self, LayoutError> {
         let mut is_new = false;
         for _ in 0..MAX_LOCK_ATTEMPTS {
             match std::fs::create_dir(directory) {
@@ -80,7 +91,7 @@ impl<'a> LockedLayout<'a> {
                     is_new = true;
                 }
             }
-            match Self::wait_for_lock(directory, is_new) {
+            match Self::wait_for_lock(directory, staging, is_new) {
                 // A failed build removed the directory that it had created.
                 Ok(None) => is_new = false,
                 Ok(Some(layout)) => return Ok(layout),
@@ -96,69 +107,73 @@ impl<'a> LockedLayout<'a> {
     }
 
     /// Waits for the lock; `None` if the locked file is no longer in the layout.
-    fn wait_for_lock(directory: &'a Path, is_new: bool) -> Result<Option<Self>, LayoutError> {
+    fn wait_for_lock(
+        directory: &'a Path,
+        staging: &'a Staging,
+        is_new: bool,
+    ) -> Result<Option<Self>, LayoutError> {
         let path = directory.join(OCI_LAYOUT);
-        if !path.exists() && !create_oci_layout(directory, &path)? {
+        if fs::symlink_metadata(&path)?.is_none() && !create_oci_layout(directory, &path)? {
             return Ok(None);
         }
-        let file = match File::open(&path) {
+        let file = match fs::open_regular_file(&path, FinalLink::Refuse) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
-            file => file.context("open", &path)?,
+            file => file?,
         };
         match file.lock() {
             // Without locks, concurrent builds may lose an index entry, but never a blob of one.
             Err(error) if error.kind() == io::ErrorKind::Unsupported => {
-                return Ok(Some(Self { directory, is_new, _lock: None }));
+                return Ok(Some(Self { directory, staging, is_new, _lock: None }));
             }
             result => result.context("lock", &path)?,
         }
         let there = fs::is_file_at(&file, &path)?;
-        Ok(there.then_some(Self { directory, is_new, _lock: Some(file) }))
+        if !there {
+            return Ok(None);
+        }
+        let layout = Self { directory, staging, is_new, _lock: Some(file) };
+        // A crash of the machine can leave a file without content.
+        if is_without_content(&path)? {
+            let json = to_json_bytes(OCI_LAYOUT, &oci_layout_json())?;
+            atomic_file::write_file(staging, &path, &json)?;
+            return Ok(None);
+        }
+        Ok(Some(layout))
     }
 
-    fn add_image(
-        &self,
-        root: &ImageSet,
-        staging: &Staging,
-        names: &[ImageName],
-    ) -> Result<Vec<LayoutWarning>, LayoutError> {
-        let mut index = read_index_or_empty(self.directory)?;
+    fn add_image(&self, root: &ImageSet, names: &[ImageName]) -> Result<Vec<LayoutWarning>, LayoutError> {
+        let (mut index, warning) = read_index_or_empty(self.directory)?;
         let blobs = self.create_blobs_dir()?;
-        root.layer_descriptors().try_for_each(|named| self.place_blob(&named, staging))?;
+        root.layer_descriptors().try_for_each(|named| self.place_blob(&named, &blobs))?;
         for blob in root.documents() {
-            atomic_file::write_file(&blobs.join(blob_file_name(blob)), blob.bytes())?;
+            atomic_file::write_file(self.staging, &blobs.join(blob_file_name(blob)), blob.bytes())?;
         }
         index_json::put_image(&mut index, root.descriptor(), names)?;
-        self.write_index(&index)
+        self.write_index(&index, warning)
     }
 
-    fn add_graph(
-        &self,
-        graph: &ImageGraph,
-        staging: &Staging,
-        names: &[ImageName],
-    ) -> Result<Vec<LayoutWarning>, LayoutError> {
-        let mut index = read_index_or_empty(self.directory)?;
+    fn add_graph(&self, graph: &ImageGraph, names: &[ImageName]) -> Result<Vec<LayoutWarning>, LayoutError> {
+        let (mut index, warning) = read_index_or_empty(self.directory)?;
         let blobs = self.create_blobs_dir()?;
-        graph.blobs.values().try_for_each(|named| self.place_blob(named, staging))?;
+        graph.blobs.values().try_for_each(|named| self.place_blob(named, &blobs))?;
         for document in &graph.documents {
-            atomic_file::write_file(&blobs.join(document.digest.hex()), &document.bytes)?;
+            let path = blobs.join(document.digest.hex());
+            atomic_file::write_file(self.staging, &path, &document.bytes)?;
         }
         let root = graph.root().ok_or(LayoutError::Internal("an image to write has no manifest"))?;
         let entries = names.iter().map(|name| index_json::document_entry(root, name)).collect();
         index_json::replace_entries(&mut index, entries, names);
-        self.write_index(&index)
+        self.write_index(&index, warning)
     }
 
-    /// Moves a blob from the staging directory into the layout, unless the layout has it already.
-    fn place_blob(&self, named: &Descriptor, staging: &Staging) -> Result<(), LayoutError> {
-        let (staged, path) =
-            (staging.blob_path(named.digest), self.create_blobs_dir()?.join(named.digest.hex()));
+    /// Moves a blob from the staging directory into `blobs`, unless it is there already.
+    fn place_blob(&self, named: &Descriptor, blobs: &Path) -> Result<(), LayoutError> {
+        let (staged, path) = (self.staging.blob_path(named.digest), blobs.join(named.digest.hex()));
         if staged.exists() {
-            return Ok(atomic_file::link_file(&staged, &path)?);
+            return Ok(atomic_file::link_file(self.staging, &staged, &path)?);
         }
         if path.exists() {
-            return Ok(());
+            return Ok(self.staging.durability().sync_file(&path)?);
         }
         // The layout had the blob, and another build has removed it since.
         let source = io::Error::other(format!(
@@ -169,26 +184,45 @@ impl<'a> LockedLayout<'a> {
     }
 
     fn add_artifact(&self, artifact: &Artifact) -> Result<Vec<LayoutWarning>, LayoutError> {
-        let mut index = read_index_or_empty(self.directory)?;
+        let (mut index, warning) = read_index_or_empty(self.directory)?;
         let blobs = self.create_blobs_dir()?;
         for blob in artifact.blobs() {
-            atomic_file::write_file(&blobs.join(blob_file_name(blob)), blob.bytes())?;
+            atomic_file::write_file(self.staging, &blobs.join(blob_file_name(blob)), blob.bytes())?;
         }
         index_json::put_artifact(&mut index, artifact)?;
-        self.write_index(&index)
+        self.write_index(&index, warning)
     }
 
     /// Returns the directory of the blobs. Creates it if it does not exist.
     fn create_blobs_dir(&self) -> Result<PathBuf, LayoutError> {
         let blobs = blobs_dir(self.directory);
+        check_blobs_dir(self.directory)?;
         std::fs::create_dir_all(&blobs).context("create", &blobs)?;
         Ok(blobs)
     }
 
-    /// Writes `index.json`, and removes blobs that it no longer refers to.
-    fn write_index(&self, index: &Value) -> Result<Vec<LayoutWarning>, LayoutError> {
-        atomic_file::write_file(&self.directory.join(INDEX_JSON), &to_json_bytes("index", index)?)?;
-        Ok(garbage_collection::remove_unreachable_blobs(self.directory, index))
+    /// Writes `index.json`, and removes blobs that it no longer refers to. The blobs and their names
+    /// are on the storage device before the index refers to them, and the index is before the old
+    /// blobs are removed.
+    fn write_index(
+        &self,
+        index: &Value,
+        warning: Option<LayoutWarning>,
+    ) -> Result<Vec<LayoutWarning>, LayoutError> {
+        let durability = self.staging.durability();
+        let blobs = blobs_dir(self.directory);
+        for directory in [&*blobs, blobs.parent().unwrap_or(self.directory), self.directory] {
+            durability.sync_directory(directory)?;
+        }
+        let json = to_json_bytes("index", index)?;
+        atomic_file::write_file(self.staging, &self.directory.join(INDEX_JSON), &json)?;
+        durability.sync_directory(self.directory)?;
+        if let Some(parent) = self.directory.parent().filter(|_| self.is_new) {
+            durability.sync_directory(parent)?;
+        }
+        let mut warnings = garbage_collection::remove_unreachable_blobs(self.directory, index);
+        warnings.extend(warning);
+        Ok(warnings)
     }
 }
 

@@ -35,3 +35,5 @@ pub use write::{write_artifact, write_graph, write_image};
 
 #[cfg(test)]
 mod tests;
+#[cfg(all(test, unix))]
+mod untrusted_directory_tests;

@@ -11,10 +11,12 @@ use super::locked_directory::{CreatedParents, LOCK_FILE, LockedDirectory, remove
 use crate::cache::BuildCache;
 use crate::image::Descriptor;
 use crate::layer::hashed_file::HashedFile;
-use crate::layer::{self, Codec, Layer, PackRequest};
+use crate::layer::verify_blob::ExpectedBlob;
+use crate::layer::{self, Compression, Layer, PackRequest};
 use coracle_core::content_scanner::ContentScanner;
-use coracle_core::digest::{Digest, HashingReader};
-use coracle_core::fs::{self, Context};
+use coracle_core::digest::Digest;
+use coracle_core::fs::{self, Context, Durability};
+use coracle_core::progress::{Cancelled, Progress};
 
 /// A staging directory, which is removed when dropped.
 #[derive(Debug)]
@@ -22,46 +24,54 @@ pub struct Staging {
     directory: LockedDirectory,
     _parents: CreatedParents,
     next_number: AtomicU64,
+    durability: Durability,
 }
 
 impl Staging {
     /// Creates a staging directory on the file system of `destination`: inside an existing layout,
-    /// otherwise next to the destination.
+    /// otherwise next to the destination. `durability` applies to everything that is written from it.
     ///
     /// # Errors
     /// Fails if a file cannot be created there.
-    pub fn new(destination: &DiskLocation) -> Result<Self, LayoutError> {
+    pub fn new(destination: &DiskLocation, durability: Durability) -> Result<Self, LayoutError> {
         let path = resolve_path(&destination.path)?;
         if destination.format == DiskFormat::Layout && path.is_dir() {
             // A build that was killed after it created the layout left its directory next to it.
             path.parent().into_iter().for_each(remove_leftovers);
-            match Self::create_in(&path, CreatedParents::default()) {
+            match Self::create_in(&path, CreatedParents::default(), durability) {
                 // The build that created the layout failed and removed it again.
                 Err(LayoutError::File(error)) if error.kind() == ErrorKind::NotFound && !path.exists() => {}
                 staging => return staging,
             }
         }
         let parents = CreatedParents::create(&path)?;
-        Self::create_in(path.parent().unwrap_or(&path), parents)
+        Self::create_in(path.parent().unwrap_or(&path), parents, durability)
     }
 
-    /// Creates a staging directory in `directory`, which is created if it does not exist.
+    /// Creates a staging directory in `directory`, which is created if it does not exist, for an image
+    /// that is not written to disk.
     ///
     /// # Errors
     /// Fails if a file cannot be created there.
     pub fn new_in(directory: &Path) -> Result<Self, LayoutError> {
         let directory = fs::absolute_path(directory)?;
         let parents = CreatedParents::create(&directory.join(LOCK_FILE))?;
-        Self::create_in(&directory, parents)
+        Self::create_in(&directory, parents, Durability::Unsynced)
     }
 
-    fn create_in(parent: &Path, parents: CreatedParents) -> Result<Self, LayoutError> {
+    pub(super) fn create_in(
+        parent: &Path,
+        parents: CreatedParents,
+        durability: Durability,
+    ) -> Result<Self, LayoutError> {
         remove_leftovers(parent);
-        Ok(Self {
-            directory: LockedDirectory::new(parent)?,
-            _parents: parents,
-            next_number: AtomicU64::new(0),
-        })
+        let directory = LockedDirectory::new(parent)?;
+        Ok(Self { directory, _parents: parents, next_number: AtomicU64::new(0), durability })
+    }
+
+    /// Whether what is written from this directory survives a crash of the machine.
+    pub(super) fn durability(&self) -> Durability {
+        self.durability
     }
 
     /// Packs a layer into this directory with [`layer::pack_layer`], or
@@ -108,20 +118,22 @@ impl Staging {
         Ok(Ok(()))
     }
 
-    /// Returns whether the blob of `layer` in this directory unpacks to exactly the tar of its diff
-    /// ID.
+    /// Returns whether the blob of `layer` in this directory has the tar of its diff ID, packed as
+    /// [`layer::pack_layer`] does with `compression`.
     ///
     /// # Errors
-    /// Fails if the blob cannot be opened.
-    pub fn matches_diff_id(&self, layer: &Layer) -> Result<bool, LayoutError> {
+    /// Fails if the blob cannot be opened, or `progress` cancels.
+    pub fn is_packed_here(
+        &self,
+        layer: &Layer,
+        compression: Compression,
+        progress: &dyn Progress,
+    ) -> Result<bool, LayoutError> {
         let path = self.blob_path(layer.digest);
-        let codec = Codec::ALL.into_iter().find(|codec| codec.media_type() == layer.media_type);
+        let Layer { unpacked_size, diff_id, .. } = *layer;
         let file = File::open(&path).context("open", &path)?;
-        let Some(Ok(tar)) = codec.map(|codec| codec.decompress(file)) else { return Ok(false) };
-        let mut hashing = HashingReader::new(tar.take(layer.unpacked_size.saturating_add(1)));
-        // A blob that cannot be unpacked does not match.
-        let unpacked = io::copy(&mut hashing, &mut io::sink()).ok();
-        Ok(unpacked == Some(layer.unpacked_size) && hashing.finish() == layer.diff_id.digest())
+        let expected = ExpectedBlob { compression, unpacked_size, diff_id };
+        expected.matches(file, progress).map_err(|Cancelled| LayoutError::Cancelled)
     }
 
     /// Removes the blob of this digest from this directory.
@@ -164,6 +176,10 @@ mod tests {
         names.into_iter().map(|name| String::from_utf8(name).unwrap()).collect()
     }
 
+    fn create_private_dir(path: &Path) {
+        fs::create_private_dir_all(path).unwrap();
+    }
+
     #[test]
     fn is_on_the_file_system_of_the_destination_and_is_removed() {
         let home = tempfile::tempdir().unwrap();
@@ -178,7 +194,7 @@ mod tests {
                 there.clone(),
             ),
         ] {
-            let staging = Staging::new(&destination).unwrap();
+            let staging = Staging::new(&destination, Durability::Unsynced).unwrap();
             assert_eq!(staging.directory.path().parent(), Some(parent.as_path()));
             drop(staging);
             assert_eq!(names(home.path()), ["there"]);
@@ -191,9 +207,9 @@ mod tests {
         let home = tempfile::tempdir().unwrap();
         let (there, killed) = (home.path().join("there"), home.path().join(".coracle-killed"));
         std::fs::create_dir(&there).unwrap();
-        std::fs::create_dir(&killed).unwrap();
+        create_private_dir(&killed);
         std::fs::write(killed.join(LOCK_FILE), "").unwrap();
-        drop(Staging::new(&DiskLocation::layout(&there)).unwrap());
+        drop(Staging::new(&DiskLocation::layout(&there), Durability::Unsynced).unwrap());
         assert_eq!(names(home.path()), ["there"]);
     }
 
@@ -201,14 +217,14 @@ mod tests {
     fn removes_leftovers_of_killed_builds_only() {
         let home = tempfile::tempdir().unwrap();
         let destination = DiskLocation::layout(home.path());
-        let living = Staging::new(&destination).unwrap();
+        let living = Staging::new(&destination, Durability::Unsynced).unwrap();
         for (name, file) in [(".coracle-killed", "part-0"), (".coracle-other", "no-lock")] {
-            std::fs::create_dir(home.path().join(name)).unwrap();
+            create_private_dir(&home.path().join(name));
             std::fs::write(home.path().join(name).join(file), "").unwrap();
         }
         std::fs::write(home.path().join(".coracle-killed/lock"), "").unwrap();
-        std::fs::create_dir(home.path().join(".coracle-empty")).unwrap();
-        let next = Staging::new(&destination).unwrap();
+        create_private_dir(&home.path().join(".coracle-empty"));
+        let next = Staging::new(&destination, Durability::Unsynced).unwrap();
         assert!(living.directory.path().exists());
         assert_eq!(names(home.path()).len(), 3);
         assert!(!home.path().join(".coracle-killed").exists());

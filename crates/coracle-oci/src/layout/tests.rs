@@ -12,51 +12,51 @@ use crate::layer::{Compression, Layer, PackRequest};
 use coracle_core::content::Content;
 use coracle_core::content_scanner::NoScanner;
 use coracle_core::entry::{Entry, EntryNode, EntryReason, LayerKind, Owner};
-use coracle_core::fs;
+use coracle_core::fs::{self, Durability};
 use coracle_core::hint::Hint as _;
 use coracle_core::path::ImagePath;
 use coracle_core::platform::Platform;
 use coracle_core::reference::ImageReference;
 
 /// A temporary directory for layouts and archives.
-struct Sandbox {
+pub(super) struct Sandbox {
     home: TempDir,
 }
 
 impl Sandbox {
-    fn new() -> Self {
+    pub(super) fn new() -> Self {
         Self { home: tempfile::tempdir().unwrap() }
     }
 
-    fn path(&self, name: &str) -> PathBuf {
+    pub(super) fn path(&self, name: &str) -> PathBuf {
         self.home.path().join(name)
     }
 
-    fn destination(&self, text: &str) -> DiskLocation {
+    pub(super) fn destination(&self, text: &str) -> DiskLocation {
         let (transport, rest) = text.split_once(':').unwrap();
         format!("{transport}:{}", self.path(rest).display()).parse().unwrap()
     }
 
     /// Builds an image of one program and writes it to `destination`.
-    fn build(
+    pub(super) fn build(
         &self,
         program: &str,
         names: &[&str],
         destination: &str,
     ) -> Result<(ImageSet, Vec<LayoutWarning>), LayoutError> {
         let destination = self.destination(destination);
-        let staging = Staging::new(&destination)?;
+        let staging = Staging::new(&destination, Durability::Unsynced)?;
         let root = root(&[image(&staging, program, "amd64")]);
         let warnings = write_image(&root, &staging, &references(names), &destination)?;
         Ok((root, warnings))
     }
 
-    fn blobs(&self, layout: &str) -> usize {
+    pub(super) fn blobs(&self, layout: &str) -> usize {
         fs::list_directory(&self.path(layout).join("blobs/sha256")).unwrap().len()
     }
 
     /// Returns the tags of the layout's entries, `-` for none.
-    fn tags(&self, layout: &str) -> Vec<String> {
+    pub(super) fn tags(&self, layout: &str) -> Vec<String> {
         let index = json_at(&self.path(layout).join("index.json"));
         let tag = |entry: &Value| {
             entry["annotations"]["org.opencontainers.image.ref.name"].as_str().unwrap_or("-").to_owned()
@@ -64,21 +64,21 @@ impl Sandbox {
         index["manifests"].as_array().unwrap().iter().map(tag).collect()
     }
 
-    fn assert_sound(&self, layout: &str) {
+    pub(super) fn assert_sound(&self, layout: &str) {
         assert_eq!(verify_layout(&self.path(layout)).unwrap(), []);
         assert_eq!(names_in(&self.path(layout)), ["blobs", "index.json", "oci-layout"]);
     }
 }
 
-fn names_in(directory: &Path) -> Vec<String> {
+pub(super) fn names_in(directory: &Path) -> Vec<String> {
     fs::list_directory(directory).unwrap().into_iter().map(|name| String::from_utf8(name).unwrap()).collect()
 }
 
-fn json_at(path: &Path) -> Value {
+pub(super) fn json_at(path: &Path) -> Value {
     serde_json::from_slice(&std::fs::read(path).unwrap()).unwrap()
 }
 
-fn references(names: &[&str]) -> Vec<ImageReference> {
+pub(super) fn references(names: &[&str]) -> Vec<ImageReference> {
     names.iter().map(|name| name.parse().unwrap()).collect()
 }
 
@@ -141,7 +141,6 @@ fn keeps_other_tags_and_removes_unused_blobs() {
     sandbox.build("two", &["other"], "oci:x:1").unwrap();
     assert_eq!((sandbox.tags("x"), sandbox.blobs("x")), (vec!["1".into(), "2".into(), "-".into()], 7));
     std::fs::write(sandbox.path("x/blobs/sha256/note"), "not a blob").unwrap();
-    std::fs::write(sandbox.path("x/blobs/sha256/.coracle-killed"), "").unwrap();
     sandbox.build("two", &[], "oci:x").unwrap();
     assert_eq!(sandbox.blobs("x"), 5);
     sandbox.assert_sound("x");
@@ -151,7 +150,7 @@ fn keeps_other_tags_and_removes_unused_blobs() {
 fn keeps_blobs_of_nested_indexes() {
     let sandbox = Sandbox::new();
     let destination = sandbox.destination("oci:x");
-    let staging = Staging::new(&destination).unwrap();
+    let staging = Staging::new(&destination, Durability::Unsynced).unwrap();
     let both = root(&[image(&staging, "one", "amd64"), image(&staging, "two", "arm64")]);
     write_image(&both, &staging, &references(&["multi"]), &destination).unwrap();
     drop(staging);
@@ -218,7 +217,7 @@ fn failure_keeps_previous_content() {
     let before = std::fs::read(sandbox.path("old/index.json")).unwrap();
     for destination in ["oci:old", "oci:a/new", "oci-archive:a/x.tar"] {
         let destination = sandbox.destination(destination);
-        let staging = Staging::new(&destination).unwrap();
+        let staging = Staging::new(&destination, Durability::Unsynced).unwrap();
         let root = root(&[image(&staging, "two", "amd64")]);
         let lost = root.images()[0].packed_layers()[1].digest;
         std::fs::remove_file(staging.blob_path(lost)).unwrap();
@@ -264,7 +263,7 @@ fn publishes_to_several_destinations_and_both_archive_formats_are_equal() {
     let sandbox = Sandbox::new();
     let destinations = ["oci:x", "oci:y", "oci:x", "oci-archive:o.tar", "docker-archive:d.tar"]
         .map(|text| sandbox.destination(text));
-    let staging = Staging::new(&destinations[0]).unwrap();
+    let staging = Staging::new(&destinations[0], Durability::Unsynced).unwrap();
     let root = root(&[image(&staging, "one", "amd64")]);
     for destination in &destinations {
         write_image(&root, &staging, &references(&["shop:1"]), destination).unwrap();
@@ -291,7 +290,7 @@ fn publishes_to_several_destinations_and_both_archive_formats_are_equal() {
 fn only_oci_archives_support_several_platforms() {
     let sandbox = Sandbox::new();
     let destination = sandbox.destination("oci-archive:o.tar");
-    let staging = Staging::new(&destination).unwrap();
+    let staging = Staging::new(&destination, Durability::Unsynced).unwrap();
     let root = root(&[image(&staging, "one", "amd64"), image(&staging, "two", "arm64")]);
     write_image(&root, &staging, &[], &destination).unwrap();
     assert!(members(&sandbox.path("o.tar")).iter().all(|(name, _)| name != "manifest.json"));

@@ -5,7 +5,6 @@
 //! `config.md`, `image-layout.md`.
 
 use std::collections::BTreeSet;
-use std::fs::File;
 use std::io::Read;
 use std::path::{Path, PathBuf};
 
@@ -16,9 +15,9 @@ use serde_json::Value;
 
 use super::error::LayoutError;
 use super::location_checks::check_layout_path;
-use crate::image::media_type;
+use crate::image::{MAX_DOCUMENT_SIZE, media_type};
 use coracle_core::digest::{DiffId, Digest, DigestHasher};
-use coracle_core::fs::{self, Context};
+use coracle_core::fs::{self, Context, FinalLink};
 use coracle_core::json;
 
 /// The media type of an uncompressed layer; a suffix names the compression.
@@ -139,11 +138,12 @@ pub enum LayoutProblem {
 /// Fails if there is no layout, or if a file cannot be read.
 pub fn verify_layout(directory: &Path) -> Result<Vec<LayoutProblem>, LayoutError> {
     let index = directory.join("index.json");
-    let index = std::fs::read(&index).context("read", &index)?;
+    let index = fs::read_regular_file(&index, FinalLink::Follow, MAX_DOCUMENT_SIZE)?;
     check_layout_path(directory)?;
     let mut verifier = LayoutVerifier { directory, findings: BTreeSet::new(), seen: BTreeSet::new() };
     let mark = directory.join("oci-layout");
-    verifier.check_canonical("oci-layout", &std::fs::read(&mark).context("read", &mark)?);
+    verifier
+        .check_canonical("oci-layout", &fs::read_regular_file(&mark, FinalLink::Follow, MAX_DOCUMENT_SIZE)?);
     verifier.check_canonical("index.json", &index);
     if let Some(index) = verifier.parse_json::<ImageIndex>("index.json", &index) {
         verifier.check_index(&index)?;
@@ -237,7 +237,7 @@ impl LayoutVerifier<'_> {
             self.report(LayoutProblem::Missing { digest });
             return Ok(None);
         }
-        let file = File::open(&path).context("open", &path)?;
+        let file = fs::open_regular_file(&path, FinalLink::Follow)?;
         let SizeAndDigest { size, digest: found } = hash_reader(file).context("read", &path)?;
         if size != descriptor.size {
             self.report(LayoutProblem::SizeMismatch {
@@ -254,7 +254,7 @@ impl LayoutVerifier<'_> {
 
     /// Returns the diff ID of a layer; `None` if it cannot be decompressed.
     fn unpacked_diff_id(&mut self, layer: &Descriptor, path: &Path) -> fs::Result<Option<DiffId>> {
-        let file = File::open(path).context("open", path)?;
+        let file = fs::open_regular_file(path, FinalLink::Follow)?;
         let hashed = match layer.media_type.strip_prefix(LAYER_TYPE) {
             Some("") => hash_reader(file),
             Some("+gzip") => hash_reader(MultiGzDecoder::new(file)),
@@ -273,7 +273,7 @@ impl LayoutVerifier<'_> {
 
     fn parse_blob<T: DeserializeOwned>(&mut self, descriptor: &Descriptor) -> Result<Option<T>, LayoutError> {
         let Some(path) = self.check_blob(descriptor)? else { return Ok(None) };
-        let bytes = std::fs::read(&path).context("read", &path)?;
+        let bytes = fs::read_regular_file(&path, FinalLink::Follow, MAX_DOCUMENT_SIZE)?;
         let name = descriptor.digest.clone();
         self.check_canonical(&name, &bytes);
         Ok(self.parse_json(&name, &bytes))

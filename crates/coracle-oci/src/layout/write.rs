@@ -12,7 +12,7 @@ use super::layout_files::has_verified_blob;
 use super::locked_layout;
 use super::staging::Staging;
 use crate::image::{Artifact, ImageGraph, ImageSet};
-use coracle_core::fs::{self, Context};
+use coracle_core::fs::{self, Context, Durability};
 use coracle_core::reference::ImageReference;
 
 /// Writes `root`, whose layers are in `staging`, to `destination` under these names.
@@ -47,11 +47,13 @@ pub fn write_image(
 pub fn write_artifact(
     artifact: &Artifact,
     destination: &DiskLocation,
+    durability: Durability,
 ) -> Result<Vec<LayoutWarning>, LayoutError> {
     match destination.format {
         DiskFormat::Layout => {
             destination.check_writable()?;
-            locked_layout::add_artifact(artifact, &destination.path)
+            let staging = Staging::new(destination, durability)?;
+            locked_layout::add_artifact(artifact, &staging, &destination.path)
         }
         DiskFormat::OciArchive | DiskFormat::DockerArchive => {
             Err(LayoutError::ArtifactsUnsupported(destination.clone()))
@@ -71,16 +73,17 @@ pub fn write_graph(
     graph: &ImageGraph,
     names: &[ImageReference],
     destination: &DiskLocation,
+    durability: Durability,
     open: &BlobOpener<'_>,
 ) -> Result<Vec<LayoutWarning>, LayoutError> {
     destination.check_writable()?;
     if destination.format != DiskFormat::Layout {
-        write_graph_archive(graph, names, destination, open)?;
+        write_graph_archive(graph, names, destination, durability, open)?;
         return Ok(Vec::new());
     }
     let directory = resolve_path(&destination.path)?;
     let names: Vec<ImageName> = names_with_tag(names, destination.tag.as_deref())?;
-    let staging = Staging::new(destination)?;
+    let staging = Staging::new(destination, durability)?;
     for named in graph.blobs.values().filter(|named| !has_verified_blob(&directory, named)) {
         let refused = |source: io::Error| LayoutError::CopyBlob { digest: named.digest, source };
         staging.put_blob(named, &mut open(named).map_err(refused)?)?.map_err(refused)?;
@@ -96,7 +99,7 @@ fn write_image_archive(
     destination: &DiskLocation,
 ) -> Result<(), LayoutError> {
     let archive = ImageArchive::from_image_set(root, names)?;
-    replace_file(destination, |path| {
+    replace_file(destination, blobs.durability(), |path| {
         let file = File::create_new(path).context("create", path)?;
         let mut out = BufWriter::new(file);
         let written = archive.write_members(&mut out, &mut |named, out: &mut BufWriter<File>| {
@@ -117,6 +120,7 @@ fn write_graph_archive(
     graph: &ImageGraph,
     names: &[ImageReference],
     destination: &DiskLocation,
+    durability: Durability,
     open: &BlobOpener<'_>,
 ) -> Result<(), LayoutError> {
     if destination.format == DiskFormat::DockerArchive && docker_manifest(graph, &[]).is_none() {
@@ -126,7 +130,7 @@ fn write_graph_archive(
         });
     }
     let archive = ImageArchive::from_named_graph(graph, &names_with_tag(names, destination.tag.as_deref())?)?;
-    replace_file(destination, |path| {
+    replace_file(destination, durability, |path| {
         let file = File::create_new(path).context("create", path)?;
         archive.write(&mut BufWriter::new(file), open).map_err(|error| error.into_layout_error(path))
     })
@@ -135,13 +139,15 @@ fn write_graph_archive(
 /// Runs `write` with a temporary path next to `destination`, then renames the file.
 fn replace_file(
     destination: &DiskLocation,
+    durability: Durability,
     write: impl FnOnce(&Path) -> Result<(), LayoutError>,
 ) -> Result<(), LayoutError> {
-    let staging = Staging::new(destination)?;
+    let staging = Staging::new(destination, durability)?;
     let (temporary, path) = (staging.temporary_path(), resolve_path(&destination.path)?);
     write(&temporary)?;
+    durability.sync_file(&temporary)?;
     std::fs::rename(&temporary, &path).context("write", &path)?;
-    Ok(())
+    Ok(durability.sync_directory(path.parent().unwrap_or(&path))?)
 }
 
 impl ArchiveWriteError {

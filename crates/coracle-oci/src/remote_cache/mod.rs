@@ -1,8 +1,8 @@
 //! Remote cache: layers packed by other machines, in a registry repository. They are found by cache
 //! key and diff ID, and mounted or fetched instead of compressed again.
 //!
-//! Fetched layers are decompressed and verified against their diff ID, unless the repository is
-//! trusted. Errors here do not fail a build; [`RemoteCache::take_warning`] returns them as a
+//! Fetched layers are decompressed and verified against their diff ID and the frames of the encoder,
+//! unless the repository is trusted. Errors here do not fail a build; [`RemoteCache::take_warning`] returns them as a
 //! warning. This module does not depend on builds.
 
 mod entry;
@@ -11,7 +11,7 @@ use std::io::{self, Read};
 use std::sync::{Mutex, PoisonError};
 
 use crate::image::{Descriptor, media_type};
-use crate::layer::Layer;
+use crate::layer::{Codec, Layer, PackRequest};
 use crate::layout::{self, Staging};
 use crate::registry::{
     self, Access, BlobContent, BlobUpload, ManifestReference, RegistryClient, Repository, RepositoryClient,
@@ -32,7 +32,7 @@ pub struct RemoteCacheConfig {
     pub sources: Vec<ImageReference>,
     /// Repository to upload layers to that were packed here.
     pub target: Option<ImageReference>,
-    /// Whether layers are used without verifying their diff ID.
+    /// Whether layers are used without verifying their contents.
     pub is_trusted: bool,
 }
 
@@ -94,21 +94,21 @@ impl RemoteCache {
         }
     }
 
-    /// Whether layers are used without verifying their diff ID.
+    /// Whether layers are used without verifying their contents.
     pub fn is_trusted(&self) -> bool {
         self.is_trusted
     }
 
-    /// Fetches a layer into `staging`. Returns `None` if it cannot be fetched or does not match its
-    /// digests. `unpacked` is the size of its tar in bytes.
+    /// Fetches a layer into `staging`. Returns `None` if it cannot be fetched, does not match its
+    /// digests, or was not packed as `request` says. `unpacked` is the size of its tar in bytes.
     ///
     /// # Errors
-    /// Fails if `staging` cannot be written.
+    /// Fails if `staging` cannot be written, or the progress of `request` cancels.
     pub fn fetch(
         &self,
         found: &RemoteLayer<'_>,
         unpacked: u64,
-        kind: LayerKind,
+        request: &PackRequest<'_>,
         staging: &Staging,
     ) -> Result<Option<Layer>, layout::LayoutError> {
         let descriptor = found.entry.descriptor();
@@ -123,13 +123,13 @@ impl RemoteCache {
             self.record_error(found.remote, &error);
             return Ok(None);
         }
-        let layer = found.layer(unpacked, kind);
-        if !self.is_trusted && !staging.matches_diff_id(&layer)? {
+        let layer = found.layer(unpacked, request.kind);
+        if !self.is_trusted && !staging.is_packed_here(&layer, request.compression, request.progress)? {
             staging.remove_blob(layer.digest)?;
             self.record_error(
                 found.remote,
                 &io::Error::other(format!(
-                    "the contents of the layer `{}` do not match its diff ID",
+                    "the layer `{}` does not have the expected contents, packed as this version does",
                     layer.digest
                 )),
             );
@@ -194,11 +194,13 @@ fn push_layer(
 }
 
 impl RemoteLayer<'_> {
-    /// Whether this is the layer with `diff_id`, whose tar has `unpacked` bytes. False if the blob
-    /// is much larger than the tar.
-    pub fn matches(&self, diff_id: DiffId, unpacked: u64) -> bool {
+    /// Whether this is the layer with `diff_id`, whose tar has `unpacked` bytes, with this codec. False
+    /// if the blob is much larger than the tar.
+    pub fn matches(&self, diff_id: DiffId, unpacked: u64, codec: Codec) -> bool {
         let most = unpacked.saturating_add(unpacked >> 8).saturating_add(MAX_COMPRESSION_OVERHEAD);
-        self.entry.diff_id == diff_id && self.entry.size <= most
+        self.entry.diff_id == diff_id
+            && self.entry.media_type == codec.media_type()
+            && self.entry.size <= most
     }
 
     /// The repository that has it.

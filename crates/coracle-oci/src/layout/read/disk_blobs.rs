@@ -4,7 +4,6 @@
 //! Documents are verified by their digest. Every read is limited.
 
 use std::collections::BTreeMap;
-use std::fs::File;
 use std::io::{self, Read, Seek as _, SeekFrom};
 use std::path::PathBuf;
 
@@ -15,7 +14,7 @@ use super::tar_headers::TarHeaders;
 use crate::image::MAX_DOCUMENT_SIZE;
 use crate::layout::disk_location::{DiskFormat, DiskLocation};
 use coracle_core::digest::Digest;
-use coracle_core::fs::{self, Context};
+use coracle_core::fs::{self, Context, FinalLink};
 
 /// The maximum number of members of an archive. An image has a few dozen.
 const MAX_MEMBERS: usize = 100_000;
@@ -72,15 +71,12 @@ impl DiskBlobs {
         match self {
             Self::Layout(directory) => {
                 let path = directory.join(name);
-                let metadata = match std::fs::metadata(&path) {
+                let file = match fs::open_regular_file(&path, FinalLink::Follow) {
                     Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
-                    metadata => metadata.context("read the metadata of", &path)?,
+                    file => file?,
                 };
-                if !metadata.is_file() {
-                    return Err(fs::Error::new("read", &path, invalid_data("it is not a file")));
-                }
-                let file = File::open(&path).context("open", &path)?;
-                Ok(Some(SizedReader::new(metadata.len(), file)))
+                let size = file.metadata().context("read the metadata of", &path)?.len();
+                Ok(Some(SizedReader::new(size, file)))
             }
             Self::Archive { path, members } => {
                 let mut name = name.as_bytes();
@@ -89,7 +85,7 @@ impl DiskBlobs {
                         None => return Ok(None),
                         Some(MemberLocation::Link(to)) => name = to,
                         Some(&MemberLocation::Content { position, size }) => {
-                            let mut file = File::open(path).context("open", path)?;
+                            let mut file = fs::open_regular_file(path, FinalLink::Follow)?;
                             file.seek(SeekFrom::Start(position)).context("read", path)?;
                             return Ok(Some(SizedReader::new(size, file)));
                         }
@@ -145,8 +141,8 @@ pub(super) fn blob_file_name(digest: &Digest) -> String {
 
 /// Returns the names of an archive's members and the locations of their content.
 fn read_archive_members(path: &PathBuf) -> fs::Result<BTreeMap<Vec<u8>, MemberLocation>> {
-    let file = File::open(path).context("open", path)?;
-    let length = file.metadata().context("look at", path)?.len();
+    let file = fs::open_regular_file(path, FinalLink::Follow)?;
+    let length = file.metadata().context("read the metadata of", path)?.len();
     let mut headers = TarHeaders::new(file);
     let mut members = BTreeMap::new();
     while let Some(header) = headers.next().context("read", path)? {
