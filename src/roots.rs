@@ -13,7 +13,7 @@ use coracle_core::fs;
 use coracle_core::input_tracker::InputTracker;
 use coracle_core::path::{ImagePath, RawPath};
 use coracle_core::platform::Platform;
-use coracle_ld::elf::Header;
+use coracle_ld::elf::{self, Header};
 
 /// The host's file system, and the roots and sysroots. Each caches and records what is read from
 /// it.
@@ -138,8 +138,10 @@ fn file_at(file_system: &dyn FileSystem, raw_path: &RawPath) -> Result<Option<(I
 
 /// Returns the platform of a file's ELF header. `None` for a script.
 fn platform_of_file(file: &FsFile) -> Result<Option<Platform>, Error> {
-    let header = Header::read(&file.content.open()?);
-    Ok(header.ok().and_then(|header| header.machine.platform()))
+    match Header::read(&file.content.open()?) {
+        Err(elf::Error::Io(error)) => Err(error.into()),
+        header => Ok(header.ok().and_then(|header| header.machine.platform())),
+    }
 }
 
 /// Returns the platform of the ELF file at `raw_path`. `None` for a script, or if there is no file.

@@ -10,6 +10,7 @@ use super::image_plan::Plan;
 use super::packaged_files::packaged_paths;
 use super::recipe::Recipe;
 use coracle_core::content_scanner::ContentScanner;
+use coracle_core::fs::{self, Context as _};
 use coracle_core::note::Note;
 use coracle_core::path::ImagePath;
 #[cfg(feature = "kube")]
@@ -148,7 +149,7 @@ fn render_configuration(recipe: &Recipe) -> Result<ScannedConfiguration, Error> 
         content: file.bytes.clone(),
     });
     Ok(ScannedConfiguration {
-        files: rendered.chain(source_contents(recipe)).collect(),
+        files: rendered.chain(source_contents(recipe)?).collect(),
         secrets: secrets
             .into_iter()
             .map(|(key, value)| SecretValue { name: key.to_string(), value })
@@ -189,20 +190,24 @@ fn source_files(recipe: &Recipe) -> Vec<ConfigSource> {
     files.chain(values).chain(schema).collect()
 }
 
-/// Returns the contents of the source files, to find copies in the image. Unreadable files are
-/// skipped: rendering reports them.
+/// Returns the contents of the source files, to find copies in the image. Pipes cannot be read twice,
+/// and files that are too large for a ConfigMap are not configuration; both are left out.
+///
+/// # Errors
+/// Fails if a file cannot be read.
 #[cfg(feature = "kube")]
-fn source_contents(recipe: &Recipe) -> impl Iterator<Item = ConfigFile> {
-    let text = |source: ConfigSource| {
-        let is_file = std::fs::metadata(&source.path)
-            .is_ok_and(|file| file.is_file() && file.len() <= config::MAX_OBJECT_BYTES as u64);
-        let bytes = is_file.then(|| std::fs::read(&source.path).ok()).flatten()?;
-        Some(ConfigFile {
-            description: format!("`{}`, {}", source.path.display(), source.description),
-            content: bytes,
-        })
-    };
-    source_files(recipe).into_iter().filter_map(text)
+fn source_contents(recipe: &Recipe) -> fs::Result<Vec<ConfigFile>> {
+    let mut contents = Vec::new();
+    for source in source_files(recipe) {
+        let metadata = std::fs::metadata(&source.path).context("read the metadata of", &source.path)?;
+        if metadata.is_file() && metadata.len() <= config::MAX_OBJECT_BYTES as u64 {
+            contents.push(ConfigFile {
+                description: format!("`{}`, {}", source.path.display(), source.description),
+                content: std::fs::read(&source.path).context("read", &source.path)?,
+            });
+        }
+    }
+    Ok(contents)
 }
 
 /// Returns no source files: without the feature `kube`, a recipe has no configuration.

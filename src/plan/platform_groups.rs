@@ -9,7 +9,7 @@ use crate::roots::{self, ProgramGroup};
 use coracle_core::file_system::FileSystem;
 use coracle_core::path::RawPath;
 use coracle_core::platform::Platform;
-use coracle_ld::closure::{Closure, ElfProgram, ExecutedKind, Resolver};
+use coracle_ld::closure::{self, Closure, ElfProgram, ExecutedKind, Resolver};
 
 /// Programs with their raw paths in the file system that they are resolved in.
 pub(super) type LocatedPrograms<'a> = Vec<(RawPath, &'a RecipeProgram)>;
@@ -50,6 +50,7 @@ fn program_platform(
     let resolved = Resolver::new(file_system, &options).resolve(raw_path);
     match (resolved, &recipe.image.platform) {
         (Ok(closure), _) => closure_platform(&closure),
+        (Err(closure::Error::Io(error)), _) => Err(error.into()),
         // The interpreter of a script may be only in the base image.
         (Err(_), Some(platform)) if recipe.image.base.is_some() => Ok(platform.clone()),
         (Err(error), _) => Err(error.into()),

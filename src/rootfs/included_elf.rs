@@ -48,7 +48,11 @@ pub(super) fn resolve_included_elf(
     let resolver = Resolver::new(file_system, request.resolve_options);
     let data_sources = DataSources { tree: file_system, ..request.data_sources };
     let mut entrypoint = match rootfs.programs().first() {
-        Some(path) => resolver.resolve(&RawPath::from(path)).ok(),
+        Some(path) => match resolver.resolve(&RawPath::from(path)) {
+            Err(closure::Error::Io(error)) => return Err(error.into()),
+            // The check inside of the image reports it.
+            entrypoint => entrypoint.ok(),
+        },
         None => None,
     };
     let machine = entrypoint.as_mut().and_then(last_executed).and_then(|executed| dynamic_machine(executed));
@@ -58,6 +62,7 @@ pub(super) fn resolve_included_elf(
             Ok(closure) => closure,
             // Object files and core dumps are never loaded.
             Err(closure::Error::NotExecutable { .. } | closure::Error::InvalidElf { .. }) => continue,
+            Err(closure::Error::Io(error)) => return Err(error.into()),
             Err(error) => {
                 failed_files.push((path, error.to_string()));
                 continue;

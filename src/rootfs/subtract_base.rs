@@ -83,7 +83,7 @@ impl BaseSubtraction<'_> {
             // Reported for the directory already.
             _ if self.conflicts.iter().any(|conflict| path.is_within(&conflict.path)) => None,
             _ => {
-                self.record_conflict(&parent, entry);
+                self.record_conflict(&parent, entry)?;
                 None
             }
         })
@@ -126,7 +126,7 @@ impl BaseSubtraction<'_> {
             _ => false,
         };
         if !is_same {
-            self.record_conflict(planned.final_path, planned.entry);
+            self.record_conflict(planned.final_path, planned.entry)?;
         }
         Ok(())
     }
@@ -139,7 +139,7 @@ impl BaseSubtraction<'_> {
                     self.own.rootfs.entries.insert(real, planned.entry.clone());
                 }
             }
-            _ => self.record_conflict(planned.final_path, planned.entry),
+            _ => self.record_conflict(planned.final_path, planned.entry)?,
         }
         Ok(())
     }
@@ -168,7 +168,7 @@ impl BaseSubtraction<'_> {
                 self.own.shared_files += 1;
             }
             (_, ResolutionEnd::Directory(_) | ResolutionEnd::Special(..)) => {
-                self.record_conflict(planned.final_path, planned.entry);
+                self.record_conflict(planned.final_path, planned.entry)?;
             }
             _ => self.replace_base_file(planned)?,
         }
@@ -217,7 +217,7 @@ impl BaseSubtraction<'_> {
                 self.replace_base_file(planned)?;
             }
             ResolutionEnd::Directory(_) | ResolutionEnd::Special(..) => {
-                self.record_conflict(planned.final_path, planned.entry);
+                self.record_conflict(planned.final_path, planned.entry)?;
             }
         }
         Ok(())
@@ -296,18 +296,19 @@ impl BaseSubtraction<'_> {
         self.own.rootfs.entries.append(&mut directories);
     }
 
-    fn record_conflict(&mut self, path: &ImagePath, entry: &Entry) {
-        let base_entry = match self.base.node(path) {
-            Ok(Some(FsNode::Directory)) => "a directory".to_owned(),
-            Ok(Some(FsNode::Link(target))) => format!("a link to {target}"),
-            Ok(Some(FsNode::File(_))) => "a file".to_owned(),
-            Ok(Some(FsNode::Special(what))) => format!("a {what}"),
-            Ok(None) | Err(_) => "something else".to_owned(),
+    fn record_conflict(&mut self, path: &ImagePath, entry: &Entry) -> Result<(), RootfsError> {
+        let base_entry = match self.base.node(path)? {
+            Some(FsNode::Directory) => "a directory".to_owned(),
+            Some(FsNode::Link(target)) => format!("a link to {target}"),
+            Some(FsNode::File(_)) => "a file".to_owned(),
+            Some(FsNode::Special(what)) => format!("a {what}"),
+            None => "something else".to_owned(),
         };
         let first = format!("{base_entry} of the base image");
         let conflict = Conflict { path: path.clone(), first, second: describe_entry(entry) };
         if !self.conflicts.contains(&conflict) {
             self.conflicts.push(conflict);
         }
+        Ok(())
     }
 }

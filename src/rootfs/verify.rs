@@ -29,7 +29,12 @@ pub(super) fn verify_and_complete(
     included: &[Closure],
 ) -> Result<OwnEntries, RootfsError> {
     let own = without_base_files(&rootfs, request)?;
-    let Err(error) = verify_programs(&own.rootfs, request, included) else { return Ok(own) };
+    let error = match verify_programs(&own.rootfs, request, included) {
+        Ok(()) => return Ok(own),
+        // What a search file can mend. Errors of reading files are not.
+        Err(error @ (RootfsError::WouldNotStart { .. } | RootfsError::ResolvesDifferently(_))) => error,
+        Err(error) => return Err(error),
+    };
     let closures: Vec<&Closure> =
         request.programs.iter().map(|program| &program.closure).chain(included).collect();
     let search_files =
@@ -91,7 +96,10 @@ fn resolve_dlopened_again(
 }
 
 fn would_not_start(path: &ImagePath) -> impl FnOnce(closure::Error) -> RootfsError {
-    move |source| RootfsError::WouldNotStart { program: path.clone(), source: Box::new(source) }
+    move |source| match source {
+        closure::Error::Io(error) => RootfsError::Io(error),
+        source => RootfsError::WouldNotStart { program: path.clone(), source: Box::new(source) },
+    }
 }
 
 /// Checks that both closures have the same files in the same order. The program may be a stripped

@@ -12,6 +12,7 @@ mod dry_run;
 mod durability;
 mod includes;
 mod invalid_programs;
+mod io_faults;
 mod killed_builds;
 pub(crate) mod layout;
 mod library_lookup;

@@ -99,8 +99,10 @@ pub(super) fn read_interpreter(
         };
         return Err(Error::MissingInterpreter { program, interpreter: raw_path, why, wanted });
     };
-    let unreadable =
-        |source| Error::InvalidLoader { program: program.clone(), interpreter: raw_path.clone(), source };
+    let unreadable = |source| match source {
+        ldso::Error::Io(error) => Error::Io(error),
+        source => Error::InvalidLoader { program: program.clone(), interpreter: raw_path.clone(), source },
+    };
     let reader = file.content.open()?;
     let object = Rc::new(ElfObject::read(&reader).map_err(|e| unreadable(e.into()))?);
     let found = object.header.machine;

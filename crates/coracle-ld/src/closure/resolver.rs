@@ -12,7 +12,7 @@ use super::link_map::{LinkMap, MapReason, MappedObject};
 use super::resolve_options::ResolveOptions;
 use super::shebang;
 use super::walker::{self, Walker};
-use crate::elf::{ElfObject, ElfType, Header};
+use crate::elf::{self, ElfObject, ElfType, Header};
 use crate::ldso::HwcapsSelection;
 use coracle_core::file_system::{self, FileSystem, FsFile, PathResolution, ResolutionEnd};
 use coracle_core::path::{ImagePath, RawPath};
@@ -198,7 +198,10 @@ fn read_program(
     path: &ImagePath,
     file: &FsFile,
 ) -> Result<MappedObject, Error> {
-    let invalid = |source| Error::InvalidElf { program: raw_path.clone(), source };
+    let invalid = |source| match source {
+        elf::Error::Io(error) => Error::Io(error),
+        source => Error::InvalidElf { program: raw_path.clone(), source },
+    };
     let reader = file.content.open()?;
     let header = Header::read(&reader).map_err(invalid)?;
     if matches!(header.elf_type, ElfType::Other(_)) {

@@ -210,7 +210,7 @@ impl Walker {
         let Candidate { raw_path, walk, path, file, object } = candidate;
         let resolved = Some((rule.clone(), raw_path.clone()));
         let reason = MapReason::Needed { by, rule, origin };
-        let to = if !self.loader().is_glibc() && ldso::is_c_library(&file, &object) {
+        let to = if !self.loader().is_glibc() && ldso::is_c_library(&file, &object)? {
             // musl's loader replaces any second C library with itself. The name is not recorded, so
             // musl searches for it again next time.
             self.mapped.interpreter_index(dependent)?

@@ -162,6 +162,7 @@ impl SearchContext<'_> {
                 let raw_path = raw_path.clone();
                 CandidateOutcome::Accepted(Box::new(Candidate { raw_path, walk, path, file, object }))
             }
+            Err((Rejection::InvalidElf(elf::Error::Io(error)), _)) => return Err(error),
             Err((rejection, is_fatal)) => CandidateOutcome::Rejected { rejection, is_fatal },
         })
     }

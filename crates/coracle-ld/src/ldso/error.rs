@@ -10,7 +10,7 @@ use coracle_core::path::escape_bytes;
 pub enum Error {
     /// The file is not ELF, or damaged.
     #[error(transparent)]
-    Elf(#[from] elf::Error),
+    Elf(elf::Error),
     /// A file that the loader reads can't be read.
     #[error(transparent)]
     Io(#[from] fs::Error),
@@ -25,6 +25,15 @@ pub enum Error {
         /// The levels that the loader supports, best first.
         supported: Vec<Vec<u8>>,
     },
+}
+
+impl From<elf::Error> for Error {
+    fn from(error: elf::Error) -> Self {
+        match error {
+            elf::Error::Io(error) => Self::Io(error),
+            error => Self::Elf(error),
+        }
+    }
 }
 
 impl Hint for Error {

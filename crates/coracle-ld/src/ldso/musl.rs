@@ -35,14 +35,19 @@ pub(super) fn is_libc_name(name: &[u8]) -> bool {
 
 /// Returns whether `object` is a C library, which musl replaces with the running loader. It is one
 /// if it exports `__libc_start_main` and `stdin` (`load_library`).
-pub fn is_c_library(file: &FsFile, object: &ElfObject) -> bool {
+///
+/// # Errors
+/// Fails if the file cannot be read.
+pub fn is_c_library(file: &FsFile, object: &ElfObject) -> fs::Result<bool> {
     let exports = |reader: &ContentReader| -> elf::Result<bool> {
         let mut exports = ExportedSymbols::new(reader, object, LookupRules::Musl)?;
         Ok(exports.defines(b"__libc_start_main")? && exports.defines(b"stdin")?)
     };
-    // A file that cannot be read or has damaged tables is not treated as a C library: loading it or
-    // checking its symbols reports the error.
-    file.content.open().is_ok_and(|reader| exports(&reader).unwrap_or(false))
+    match exports(&file.content.open()?) {
+        Err(elf::Error::Io(error)) => Err(error),
+        // A file with damaged tables is not a C library: checking its symbols reports the error.
+        exports => Ok(exports.unwrap_or(false)),
+    }
 }
 
 impl MuslLoader {
