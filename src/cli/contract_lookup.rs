@@ -5,6 +5,7 @@ use std::io::Read as _;
 use std::path::Path;
 
 use coracle_core::fs::Context as _;
+use coracle_core::json;
 use coracle_core::platform::Platform;
 use coracle_kube::contract::{self, Contract, ContractDocument};
 use coracle_oci::layout::ParsedImage;
@@ -173,8 +174,7 @@ fn read_contract_file(path: &Path) -> Result<ContractInFile, CliError> {
     if text.len() as u64 > MAX_CONTRACT_SIZE {
         return Err(invalid_contract(&name, &format!("it has more than {MAX_CONTRACT_SIZE} bytes")));
     }
-    let value: serde_json::Value =
-        serde_json::from_str(&text).map_err(|error| invalid_contract(&name, &error))?;
+    let value = json::parse(text.as_bytes()).map_err(|error| invalid_contract(&name, &error))?;
     if value.get("contract").is_some() {
         return parse_whole_contract(&text, &name).map(ContractInFile::Whole);
     }
@@ -183,8 +183,9 @@ fn read_contract_file(path: &Path) -> Result<ContractInFile, CliError> {
 
 /// Parses a whole contract; `name` is its location in messages.
 fn parse_whole_contract(text: &str, name: &str) -> Result<ContractDocument, CliError> {
-    let document: ContractDocument =
-        serde_json::from_str(text).map_err(|error| invalid_contract(name, &error))?;
+    let document: ContractDocument = json::parse(text.as_bytes())
+        .and_then(serde_json::from_value)
+        .map_err(|error| invalid_contract(name, &error))?;
     // The rules of a label's contract also apply to the contract in a whole contract.
     let checked = document.contract.to_json().and_then(|json| Contract::parse(&json));
     checked.map(|_| document).map_err(|error| invalid_contract(name, &error))

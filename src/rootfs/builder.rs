@@ -171,6 +171,10 @@ impl RootfsBuilder {
     /// Returns the real path of the directory at `path`, creating missing directories. `None` after
     /// a conflict.
     fn create_directory(&mut self, path: &ImagePath, below: &Entry) -> Option<ImagePath> {
+        // Entries have real paths, so no parent of a known directory is a link.
+        if let Some(EntryNode::Directory) = self.rootfs.entries.get(path).map(|entry| &entry.node) {
+            return Some(path.clone());
+        }
         let mut at = ImagePath::root();
         for name in path.components() {
             let next = at.join(name);

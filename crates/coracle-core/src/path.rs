@@ -125,8 +125,14 @@ impl PartialOrd for ImagePath {
 }
 
 impl Ord for ImagePath {
+    /// Compares the paths component by component: `/` is less than any other byte.
     fn cmp(&self, other: &Self) -> std::cmp::Ordering {
-        self.components().cmp(other.components())
+        let (ours, theirs) = (self.as_bytes(), other.as_bytes());
+        let rank = |byte: &u8| if *byte == b'/' { 0 } else { u16::from(*byte) + 1 };
+        match ours.iter().zip(theirs).find(|(a, b)| a != b) {
+            Some((a, b)) => rank(a).cmp(&rank(b)),
+            None => ours.len().cmp(&theirs.len()),
+        }
     }
 }
 
@@ -261,6 +267,15 @@ mod tests {
         let mut paths = ["/a.b", "/a/c", "/a", "/"].map(path);
         paths.sort();
         assert_eq!(paths.map(|path| path.to_string()), ["/", "/a", "/a/c", "/a.b"]);
+    }
+
+    #[test]
+    fn compares_component_by_component() {
+        let texts =
+            ["/", "/a", "/a/b", "/a/b/c", "/a!", "/a!/b", "/a/!", "/ab", "/b", "/\u{1}", "/a\u{1}/b", "/é"];
+        for (a, b) in texts.iter().flat_map(|a| texts.map(|b| (path(a), path(b)))) {
+            assert_eq!(a.cmp(&b), a.components().cmp(b.components()), "{a} {b}");
+        }
     }
 
     #[test]

@@ -45,6 +45,11 @@ impl BaseFs {
         Ok(applied.map(|()| true))
     }
 
+    /// The number of bytes that further layers may have.
+    pub(super) fn unpacked_size_left(&self) -> u64 {
+        self.files.unpacked_size_left()
+    }
+
     fn file(&self, entry: &FileEntry, extent: &FileExtent) -> Option<FsFile> {
         let (path, stat) = self.tars.get(extent.layer)?;
         let part = SplicePart::Existing { start: extent.position, size: extent.size };

@@ -17,9 +17,6 @@ use coracle_core::platform::Platform;
 use coracle_core::progress::{CancelOnly, Cancelled, Progress, ProgressReader};
 use coracle_core::reference::ImageReference;
 
-/// Maximum size of a layer's uncompressed tar in bytes.
-const MAX_TAR_SIZE: u64 = 16 << 30;
-
 /// A base image at its location: one image, or an index with one per platform.
 #[derive(Debug)]
 pub struct BaseSource {
@@ -168,7 +165,9 @@ impl BaseSource {
                 // The stored file is damaged.
                 self.blobs.remove_blob(diff_id.digest())?;
             }
-            let path = self.decompress_layer(layer, descriptor, diff_id, progress)?.map_err(failed)?;
+            let path = self
+                .decompress_layer(layer, descriptor, diff_id, file_system.unpacked_size_left(), progress)?
+                .map_err(failed)?;
             if !file_system.apply_layer(&path, diff_id)?.map_err(failed)? {
                 return Err(failed(io::Error::other("its tar changed while it was read")));
             }
@@ -176,12 +175,14 @@ impl BaseSource {
         Ok(file_system)
     }
 
-    /// Fetches and decompresses a layer, and returns the path of its stored tar.
+    /// Fetches and decompresses a layer, and returns the path of its stored tar, which has at most
+    /// `limit` bytes.
     fn decompress_layer(
         &self,
         layer: &ParsedLayer,
         descriptor: &Descriptor,
         diff_id: &DiffId,
+        limit: u64,
         progress: &dyn Progress,
     ) -> Result<io::Result<PathBuf>, BaseError> {
         let blob = match self.repository().map(|_| self.fetch_blob(descriptor, progress)).transpose()? {
@@ -205,7 +206,7 @@ impl BaseSource {
             Ok(reader) => self.blobs.store_blob(
                 diff_id.digest(),
                 &mut ProgressReader::new(reader, &CancelOnly(progress)),
-                MAX_TAR_SIZE,
+                limit,
             )?,
             Err(error) => Err(error),
         })

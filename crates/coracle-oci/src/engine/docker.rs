@@ -22,6 +22,7 @@ use super::image_name::EngineName;
 use super::select_image::PlatformImage;
 use crate::layout::{self, ArchiveWriteError, BlobOpener, ImageArchive};
 use coracle_core::fs::Context as _;
+use coracle_core::json;
 use coracle_core::platform::Platform;
 use coracle_core::progress::Progress;
 use coracle_core::reference::ImageReference;
@@ -108,7 +109,7 @@ impl<'a> Docker<'a> {
         body.read_to_end(&mut bytes).map_err(|error| self.request_error(operation, error))?;
         let invalid =
             |why: String| EngineError::InvalidResponse { engine: ENGINE, operation: operation.into(), why };
-        let json: Result<Value, _> = serde_json::from_slice(&bytes);
+        let json = json::parse(&bytes);
         match status {
             404 => Ok(None),
             200 | 201 if bytes.is_empty() => Ok(Some(Value::Null)),
@@ -216,11 +217,7 @@ impl ContainerEngine for Docker<'_> {
         if response.status != 200 {
             let mut bytes = Vec::new();
             let _ = response.body.take(MAX_DOCKER_RESPONSE).read_to_end(&mut bytes);
-            return Err(status_error(
-                operation,
-                response.status,
-                serde_json::from_slice(&bytes).ok().as_ref(),
-            ));
+            return Err(status_error(operation, response.status, json::parse(&bytes).ok().as_ref()));
         }
         let mut file = File::create(path).context("create", path)?;
         let mut body = response.body;
@@ -236,7 +233,7 @@ impl Docker<'_> {
         let mut reader = BufReader::new(response.body.take(MAX_DOCKER_RESPONSE));
         let mut line = Vec::new();
         while reader.read_until(b'\n', &mut line).map_err(|error| self.request_error(operation, error))? > 0 {
-            let json: Option<Value> = serde_json::from_slice(&line).ok();
+            let json = json::parse(&line).ok();
             let error = json.as_ref().and_then(|json| json.get("error")).and_then(Value::as_str);
             if let Some(message) = error {
                 return Err(EngineError::Failed {

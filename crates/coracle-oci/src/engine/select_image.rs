@@ -9,6 +9,7 @@ use super::image_name::EngineImageName;
 use crate::image::{ImageGraph, MAX_DOCUMENT_SIZE, RunnableManifest};
 use crate::layout::{self, BlobOpener};
 use coracle_core::digest::Digest;
+use coracle_core::json;
 use coracle_core::platform::Platform;
 
 /// An image of one platform, with the identifiers that engines use.
@@ -76,7 +77,7 @@ fn read_platform_image(
     if found != id {
         return Err(refused(std::io::Error::other(format!("its content has the digest `{found}`"))));
     }
-    let config: Value = serde_json::from_slice(&bytes).map_err(|error| refused(error.into()))?;
+    let config = json::parse(&bytes).map_err(|error| refused(error.into()))?;
     let text_of = |key: &str| config.get(key).and_then(Value::as_str).unwrap_or_default().to_owned();
     let diff_ids = config.pointer("/rootfs/diff_ids").and_then(Value::as_array).cloned().unwrap_or_default();
     let variant = Some(text_of("variant")).filter(|variant| !variant.is_empty());

@@ -11,10 +11,11 @@ use serde_json::Value;
 use super::descriptor::{Blob, Descriptor};
 use super::media_type;
 use coracle_core::digest::Digest;
+use coracle_core::json;
 
-/// The maximum size of a manifest, an index or a config that is read, in bytes. Registries accept
-/// manifests of at most 4 MiB.
-pub(crate) const MAX_DOCUMENT_SIZE: u64 = 16 << 20;
+/// The maximum size of a manifest, an index or a config that is read, in bytes: what registries accept
+/// at least. Source: distribution-spec, "Pushing Manifests".
+pub(crate) const MAX_DOCUMENT_SIZE: u64 = 4 << 20;
 /// The maximum number of documents of an image. There are some twenty platforms, with a few
 /// artifacts each.
 const MAX_DOCUMENTS: usize = 1024;
@@ -39,7 +40,7 @@ pub struct RawManifest {
 impl RawManifest {
     /// Returns the digest of its `subject`, if it has one.
     pub(crate) fn subject_digest(&self) -> Option<Digest> {
-        let document: Value = serde_json::from_slice(&self.bytes).ok()?;
+        let document = json::parse(&self.bytes).ok()?;
         Descriptor::parse(document.get("subject")?).ok().map(|subject| subject.digest)
     }
 
@@ -137,8 +138,8 @@ impl ImageGraph {
     ) -> Result<(), E> {
         let digest = document.digest;
         let wrong = |why: String| GraphError { digest, why };
-        let value: Value = serde_json::from_slice(&document.bytes)
-            .map_err(|error| wrong(format!("it is not JSON: {error}")))?;
+        let value =
+            json::parse(&document.bytes).map_err(|error| wrong(format!("it is not JSON: {error}")))?;
         if is_index(&document.media_type, &value) {
             if depth == MAX_DEPTH {
                 return Err(wrong(format!("its indexes are nested more than {MAX_DEPTH} deep")).into());
@@ -180,7 +181,7 @@ impl ImageGraph {
 
 /// Returns the config and layers of `document` if it is an image that an engine can run.
 fn parse_runnable(document: &RawManifest) -> Option<RunnableManifest<'_>> {
-    let value: Value = serde_json::from_slice(&document.bytes).ok()?;
+    let value = json::parse(&document.bytes).ok()?;
     let config = Descriptor::parse(value.get("config")?).ok()?;
     let layers = parse_descriptors(&value, "layers", MAX_BLOBS).ok()?;
     let is_config = [media_type::CONFIG, "application/vnd.docker.container.image.v1+json"];

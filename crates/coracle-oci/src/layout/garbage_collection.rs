@@ -11,6 +11,7 @@ use serde_json::Value;
 use super::error::LayoutWarning;
 use crate::image::MAX_DOCUMENT_SIZE;
 use coracle_core::fs::{self, FinalLink};
+use coracle_core::json;
 
 /// Removes the blobs of `directory` that are not reachable from `index`, its `index.json`.
 pub(super) fn remove_unreachable_blobs(directory: &Path, index: &Value) -> Vec<LayoutWarning> {
@@ -92,7 +93,7 @@ impl ReachabilityWalk<'_> {
     fn load_document(&self, digest: &str) -> Option<Value> {
         let path = blob_path(self.directory, digest)?;
         let bytes = fs::read_regular_file(&path, FinalLink::Follow, MAX_DOCUMENT_SIZE).ok()?;
-        serde_json::from_slice(&bytes).ok()
+        json::parse(&bytes).ok()
     }
 }
 

@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 
 use super::error::LayoutError;
 use crate::image::{Artifact, Descriptor, RawManifest, media_type};
+use coracle_core::json;
 use coracle_core::reference::ImageReference;
 
 /// The annotation with the tag. At most one entry of an index has a given tag.
@@ -85,7 +86,7 @@ pub(super) fn document_entry(document: &RawManifest, name: &ImageName) -> Value 
         "digest": document.digest.to_string(),
         "size": document.bytes.len(),
     });
-    let content: Option<Value> = serde_json::from_slice(&document.bytes).ok();
+    let content = json::parse(&document.bytes).ok();
     let kind =
         content.as_ref().and_then(|content| content.get("artifactType")).filter(|kind| kind.is_string());
     if let Some(entry) = entry.as_object_mut() {

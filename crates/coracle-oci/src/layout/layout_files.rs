@@ -47,7 +47,7 @@ pub(super) fn read_json(directory: &Path, name: &str) -> Result<Option<Value>, L
         path: directory.to_owned(),
         why: format!("its `{name}` is not JSON ({source})"),
     };
-    serde_json::from_slice(&bytes).map(Some).map_err(refused)
+    json::parse(&bytes).map(Some).map_err(refused)
 }
 
 /// Reads `index.json`; an empty index if it does not exist, or if a crash of the machine left it

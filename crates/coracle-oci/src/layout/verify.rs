@@ -11,7 +11,6 @@ use std::path::{Path, PathBuf};
 use flate2::read::MultiGzDecoder;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
-use serde_json::Value;
 
 use super::error::LayoutError;
 use super::location_checks::check_layout_path;
@@ -280,7 +279,7 @@ impl LayoutVerifier<'_> {
     }
 
     fn parse_json<T: DeserializeOwned>(&mut self, name: &str, bytes: &[u8]) -> Option<T> {
-        let parsed = serde_json::from_slice(bytes);
+        let parsed = json::parse(bytes).and_then(serde_json::from_value);
         let unreadable = |error: serde_json::Error| LayoutProblem::Unreadable {
             document: name.into(),
             why: error.to_string(),
@@ -289,7 +288,7 @@ impl LayoutVerifier<'_> {
     }
 
     fn check_canonical(&mut self, name: &str, bytes: &[u8]) {
-        let value = serde_json::from_slice::<Value>(bytes);
+        let value = json::parse(bytes);
         let same = value.and_then(|value| json::to_bytes(&value)).is_ok_and(|form| form == bytes);
         if !same {
             self.report(LayoutProblem::NotCanonical { document: name.into() });

@@ -218,7 +218,7 @@ fn parse_response(bytes: &[u8], request: &RequestSummary) -> Result<Value, Regis
 
 /// Parses JSON with a `manifests` array.
 fn parse_index(bytes: &[u8]) -> Option<Value> {
-    let index: Option<Value> = serde_json::from_slice(bytes).ok();
+    let index = json::parse(bytes).ok();
     index.filter(|index| index.get("manifests").is_some_and(Value::is_array))
 }
 

@@ -11,6 +11,7 @@ use super::select_entry;
 use crate::image::{Descriptor, MAX_DOCUMENT_SIZE, RawManifest};
 use crate::registry::{self, ManifestReference, Referrer, RepositoryClient};
 use coracle_core::digest::Digest;
+use coracle_core::json;
 
 /// The storage that an image is read from.
 #[derive(Debug)]
@@ -112,7 +113,7 @@ fn missing_manifest(remote: &RepositoryClient, digest: &Digest) -> ReadFailure {
 /// Returns the media type in the document, or else that of its descriptor. Registries require that
 /// they are equal.
 fn effective_media_type(declared: &str, bytes: &[u8]) -> String {
-    let own = serde_json::from_slice::<serde_json::Value>(bytes).ok();
+    let own = json::parse(bytes).ok();
     let own = own.as_ref().and_then(|document| document.get("mediaType")?.as_str());
     own.unwrap_or(declared).to_owned()
 }

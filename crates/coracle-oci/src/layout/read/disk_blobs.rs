@@ -15,6 +15,7 @@ use crate::image::MAX_DOCUMENT_SIZE;
 use crate::layout::disk_location::{DiskFormat, DiskLocation};
 use coracle_core::digest::Digest;
 use coracle_core::fs::{self, Context, FinalLink};
+use coracle_core::json;
 
 /// The maximum number of members of an archive. An image has a few dozen.
 const MAX_MEMBERS: usize = 100_000;
@@ -168,7 +169,7 @@ fn read_archive_members(path: &PathBuf) -> fs::Result<BTreeMap<Vec<u8>, MemberLo
 /// read.
 pub(in crate::layout) fn index_entries(location: &DiskLocation) -> Option<Vec<Value>> {
     let index = DiskBlobs::open(location).ok()?.read_file("index.json", MAX_DOCUMENT_SIZE).ok()??;
-    match serde_json::from_slice::<Value>(&index).ok()?.get_mut("manifests")?.take() {
+    match json::parse(&index).ok()?.get_mut("manifests")?.take() {
         Value::Array(entries) => Some(entries),
         _ => None,
     }

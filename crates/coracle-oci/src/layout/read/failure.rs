@@ -8,6 +8,7 @@ use crate::image::GraphError;
 use crate::layout::error::LayoutError;
 use crate::registry;
 use coracle_core::fs;
+use coracle_core::json;
 
 /// Why a part of an image cannot be read.
 #[derive(Debug)]
@@ -80,7 +81,7 @@ impl From<io::Error> for ReadFailure {
 
 /// Parses the document `name`.
 pub(super) fn parse_json(name: &str, bytes: &[u8]) -> Result<Value, String> {
-    serde_json::from_slice(bytes).map_err(|error| format!("`{name}` is not JSON: {error}"))
+    json::parse(bytes).map_err(|error| format!("`{name}` is not JSON: {error}"))
 }
 
 /// The error for an image at `location` that cannot be read.

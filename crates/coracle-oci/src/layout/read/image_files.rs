@@ -7,7 +7,9 @@ use std::io::{self, Read};
 
 use super::disk_blobs::SizedReader;
 use super::failure::ReadFailure;
-use super::layer_changes::{FileEntry, FileNode, LayerChanges, MAX_PATH_BYTES, MAX_PATHS, join_components};
+use super::layer_changes::{
+    FileEntry, FileNode, LayerChanges, MAX_PATH_BYTES, MAX_PATHS, MAX_UNPACKED_SIZE, join_components,
+};
 use crate::layer::Codec;
 use coracle_core::digest::{Digest, HashingReader};
 use coracle_core::path::ImagePath;
@@ -20,6 +22,8 @@ const MAX_LINKS: usize = 40;
 pub struct ImageFiles {
     paths: BTreeMap<ImagePath, FileEntry>,
     layer_count: usize,
+    /// The size of all tars, in bytes.
+    unpacked_size: u64,
 }
 
 /// The entry of a parent directory that no layer contains.
@@ -79,7 +83,7 @@ impl ImageFiles {
     ) -> Result<(), ReadFailure> {
         let expected = source.size;
         let mut counted = HashingReader::new(source.reader);
-        let layer = LayerChanges::from_tar(codec.decompress(&mut counted)?, self.layer_count)?;
+        let layer = self.read_layer(codec.decompress(&mut counted)?)?;
         // Bytes after the end of the tar are part of the blob.
         io::copy(&mut counted, &mut io::sink())?;
         if counted.inner().limit() > 0 {
@@ -95,12 +99,19 @@ impl ImageFiles {
 
     /// Reads the tar of the next layer without applying it.
     pub(crate) fn read_layer(&self, tar: impl Read) -> io::Result<LayerChanges> {
-        LayerChanges::from_tar(tar, self.layer_count)
+        LayerChanges::from_tar(tar, self.layer_count, self.unpacked_size_left())
+    }
+
+    /// The number of bytes that the tars of further layers may have.
+    pub(crate) fn unpacked_size_left(&self) -> u64 {
+        MAX_UNPACKED_SIZE.saturating_sub(self.unpacked_size)
     }
 
     /// Applies a layer on top.
     pub(crate) fn apply_layer(&mut self, layer: LayerChanges) -> Result<(), String> {
         self.layer_count += 1;
+        self.unpacked_size += layer.unpacked_size;
+        let mut size = PathsSize::of(&self.paths);
         for path in &layer.whiteouts {
             self.remove_below(path, true);
         }
@@ -118,8 +129,10 @@ impl ImageFiles {
                 above.filter(|path| path.file_name().is_some() && !self.paths.contains_key(path))
             {
                 above = path.parent();
+                size.add(&path, &IMPLIED_DIRECTORY)?;
                 self.paths.insert(path, IMPLIED_DIRECTORY);
             }
+            size.add(&path, &entry)?;
             self.paths.insert(path, entry);
         }
         for (path, target) in layer.hard_links {
@@ -127,11 +140,8 @@ impl ImageFiles {
                 return Err(format!("the hard link `{path}` refers to `{target}`, which is not a file"));
             };
             let entry = entry.clone();
+            size.add(&path, &entry)?;
             self.paths.insert(path, entry);
-        }
-        let names: usize = self.paths.keys().map(|path| path.as_bytes().len()).sum();
-        if self.paths.len() > MAX_PATHS || names > MAX_PATH_BYTES {
-            return Err("it has too many paths for an image".into());
         }
         Ok(())
     }
@@ -145,6 +155,34 @@ impl ImageFiles {
             self.paths.remove(found);
         }
     }
+}
+
+/// The number of paths of an image and the size of their texts, which are limited.
+struct PathsSize {
+    count: usize,
+    bytes: usize,
+}
+
+impl PathsSize {
+    fn of(paths: &BTreeMap<ImagePath, FileEntry>) -> Self {
+        Self { count: paths.len(), bytes: paths.iter().map(|(path, entry)| text_size(path, entry)).sum() }
+    }
+
+    /// Adds a path. One that replaces another counts twice until the next layer.
+    fn add(&mut self, path: &ImagePath, entry: &FileEntry) -> Result<(), String> {
+        self.count += 1;
+        self.bytes += text_size(path, entry);
+        if self.count > MAX_PATHS || self.bytes > MAX_PATH_BYTES {
+            return Err("it has too many paths for an image".into());
+        }
+        Ok(())
+    }
+}
+
+/// The size of a path and of the target of a link there, in bytes.
+fn text_size(path: &ImagePath, entry: &FileEntry) -> usize {
+    let target = if let FileNode::Link(target) = &entry.node { target.len() } else { 0 };
+    path.as_bytes().len() + target
 }
 
 #[cfg(test)]
@@ -180,9 +218,7 @@ mod tests {
     fn merged(layers: &[&[&str]]) -> ImageFiles {
         let mut files = ImageFiles::default();
         for entries in layers {
-            files
-                .apply_layer(LayerChanges::from_tar(layer(entries).as_slice(), files.layer_count).unwrap())
-                .unwrap();
+            files.apply_layer(files.read_layer(layer(entries).as_slice()).unwrap()).unwrap();
         }
         files
     }
@@ -212,5 +248,51 @@ mod tests {
         ] {
             assert_eq!(files.resolve_links(&path.parse().unwrap()).to_string(), expected);
         }
+    }
+
+    /// Returns the tar of one PAX entry with this path, or this link target.
+    fn pax_entry(name: &str, value: &str) -> Vec<u8> {
+        let record = |length: usize| format!("{length} {name}={value}\n");
+        let length = (0..).map(|extra| value.len() + name.len() + 3 + extra);
+        let length = length.clone().find(|length| record(*length).len() == *length).unwrap();
+        let mut builder = tar::Builder::new(Vec::new());
+        let mut header = tar::Header::new_ustar();
+        header.set_entry_type(tar::EntryType::XHeader);
+        header.set_size(length as u64);
+        header.set_cksum();
+        builder.append(&header, record(length).as_bytes()).unwrap();
+        let mut header = tar::Header::new_ustar();
+        header.set_entry_type(tar::EntryType::Symlink);
+        header.set_size(0);
+        builder.append_link(&mut header, "l", "to").unwrap();
+        builder.into_inner().unwrap()
+    }
+
+    #[test]
+    fn limits_paths_and_link_targets() {
+        let refusal = |tar: &[u8]| {
+            let error = ImageFiles::default().read_layer(tar).err();
+            error.map(|error| error.to_string())
+        };
+        let too_long = Some("a path or a link target in it is longer than Linux allows".to_owned());
+        let deep = "a/".repeat(250_000);
+        assert_eq!(refusal(&pax_entry("path", &deep)), too_long);
+        assert_eq!(refusal(&pax_entry("linkpath", &deep)), too_long);
+        assert_eq!(refusal(&pax_entry("linkpath", &"a/".repeat(2_047))), None);
+        let mut size = PathsSize { count: 0, bytes: MAX_PATH_BYTES - 10 };
+        let link = FileEntry { node: FileNode::Link(b"12345".to_vec()), ..IMPLIED_DIRECTORY };
+        assert_eq!(size.add(&"/a".parse().unwrap(), &link), Ok(()));
+        let too_many = Err("it has too many paths for an image".to_owned());
+        assert_eq!(size.add(&"/abc".parse().unwrap(), &IMPLIED_DIRECTORY), too_many);
+    }
+
+    #[test]
+    fn limits_the_size_of_all_layers() {
+        let mut files = ImageFiles { unpacked_size: MAX_UNPACKED_SIZE - 2048, ..ImageFiles::default() };
+        let tar = layer(&["a"]);
+        let first = files.read_layer(&tar[..1536]).unwrap();
+        files.apply_layer(first).unwrap();
+        let error = files.read_layer(tar.as_slice()).err().unwrap();
+        assert_eq!(error.to_string(), "the image unpacks to more than 16 GiB");
     }
 }

@@ -10,10 +10,12 @@ use coracle_core::path::ImagePath;
 
 /// The maximum number of paths of an image. A large distribution has some hundred thousand.
 pub(super) const MAX_PATHS: usize = 2_000_000;
-/// The maximum size of all paths together, in bytes.
+/// The maximum size of all paths and link targets together, in bytes.
 pub(super) const MAX_PATH_BYTES: usize = 256 << 20;
-/// The maximum uncompressed size of a layer, in bytes.
-const MAX_UNPACKED_LAYER: u64 = 64 << 30;
+/// The maximum size of a path or a link target, in bytes: Linux's `PATH_MAX`, without the NUL.
+const MAX_PATH_SIZE: usize = 4095;
+/// The maximum uncompressed size of all layers of an image together, in bytes.
+pub(super) const MAX_UNPACKED_SIZE: u64 = 16 << 30;
 
 const WHITEOUT: &[u8] = b".wh.";
 const OPAQUE: &[u8] = b".wh..wh..opq";
@@ -70,25 +72,35 @@ pub(crate) struct LayerChanges {
     pub(super) hard_links: Vec<(ImagePath, ImagePath)>,
     layer_index: usize,
     path_bytes: usize,
+    /// The size of the tar, in bytes.
+    pub(super) unpacked_size: u64,
 }
 
 impl LayerChanges {
-    /// Reads the tar of the layer with this index.
-    pub(super) fn from_tar(reader: impl Read, layer_index: usize) -> io::Result<Self> {
+    /// Reads the tar of the layer with this index, of less than `limit` bytes.
+    pub(super) fn from_tar(reader: impl Read, layer_index: usize, limit: u64) -> io::Result<Self> {
         let mut layer = Self { layer_index, ..Self::default() };
-        let mut headers = TarHeaders::new(UnseekableReader(reader.take(MAX_UNPACKED_LAYER)));
+        let mut headers = TarHeaders::new(UnseekableReader(reader.take(limit)));
         while let Some(header) = headers.next()? {
             layer.add_member(&header)?;
         }
         let mut rest = headers.into_inner();
         io::copy(&mut rest, &mut io::sink())?;
-        if rest.0.limit() == 0 { Err(invalid_data("it unpacks to more than 64 GiB")) } else { Ok(layer) }
+        layer.unpacked_size = limit.saturating_sub(rest.0.limit());
+        if rest.0.limit() == 0 {
+            Err(invalid_data("the image unpacks to more than 16 GiB"))
+        } else {
+            Ok(layer)
+        }
     }
 
     fn add_member(&mut self, header: &TarHeader) -> io::Result<()> {
+        if header.name.len().max(header.link.len()) > MAX_PATH_SIZE {
+            return Err(invalid_data("a path or a link target in it is longer than Linux allows"));
+        }
         let names = path_components(&header.name)?;
         let Some((last, above)) = names.split_last() else { return Ok(()) };
-        self.path_bytes += header.name.len();
+        self.path_bytes += header.name.len() + header.link.len();
         let marks = self.whiteouts.len() + self.opaque_directories.len() + self.hard_links.len();
         if self.paths.len() + marks >= MAX_PATHS || self.path_bytes > MAX_PATH_BYTES {
             return Err(invalid_data("it has too many paths for an image"));

@@ -2,8 +2,6 @@
 
 use std::collections::BTreeSet;
 
-use serde_json::Value;
-
 use super::artifact;
 use super::failure::{ReadFailure, unreadable_image};
 use super::image_files::ImageFiles;
@@ -12,6 +10,7 @@ use super::parsed_platform::ParsedPlatform;
 use crate::layout::disk_location::DiskLocation;
 use crate::layout::error::LayoutError;
 use coracle_core::digest::Digest;
+use coracle_core::json;
 use coracle_core::platform::Platform;
 
 /// An image, or an index of images of several platforms, with parsed configs.
@@ -40,8 +39,7 @@ impl ImageSource {
 impl ParsedImage {
     /// Returns the number of entries of its index, images or not; 1 if there is no index.
     pub fn index_entry_count(&self) -> usize {
-        let root =
-            self.source.root_manifest().and_then(|root| serde_json::from_slice::<Value>(&root.bytes).ok());
+        let root = self.source.root_manifest().and_then(|root| json::parse(&root.bytes).ok());
         let entries = root.as_ref().and_then(|root| root.get("manifests")?.as_array());
         entries.map_or(1, Vec::len)
     }

@@ -9,10 +9,13 @@ use super::select_entry;
 use crate::image::{Descriptor, MAX_DOCUMENT_SIZE, RawManifest};
 use crate::layout::index_json::is_image_entry;
 use coracle_core::digest::Digest;
+use coracle_core::json;
 use coracle_core::platform::Platform;
 
 /// The maximum number of images of an index. There are some twenty platforms.
 const MAX_IMAGES: usize = 256;
+/// The maximum number of JSON values in all configs of an index. A config has a few hundred.
+const MAX_CONFIG_VALUES: usize = 10 * json::MAX_VALUES;
 /// The maximum number of layers of an image. overlayfs supports 128.
 const MAX_LAYERS: usize = 1024;
 
@@ -45,18 +48,18 @@ pub(super) fn read_images(
 ) -> Result<Vec<ParsedPlatform>, ReadFailure> {
     let document = parse_json(&root.digest.to_string(), &root.bytes)?;
     if !select_entry::is_index(&root.media_type, &document) {
-        return Ok(vec![read_manifest_image(bytes, root.clone(), &document)?]);
+        return Ok(vec![read_manifest_image(bytes, root.clone(), &document, &mut { json::MAX_VALUES })?]);
     }
     let entries = document.get("manifests").and_then(Value::as_array).map_or(&[][..], Vec::as_slice);
     if entries.len() > MAX_IMAGES {
         return Err(ReadFailure::Message(format!("`{}` has more than {MAX_IMAGES} images", root.digest)));
     }
-    let mut found = Vec::new();
+    let (mut found, mut budget) = (Vec::new(), MAX_CONFIG_VALUES);
     for entry in entries.iter().filter(|entry| is_image_entry(entry)) {
         let media_type = entry.get("mediaType").and_then(Value::as_str).unwrap_or_default();
         let manifest = bytes.read_manifest(&select_entry::parse_digest(entry)?, media_type)?;
         let document = parse_json(&manifest.digest.to_string(), &manifest.bytes)?;
-        found.push(read_manifest_image(bytes, manifest, &document)?);
+        found.push(read_manifest_image(bytes, manifest, &document, &mut budget)?);
     }
     Ok(found)
 }
@@ -70,13 +73,13 @@ pub(super) fn read_image_for(
 ) -> Result<Option<ParsedPlatform>, ReadFailure> {
     let document = parse_json(&root.digest.to_string(), &root.bytes)?;
     if !select_entry::is_index(&root.media_type, &document) {
-        return Ok(Some(read_manifest_image(bytes, root.clone(), &document)?));
+        return Ok(Some(read_manifest_image(bytes, root.clone(), &document, &mut { json::MAX_VALUES })?));
     }
     let Some(entry) = select_entry::select_platform_entry(&document, wanted) else { return Ok(None) };
     let media_type = entry.get("mediaType").and_then(Value::as_str).unwrap_or_default();
     let manifest = bytes.read_manifest(&select_entry::parse_digest(entry)?, media_type)?;
     let document = parse_json(&manifest.digest.to_string(), &manifest.bytes)?;
-    Ok(Some(read_manifest_image(bytes, manifest, &document)?))
+    Ok(Some(read_manifest_image(bytes, manifest, &document, &mut { json::MAX_VALUES })?))
 }
 
 /// Returns the platforms in an index; empty for a manifest.
@@ -86,17 +89,23 @@ pub(super) fn index_platforms(root: &RawManifest) -> Vec<Platform> {
     entries.iter().filter(|entry| is_image_entry(entry)).filter_map(select_entry::entry_platform).collect()
 }
 
+/// Reads the image of `manifest`, which is parsed in `document`. The config may have as many JSON
+/// values as `budget`, which is reduced by them.
 fn read_manifest_image(
     bytes: &BlobSource,
     manifest: RawManifest,
     document: &Value,
+    budget: &mut usize,
 ) -> Result<ParsedPlatform, ReadFailure> {
     let digest = manifest.digest;
     let config = document
         .get("config")
         .ok_or_else(|| format!("`{digest}` is not a valid manifest: it has no `config`"))?;
     let config = Descriptor::parse(config)?;
-    let config = parse_json(&config.digest.to_string(), &bytes.read_small_blob(&config, MAX_DOCUMENT_SIZE)?)?;
+    let name = config.digest;
+    let config = bytes.read_small_blob(&config, MAX_DOCUMENT_SIZE)?;
+    let config = json::parse_with_budget(&config, budget)
+        .map_err(|error| format!("`{name}` is not JSON that can be read: {error}"))?;
     let layers = document.get("layers").and_then(Value::as_array).map_or(&[][..], Vec::as_slice);
     if layers.len() > MAX_LAYERS {
         return Err(ReadFailure::Message(format!("`{digest}` has more than {MAX_LAYERS} layers")));

@@ -1,10 +1,14 @@
-//! Canonical JSON output: compact, sorted keys, UTF-8.
+//! JSON: canonical output (compact, sorted keys, UTF-8), and input of limited size.
 //!
 //! All JSON that is hashed is written here. Keys are sorted explicitly, because any crate in the
 //! build can change the order of `serde_json::Map` with the feature `preserve_order`.
 
+mod parse;
+
 use serde::Serialize;
 use serde_json::Value;
+
+pub use parse::{MAX_VALUES, parse, parse_with_budget};
 
 /// Serializes `value` as canonical JSON: no spaces, sorted keys, no trailing line feed.
 ///
