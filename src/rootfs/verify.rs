@@ -128,9 +128,6 @@ fn loaded_files(closure: &Closure) -> Vec<(String, Content)> {
     files
 }
 
-/// The maximum size of a cache, in bytes: more than that of a large distribution.
-const MAX_CACHE_SIZE: usize = 16 << 20;
-
 /// A search file: path, contents and reason.
 type LoaderSearchFile = (ImagePath, Vec<u8>, EntryReason);
 
@@ -192,7 +189,5 @@ fn base_cache_entries(
     else {
         return Ok(Vec::new());
     };
-    let reader = file.content.open()?;
-    let bytes = reader.read_bytes_at(0, MAX_CACHE_SIZE)?;
-    Ok(LdCache::parse(&bytes, machine).baseline_entries())
+    Ok(LdCache::read(&file.content, path.as_bytes(), machine)?.baseline_entries())
 }
