@@ -5,6 +5,7 @@
 
 use std::rc::Rc;
 
+use super::MAX_LISTED;
 use super::error::RootfsError;
 use super::file_tree::Rootfs;
 use super::plan_request::PlanRequest;
@@ -30,9 +31,6 @@ pub(super) struct IncludedDependencies {
     /// The link maps of modules that need libraries which were not found.
     pub(super) incomplete_modules: Vec<Rc<LinkMap>>,
 }
-
-/// The maximum number of files listed in one warning.
-const MAX_LISTED: usize = 8;
 
 /// Resolves the included ELF files of `rootfs` in `tree`, which contains `rootfs`.
 pub(super) fn resolve_included_elf(

@@ -40,7 +40,7 @@ use unmet_hints::HintedImage;
 /// The purpose of the libraries of modules that are incomplete.
 const INCOMPLETE_MODULE: &str = "needed by an included module";
 
-/// The maximum number of files listed in one warning.
+/// The maximum number of paths listed in one warning.
 const MAX_LISTED: usize = 8;
 
 /// Plans the file tree of an image, and verifies it by resolving all programs again inside it.

@@ -9,6 +9,7 @@ mod contract_label;
 mod destinations;
 mod disk_errors;
 mod dry_run;
+mod extended_attributes;
 mod includes;
 mod invalid_programs;
 mod killed_builds;
