@@ -49,7 +49,13 @@ impl RunConfig {
             hwcaps: recipe.contents.hwcaps.clone(),
             ..default.loader_environment
         };
-        ResolveOptions { working_dir: self.working_dir.clone(), search_path, loader_environment: loader }
+        ResolveOptions {
+            working_dir: self.working_dir.clone(),
+            search_path,
+            variables: self.env.clone(),
+            added_files: default.added_files,
+            loader_environment: loader,
+        }
     }
 }
 

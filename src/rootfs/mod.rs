@@ -9,6 +9,7 @@ mod copy_includes;
 mod error;
 mod file_tree;
 mod included_elf;
+mod included_fs;
 mod mapped_files;
 mod placement;
 mod plan_request;
@@ -24,6 +25,7 @@ use std::collections::BTreeSet;
 pub use coracle_core::entry::{Entry, EntryNode, EntryReason, LayerKind, Owner};
 pub use error::{Conflict, IncludeProblem, PrivatePath, RootfsError};
 pub use file_tree::Rootfs;
+pub use included_fs::IncludedFs;
 pub use plan_request::{
     BaseFileSystem, BaseFiles, PlanRequest, PlannedProgram, PlannedRootfs, ResolvedInclude,
 };

@@ -8,5 +8,6 @@ mod dlopen;
 mod hints;
 mod hostile_text;
 mod included_elf_files;
+mod included_libraries;
 mod plugins;
 mod virtual_environment;
