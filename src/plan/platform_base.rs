@@ -46,6 +46,7 @@ impl RunConfig {
         let loader = LoaderEnvironment {
             library_path: variable("LD_LIBRARY_PATH"),
             preload: variable("LD_PRELOAD"),
+            audit: variable("LD_AUDIT"),
             hwcaps: recipe.contents.hwcaps.clone(),
             ..default.loader_environment
         };

@@ -1,6 +1,7 @@
 //! Dependencies that no loader maps. Real programs are packed and run in their images with and
 //! without them.
 
+mod audit_modules;
 mod built_image;
 mod c_library;
 mod certificates;

@@ -36,6 +36,22 @@ pub(super) fn start_walk(
     Ok(Some(walker))
 }
 
+/// Starts a walk for an audit module of `program`: an own namespace, in which nothing is mapped yet. The
+/// program searches for the module, as `dlopen` does. `None` for a static program. Source:
+/// `load_audit_modules`, `elf/rtld.c`.
+pub(super) fn start_audit_walk(
+    loaders: &LoaderCache<'_>,
+    hwcaps: &HwcapsSelection,
+    program: MappedObject,
+) -> Result<Option<Walker>, Error> {
+    let Some((interpreter, loader)) = read_interpreter(loaders, hwcaps, &program)? else {
+        return Ok(None);
+    };
+    let mut walker = Walker::new(loaders, loader, program, interpreter);
+    walker.processed.insert(PROGRAM);
+    Ok(Some(walker))
+}
+
 /// A walk in progress. Clones can continue independently.
 #[derive(Clone)]
 pub(super) struct Walker {

@@ -143,6 +143,7 @@ pub fn add_implicit_dependencies(
 fn collect_requests(program: &ProgramContext<'_>) -> Result<Requests, Error> {
     let mut requests = Requests::default();
     dlopened_libraries::add_libgcc(program, &mut requests);
+    dlopened_libraries::add_audit_modules(program, &mut requests);
     dlopened_libraries::add_dlopened_libraries(program, &mut requests)?;
     nss::add_nss(program, &mut requests)?;
     tls::add_openssl(program, &mut requests)?;

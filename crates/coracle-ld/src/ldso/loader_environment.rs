@@ -20,6 +20,8 @@ pub struct LoaderEnvironment {
     pub library_path: Vec<u8>,
     /// `LD_PRELOAD`, unsplit.
     pub preload: Vec<u8>,
+    /// `LD_AUDIT`, unsplit.
+    pub audit: Vec<u8>,
     /// Whether to read `/etc/ld.so.preload`.
     pub reads_preload_file: bool,
     /// The CPU features for which libraries are selected.
