@@ -10,5 +10,6 @@ mod hints;
 mod hostile_text;
 mod included_elf_files;
 mod included_libraries;
+mod openssl;
 mod plugins;
 mod virtual_environment;
