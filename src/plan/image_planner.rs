@@ -10,7 +10,7 @@ use crate::error::Error;
 use crate::image_plan::Plan;
 use crate::observer::Observer;
 use crate::recipe::{Recipe, RecipeInclude, RecipeProgram, RootOverrideKind};
-use crate::rootfs::{self, BaseFiles, PlanRequest, PlannedProgram, ResolvedInclude};
+use crate::rootfs::{self, BaseFiles, IncludedFs, PlanRequest, PlannedProgram, ResolvedInclude};
 use crate::roots::RootFileSystems;
 use crate::settings::Settings;
 use coracle_core::file_system::{FileSystem, OverlayFs, UntrackedFs};
@@ -18,7 +18,7 @@ use coracle_core::fs;
 use coracle_core::note::{DependencyNote, Note};
 use coracle_core::path::{ImagePath, RawPath};
 use coracle_core::platform::Platform;
-use coracle_ld::closure::Resolver;
+use coracle_ld::closure::{ResolveOptions, Resolver};
 use coracle_ld::implicit::{self, DataSources, DependencyHint, ProgramRole, Remedy, Requirements};
 
 /// Directories that are private on every machine.
@@ -104,7 +104,17 @@ impl ImagePlanner<'_> {
         run_config: &RunConfig,
     ) -> Result<Plan, Error> {
         let (recipe, host) = (self.recipe, self.roots.host());
-        let options = run_config.resolve_options(recipe);
+        let includes = resolved_includes(recipe)?;
+        let programs = self.programs.iter().map(|(raw_path, program)| (raw_path, program.to.as_ref()));
+        let included = match includes.as_slice() {
+            [] => None,
+            _ => Some(IncludedFs::new(file_system, host, &includes, &programs.collect::<Vec<_>>())?),
+        };
+        let file_system = included.as_ref().map_or(file_system, |included| included as &dyn FileSystem);
+        let options = ResolveOptions {
+            added_files: included.as_ref().map(IncludedFs::files).unwrap_or_default(),
+            ..run_config.resolve_options(recipe)
+        };
         let is_sysroot =
             recipe.contents.root_overrides.iter().any(|root| root.kind == RootOverrideKind::Sysroot);
         let untracked = UntrackedFs(file_system);
@@ -120,7 +130,7 @@ impl ImagePlanner<'_> {
         linkage::check_linkage(recipe, &programs, &self.platform)?;
         let request = PlanRequest {
             host,
-            includes: &resolved_includes(recipe)?,
+            includes: &includes,
             private_dirs: &private_dirs(recipe, self.settings)?,
             allowed_private_dirs: &recipe.policy.allowed_paths.keys().cloned().collect::<Vec<_>>(),
             programs: &programs,
@@ -215,7 +225,8 @@ impl ImagePlanner<'_> {
     }
 }
 
-fn resolved_includes(recipe: &Recipe) -> Result<Vec<ResolvedInclude>, Error> {
+/// Returns the includes of the recipe with absolute paths.
+pub(super) fn resolved_includes(recipe: &Recipe) -> Result<Vec<ResolvedInclude>, Error> {
     let include = |include: &RecipeInclude| {
         Ok(ResolvedInclude {
             from: fs::absolute_path(&recipe.resolve_path(&include.from))?,

@@ -147,7 +147,7 @@ fn plan_unchecked_platforms(inputs: &PlanInputs<'_>) -> Result<Vec<Plan>, Error>
     let recipe = &*relocated.recipe;
     let mut plans = Vec::new();
     for group in roots::program_groups(recipe, roots)? {
-        for (platform, programs) in group_by_platform(recipe, &group)? {
+        for (platform, programs) in group_by_platform(recipe, roots.host(), &group)? {
             let base = base.map(|base| PlatformBase::new(base, &platform)).transpose()?;
             let file_system = &*group.file_system;
             let planner = ImagePlanner {

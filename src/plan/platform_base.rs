@@ -18,8 +18,8 @@ use coracle_oci::base::{self, BaseFs, BaseSource, InheritedConfig};
 /// The top directory of programs outside system directories; base images do not use it.
 pub(super) const APP_DIR: &str = "app";
 
-/// The maximum size of `/etc/passwd` and `/etc/group` that is read, in bytes.
-const MAX_ACCOUNTS_SIZE: usize = 1 << 20;
+/// The maximum size of `/etc/passwd` and `/etc/group`, in bytes: half a million accounts.
+const MAX_ACCOUNTS_SIZE: u64 = 32 << 20;
 
 /// The effective run configuration: the recipe's, else the base image's.
 pub(super) struct RunConfig {
@@ -46,10 +46,17 @@ impl RunConfig {
         let loader = LoaderEnvironment {
             library_path: variable("LD_LIBRARY_PATH"),
             preload: variable("LD_PRELOAD"),
+            audit: variable("LD_AUDIT"),
             hwcaps: recipe.contents.hwcaps.clone(),
             ..default.loader_environment
         };
-        ResolveOptions { working_dir: self.working_dir.clone(), search_path, loader_environment: loader }
+        ResolveOptions {
+            working_dir: self.working_dir.clone(),
+            search_path,
+            variables: self.env.clone(),
+            added_files: default.added_files,
+            loader_environment: loader,
+        }
     }
 }
 
@@ -177,7 +184,7 @@ fn colon_separated_lines(file_system: &BaseFs, path: &str) -> Result<Vec<Vec<Str
     else {
         return Ok(Vec::new());
     };
-    let bytes = file.content.open()?.read_bytes_at(0, MAX_ACCOUNTS_SIZE)?;
+    let bytes = file.content.read_whole(path.as_bytes(), MAX_ACCOUNTS_SIZE)?;
     let text = String::from_utf8_lossy(&bytes);
     Ok(text.lines().map(|line| line.split(':').map(str::to_owned).collect()).collect())
 }

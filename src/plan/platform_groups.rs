@@ -2,9 +2,11 @@
 
 use std::collections::BTreeMap;
 
+use super::image_planner::resolved_includes;
 use super::platform_base::RunConfig;
 use crate::error::Error;
 use crate::recipe::{Recipe, RecipeProgram};
+use crate::rootfs::IncludedFs;
 use crate::roots::{self, ProgramGroup};
 use coracle_core::file_system::FileSystem;
 use coracle_core::path::RawPath;
@@ -17,11 +19,12 @@ pub(super) type LocatedPrograms<'a> = Vec<(RawPath, &'a RecipeProgram)>;
 /// Groups the programs of one file system by platform, in the recipe's order.
 pub(super) fn group_by_platform<'a>(
     recipe: &Recipe,
+    host: &dyn FileSystem,
     group: &ProgramGroup<'a>,
 ) -> Result<BTreeMap<Platform, LocatedPrograms<'a>>, Error> {
     let mut groups: BTreeMap<Platform, LocatedPrograms<'a>> = BTreeMap::new();
     for (raw_path, program) in &group.programs {
-        let found = program_platform(recipe, &*group.file_system, raw_path)?;
+        let found = program_platform(recipe, host, &*group.file_system, raw_path)?;
         for wanted in group.platform.iter().chain(&recipe.image.platform) {
             if !found.matches_ignoring_variant(wanted) {
                 return Err(Error::PlatformMismatch {
@@ -40,6 +43,7 @@ pub(super) fn group_by_platform<'a>(
 /// Returns the platform of a program: that of its ELF header, or of a script's interpreter.
 fn program_platform(
     recipe: &Recipe,
+    host: &dyn FileSystem,
     file_system: &dyn FileSystem,
     raw_path: &RawPath,
 ) -> Result<Platform, Error> {
@@ -47,7 +51,8 @@ fn program_platform(
         return Ok(platform);
     }
     let options = RunConfig::without_base(recipe).resolve_options(recipe);
-    let resolved = Resolver::new(file_system, &options).resolve(raw_path);
+    let included = IncludedFs::new(file_system, host, &resolved_includes(recipe)?, &[])?;
+    let resolved = Resolver::new(&included, &options).resolve(raw_path);
     match (resolved, &recipe.image.platform) {
         (Ok(closure), _) => closure_platform(&closure),
         (Err(closure::Error::Io(error)), _) => Err(error.into()),

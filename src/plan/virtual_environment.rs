@@ -18,7 +18,7 @@ use coracle_core::path::{ImagePath, RawPath};
 use coracle_ld::closure::{ResolveOptions, Resolver};
 
 /// The largest `pyvenv.cfg` that is read, in bytes.
-const MAX_CONFIGURATION_SIZE: usize = 1 << 16;
+const MAX_CONFIGURATION_SIZE: u64 = 1 << 16;
 /// The lines of `pyvenv.cfg` that Python reads. Others have paths of this machine.
 const CONFIGURATION_KEYS: [&str; 3] = ["home", "include-system-site-packages", "version"];
 
@@ -104,7 +104,7 @@ fn environment_of(host: &dyn FileSystem, interpreter: &Path) -> Result<Option<En
     let (ResolutionEnd::File(_, file), Some(name)) = (walk.end, directory.file_name()) else {
         return Ok(None);
     };
-    let bytes = file.content.open()?.read_bytes_at(0, MAX_CONFIGURATION_SIZE)?;
+    let bytes = file.content.read_whole(&configuration, MAX_CONFIGURATION_SIZE)?;
     let in_image = ImagePath::root().join(APP_DIR.as_bytes()).join(&fs::path_to_bytes(Path::new(name)));
     let configuration = portable_configuration(&String::from_utf8_lossy(&bytes));
     Ok(Some(Environment { directory: directory.to_owned(), in_image, configuration }))

@@ -1,7 +1,9 @@
 //! Adds entries to a tree one by one: creates parents, follows links, and collects conflicts.
 
 use std::collections::BTreeMap;
+use std::path::Path;
 
+use super::MAX_LISTED;
 use super::error::{Conflict, RootfsError};
 use super::file_tree::Rootfs;
 use coracle_core::content::Content;
@@ -49,14 +51,26 @@ pub(super) struct RootfsBuilder {
     hard_linked: BTreeMap<ImagePath, FileId>,
     set_id: Vec<ImagePath>,
     attributes: BTreeMap<ImagePath, Vec<String>>,
-    /// The first failed read of the tree, which is in memory, so that reading it never fails.
+    /// Whether extended attributes are not read: the tree is not packed.
+    ignores_attributes: bool,
+    /// The first failed read of the tree or of extended attributes.
     read_error: Option<fs::Error>,
 }
 
 impl RootfsBuilder {
+    /// Starts a tree that is only read, without warnings about it.
+    pub(super) fn for_lookups() -> Self {
+        Self { ignores_attributes: true, ..Self::default() }
+    }
+
     /// Continues with a finished tree.
     pub(super) fn continue_from(rootfs: Rootfs) -> Self {
         Self { rootfs, ..Self::default() }
+    }
+
+    /// Returns the identity of a file that has several hard links on the host.
+    pub(super) fn hard_linked_file(&self, path: &ImagePath) -> Option<FileId> {
+        self.hard_linked.get(path).copied()
     }
 
     /// Adds a directory and its parents.
@@ -119,19 +133,28 @@ impl RootfsBuilder {
         }
         let is_whole =
             matches!(&copy.node, EntryNode::File(content) if content.has_same_source(&file.content));
-        if let EntryNode::File(content) = &copy.node
-            && let Some(host) = content.host_path()
-        {
-            let names = fs::extended_attribute_names(host);
-            if !names.is_empty() {
-                self.attributes.insert(path.clone(), names);
-            }
+        // A stripped copy starts with a new header.
+        if let Some(host) = file.content.host_path() {
+            self.record_attributes(path, host);
         }
         if let Some(path) = self.insert(path, copy)
             && is_whole
             && file.stat.hard_links > 1
         {
             self.hard_linked.insert(path, file.stat.file_id);
+        }
+    }
+
+    /// Records the extended attributes of the file or directory at `host`, which its copy at `path` does
+    /// not have.
+    pub(super) fn record_attributes(&mut self, path: &ImagePath, host: &Path) {
+        if self.ignores_attributes {
+            return;
+        }
+        match fs::extended_attribute_names(host) {
+            Ok(names) if names.is_empty() => {}
+            Ok(names) => drop(self.attributes.insert(path.clone(), names)),
+            Err(error) => drop(self.read_error.get_or_insert(error)),
         }
     }
 
@@ -248,12 +271,32 @@ impl RootfsBuilder {
 
     fn warnings(&self) -> Vec<Note> {
         let set_id = self.set_id.iter().map(|path| format!("{path}: its set-id bit is dropped"));
-        let attributes = self.attributes.iter();
-        let attributes = attributes.map(|(path, names)| {
-            format!("{path}: its extended attributes are dropped: {}", names.join(", "))
-        });
+        let mut paths_by_names: BTreeMap<&[String], Vec<&ImagePath>> = BTreeMap::new();
+        for (path, names) in &self.attributes {
+            paths_by_names.entry(names).or_default().push(path);
+        }
+        let attributes = paths_by_names.into_iter().map(|(names, paths)| attributes_warning(names, &paths));
         set_id.chain(attributes).map(Note::Warning).collect()
     }
+}
+
+/// The attribute with the capabilities that a program has when it starts.
+const FILE_CAPABILITIES: &str = "security.capability";
+
+/// Returns the warning about the files and directories at `paths`, which all have the attributes `names`.
+fn attributes_warning(names: &[String], paths: &[&ImagePath]) -> String {
+    let shown: Vec<String> = paths.iter().take(MAX_LISTED).map(ToString::to_string).collect();
+    let more = match paths.len().saturating_sub(MAX_LISTED) {
+        0 => String::new(),
+        more => format!(" and {more} more"),
+    };
+    let advice = if names.iter().any(|name| name == FILE_CAPABILITIES) {
+        "\na container gets its capabilities from the runtime: `--cap-add`, or `capabilities.add` in the \
+         `securityContext` of Kubernetes"
+    } else {
+        ""
+    };
+    format!("{}{more}: extended attributes are dropped: {}{advice}", shown.join(", "), names.join(", "))
 }
 
 /// Describes an entry for a message: its type or source, and its reason.

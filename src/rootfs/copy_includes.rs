@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 use std::path::Path;
 
+use super::MAX_LISTED;
 use super::builder::{EntryOrigin, RootfsBuilder};
 use super::error::{IncludeProblem, RootfsError};
 use super::plan_request::ResolvedInclude;
@@ -11,9 +12,6 @@ use coracle_core::file_system::{self, FileSystem, FsNode, ResolutionEnd, Resolut
 use coracle_core::fs;
 use coracle_core::note::Note;
 use coracle_core::path::{ImagePath, RawPath};
-
-/// The maximum number of links listed in one warning.
-const MAX_LISTED: usize = 8;
 
 /// A link of an included directory whose target is outside of it.
 pub(super) struct OutsideLink {
@@ -165,8 +163,14 @@ impl IncludedDirectory<'_> {
         } else {
             to
         };
-        builder.add_directory(to, self.origin.clone());
+        self.add_directory(builder, root, to);
         self.copy(builder, root, to)
+    }
+
+    /// Adds one directory, without its contents.
+    fn add_directory(&self, builder: &mut RootfsBuilder, from: &ImagePath, to: &ImagePath) {
+        builder.add_directory(to, self.origin.clone());
+        builder.record_attributes(to, &fs::path_from_bytes(from.as_bytes()));
     }
 
     fn copy(
@@ -192,7 +196,7 @@ impl IncludedDirectory<'_> {
                     }
                 }
                 Some(FsNode::Directory) => {
-                    builder.add_directory(&to, origin);
+                    self.add_directory(builder, &from, &to);
                     self.copy(builder, &from, &to)?;
                 }
             }

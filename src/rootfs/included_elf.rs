@@ -5,6 +5,7 @@
 
 use std::rc::Rc;
 
+use super::MAX_LISTED;
 use super::error::RootfsError;
 use super::file_tree::Rootfs;
 use super::plan_request::PlanRequest;
@@ -15,7 +16,7 @@ use coracle_core::note::Note;
 use coracle_core::path::{ImagePath, RawPath};
 use coracle_ld::closure::{
     self, Closure, DlopenCaller, DlopenFailure, DlopenRequest, ElfProgram, ExecutedFile, ExecutedKind,
-    LinkMap, Resolver, check_symbol_versions,
+    LinkMap, MissingLibrary, Resolver, check_symbol_versions,
 };
 use coracle_ld::elf::{DlopenPriority, Machine};
 use coracle_ld::implicit::{self, DataSources, ProgramRole, Requirements};
@@ -30,9 +31,6 @@ pub(super) struct IncludedDependencies {
     /// The link maps of modules that need libraries which were not found.
     pub(super) incomplete_modules: Vec<Rc<LinkMap>>,
 }
-
-/// The maximum number of files listed in one warning.
-const MAX_LISTED: usize = 8;
 
 /// Resolves the included ELF files of `rootfs` in `tree`, which contains `rootfs`.
 pub(super) fn resolve_included_elf(
@@ -76,10 +74,7 @@ pub(super) fn resolve_included_elf(
         {
             modules.push(path);
         } else if elf.link_map.is_missing_required() {
-            failed_files.push((
-                path,
-                missing_libraries_text(elf.link_map.missing.iter().map(|missing| missing.name.as_slice())),
-            ));
+            failed_files.push((path, missing_libraries_text(&elf.link_map.missing)));
         } else {
             for executed in &mut closure.executed {
                 included.requirements.merge(implicit::add_implicit_dependencies(
@@ -175,15 +170,18 @@ fn dlopen_of_module(path: &ImagePath) -> DlopenRequest {
 
 fn failed_module(failed: &DlopenFailure) -> Option<(ImagePath, String)> {
     let path = ImagePath::parse(failed.request.names.first()?).ok()?;
-    Some((
-        path,
-        missing_libraries_text(failed.link_map.missing.iter().map(|missing| missing.name.as_slice())),
-    ))
+    Some((path, missing_libraries_text(&failed.link_map.missing)))
 }
 
-fn missing_libraries_text<'a>(names: impl Iterator<Item = &'a [u8]>) -> String {
-    let names: Vec<String> = names.map(|name| format!("`{}`", RawPath::new(name))).collect();
-    format!("cannot find {}", names.join(", "))
+fn missing_libraries_text(missing: &[MissingLibrary]) -> String {
+    let text = |missing: &MissingLibrary| {
+        let name = RawPath::new(missing.name.as_slice());
+        match &missing.added_at {
+            Some(path) => format!("`{name}`, which is not searched for at {path}"),
+            None => format!("`{name}`"),
+        }
+    };
+    format!("cannot find {}", missing.iter().map(text).collect::<Vec<_>>().join(", "))
 }
 
 fn load_failures_warning(failed_files: &[(ImagePath, String)]) -> Option<Note> {

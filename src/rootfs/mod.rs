@@ -9,6 +9,7 @@ mod copy_includes;
 mod error;
 mod file_tree;
 mod included_elf;
+mod included_fs;
 mod mapped_files;
 mod placement;
 mod plan_request;
@@ -24,6 +25,7 @@ use std::collections::BTreeSet;
 pub use coracle_core::entry::{Entry, EntryNode, EntryReason, LayerKind, Owner};
 pub use error::{Conflict, IncludeProblem, PrivatePath, RootfsError};
 pub use file_tree::Rootfs;
+pub use included_fs::IncludedFs;
 pub use plan_request::{
     BaseFileSystem, BaseFiles, PlanRequest, PlannedProgram, PlannedRootfs, ResolvedInclude,
 };
@@ -40,7 +42,7 @@ use unmet_hints::HintedImage;
 /// The purpose of the libraries of modules that are incomplete.
 const INCOMPLETE_MODULE: &str = "needed by an included module";
 
-/// The maximum number of files listed in one warning.
+/// The maximum number of paths listed in one warning.
 const MAX_LISTED: usize = 8;
 
 /// Plans the file tree of an image, and verifies it by resolving all programs again inside it.

@@ -5,6 +5,7 @@
 //! counterpart in the image.
 
 use super::error::RootfsError;
+use super::included_fs::DEFAULT_PROGRAM_DIR;
 use coracle_core::distribution_directories::is_system_path;
 use coracle_core::file_system::{self, FileSystem, PathResolution, ResolutionStep};
 use coracle_core::fs;
@@ -110,7 +111,7 @@ impl Placement {
 }
 
 fn default_program_dir() -> ImagePath {
-    ImagePath::root().join(b"app")
+    ImagePath::root().join(DEFAULT_PROGRAM_DIR.as_bytes())
 }
 
 /// Returns the program's path without links resolved.

@@ -14,7 +14,7 @@ use coracle_core::file_system::{FileSystem, PathResolution, ResolutionStep};
 use coracle_core::note::Note;
 use coracle_core::path::{ImagePath, RawPath};
 use coracle_ld::closure::{DependencyKind, ElfProgram, ExecutedFile, ExecutedKind, LinkMap, MapReason};
-use coracle_ld::elf;
+use coracle_ld::elf::{self, Stripped};
 use coracle_ld::implicit::{DataContent, DataFile};
 
 /// Adds entries to a tree, and collects private paths and notes.
@@ -170,25 +170,30 @@ impl<'a> TreePlanner<'a> {
     ) -> Result<Option<Content>, RootfsError> {
         let content = &program.file.content;
         let stripped = match elf::strip(content) {
-            Ok(stripped) => stripped,
+            Ok(Stripped::Smaller(stripped)) => stripped,
+            Ok(Stripped::HasPayload(size)) if self.request.strip => {
+                self.notes.push(Note::Warning(format!(
+                    "`{target}` is not stripped: {size} of its bytes are in no section, as in self-extracting programs, \
+                     which find them by their position in the file"
+                )));
+                return Ok(None);
+            }
             Err(elf::Error::Io(error)) => return Err(error.into()),
             Err(source) if self.request.strip => {
                 return Err(RootfsError::Strip { program: target.clone(), source });
             }
             // Damaged section headers do not keep a program from running.
-            Err(_) => None,
+            Ok(Stripped::HasPayload(_) | Stripped::Unchanged) | Err(_) => return Ok(None),
         };
         if self.request.strip {
-            return Ok(stripped);
+            return Ok(Some(stripped));
         }
-        if let Some(stripped) = stripped {
-            let (size, saved) = (content.size(), content.size().saturating_sub(stripped.size()));
-            // Savings below 1 % get no hint.
-            if saved > size / 100 {
-                self.notes.push(Note::Hint(format!(
-                    "`--strip` would make `{target}` {saved} of {size} bytes smaller: it has symbols or debugging sections"
-                )));
-            }
+        let (size, saved) = (content.size(), content.size().saturating_sub(stripped.size()));
+        // Savings below 1 % get no hint.
+        if saved > size / 100 {
+            self.notes.push(Note::Hint(format!(
+                "`--strip` would make `{target}` {saved} of {size} bytes smaller: it has symbols or debugging sections"
+            )));
         }
         Ok(None)
     }

@@ -4,6 +4,8 @@
 //! found by nothing else. It also detects errors of the plan. With a base image, programs are
 //! resolved in the overlay of both.
 
+use std::collections::BTreeSet;
+
 use super::builder::{EntryOrigin, RootfsBuilder};
 use super::error::RootfsError;
 use super::file_tree::Rootfs;
@@ -14,7 +16,7 @@ use coracle_core::entry::EntryReason;
 use coracle_core::file_system::{self, FileSystem, OverlayFs, ResolutionEnd};
 use coracle_core::fs;
 use coracle_core::path::{ImagePath, RawPath};
-use coracle_ld::closure::{self, Closure, ElfProgram, ExecutedKind, Resolver};
+use coracle_ld::closure::{self, Closure, ElfProgram, ExecutedKind, ResolveOptions, Resolver};
 use coracle_ld::elf::Machine;
 use coracle_ld::ldso::{CacheEntry, LdCache};
 
@@ -69,7 +71,9 @@ fn verify_programs(
 ) -> Result<(), RootfsError> {
     let overlay = request.base.read_base().map(|base| OverlayFs { upper: rootfs, lower: base });
     let file_system: &dyn FileSystem = overlay.as_ref().map_or(rootfs, |overlay| overlay);
-    let resolver = Resolver::new(file_system, request.resolve_options);
+    // The image must have a cache with what is found through it.
+    let options = ResolveOptions { added_files: BTreeSet::new(), ..request.resolve_options.clone() };
+    let resolver = Resolver::new(file_system, &options);
     for (program, path) in request.programs.iter().zip(&rootfs.programs) {
         let inside = resolver
             .resolve(&RawPath::from(path))
@@ -136,9 +140,6 @@ fn loaded_files(closure: &Closure) -> Vec<(String, Content)> {
     files
 }
 
-/// The maximum size of a cache, in bytes: more than that of a large distribution.
-const MAX_CACHE_SIZE: usize = 16 << 20;
-
 /// A search file: path, contents and reason.
 type LoaderSearchFile = (ImagePath, Vec<u8>, EntryReason);
 
@@ -200,7 +201,5 @@ fn base_cache_entries(
     else {
         return Ok(Vec::new());
     };
-    let reader = file.content.open()?;
-    let bytes = reader.read_bytes_at(0, MAX_CACHE_SIZE)?;
-    Ok(LdCache::parse(&bytes, machine).baseline_entries())
+    Ok(LdCache::read(&file.content, path.as_bytes(), machine)?.baseline_entries())
 }

@@ -5,11 +5,11 @@ use std::path::Path;
 use std::process::Command;
 
 use coracle_core::content::Content;
-use coracle_ld::elf;
+use coracle_ld::elf::{self, Stripped};
 
 fn strip(from: &Path, to: &Path) -> u64 {
     let content = Content::from_bytes(fs::read(from).unwrap());
-    let stripped = elf::strip(&content).unwrap().expect("an unstripped program");
+    let Stripped::Smaller(stripped) = elf::strip(&content).unwrap() else { panic!("an unstripped program") };
     let bytes = stripped.open().unwrap().read_bytes_at(0, usize::MAX).unwrap();
     assert_eq!(bytes.len() as u64, stripped.size());
     // A file that this process has open for writing can't be executed, and a child that another test starts in that
@@ -18,7 +18,7 @@ fn strip(from: &Path, to: &Path) -> u64 {
     fs::write(&draft, &bytes).unwrap();
     run("install", &["-m", "755", draft.to_str().unwrap(), to.to_str().unwrap()]);
     let again = elf::strip(&Content::from_bytes(bytes)).unwrap();
-    assert!(again.is_none(), "there is nothing left to strip");
+    assert!(matches!(again, Stripped::Unchanged), "there is nothing left to strip: {again:?}");
     stripped.size()
 }
 
@@ -60,4 +60,36 @@ fn keeps_sections_of_other_tools() {
         let dumped = run("readelf", &["-p", ".dep-v0", &path("stripped")]);
         assert!(dumped.contains("dependencies"), "{dumped}");
     }
+}
+
+/// The number of bytes of `program` that are in no section, or `None` if it can be stripped.
+fn payload(program: Vec<u8>) -> Option<u64> {
+    match elf::strip(&Content::from_bytes(program)).unwrap() {
+        Stripped::HasPayload(size) => Some(size),
+        _ => None,
+    }
+}
+
+#[test]
+fn nothing_is_removed_from_a_program_with_bytes_that_no_section_contains() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = |name: &str| directory.path().join(name).to_str().unwrap().to_owned();
+    fs::write(path("hello.c"), "int main(void) { return 0; }\n").unwrap();
+    run("cc", &["-g", "-o", &path("hello"), &path("hello.c")]);
+    let program = fs::read(path("hello")).unwrap();
+    assert_eq!(payload(program.clone()), None);
+    assert_eq!(payload([program.as_slice(), b"PAYLOAD!"].concat()), Some(8));
+    assert_eq!(payload([program.as_slice(), &[0; 15]].concat()), None, "padding");
+    assert_eq!(payload([program.as_slice(), &[0; 5000]].concat()), Some(5000));
+    // The table of section headers behind the payload, as linkers write it behind the sections.
+    let field = |at: usize, size: usize| {
+        program[at..at + size].iter().rev().fold(0, |value, byte| value << 8 | usize::from(*byte))
+    };
+    let (table, size) = (field(40, 8), field(58, 2) * field(60, 2));
+    let mut moved = [&program[..table], b"payload in between", &program[table..table + size]].concat();
+    moved[40..48].copy_from_slice(&(table as u64 + 18).to_le_bytes());
+    assert!(payload(moved).is_some_and(|size| size >= 18), "with the padding before it");
+    run("strip", &["-s", &path("hello")]);
+    let stripped = [fs::read(path("hello")).unwrap(), b"PAYLOAD!".to_vec()].concat();
+    assert!(!matches!(elf::strip(&Content::from_bytes(stripped)).unwrap(), Stripped::Smaller(_)));
 }

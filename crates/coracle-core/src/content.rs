@@ -3,6 +3,7 @@
 //! A [`Content`] is a list of pieces: ranges of host files and bytes in memory. A stripped program
 //! is therefore described without copying it. This module does not depend on images or ELF.
 
+use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -123,6 +124,19 @@ impl Content {
             at += piece.size();
         }
         slice
+    }
+
+    /// Returns all bytes of this content, which is a file of a file system view at `path`.
+    ///
+    /// # Errors
+    /// Fails if there are more than `limit` bytes, and if a file cannot be read or has changed.
+    pub fn read_whole(&self, path: &[u8], limit: u64) -> fs::Result<Vec<u8>> {
+        if self.size > limit {
+            let why = format!("it has {} bytes, and no more than {limit} are read of such a file", self.size);
+            let cause = io::Error::new(io::ErrorKind::FileTooLarge, why);
+            return Err(fs::Error::new("read", &fs::path_from_bytes(path), cause));
+        }
+        self.open()?.read_bytes_at(0, usize::try_from(self.size).unwrap_or(usize::MAX))
     }
 
     /// Opens the files that this content reads from.

@@ -74,6 +74,7 @@ pub(super) fn resolve_options(args: &DepsArgs) -> Result<ResolveOptions, CliErro
     let loader_environment = LoaderEnvironment {
         library_path: bytes(&args.library_path),
         preload: bytes(&args.preload),
+        audit: Vec::new(),
         reads_preload_file: true,
         hwcaps: match args.hwcaps.as_deref() {
             None => HwcapsSelection::All,

@@ -383,3 +383,33 @@ fn rejects_invalid_base_images() {
     nobody.write(&project.path("nobody"));
     refused("oci:nobody", 1, &["its user `web` is not in its `/etc/passwd`", "hint: set the user by number"]);
 }
+
+/// Large accounts are read whole; much larger ones are an error.
+#[test]
+fn large_account_files_of_a_base_are_not_cut_off() {
+    let project = Project::hello(&["-static"]);
+    let build = |accounts: usize| {
+        let lines = |format: &str| -> String {
+            (0..accounts).map(|id| format!("user{id:08}{format}\n")).collect::<String>()
+        };
+        project.file("passwd", lines(":x:1:1::/:/bin/sh") + "web:x:33:44::/:/bin/sh\n");
+        project.file("group", lines(":x:1:") + "web:x:55:\n");
+        let path = |name: &str| project.path(name).display().to_string();
+        let mut base =
+            Foreign::new(&[&format!("/etc/passwd < {}\n/etc/group < {}", path("passwd"), path("group"))]);
+        base.config = json!({"User": "web:web"});
+        base.write(&project.path("base"));
+        project
+            .coracle(["build", "./hello", "--base", "oci:base", "-o", "oci:out"])
+            .command()
+            .output()
+            .unwrap()
+    };
+    let output = build(100_000);
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    assert_eq!(project.layout("out").config()["config"]["User"], "33:55");
+    let output = build(1_500_000);
+    let said = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(output.status.code(), Some(1), "{said}");
+    assert!(said.contains("cannot read `/etc/passwd`") && said.contains("no more than 33554432"), "{said}");
+}

@@ -3,8 +3,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::{Command, Output};
 
+use coracle_testing::launch::retry_while_busy;
 use coracle_testing::{listing, skipped};
 use flate2::read::MultiGzDecoder;
 use serde_json::Value;
@@ -132,17 +133,18 @@ impl Layout {
         fs::set_permissions(root.path(), std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
         // Without /proc, which every runtime mounts, glibc reads `$ORIGIN` from this variable.
         let origin = Path::new(&words("Entrypoint")[0]).parent().unwrap().to_owned();
-        let output = Command::new("/usr/sbin/chroot")
+        let mut command = Command::new("/usr/sbin/chroot");
+        command
             .arg(format!("--userspec={}", config["User"].as_str().unwrap()))
             .arg(root.path())
             .args(words("Entrypoint"))
             .args(words("Cmd"))
             .env_clear()
             .env("LD_ORIGIN_PATH", origin)
-            .envs(env)
-            .output()
-            .unwrap();
-        let said = String::from_utf8_lossy(&output.stderr).into_owned();
+            .envs(env);
+        let said = |output: &Output| String::from_utf8_lossy(&output.stderr).into_owned();
+        let output = retry_while_busy(|| command.output().unwrap(), said);
+        let said = said(&output);
         assert!(output.status.success(), "{said}");
         Some(String::from_utf8(output.stdout).unwrap())
     }

@@ -10,6 +10,7 @@ mod destinations;
 mod disk_errors;
 mod dry_run;
 mod durability;
+mod extended_attributes;
 mod includes;
 mod invalid_programs;
 mod io_faults;

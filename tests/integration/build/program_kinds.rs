@@ -150,6 +150,38 @@ hello  linux/amd64  [..] files, [..] → [..] in 2 layers
     assert_eq!(layout.run().as_deref().unwrap_or("hello\n"), "hello\n");
 }
 
+/// Prints the eight bytes at the end of its own file, as self-extracting programs read theirs.
+const PRINTS_ITS_END: &str = r#"
+#include <stdio.h>
+int main(int count, char **values) {
+    char end[9] = "";
+    FILE *own = fopen(values[0], "rb");
+    fseek(own, -8, SEEK_END);
+    fread(end, 1, 8, own);
+    puts(end);
+}
+"#;
+
+#[test]
+fn does_not_strip_a_program_with_bytes_behind_its_sections() {
+    let project = Project::new();
+    project.compile("cc", "whole", PRINTS_ITS_END, &["-g"]);
+    let program = [std::fs::read(project.path("whole")).unwrap(), b"PAYLOAD!".to_vec()].concat();
+    coracle_testing::write_executable(&project.path("app"), &program);
+    let build = |arguments: &[&str]| {
+        let mut command = project.coracle(["build", "app", "-o", "oci:app.oci"]).command();
+        let output = command.args(arguments).output().unwrap();
+        assert!(output.status.success(), "{arguments:?}");
+        String::from_utf8(output.stderr).unwrap()
+    };
+    assert!(!build(&[]).contains("--strip"));
+    let said = build(&["--strip"]);
+    assert!(said.contains("warning: `/app/app` is not stripped: 8 of its bytes are in no section"), "{said}");
+    let layout = project.layout("app.oci");
+    assert_eq!(std::fs::read(layout.unpack().path().join("app/app")).unwrap(), program);
+    assert_eq!(layout.run().as_deref().unwrap_or("PAYLOAD!\n"), "PAYLOAD!\n");
+}
+
 #[test]
 fn the_platform_is_that_of_the_program() {
     let project = Project::new();

@@ -31,6 +31,55 @@ fn adds_libgcc_if_threads_are_cancelled() {
     assert!(reason.as_str().unwrap().contains("for `pthread_exit`, which "), "{reason}");
 }
 
+const ENDS_A_C11_THREAD: &str = r#"
+#include <stdio.h>
+#include <threads.h>
+static int work(void *unused) { thrd_exit(7); }
+int main(void) {
+    thrd_t thread; int value;
+    thrd_create(&thread, work, 0);
+    thrd_join(thread, &value);
+    printf("%d\n", value);
+}
+"#;
+
+const LOOKS_UP_LATER: &str = r#"
+#define _GNU_SOURCE
+#include <netdb.h>
+#include <stdio.h>
+#include <unistd.h>
+int main(void) {
+    struct gaicb request = { .ar_name = "127.0.0.1" }, *list[] = { &request };
+    int failed = getaddrinfo_a(GAI_WAIT, list, 1, 0);
+    sleep(2); // the thread that looked up ends when it has waited for more work
+    printf("%d\n", failed ? failed : 7);
+}
+"#;
+
+const PRINTS_A_BACKTRACE: &str = r#"
+#include <execinfo.h>
+#include <stdio.h>
+int main(void) { void *frames[9]; printf("%d\n", backtrace(frames, 9) > 1 ? 7 : 0); }
+"#;
+
+#[test]
+fn adds_libgcc_for_every_function_of_glibc_that_unwinds_the_stack() {
+    let project = Project::new();
+    for (function, source) in [
+        ("thrd_exit", ENDS_A_C11_THREAD),
+        ("getaddrinfo_a", LOOKS_UP_LATER),
+        ("backtrace", PRINTS_A_BACKTRACE),
+    ] {
+        project.program(function, source, &["-pthread"]);
+        let image = Image::of(&project, &[function]);
+        assert!(image.has_file("libgcc_s.so.1"), "{function}");
+        assert_eq!(image.has("/etc/nsswitch.conf"), function == "getaddrinfo_a", "{function}");
+        if let Some(printed) = image.prints() {
+            assert_eq!(printed, "7\n", "{function}");
+        }
+    }
+}
+
 #[test]
 fn adds_no_libgcc_unless_used_or_requested() {
     let project = Project::hello(&[]);

@@ -10,14 +10,22 @@ use crate::fs::{self, PathMetadata, Stat};
 use crate::input_tracker::InputTracker;
 use crate::path::{ImagePath, RawPath};
 
-/// A host directory as a root. Metadata of each path is read once and cached.
+/// A host directory as a root. Metadata of each path, and each list, is read once and cached.
 #[derive(Debug)]
 pub struct HostFs {
     root: PathBuf,
     nodes: Mutex<BTreeMap<ImagePath, Option<FsNode>>>,
     untracked_nodes: Mutex<BTreeMap<ImagePath, Option<FsNode>>>,
     untracked_lists: Mutex<BTreeMap<ImagePath, Vec<Vec<u8>>>>,
-    listed_directories: Mutex<BTreeMap<ImagePath, Stat>>,
+    lists: Mutex<BTreeMap<ImagePath, Listing>>,
+}
+
+/// The names in a directory, and its metadata before they were read: an entry that is added meanwhile
+/// shows as a change.
+#[derive(Debug)]
+struct Listing {
+    stat: Stat,
+    names: Vec<Vec<u8>>,
 }
 
 impl HostFs {
@@ -28,7 +36,7 @@ impl HostFs {
             nodes: Mutex::default(),
             untracked_nodes: Mutex::default(),
             untracked_lists: Mutex::default(),
-            listed_directories: Mutex::default(),
+            lists: Mutex::default(),
         }
     }
 
@@ -42,8 +50,8 @@ impl HostFs {
         for (path, node) in lock(&self.nodes).iter() {
             tracker.record_metadata(self.host_path(path), &node_to_metadata(node.as_ref()));
         }
-        for (path, stat) in lock(&self.listed_directories).iter() {
-            tracker.record_listing(self.host_path(path), *stat);
+        for (path, listing) in lock(&self.lists).iter() {
+            tracker.record_listing(self.host_path(path), listing.stat);
         }
     }
 
@@ -71,11 +79,14 @@ impl FileSystem for HostFs {
     }
 
     fn list(&self, path: &ImagePath) -> fs::Result<Vec<Vec<u8>>> {
+        if let Some(listing) = lock(&self.lists).get(path) {
+            return Ok(listing.names.clone());
+        }
         let host = self.host_path(path);
-        // Read before listing, so that an entry added meanwhile shows as a change.
         let stat = fs::stat(&host)?;
-        lock(&self.listed_directories).entry(path.clone()).or_insert(stat);
-        fs::list_directory(&host)
+        let names = fs::list_directory(&host)?;
+        lock(&self.lists).insert(path.clone(), Listing { stat, names: names.clone() });
+        Ok(names)
     }
 
     fn node_untracked(&self, path: &ImagePath) -> fs::Result<Option<FsNode>> {

@@ -42,6 +42,9 @@ impl Hint for Error {
             io::ErrorKind::NotFound => {
                 "check the spelling; relative paths start at the working directory".into()
             }
+            io::ErrorKind::FileTooLarge => {
+                "check that the file is what its path says, and remove what it does not need".into()
+            }
             _ => return None,
         })
     }

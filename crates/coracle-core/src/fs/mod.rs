@@ -65,15 +65,20 @@ pub fn stat(path: &Path) -> Result<Stat> {
     Ok(host::stat(&std::fs::metadata(path).context("read the metadata of", path)?))
 }
 
-/// Returns the sorted names of the extended attributes of `path`, without following links. Empty on
-/// hosts other than Linux, and if the names cannot be read.
+/// Returns the sorted names of the extended attributes of `path`, without following links. Empty if
+/// there is no such file, and on hosts other than Linux.
 ///
 /// `security.selinux` is left out, because every file on an SELinux host has it.
-pub fn extended_attribute_names(path: &Path) -> Vec<String> {
-    let mut names = host::extended_attribute_names(path);
+///
+/// # Errors
+/// Fails if the names cannot be read.
+pub fn extended_attribute_names(path: &Path) -> Result<Vec<String>> {
+    let list = host::extended_attribute_names(path).context("list the extended attributes of", path)?;
+    let names = list.split(|&byte| byte == 0).filter(|name| !name.is_empty());
+    let mut names: Vec<String> = names.map(|name| String::from_utf8_lossy(name).into_owned()).collect();
     names.retain(|name| name != "security.selinux");
     names.sort();
-    names
+    Ok(names)
 }
 
 /// Creates `path` and missing parent directories, accessible to the current user only.

@@ -32,8 +32,8 @@ pub(super) fn special_file_name(_metadata: &Metadata) -> &'static str {
     "special file"
 }
 
-pub(super) fn extended_attribute_names(_path: &Path) -> Vec<String> {
-    Vec::new()
+pub(super) fn extended_attribute_names(_path: &Path) -> io::Result<Vec<u8>> {
+    Ok(Vec::new())
 }
 
 /// Access to the directory is left to the host's defaults.

@@ -36,19 +36,34 @@ pub(super) fn special_file_name(metadata: &Metadata) -> &'static str {
     }
 }
 
+/// Returns the names as the kernel lists them, each with a zero at its end. Empty if there is no such
+/// file, or if its file system has no extended attributes.
 #[cfg(target_os = "linux")]
-pub(super) fn extended_attribute_names(path: &Path) -> Vec<String> {
-    let Ok(size) = rustix::fs::llistxattr(path, &mut [0_u8; 0]) else { return Vec::new() };
-    let mut buffer = vec![0; size];
-    let Ok(size) = rustix::fs::llistxattr(path, &mut buffer) else { return Vec::new() };
-    buffer.truncate(size);
-    let names = buffer.split(|&byte| byte == 0).filter(|name| !name.is_empty());
-    names.map(|name| String::from_utf8_lossy(name).into_owned()).collect()
+pub(super) fn extended_attribute_names(path: &Path) -> io::Result<Vec<u8>> {
+    use rustix::fs::{llistxattr, llistxattr_query};
+    use rustix::io::Errno;
+    loop {
+        let mut names = Vec::new();
+        let listed = llistxattr_query(path).and_then(|size| {
+            names.resize(size, 0);
+            llistxattr(path, &mut names)
+        });
+        match listed {
+            Ok(size) => {
+                names.truncate(size);
+                return Ok(names);
+            }
+            // An attribute was added after the size was read.
+            Err(Errno::RANGE) => {}
+            Err(Errno::NOENT | Errno::NOTSUP | Errno::NOSYS) => return Ok(Vec::new()),
+            Err(error) => return Err(error.into()),
+        }
+    }
 }
 
 #[cfg(not(target_os = "linux"))]
-pub(super) fn extended_attribute_names(_path: &Path) -> Vec<String> {
-    Vec::new()
+pub(super) fn extended_attribute_names(_path: &Path) -> io::Result<Vec<u8>> {
+    Ok(Vec::new())
 }
 
 pub(super) fn create_private_dir_all(path: &Path) -> io::Result<()> {

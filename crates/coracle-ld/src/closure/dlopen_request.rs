@@ -26,6 +26,8 @@ pub enum DlopenCaller {
     Program,
     /// The library with this soname or file name.
     Library(Vec<u8>),
+    /// The loader, which opens each audit module in an own namespace.
+    Audit,
 }
 
 /// A library that was opened.

@@ -232,7 +232,17 @@ fn hint_for_missing(maps: &[Rc<LinkMap>]) -> String {
         return "a library is for another C library: build the program and all libraries against the same one".into();
     }
     let mut hints: Vec<String> = Vec::new();
-    if missing().any(|missing| missing.trace.rejected.is_empty() && missing.listed_in_conf.is_none()) {
+    let added: BTreeSet<String> =
+        missing().filter_map(|missing| Some(missing.added_at.as_ref()?.parent()?.to_string())).collect();
+    if !added.is_empty() {
+        hints.push(format!(
+            "the loader does not search where it is included: pass `--env LD_LIBRARY_PATH={}`",
+            added.into_iter().collect::<Vec<_>>().join(":")
+        ));
+    }
+    if missing().any(|missing| {
+        missing.trace.rejected.is_empty() && missing.listed_in_conf.is_none() && missing.added_at.is_none()
+    }) {
         hints.push(
             "install the package that has the library, give the program a RUNPATH that leads to it, or link it \
              statically"

@@ -10,9 +10,12 @@ use super::link_map::{MapReason, MappedObject};
 use super::resolve_options::ResolveOptions;
 use crate::elf::ElfObject;
 use crate::ldso::ld_so_conf::{self, ConfDirectory};
-use crate::ldso::{self, Dependent, HwcapsSelection, Loader, LoaderEnvironment, default_interpreters};
+use crate::ldso::{
+    self, Dependent, FoundLibrary, HwcapsSelection, Loader, LoaderEnvironment, Rule, default_interpreters,
+};
 use coracle_core::file_system::{self, FileSystem, FsFile, ResolutionEnd};
-use coracle_core::path::RawPath;
+use coracle_core::fs;
+use coracle_core::path::{ImagePath, RawPath};
 
 /// A file system with the loaders that were read from it.
 pub(super) struct LoaderCache<'a> {
@@ -71,6 +74,26 @@ impl<'a> LoaderCache<'a> {
             .iter()
             .find(has_library)
             .cloned()
+    }
+
+    /// Returns the library called `name` in a directory of `ld.so.conf`, if the image adds that library or
+    /// that configuration. It counts as found in the cache, which the image gets with this entry.
+    pub(super) fn find_uncached(
+        &self,
+        loader: &Loader,
+        listed: Option<&ConfDirectory>,
+        name: &[u8],
+        dependent: &Dependent,
+    ) -> fs::Result<Option<FoundLibrary>> {
+        let Some(listed) = listed.filter(|_| !self.options.added_files.is_empty()) else {
+            return Ok(None);
+        };
+        let path = RawPath::join_bytes(listed.directory.as_bytes(), name);
+        let found = loader.find_library(self.tree, &self.options.working_dir, path.as_bytes(), dependent)?;
+        let is_new = |path: &ImagePath| self.options.added_files.contains(path);
+        let is_listed_by_new = ImagePath::parse(listed.listed_in.as_bytes()).is_ok_and(|path| is_new(&path));
+        let found = found.ok().filter(|found| is_listed_by_new || is_new(&found.candidate.path));
+        Ok(found.map(|found| FoundLibrary { rule: Rule::Cache, ..found }))
     }
 }
 

@@ -107,6 +107,8 @@ pub struct MissingLibrary {
     pub trace: Rc<SearchTrace>,
     /// A directory of `ld.so.conf` that has the library although the loader's cache does not.
     pub listed_in_conf: Option<ConfDirectory>,
+    /// A file of this name that the image adds where the loader does not search.
+    pub added_at: Option<ImagePath>,
 }
 
 /// What happens if a library is missing, depending on the kind of dependency.

@@ -1,5 +1,7 @@
 //! The inputs of a resolution besides the file system.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use crate::ldso::LoaderEnvironment;
 use coracle_core::path::ImagePath;
 
@@ -10,6 +12,11 @@ pub struct ResolveOptions {
     pub working_dir: ImagePath,
     /// `PATH`, in which `env` searches for the interpreter of a script.
     pub search_path: String,
+    /// The variables of the image, which libraries read.
+    pub variables: BTreeMap<String, String>,
+    /// Files that the image adds to its file system, so that no cache lists them. `ldconfig` would add
+    /// those in directories of `ld.so.conf`.
+    pub added_files: BTreeSet<ImagePath>,
     /// The environment of the loader.
     pub loader_environment: LoaderEnvironment,
 }
@@ -17,12 +24,21 @@ pub struct ResolveOptions {
 /// The default `PATH` of container engines.
 pub const DEFAULT_SEARCH_PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 
+impl ResolveOptions {
+    /// Returns the path of a file called `name` that the image adds.
+    pub(super) fn added_file(&self, name: &[u8]) -> Option<ImagePath> {
+        self.added_files.iter().find(|path| path.file_name() == Some(name)).cloned()
+    }
+}
+
 impl Default for ResolveOptions {
     fn default() -> Self {
         let loader = LoaderEnvironment::default();
         Self {
             working_dir: ImagePath::root(),
             search_path: DEFAULT_SEARCH_PATH.into(),
+            variables: BTreeMap::new(),
+            added_files: BTreeSet::new(),
             loader_environment: loader,
         }
     }

@@ -114,7 +114,13 @@ impl<'a> Resolver<'a> {
         program: &MappedObject,
         calls: &[(&DlopenCaller, &[u8])],
     ) -> Result<Option<LinkMap>, Error> {
-        let Some(mut walker) = self.start_walk(hwcaps, program)? else {
+        let start = match calls.first() {
+            Some((DlopenCaller::Audit, _)) => {
+                walker::start_audit_walk(&self.loaders, hwcaps, program.clone())?
+            }
+            _ => self.start_walk(hwcaps, program)?,
+        };
+        let Some(mut walker) = start else {
             return Ok(Some(LinkMap::new_static(program.clone())));
         };
         for (caller, name) in calls {

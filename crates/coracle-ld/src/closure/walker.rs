@@ -31,16 +31,24 @@ pub(super) fn start_walk(
     let Some((interpreter, loader)) = read_interpreter(loaders, hwcaps, &program)? else {
         return Ok(None);
     };
-    let working_dir = RawPath::from(&loaders.options.working_dir);
-    let mut walker = Walker {
-        mapped: MappedObjects::new(loader, working_dir, program, interpreter),
-        processed: BTreeSet::new(),
-        count_before_dlopen: None,
-        edges: Vec::new(),
-        missing: Vec::new(),
-        aliases: Vec::new(),
-    };
+    let mut walker = Walker::new(loaders, loader, program, interpreter);
     walker.map_start(loaders)?;
+    Ok(Some(walker))
+}
+
+/// Starts a walk for an audit module of `program`: an own namespace, in which nothing is mapped yet. The
+/// program searches for the module, as `dlopen` does. `None` for a static program. Source:
+/// `load_audit_modules`, `elf/rtld.c`.
+pub(super) fn start_audit_walk(
+    loaders: &LoaderCache<'_>,
+    hwcaps: &HwcapsSelection,
+    program: MappedObject,
+) -> Result<Option<Walker>, Error> {
+    let Some((interpreter, loader)) = read_interpreter(loaders, hwcaps, &program)? else {
+        return Ok(None);
+    };
+    let mut walker = Walker::new(loaders, loader, program, interpreter);
+    walker.processed.insert(PROGRAM);
     Ok(Some(walker))
 }
 
@@ -58,6 +66,23 @@ pub(super) struct Walker {
 }
 
 impl Walker {
+    fn new(
+        loaders: &LoaderCache<'_>,
+        loader: Rc<Loader>,
+        program: MappedObject,
+        interpreter: MappedObject,
+    ) -> Self {
+        let working_dir = RawPath::from(&loaders.options.working_dir);
+        Self {
+            mapped: MappedObjects::new(loader, working_dir, program, interpreter),
+            processed: BTreeSet::new(),
+            count_before_dlopen: None,
+            edges: Vec::new(),
+            missing: Vec::new(),
+            aliases: Vec::new(),
+        }
+    }
+
     fn loader(&self) -> &Rc<Loader> {
         &self.mapped.loader
     }
@@ -165,7 +190,13 @@ impl Walker {
             Ok(found) => Ok(Some(self.add_found(by, &expanded, found, &dependent)?)),
             Err(trace) => {
                 let listed_in_conf = loaders.find_in_ld_so_conf(self.loader(), &expanded, &dependent);
+                if let Some(found) =
+                    loaders.find_uncached(self.loader(), listed_in_conf.as_ref(), &expanded, &dependent)?
+                {
+                    return Ok(Some(self.add_found(by, &expanded, found, &dependent)?));
+                }
                 self.missing.push(MissingLibrary {
+                    added_at: loaders.options.added_file(&expanded),
                     name: expanded,
                     needed_by: by,
                     kind,

@@ -25,6 +25,10 @@ pub struct DynamicSection {
     pub rpath: Option<Vec<u8>>,
     /// `DT_RUNPATH`, not split at `:`.
     pub runpath: Option<Vec<u8>>,
+    /// `DT_AUDIT` of a program, not split at `:`.
+    pub audit: Option<Vec<u8>>,
+    /// `DT_DEPAUDIT` of a program, not split at `:`.
+    pub dependency_audit: Option<Vec<u8>>,
     /// `DT_FLAGS`.
     pub flags: u64,
     /// `DT_FLAGS_1`.
@@ -87,6 +91,8 @@ pub(super) struct RelocationTable {
 const MAX_ENTRIES: usize = 64 * 1024;
 
 const DT_RELR: u64 = 36;
+const DT_DEPAUDIT: u64 = 0x6fff_fefb;
+const DT_AUDIT: u64 = 0x6fff_fefc;
 const DT_AUXILIARY: u64 = 0x7fff_fffd;
 const DT_FILTER: u64 = 0x7fff_ffff;
 
@@ -120,6 +126,8 @@ impl DynamicSection {
                 d::DT_SONAME => dynamic.soname = Some(string(entry)?),
                 d::DT_RPATH => dynamic.rpath = Some(string(entry)?),
                 d::DT_RUNPATH => dynamic.runpath = Some(string(entry)?),
+                DT_AUDIT => dynamic.audit = Some(string(entry)?),
+                DT_DEPAUDIT => dynamic.dependency_audit = Some(string(entry)?),
                 d::DT_FLAGS => dynamic.flags = entry.d_val,
                 d::DT_FLAGS_1 => dynamic.flags_1 = entry.d_val,
                 _ => {}
@@ -190,7 +198,8 @@ impl TableAddresses {
 }
 
 fn requires_string_table(tag: u64) -> bool {
-    [d::DT_NEEDED, d::DT_SONAME, d::DT_RPATH, d::DT_RUNPATH, DT_FILTER, DT_AUXILIARY].contains(&tag)
+    [d::DT_NEEDED, d::DT_SONAME, d::DT_RPATH, d::DT_RUNPATH, DT_FILTER, DT_AUXILIARY, DT_AUDIT, DT_DEPAUDIT]
+        .contains(&tag)
 }
 
 /// Returns the entries up to `DT_NULL`. They are located by address, as loaders do.

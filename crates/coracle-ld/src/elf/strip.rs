@@ -26,23 +26,40 @@ const DEBUG_SECTION_PREFIXES: [&[u8]; 9] = [
     b".symtab",
 ];
 
-/// Returns `content` without symbol table and debug sections; `None` if that would not make it
-/// smaller.
+/// The result of [`strip`].
+#[derive(Clone, Debug)]
+pub enum Stripped {
+    /// The content without symbol table and debug sections.
+    Smaller(Content),
+    /// There is nothing to remove.
+    Unchanged,
+    /// The file has this number of bytes that neither a segment nor a section contains. A program finds
+    /// them by their offset in the file, or from its end, so nothing may be removed.
+    HasPayload(u64),
+}
+
+/// Removes symbol table and debug sections from `content`.
 ///
 /// # Errors
 /// Fails if it is not a valid ELF file.
-pub fn strip(content: &Content) -> Result<Option<Content>> {
+pub fn strip(content: &Content) -> Result<Stripped> {
     let file = content.open()?;
     let header = Header::read(&file)?;
     let sections = read_sections(&file, &header)?;
     if sections.is_empty() {
-        return Ok(None);
+        return Ok(Stripped::Unchanged);
     }
     let loaded_end = loaded_end(&file, &header, &sections)?;
     let kept: Vec<usize> = (0..sections.len()).filter(|&index| is_kept_section(&sections, index)).collect();
     let parts = lay_out_stripped_file(&header, &file, &sections, &kept, loaded_end)?;
     let copy = content.splice(parts);
-    Ok((copy.size() < content.size()).then_some(copy))
+    if copy.size() >= content.size() {
+        return Ok(Stripped::Unchanged);
+    }
+    Ok(match payload_size(&file, &header, &sections, loaded_end)? {
+        0 => Stripped::Smaller(copy),
+        size => Stripped::HasPayload(size),
+    })
 }
 
 /// Returns the end offset of headers, segments and allocated sections, which must not move.
@@ -54,6 +71,35 @@ fn loaded_end(file: &ContentReader, header: &Header, sections: &[Section]) -> Re
     let tables = [header.size(), header.raw.e_phoff.saturating_add(table)];
     let end = ends.chain(allocated).chain(tables).max().unwrap_or_default();
     if end > file.size() { Err(Error::Truncated("segments")) } else { Ok(end) }
+}
+
+/// The longest run of zeros that is padding: a page.
+const MAX_PADDING: u64 = 4096;
+
+/// Returns the number of bytes from `loaded_end` on that are neither in a section nor in the table of
+/// section headers, without padding.
+fn payload_size(file: &ContentReader, header: &Header, sections: &[Section], loaded_end: u64) -> Result<u64> {
+    let table = u64::from(header.raw.e_shnum) * u64::from(header.raw.e_shentsize);
+    let table = (header.raw.e_shoff, header.raw.e_shoff.saturating_add(table));
+    let mut described: Vec<(u64, u64)> =
+        sections.iter().map(|section| (section.header.sh_offset, section.file_end())).collect();
+    described.extend([table, (file.size(), file.size())]);
+    described.sort_unstable();
+    let (mut at, mut payload) = (loaded_end, 0);
+    for (start, end) in described {
+        let gap = start.saturating_sub(at);
+        if gap > 0 && !is_padding(file, at, gap)? {
+            payload += gap;
+        }
+        at = at.max(end);
+    }
+    Ok(payload)
+}
+
+/// Returns whether the `size` bytes at `offset` are few and all zero.
+fn is_padding(file: &ContentReader, offset: u64, size: u64) -> Result<bool> {
+    let count = usize::try_from(size).unwrap_or(usize::MAX);
+    Ok(size < MAX_PADDING && file.read_bytes_at(offset, count)?.iter().all(|&byte| byte == 0))
 }
 
 /// Returns whether the section at `index` is neither a symbol table nor debug information.

@@ -12,7 +12,7 @@ use crate::elf::{self, DlopenPriority};
 use coracle_core::path::{ImagePath, RawPath};
 
 /// Maximum size of a configuration file.
-const MAX_CONFIGURATION_SIZE: usize = 4 << 20;
+const MAX_CONFIGURATION_SIZE: u64 = 4 << 20;
 
 /// Opens the modules for the policy's character sets, and adds their configuration.
 pub(super) fn add_charsets(program: &ProgramContext<'_>, requests: &mut Requests) -> Result<(), Error> {
@@ -79,7 +79,7 @@ fn read_gconv_configuration(
     let mut configuration = GconvConfiguration::default();
     for data_file in main.into_iter().chain(more) {
         let DataContent::File(file) = data_file.content else { continue };
-        let text = file.content.open()?.read_bytes_at(0, MAX_CONFIGURATION_SIZE)?;
+        let text = file.content.read_whole(data_file.raw_path.as_bytes(), MAX_CONFIGURATION_SIZE)?;
         configuration.add_file(&String::from_utf8_lossy(&text));
     }
     Ok(configuration)

@@ -45,6 +45,31 @@ pub(super) fn add_dlopened_libraries(
     Ok(())
 }
 
+/// Opens the program's audit modules: those in `LD_AUDIT`, then those in `DT_AUDIT` and `DT_DEPAUDIT`.
+/// The loader goes on without a missing one, but prints an error. musl has none. Source: `dl_main`,
+/// `elf/rtld.c`.
+pub(super) fn add_audit_modules(program: &ProgramContext<'_>, requests: &mut Requests) {
+    let loader = program.maps.first().and_then(|map| map.loader.as_ref());
+    if !loader.is_some_and(|loader| loader.is_glibc()) {
+        return;
+    }
+    let dynamic = &program.program_object().object.dynamic;
+    let lists = [
+        ("LD_AUDIT", Some(&program.sources.options.loader_environment.audit)),
+        ("DT_AUDIT", dynamic.audit.as_ref()),
+        ("DT_DEPAUDIT", dynamic.dependency_audit.as_ref()),
+    ];
+    for (source, list) in lists {
+        let names = list.into_iter().flat_map(|list| list.split(|&byte| byte == b':'));
+        requests.dlopens.extend(names.filter(|name| !name.is_empty()).map(|name| DlopenRequest {
+            caller: DlopenCaller::Audit,
+            names: vec![name.to_vec()],
+            purpose: format!("audit module of {source}"),
+            priority: DlopenPriority::Recommended,
+        }));
+    }
+}
+
 const LIBGCC_SONAME: &str = "libgcc_s.so.1";
 
 /// Opens `libgcc_s.so.1` if the program may end a thread or print a backtrace: glibc then opens it

@@ -10,9 +10,12 @@ use coracle_core::path::RawPath;
 /// What a function needs at run time.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub(super) enum FunctionNeed {
-    /// `libgcc_s.so.1`, to unwind the stack (`sysdeps/gnu/unwind-resume.c`, `debug/backtrace.c`).
+    /// `libgcc_s.so.1`, to unwind the stack: all exported functions of glibc that call
+    /// `__libc_unwind_link_get` themselves, or through `pthread_exit` (`thrd_exit`, and the threads of
+    /// `getaddrinfo_a`). Others only unwind after `pthread_cancel`.
     Libgcc,
-    /// The name service switch.
+    /// The name service switch: all exported functions of glibc that call `__nss_database_get` (`nss/`,
+    /// `inet/`), except `glob`, which does so for one flag only.
     Nss,
     /// Time zones.
     LocalTime,
@@ -38,11 +41,15 @@ pub(super) enum FunctionNeed {
 
 /// The functions with each need.
 const FUNCTIONS_BY_NEED: &[(FunctionNeed, &[&str])] = &[
-    (FunctionNeed::Libgcc, &["pthread_cancel", "pthread_exit", "backtrace"]),
+    (
+        FunctionNeed::Libgcc,
+        &["pthread_cancel", "pthread_exit", "thrd_exit", "getaddrinfo_a", "backtrace", "__backtrace"],
+    ),
     (
         FunctionNeed::Nss,
         &[
             "getaddrinfo",
+            "getaddrinfo_a",
             "getnameinfo",
             "gethostbyname",
             "gethostbyname2",
@@ -74,8 +81,53 @@ const FUNCTIONS_BY_NEED: &[(FunctionNeed, &[&str])] = &[
             "getprotobynumber",
             "getprotobyname_r",
             "getprotobynumber_r",
+            "gethostent",
+            "gethostent_r",
+            "gethostid",
+            "getpw",
+            "cuserid",
+            "getlogin",
+            "getlogin_r",
+            "__getlogin_r_chk",
+            "getspent",
+            "getspent_r",
+            "getsgnam",
+            "getsgnam_r",
+            "getsgent",
+            "getsgent_r",
+            "getservent",
+            "getservent_r",
+            "getprotoent",
+            "getprotoent_r",
             "getnetbyname",
+            "getnetbyname_r",
+            "getnetbyaddr",
+            "getnetbyaddr_r",
+            "getnetent",
+            "getnetent_r",
             "getrpcbyname",
+            "getrpcbyname_r",
+            "getrpcbynumber",
+            "getrpcbynumber_r",
+            "getrpcent",
+            "getrpcent_r",
+            "getaliasbyname",
+            "getaliasbyname_r",
+            "getaliasent",
+            "getaliasent_r",
+            "ether_hostton",
+            "ether_ntohost",
+            "innetgr",
+            "setnetgrent",
+            "rcmd",
+            "rcmd_af",
+            "rexec",
+            "rexec_af",
+            "ruserok",
+            "ruserok_af",
+            "iruserok",
+            "iruserok_af",
+            "wordexp",
         ],
     ),
     (
@@ -111,11 +163,13 @@ const FUNCTIONS_BY_NEED: &[(FunctionNeed, &[&str])] = &[
             "getservbyname_r",
             "getservbyport_r",
             "getservent",
+            "getservent_r",
             "getprotobyname",
             "getprotobynumber",
             "getprotobyname_r",
             "getprotobynumber_r",
             "getprotoent",
+            "getprotoent_r",
         ],
     ),
     (

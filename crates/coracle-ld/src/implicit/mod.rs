@@ -20,6 +20,8 @@ mod named_directories;
 mod named_paths;
 mod names_in_strings;
 mod nss;
+mod openssl;
+mod openssl_conf;
 mod pam;
 mod path_contents;
 mod path_noise;
@@ -143,9 +145,10 @@ pub fn add_implicit_dependencies(
 fn collect_requests(program: &ProgramContext<'_>) -> Result<Requests, Error> {
     let mut requests = Requests::default();
     dlopened_libraries::add_libgcc(program, &mut requests);
+    dlopened_libraries::add_audit_modules(program, &mut requests);
     dlopened_libraries::add_dlopened_libraries(program, &mut requests)?;
     nss::add_nss(program, &mut requests)?;
-    tls::add_openssl(program, &mut requests)?;
+    openssl::add_openssl(program, &mut requests)?;
     tls::add_certificates(program, &mut requests)?;
     locale_data::add_time_zones(program, &mut requests)?;
     locale_data::add_requested_locales(program, &mut requests)?;

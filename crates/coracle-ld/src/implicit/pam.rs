@@ -14,7 +14,7 @@ use coracle_core::path::{RawPath, escape_bytes};
 /// Directories of service configurations: the administrator's, then the distribution's.
 const SERVICE_DIRECTORIES: [&str; 2] = ["/etc/pam.d", "/usr/lib/pam.d"];
 /// Maximum size of a service's configuration.
-const MAX_SERVICE_SIZE: usize = 1 << 20;
+const MAX_SERVICE_SIZE: u64 = 1 << 20;
 
 /// Adds the policy's PAM services, and opens their modules.
 pub(super) fn add_pam(program: &ProgramContext<'_>, requests: &mut Requests) -> Result<(), Error> {
@@ -47,7 +47,7 @@ pub(super) fn add_pam(program: &ProgramContext<'_>, requests: &mut Requests) -> 
             continue;
         };
         if let DataContent::File(existing) = &file.content {
-            let text = existing.content.open()?.read_bytes_at(0, MAX_SERVICE_SIZE)?;
+            let text = existing.content.read_whole(file.raw_path.as_bytes(), MAX_SERVICE_SIZE)?;
             let lines = parse_service(&String::from_utf8_lossy(&text));
             queue.extend(lines.includes);
             requests.dlopens.extend(lines.modules.into_iter().map(|(module, priority)| DlopenRequest {

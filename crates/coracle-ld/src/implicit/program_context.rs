@@ -232,6 +232,22 @@ impl<'a> ProgramContext<'a> {
         Ok(None)
     }
 
+    /// Returns the files in the directory at `raw_path` itself, sorted, with the links on their paths. Empty
+    /// if there is no directory.
+    pub(super) fn data_files_in(&self, raw_path: &RawPath, purpose: &str) -> fs::Result<Vec<DataFile>> {
+        let start = &self.sources.options.working_dir;
+        for tree in std::iter::once(self.sources.tree).chain(self.sources.fallback) {
+            let end = file_system::resolve_path(tree, start, raw_path.as_bytes())?.end;
+            let ResolutionEnd::Directory(directory) = end else { continue };
+            let paths = tree.list(&directory)?.into_iter().map(|name| {
+                let path = RawPath::join_bytes(raw_path.as_bytes(), &name);
+                find_data_file(tree, start, &path, purpose)
+            });
+            return paths.filter_map(Result::transpose).collect();
+        }
+        Ok(Vec::new())
+    }
+
     /// Returns the files below the directory at `raw_path`, with the links on their paths. Empty if
     /// there is no directory. Entries listed in `skip` are ignored at the top level.
     pub(super) fn data_files_below(

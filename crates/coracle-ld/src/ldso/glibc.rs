@@ -30,9 +30,6 @@ pub(super) struct GlibcLoader {
     platform: Option<Vec<u8>>,
 }
 
-/// Maximum size of a cache. A full desktop's cache has some hundred kilobytes.
-const MAX_CACHE_SIZE: u64 = 16 << 20;
-
 /// The last glibc release that searches directories named after CPU features: 2.36.
 const LAST_RELEASE_WITH_LEGACY_HWCAPS: u32 = 36;
 
@@ -158,8 +155,7 @@ impl GlibcLoader {
 fn read_cache(tree: &dyn FileSystem, path: &[u8], machine: Machine) -> Result<LdCache, Error> {
     let walk = file_system::resolve_path(tree, &ImagePath::root(), path)?;
     let ResolutionEnd::File(_, file) = walk.end else { return Ok(LdCache::default()) };
-    let size = usize::try_from(file.content.size().min(MAX_CACHE_SIZE)).unwrap_or_default();
-    Ok(LdCache::parse(&file.content.open()?.read_bytes_at(0, size)?, machine))
+    Ok(LdCache::read(&file.content, path, machine)?)
 }
 
 /// Returns `AT_PLATFORM`, the kernel's name for the machine, or `None` if it depends on the CPU.

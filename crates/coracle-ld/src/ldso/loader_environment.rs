@@ -20,6 +20,8 @@ pub struct LoaderEnvironment {
     pub library_path: Vec<u8>,
     /// `LD_PRELOAD`, unsplit.
     pub preload: Vec<u8>,
+    /// `LD_AUDIT`, unsplit.
+    pub audit: Vec<u8>,
     /// Whether to read `/etc/ld.so.preload`.
     pub reads_preload_file: bool,
     /// The CPU features for which libraries are selected.
@@ -84,8 +86,7 @@ fn read_preload_file(tree: &dyn FileSystem) -> fs::Result<Vec<u8>> {
     else {
         return Ok(Vec::new());
     };
-    let size = usize::try_from(file.content.size().min(MAX_PRELOAD_FILE_SIZE)).unwrap_or_default();
-    file.content.open()?.read_bytes_at(0, size)
+    file.content.read_whole(LD_SO_PRELOAD, MAX_PRELOAD_FILE_SIZE)
 }
 
 /// Blanks comments as the loader does. It searches each further `#` from the start of the file, but

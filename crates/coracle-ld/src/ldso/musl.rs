@@ -154,8 +154,7 @@ fn read_path_file(tree: &dyn FileSystem, interpreter: &RawPath) -> Result<Option
     else {
         return Ok(None);
     };
-    let size = usize::try_from(file.content.size().min(MAX_PATH_FILE_SIZE)).unwrap_or_default();
-    let list = file.content.open()?.read_bytes_at(0, size)?;
+    let list = file.content.read_whole(path.as_bytes(), MAX_PATH_FILE_SIZE)?;
     Ok(Some((path, list)))
 }
 

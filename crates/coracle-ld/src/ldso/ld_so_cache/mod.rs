@@ -14,6 +14,8 @@ use std::cmp::Ordering;
 use scroll::{Endian, Pread};
 
 use crate::elf::Machine;
+use coracle_core::content::Content;
+use coracle_core::fs;
 use coracle_core::path::RawPath;
 
 /// The entries of a cache for one machine.
@@ -57,7 +59,18 @@ const MAX_ENTRIES_PER_NAME: usize = 1024;
 /// path as part of that path.
 const MAX_SHARING: usize = 4;
 
+/// The maximum size of a cache, in bytes. That of a full desktop has some hundred kilobytes.
+const MAX_CACHE_SIZE: u64 = 64 << 20;
+
 impl LdCache {
+    /// Reads the cache at `path`.
+    ///
+    /// # Errors
+    /// Fails if the file cannot be read, or is much larger than a cache.
+    pub fn read(content: &Content, path: &[u8], machine: Machine) -> fs::Result<Self> {
+        Ok(Self::parse(&content.read_whole(path, MAX_CACHE_SIZE)?, machine))
+    }
+
     /// Parses a cache. A cache that is damaged or for another machine counts as empty.
     pub fn parse(bytes: &[u8], machine: Machine) -> Self {
         Self::try_parse(bytes, machine).unwrap_or_default()

@@ -116,3 +116,19 @@ proptest! {
         cache.lookup(b"liba.so", &[b"x86-64-v2".to_vec()], 0);
     }
 }
+
+#[test]
+fn reads_large_caches_whole_and_refuses_endless_ones() {
+    let name = |number: usize| format!("liblong-name-of-a-library-{number:08}.so.1").into_bytes();
+    let entry =
+        |number| CacheEntry { path: RawPath::join_bytes(b"/opt/lib", &name(number)), name: name(number) };
+    let bytes = LdCache::serialize((0..200_000).map(entry).collect(), AMD64).unwrap();
+    assert!(bytes.len() > 16 << 20);
+    let read = |bytes: Vec<u8>| LdCache::read(&Content::from_bytes(bytes), b"/etc/ld.so.cache", AMD64);
+    let cache = read(bytes).unwrap();
+    for number in [0, 199_999] {
+        assert_eq!(cache.lookup(&name(number), &[], 0), Some(entry(number).path), "{number}");
+    }
+    let error = read(vec![0; (64 << 20) + 1]).unwrap_err();
+    assert_eq!(error.to_string(), "cannot read `/etc/ld.so.cache`");
+}
