@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use super::dropped_attributes::DroppedAttributes;
 use super::error::{Conflict, RootfsError};
 use super::file_tree::Rootfs;
 use coracle_core::content::Content;
@@ -40,6 +41,16 @@ impl EntryOrigin {
 /// Directories for temporary files of all users.
 const TEMPORARY_DIRECTORIES: [&str; 2] = ["/tmp", "/var/tmp"];
 
+/// Whether the directory at `path` is for temporary files of all users. It has the sticky bit and is writable for
+/// everyone: programs rely on it, and engines give a tmpfs the mode of the directory that it covers.
+fn is_temporary(path: &ImagePath) -> bool {
+    TEMPORARY_DIRECTORIES.iter().any(|directory| path.as_bytes() == directory.as_bytes())
+}
+
+fn directory_mode(path: &ImagePath) -> u32 {
+    if is_temporary(path) { 0o1777 } else { 0o755 }
+}
+
 /// Builds a [`Rootfs`].
 #[derive(Default)]
 pub(super) struct RootfsBuilder {
@@ -47,9 +58,8 @@ pub(super) struct RootfsBuilder {
     conflicts: Vec<Conflict>,
     /// Files with several hard links on the host.
     hard_linked: BTreeMap<ImagePath, FileId>,
-    set_id: Vec<ImagePath>,
-    attributes: BTreeMap<ImagePath, Vec<String>>,
-    /// The first failed read of the tree, which is in memory, so that reading it never fails.
+    dropped: DroppedAttributes,
+    /// The first failed read of the tree or of a file that is compared.
     read_error: Option<fs::Error>,
 }
 
@@ -61,20 +71,23 @@ impl RootfsBuilder {
 
     /// Adds a directory and its parents.
     pub(super) fn add_directory(&mut self, path: &ImagePath, origin: EntryOrigin) {
-        self.insert(path, origin.entry(EntryNode::Directory, 0o755));
+        self.insert(path, origin.entry(EntryNode::Directory, directory_mode(path)));
     }
 
-    /// Adds a state directory, which the user owns. Directories for temporary files are writable for
-    /// everyone: engines give a tmpfs the mode of the directory that it covers.
+    /// Records the mode that an included directory has on the host, for a warning about bits that the image lacks.
+    pub(super) fn record_directory_mode(&mut self, path: &ImagePath, mode: u32) {
+        self.dropped.record_mode(path, mode);
+    }
+
+    /// Adds a state directory, which the user owns, unless it is for temporary files.
     pub(super) fn add_state_directory(&mut self, path: &ImagePath, user: Owner) {
-        let is_temporary =
-            TEMPORARY_DIRECTORIES.iter().any(|directory| path.as_bytes() == directory.as_bytes());
-        let (owner, mode) = if is_temporary { (Owner::ROOT, 0o1777) } else { (user, 0o750) };
+        let (owner, mode) =
+            if is_temporary(path) { (Owner::ROOT, directory_mode(path)) } else { (user, 0o750) };
         let origin = EntryOrigin::program(EntryReason::StateDirectory);
         if let Some(path) = self.insert(path, origin.entry(EntryNode::Directory, mode))
             && let Some(entry) = self.rootfs.entries.get_mut(&path)
         {
-            (entry.owner, entry.mode) = (owner, mode);
+            (entry.owner, entry.mode, entry.reason) = (owner, mode, EntryReason::StateDirectory);
         }
     }
 
@@ -88,8 +101,7 @@ impl RootfsBuilder {
         self.insert(path, origin.entry(EntryNode::File(Content::from_bytes(bytes)), 0o644));
     }
 
-    /// Adds a file with mode 0755 or 0644. Dropped set-id bits and extended attributes are recorded
-    /// for a warning.
+    /// Adds a file with mode 0755 or 0644. Dropped mode bits and extended attributes are recorded for a warning.
     pub(super) fn add_file(&mut self, path: &ImagePath, file: &FsFile, origin: EntryOrigin) {
         let mode = if file.stat.is_executable() { 0o755 } else { 0o644 };
         self.insert_copy(path, file, origin.entry(EntryNode::File(file.content.clone()), mode));
@@ -114,24 +126,19 @@ impl RootfsBuilder {
     /// Adds `copy`, an entry with the content of `file` or a stripped copy. Records what is dropped,
     /// and the file's identity if it has several hard links and is not stripped.
     fn insert_copy(&mut self, path: &ImagePath, file: &FsFile, copy: Entry) {
-        if file.stat.mode & 0o6000 != 0 {
-            self.set_id.push(path.clone());
-        }
+        self.dropped.record_mode(path, file.stat.mode);
         let is_whole =
             matches!(&copy.node, EntryNode::File(content) if content.has_same_source(&file.content));
         if let EntryNode::File(content) = &copy.node
             && let Some(host) = content.host_path()
         {
-            let names = fs::extended_attribute_names(host);
-            if !names.is_empty() {
-                self.attributes.insert(path.clone(), names);
-            }
+            self.dropped.record_attributes(path, fs::extended_attribute_names(host));
         }
         if let Some(path) = self.insert(path, copy)
             && is_whole
             && file.stat.hard_links > 1
         {
-            self.hard_linked.insert(path, file.stat.file_id);
+            self.hard_linked.entry(path).or_insert(file.stat.file_id);
         }
     }
 
@@ -141,31 +148,49 @@ impl RootfsBuilder {
         let Some(name) = path.file_name() else { return Some(path.clone()) };
         let parent = self.create_directory(&path.parent()?, &new)?;
         let path = parent.join(name);
-        let Some(old) = self.rootfs.entries.get_mut(&path) else {
+        let Some(old_node) = self.rootfs.entries.get(&path).map(|entry| entry.node.clone()) else {
             self.rootfs.entries.insert(path.clone(), new);
             return Some(path);
         };
-        let agrees = match (&old.node, &new.node) {
+        let agrees = match (&old_node, &new.node) {
             (EntryNode::Directory, EntryNode::Directory) => true,
             (EntryNode::Symlink(a), EntryNode::Symlink(b)) => a == b,
-            (EntryNode::File(a), EntryNode::File(b)) => a.has_same_source(b),
+            (EntryNode::File(_) | EntryNode::HardLink(_), EntryNode::File(content)) => {
+                self.has_same_file(&path, content, new.mode)
+            }
             _ => false,
         };
         if agrees {
-            old.layer_kind = old.layer_kind.min(new.layer_kind);
-            old.mode |= new.mode;
+            if let Some(old) = self.rootfs.entries.get_mut(&path) {
+                old.layer_kind = old.layer_kind.min(new.layer_kind);
+                old.mode |= new.mode;
+            }
             return Some(path);
         }
-        let leads_to_directory =
-            matches!((&old.node, &new.node), (EntryNode::Symlink(_), EntryNode::Directory))
-                && matches!(
-                    self.resolve(path.as_bytes()),
-                    Some(file_system::ResolutionEnd::Directory(_) | file_system::ResolutionEnd::Missing(_))
-                );
+        let is_link_to_new_directory =
+            matches!((&old_node, &new.node), (EntryNode::Symlink(_), EntryNode::Directory));
+        let leads_to_directory = is_link_to_new_directory
+            && matches!(
+                self.resolve(path.as_bytes()),
+                Some(file_system::ResolutionEnd::Directory(_) | file_system::ResolutionEnd::Missing(_))
+            );
         if !leads_to_directory {
             self.record_conflict::<()>(path.clone(), &new);
         }
         leads_to_directory.then_some(path)
+    }
+
+    /// Whether the planned file at `path` is the same thing: the same file, or one with equal bytes and mode.
+    fn has_same_file(&mut self, path: &ImagePath, content: &Content, mode: u32) -> bool {
+        let Some(old) = self.rootfs.file_at(path) else { return false };
+        if old.content.has_same_source(content) {
+            return true;
+        }
+        old.stat.mode == mode
+            && old.content.has_same_bytes(content).unwrap_or_else(|error| {
+                self.read_error.get_or_insert(error);
+                false
+            })
     }
 
     /// Returns the real path of the directory at `path`, creating missing directories. `None` after
@@ -188,7 +213,9 @@ impl RootfsBuilder {
                 None => {
                     let origin =
                         EntryOrigin { reason: EntryReason::ParentOrLink, layer_kind: below.layer_kind };
-                    self.rootfs.entries.insert(next.clone(), origin.entry(EntryNode::Directory, 0o755));
+                    self.rootfs
+                        .entries
+                        .insert(next.clone(), origin.entry(EntryNode::Directory, directory_mode(&next)));
                     at = next;
                 }
             }
@@ -213,8 +240,16 @@ impl RootfsBuilder {
     }
 
     fn record_conflict<T>(&mut self, path: ImagePath, new: &Entry) -> Option<T> {
-        let first = self.rootfs.entries.get(&path).map(describe_entry).unwrap_or_default();
-        let conflict = Conflict { path, first, second: describe_entry(new) };
+        let (mut first, mut second) = (String::new(), describe_entry(new));
+        if let Some(old) = self.rootfs.entries.get(&path) {
+            first = describe_entry(old);
+            if [old, new].iter().all(|entry| matches!(entry.node, EntryNode::File(_))) && old.mode != new.mode
+            {
+                first += &format!(" with mode {:04o}", old.mode);
+                second += &format!(" with mode {:04o}", new.mode);
+            }
+        }
+        let conflict = Conflict { path, first, second };
         if !self.conflicts.contains(&conflict) {
             self.conflicts.push(conflict);
         }
@@ -238,17 +273,8 @@ impl RootfsBuilder {
                 Some(target) => entry.node = EntryNode::HardLink(ImagePath::clone(target)),
             }
         }
-        let notes = self.warnings();
+        let notes = self.dropped.warnings(&self.rootfs);
         Ok((self.rootfs, notes))
-    }
-
-    fn warnings(&self) -> Vec<Note> {
-        let set_id = self.set_id.iter().map(|path| format!("{path}: its set-id bit is dropped"));
-        let attributes = self.attributes.iter();
-        let attributes = attributes.map(|(path, names)| {
-            format!("{path}: its extended attributes are dropped: {}", names.join(", "))
-        });
-        set_id.chain(attributes).map(Note::Warning).collect()
     }
 }
 

@@ -175,7 +175,9 @@ impl IncludedDirectory<'_> {
         from: &ImagePath,
         to: &ImagePath,
     ) -> Result<(), RootfsError> {
-        for name in self.file_system.list(from)? {
+        let names = self.file_system.list(from)?;
+        builder.record_directory_mode(to, self.file_system.directory_mode(from)?);
+        for name in names {
             let (from, to) = (from.join(&name), to.join(&name));
             let origin = self.origin.clone();
             match self.file_system.node(&from)? {

@@ -6,6 +6,7 @@
 mod accounts;
 mod builder;
 mod copy_includes;
+mod dropped_attributes;
 mod error;
 mod file_tree;
 mod included_elf;
@@ -18,11 +19,12 @@ mod subtract_base;
 mod tests;
 mod unmet_hints;
 mod verify;
+mod whiteout_names;
 
 use std::collections::BTreeSet;
 
 pub use coracle_core::entry::{Entry, EntryNode, EntryReason, LayerKind, Owner};
-pub use error::{Conflict, IncludeProblem, PrivatePath, RootfsError};
+pub use error::{Conflict, IncludeProblem, PrivatePath, RootfsError, WhiteoutName};
 pub use file_tree::Rootfs;
 pub use plan_request::{
     BaseFileSystem, BaseFiles, PlanRequest, PlannedProgram, PlannedRootfs, ResolvedInclude,

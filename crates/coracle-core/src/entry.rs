@@ -33,6 +33,12 @@ pub enum EntryNode {
     HardLink(ImagePath),
 }
 
+/// Whether `name` is a whiteout in a layer: an engine that applies the layer deletes files instead of creating one with
+/// that name. Source: OCI image-spec, `layer.md`, "Whiteouts".
+pub fn is_whiteout_name(name: &[u8]) -> bool {
+    name.starts_with(b".wh.")
+}
+
 /// A numeric user and group.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Hash)]
 pub struct Owner {

@@ -78,6 +78,15 @@ impl FileSystem for HostFs {
         fs::list_directory(&host)
     }
 
+    fn directory_mode(&self, path: &ImagePath) -> fs::Result<u32> {
+        if let Some(stat) = lock(&self.listed_directories).get(path) {
+            return Ok(stat.mode);
+        }
+        let stat = fs::stat(&self.host_path(path))?;
+        lock(&self.listed_directories).entry(path.clone()).or_insert(stat);
+        Ok(stat.mode)
+    }
+
     fn node_untracked(&self, path: &ImagePath) -> fs::Result<Option<FsNode>> {
         for nodes in [&self.nodes, &self.untracked_nodes] {
             if let Some(node) = lock(nodes).get(path) {
