@@ -4,12 +4,12 @@ use std::path::{Path, PathBuf};
 
 use super::platform_base::{self, APP_DIR, PlatformBase, RunConfig};
 use super::platform_groups::{LocatedPrograms, closure_platform};
-use super::{linkage, start_check};
+use super::{linkage, start_check, web_files};
 use crate::contract;
 use crate::error::Error;
 use crate::image_plan::Plan;
 use crate::observer::Observer;
-use crate::recipe::{Recipe, RecipeInclude, RecipeProgram, RootOverrideKind};
+use crate::recipe::{Contents, FileTimes, Recipe, RecipeInclude, RecipeProgram, RootOverrideKind};
 use crate::rootfs::{self, BaseFiles, PlanRequest, PlannedProgram, ResolvedInclude};
 use crate::roots::RootFileSystems;
 use crate::settings::Settings;
@@ -120,7 +120,7 @@ impl ImagePlanner<'_> {
         linkage::check_linkage(recipe, &programs, &self.platform)?;
         let request = PlanRequest {
             host,
-            includes: &resolved_includes(recipe)?,
+            includes: &resolved_includes(recipe, self.settings.epoch)?,
             private_dirs: &private_dirs(recipe, self.settings)?,
             allowed_private_dirs: &recipe.policy.allowed_paths.keys().cloned().collect::<Vec<_>>(),
             programs: &programs,
@@ -138,6 +138,7 @@ impl ImagePlanner<'_> {
         let planned = rootfs::plan_rootfs(file_system, &request)?;
         notes.extend(planned.notes);
         notes.extend(linkage::linkage_advice(recipe, &programs, &self.platform, &planned.rootfs)?);
+        notes.extend(web_files::file_times_note(recipe, self.settings.epoch, &programs, &planned.rootfs)?);
         notes.extend(planned.hints.iter().map(|hint| Note::Dependency(self.dependency_note(hint))));
         Ok(Plan {
             platform: self.platform.clone(),
@@ -215,11 +216,17 @@ impl ImagePlanner<'_> {
     }
 }
 
-fn resolved_includes(recipe: &Recipe) -> Result<Vec<ResolvedInclude>, Error> {
+fn resolved_includes(recipe: &Recipe, epoch: u64) -> Result<Vec<ResolvedInclude>, Error> {
+    let Contents { exclude, include_times, .. } = &recipe.contents;
     let include = |include: &RecipeInclude| {
         Ok(ResolvedInclude {
             from: fs::absolute_path(&recipe.resolve_path(&include.from))?,
             to: include.to.clone(),
+            exclude: include.exclude.iter().chain(exclude).cloned().collect(),
+            modified: match include_times.unwrap_or(include.times) {
+                FileTimes::Zero => 0,
+                FileTimes::Epoch => epoch,
+            },
         })
     };
     recipe.contents.includes.iter().map(include).collect()

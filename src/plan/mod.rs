@@ -8,6 +8,7 @@ mod platform_base;
 mod platform_groups;
 mod start_check;
 mod virtual_environment;
+mod web_files;
 
 pub use start_check::check_required_files;
 

@@ -71,7 +71,11 @@ pub(super) fn relocate<'a>(
         *entrypoint = placed;
     }
     let script = script_interpreter.map(|_| in_bin(&program)).transpose()?;
-    let include = script.as_ref().map(|script| RecipeInclude { from: program, to: RawPath::from(script) });
+    let include = script.as_ref().map(|script| RecipeInclude {
+        from: program,
+        to: RawPath::from(script),
+        ..RecipeInclude::default()
+    });
     relocated.contents.includes.extend(include);
     let configuration = environment.in_image.join(b"pyvenv.cfg");
     let files = vec![(configuration, environment.configuration.into_bytes())];

@@ -17,24 +17,32 @@ use coracle_core::path::{ImagePath, RawPath};
 pub(super) struct EntryOrigin {
     pub(super) reason: EntryReason,
     pub(super) layer_kind: LayerKind,
+    /// The time of files, in seconds since 1970.
+    pub(super) modified: u64,
 }
 
 impl EntryOrigin {
+    pub(super) fn new(reason: EntryReason, layer_kind: LayerKind) -> Self {
+        Self { reason, layer_kind, modified: 0 }
+    }
+
     pub(super) fn libraries(reason: EntryReason) -> Self {
-        Self { reason, layer_kind: LayerKind::Libraries }
+        Self::new(reason, LayerKind::Libraries)
     }
 
     pub(super) fn data(reason: EntryReason) -> Self {
-        Self { reason, layer_kind: LayerKind::Data }
+        Self::new(reason, LayerKind::Data)
     }
 
     pub(super) fn program(reason: EntryReason) -> Self {
-        Self { reason, layer_kind: LayerKind::Program }
+        Self::new(reason, LayerKind::Program)
     }
 
     /// Returns an entry that root owns.
     fn entry(self, node: EntryNode, mode: u32) -> Entry {
-        Entry { node, owner: Owner::ROOT, mode, reason: self.reason, layer_kind: self.layer_kind }
+        let modified = if matches!(node, EntryNode::File(_)) { self.modified } else { 0 };
+        let Self { reason, layer_kind, .. } = self;
+        Entry { node, owner: Owner::ROOT, mode, modified, reason, layer_kind }
     }
 }
 
@@ -162,6 +170,9 @@ impl RootfsBuilder {
         };
         if agrees {
             if let Some(old) = self.rootfs.entries.get_mut(&path) {
+                // Times are for included files alone: layers of programs and libraries do not depend on them.
+                let is_data = [old.layer_kind, new.layer_kind] == [LayerKind::Data; 2];
+                old.modified = if is_data { old.modified.max(new.modified) } else { 0 };
                 old.layer_kind = old.layer_kind.min(new.layer_kind);
                 old.mode |= new.mode;
             }
@@ -211,8 +222,7 @@ impl RootfsBuilder {
                 },
                 Some(_) => return self.record_conflict(next, below),
                 None => {
-                    let origin =
-                        EntryOrigin { reason: EntryReason::ParentOrLink, layer_kind: below.layer_kind };
+                    let origin = EntryOrigin::new(EntryReason::ParentOrLink, below.layer_kind);
                     self.rootfs
                         .entries
                         .insert(next.clone(), origin.entry(EntryNode::Directory, directory_mode(&next)));
@@ -243,8 +253,11 @@ impl RootfsBuilder {
         let (mut first, mut second) = (String::new(), describe_entry(new));
         if let Some(old) = self.rootfs.entries.get(&path) {
             first = describe_entry(old);
-            if [old, new].iter().all(|entry| matches!(entry.node, EntryNode::File(_))) && old.mode != new.mode
-            {
+            let has_same_bytes = match (&old.node, &new.node) {
+                (EntryNode::File(old), EntryNode::File(new)) => old.has_same_bytes(new).unwrap_or(false),
+                _ => false,
+            };
+            if has_same_bytes {
                 first += &format!(" with mode {:04o}", old.mode);
                 second += &format!(" with mode {:04o}", new.mode);
             }
@@ -268,8 +281,9 @@ impl RootfsBuilder {
         let mut first = BTreeMap::new();
         for (path, identity) in &self.hard_linked {
             let Some(entry) = self.rootfs.entries.get_mut(path) else { continue };
-            match first.get(&(*identity, entry.layer_kind)) {
-                None => drop(first.insert((*identity, entry.layer_kind), path.clone())),
+            let key = (*identity, entry.layer_kind, entry.modified);
+            match first.get(&key) {
+                None => drop(first.insert(key, path.clone())),
                 Some(target) => entry.node = EntryNode::HardLink(ImagePath::clone(target)),
             }
         }

@@ -8,8 +8,10 @@ mod builder;
 mod copy_includes;
 mod dropped_attributes;
 mod error;
+mod exclude_pattern;
 mod file_tree;
 mod included_elf;
+mod large_includes;
 mod mapped_files;
 mod placement;
 mod plan_request;
@@ -25,6 +27,7 @@ use std::collections::BTreeSet;
 
 pub use coracle_core::entry::{Entry, EntryNode, EntryReason, LayerKind, Owner};
 pub use error::{Conflict, IncludeProblem, PrivatePath, RootfsError, WhiteoutName};
+pub use exclude_pattern::{ExcludePattern, ParseExcludePatternError};
 pub use file_tree::Rootfs;
 pub use plan_request::{
     BaseFileSystem, BaseFiles, PlanRequest, PlannedProgram, PlannedRootfs, ResolvedInclude,
@@ -82,6 +85,7 @@ pub fn plan_rootfs(
         &rootfs,
         request,
     )?;
+    let without_libraries = rootfs.clone();
     let mut planner = TreePlanner::new(file_system, request, RootfsBuilder::continue_from(rootfs));
     for (map, purpose) in included.closures.iter().flat_map(Closure::elf_programs).flat_map(link_maps) {
         planner.add_missing_files(map, purpose);
@@ -97,6 +101,7 @@ pub fn plan_rootfs(
     let (rootfs, more_notes) = planner.finish()?;
     notes.extend(requirements.notes);
     notes.extend(more_notes);
+    notes.extend(large_includes::large_includes_hint(&rootfs, &without_libraries, request.includes));
     let own = verify::verify_and_complete(rootfs, request, &included.closures)?;
     notes.extend(replaced_files_warning(&own.replaced));
     let nothing = Rootfs::default();

@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use super::exclude_pattern::ExcludePattern;
 use super::file_tree::Rootfs;
 use coracle_core::entry::Owner;
 use coracle_core::file_system::FileSystem;
@@ -74,6 +75,10 @@ pub struct ResolvedInclude {
     /// The absolute path in the image. With a trailing slash, the directory that a file is copied
     /// into.
     pub to: RawPath,
+    /// The files of a directory that are left out.
+    pub exclude: Vec<ExcludePattern>,
+    /// The modification time of its files, in seconds since 1970.
+    pub modified: u64,
 }
 
 /// The file system of a base image, with modes and owners of directories.

@@ -260,7 +260,7 @@ impl<'a> TreePlanner<'a> {
     /// Adds the links and directories on the path to an entry.
     fn add_steps(&mut self, steps: &[ResolutionStep], layer_kind: LayerKind) {
         for step in steps {
-            let origin = EntryOrigin { reason: EntryReason::ParentOrLink, layer_kind };
+            let origin = EntryOrigin::new(EntryReason::ParentOrLink, layer_kind);
             match step {
                 ResolutionStep::Directory(path) => self.builder.add_directory(path, origin),
                 ResolutionStep::Link { path, target } => {

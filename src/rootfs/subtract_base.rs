@@ -286,6 +286,7 @@ impl BaseSubtraction<'_> {
                     node: EntryNode::Directory,
                     owner,
                     mode,
+                    modified: 0,
                     reason: EntryReason::ParentOrLink,
                     layer_kind,
                 };

@@ -14,6 +14,8 @@ pub struct Entry {
     pub owner: Owner,
     /// The permission bits, at most `0o7777`. Ignored for links.
     pub mode: u32,
+    /// The time of the last modification, in seconds since 1970.
+    pub modified: u64,
     /// The reason why it is in the image.
     pub reason: EntryReason,
     /// The kind of layer that it is in.

@@ -365,3 +365,65 @@ fn directories_for_temporary_files_keep_their_mode() {
     let mode = |path: &str| std::fs::metadata(root.path().join(path)).unwrap().permissions().mode() & 0o7777;
     assert_eq!((mode("tmp"), mode("tmp/data"), mode("srv/tmp")), (0o1777, 0o755, 0o755));
 }
+
+#[test]
+fn leaves_out_what_patterns_exclude() {
+    let project = Project::hello(&["-static"]);
+    project
+        .file("assets/a.map", "")
+        .file("assets/sub/b.map", "")
+        .file("assets/sub/c", "")
+        .file("assets/docs/d", "")
+        .file("assets/sub/docs/e", "")
+        .file("assets/keep.map", "")
+        .file("other/x.map", "")
+        .file("other/docs/y", "")
+        .link("assets/to-docs", "docs/d")
+        .link("assets/to-sub", "sub");
+    let recipe = |exclude: &str| {
+        let include = format!("[[include]]\nfrom = 'assets'\nto = '/srv'\nexclude = {exclude}\n");
+        let other = "[[include]]\nfrom = 'other'\nto = '/other'\n";
+        project.file("coracle.toml", format!("[image]\nprograms = ['hello']\n{include}{other}"));
+    };
+    recipe(r#"["*.map", "!keep.map", "/docs/"]"#);
+    let kept = ["/srv/", "/srv/keep.map", "/srv/sub/", "/srv/sub/c", "/srv/sub/docs/", "/srv/sub/docs/e"];
+    let links = ["/srv/to-docs -> docs/d", "/srv/to-sub -> sub"];
+    let other = ["/other/", "/other/docs/", "/other/docs/y", "/other/x.map"];
+    let run = project.coracle(["build"]).command().output().unwrap();
+    let said = String::from_utf8(run.stderr).unwrap();
+    assert!(said.contains("included links have no target in the image:\n"), "{said}");
+    assert!(said.contains("/assets/to-docs -> docs/d\n") && !said.contains("to-sub"), "{said}");
+    let layout = project.layout("hello.oci");
+    assert_eq!(layout.below(&["/srv", "/other"]), [&other[..], &kept, &links].concat());
+    // Flags add to the recipe's patterns, and apply to all includes.
+    let layout = project.built(&["--exclude", "docs", "--exclude=x.*", "-o", "oci:more"], "more");
+    assert_eq!(
+        layout.below(&["/srv", "/other"]),
+        ["/other/", "/srv/", "/srv/keep.map", "/srv/sub/", "/srv/sub/c", links[0], links[1]]
+    );
+    recipe("['[a', '#x']");
+    let run = project.coracle(["build"]).command().output().unwrap();
+    let said = String::from_utf8(run.stderr).unwrap();
+    assert!(
+        said.contains("`[a` is not a pattern of files: ") && said.contains("coracle.toml:6:12"),
+        "{said}"
+    );
+    assert!(said.contains("`#x` is not a pattern of files: "), "{said}");
+}
+
+#[test]
+fn says_what_makes_includes_large() {
+    let project = Project::hello(&["-static"]);
+    project.file("data/small", "x").file("data/sub/deep/large", "");
+    let large = std::fs::File::options().write(true).open(project.path("data/sub/deep/large")).unwrap();
+    large.set_len(100_000_000).unwrap();
+    let said = |more: &[&str]| {
+        let mut run =
+            project.coracle(["build", "hello", "--dry-run", "--include", "data:/srv/data"]).command();
+        String::from_utf8(run.args(more).output().unwrap().stderr).unwrap()
+    };
+    let expected =
+        "have 100.00 MB; the largest parts are\n  /srv/data/sub (100.00 MB)\n  /srv/data/small (1 B)\n";
+    assert!(said(&[]).contains(expected), "{}", said(&[]));
+    assert!(!said(&["--exclude", "/sub/"]).contains("largest parts"));
+}

@@ -20,3 +20,4 @@ mod placement;
 mod program_kinds;
 pub(crate) mod project;
 mod recipe_keys;
+mod web_files;
