@@ -4,13 +4,13 @@ use std::path::{Path, PathBuf};
 
 use super::platform_base::{self, APP_DIR, PlatformBase, RunConfig};
 use super::platform_groups::{LocatedPrograms, closure_platform};
-use super::{linkage, start_check, web_files};
+use super::{linkage, start_check, stop_signal, web_files};
 use crate::contract;
 use crate::error::Error;
 use crate::image_plan::Plan;
 use crate::observer::Observer;
 use crate::recipe::{Contents, FileTimes, Recipe, RecipeInclude, RecipeProgram, RootOverrideKind};
-use crate::rootfs::{self, BaseFiles, PlanRequest, PlannedProgram, ResolvedInclude};
+use crate::rootfs::{self, BaseFiles, GeneratedFile, PlanRequest, PlannedProgram, ResolvedInclude};
 use crate::roots::RootFileSystems;
 use crate::settings::Settings;
 use coracle_core::file_system::{FileSystem, OverlayFs, UntrackedFs};
@@ -46,7 +46,7 @@ pub(super) struct Added<'a> {
     /// Directories that the program writes to.
     pub(super) state_dirs: &'a [ImagePath],
     /// Generated files.
-    pub(super) files: &'a [(ImagePath, Vec<u8>)],
+    pub(super) files: &'a [GeneratedFile],
 }
 
 impl ImagePlanner<'_> {
@@ -138,6 +138,7 @@ impl ImagePlanner<'_> {
         let planned = rootfs::plan_rootfs(file_system, &request)?;
         notes.extend(planned.notes);
         notes.extend(linkage::linkage_advice(recipe, &programs, &self.platform, &planned.rootfs)?);
+        notes.extend(stop_signal::stop_signal_hint(recipe, &programs)?);
         notes.extend(web_files::file_times_note(recipe, self.settings.epoch, &programs, &planned.rootfs)?);
         notes.extend(planned.hints.iter().map(|hint| Note::Dependency(self.dependency_note(hint))));
         Ok(Plan {

@@ -104,9 +104,10 @@ impl RootfsBuilder {
         self.insert(path, origin.entry(EntryNode::Symlink(target), 0o777));
     }
 
-    /// Adds a generated file.
+    /// Adds a generated file; a script is executable.
     pub(super) fn add_generated_file(&mut self, path: &ImagePath, bytes: Vec<u8>, origin: EntryOrigin) {
-        self.insert(path, origin.entry(EntryNode::File(Content::from_bytes(bytes)), 0o644));
+        let mode = if bytes.starts_with(b"#!") { 0o755 } else { 0o644 };
+        self.insert(path, origin.entry(EntryNode::File(Content::from_bytes(bytes)), mode));
     }
 
     /// Adds a file with mode 0755 or 0644. Dropped mode bits and extended attributes are recorded for a warning.

@@ -169,6 +169,9 @@ impl Hint for RootfsError {
             Self::WhiteoutNames(_) => {
                 "rename them, or place them elsewhere with `FROM:TO`; a directory can leave them out with `exclude`".into()
             }
+            Self::PrivatePaths(paths) if paths.iter().all(|path| path.reason.starts_with("interpreter of ")) => {
+                "start the script with `#!/usr/bin/env NAME`, or build the interpreter with the script as its argument".into()
+            }
             Self::PrivatePaths(_) => {
                 "link with an RPATH that starts with `$ORIGIN`, or install the library in a system directory\n\
                  to accept it on purpose, write `\"/the/directory\" = \"the reason\"` below `[allow]` in a recipe, \

@@ -30,7 +30,7 @@ pub use error::{Conflict, IncludeProblem, PrivatePath, RootfsError, WhiteoutName
 pub use exclude_pattern::{ExcludePattern, ParseExcludePatternError};
 pub use file_tree::Rootfs;
 pub use plan_request::{
-    BaseFileSystem, BaseFiles, PlanRequest, PlannedProgram, PlannedRootfs, ResolvedInclude,
+    BaseFileSystem, BaseFiles, GeneratedFile, PlanRequest, PlannedProgram, PlannedRootfs, ResolvedInclude,
 };
 
 use builder::{EntryOrigin, RootfsBuilder};
@@ -64,9 +64,9 @@ pub fn plan_rootfs(
     let outside_links = copy_includes::add_includes(&mut planner.builder, request.host, request.includes)?;
     let working_dir = &request.resolve_options.working_dir;
     planner.builder.add_directory(working_dir, EntryOrigin::program(EntryReason::WorkingDirectory));
-    for (path, bytes) in request.generated_files {
-        let reason = EntryReason::DataFile("configuration of the virtual environment".into());
-        planner.builder.add_generated_file(path, bytes.clone(), EntryOrigin::data(reason));
+    for file in request.generated_files {
+        let origin = EntryOrigin::data(file.reason.clone());
+        planner.builder.add_generated_file(&file.path, file.bytes.clone(), origin);
     }
     for mount_point in request.mount_points {
         planner.builder.add_directory(mount_point, EntryOrigin::program(EntryReason::MountPoint));

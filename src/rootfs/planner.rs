@@ -224,10 +224,16 @@ impl<'a> TreePlanner<'a> {
     /// Adds a file at its own path, with every link and directory on that path.
     fn add_at_own_path(&mut self, mapped: &MappedFile<'_>) {
         let MappedFile { path, file, walk, reason, .. } = mapped;
-        let is_allowed = self.request.allowed_private_dirs.iter().any(|directory| path.is_within(directory));
-        if !is_allowed && self.private_dirs().any(|directory| path.is_within(directory)) {
-            self.private.push(PrivatePath { path: ImagePath::clone(path), reason: reason.to_string() });
-        }
+        let steps = walk.steps.iter().map(|step| match step {
+            ResolutionStep::Directory(path) | ResolutionStep::Link { path, .. } => path,
+        });
+        // Of a link and the directories on its path, the link says more.
+        let private = std::iter::once(ImagePath::clone(path)).chain(steps.rev().cloned()).find(|path| {
+            let is_allowed = |directory: &ImagePath| path.is_within(directory);
+            !self.request.allowed_private_dirs.iter().any(is_allowed)
+                && self.private_dirs().any(|directory| path.is_within(directory))
+        });
+        self.private.extend(private.map(|path| PrivatePath { path, reason: reason.to_string() }));
         self.add_steps(&walk.steps, LayerKind::Libraries);
         let origin = EntryOrigin::libraries(reason.clone());
         if mapped.is_interpreter() {
