@@ -228,11 +228,9 @@ impl<'a> TreePlanner<'a> {
             ResolutionStep::Directory(path) | ResolutionStep::Link { path, .. } => path,
         });
         // Of a link and the directories on its path, the link says more.
-        let private = std::iter::once(ImagePath::clone(path)).chain(steps.rev().cloned()).find(|path| {
-            let is_allowed = |directory: &ImagePath| path.is_within(directory);
-            !self.request.allowed_private_dirs.iter().any(is_allowed)
-                && self.private_dirs().any(|directory| path.is_within(directory))
-        });
+        let private = std::iter::once(ImagePath::clone(path))
+            .chain(steps.rev().cloned())
+            .find(|path| self.is_private(path));
         self.private.extend(private.map(|path| PrivatePath { path, reason: reason.to_string() }));
         self.add_steps(&walk.steps, LayerKind::Libraries);
         let origin = EntryOrigin::libraries(reason.clone());
@@ -241,6 +239,13 @@ impl<'a> TreePlanner<'a> {
         } else {
             self.builder.add_file(path, file, origin);
         }
+    }
+
+    /// Whether `path` is in a private directory, and neither in one that is allowed nor above it.
+    fn is_private(&self, path: &ImagePath) -> bool {
+        let is_allowed = |allowed: &ImagePath| path.is_within(allowed) || allowed.is_within(path);
+        self.private_dirs().any(|directory| path.is_within(directory))
+            && !self.request.allowed_private_dirs.iter().any(is_allowed)
     }
 
     /// Adds a file that moves with the program. Links and directories on its path move, too, unless
