@@ -36,7 +36,11 @@ fn mirror(from: &str, to: &str) -> Result<(), Box<dyn Error>> {
     let (from, to): (ImageLocation, ImageLocation) = (from.parse()?, to.parse()?);
     let client = RegistryClient::new(RegistrySettings::default())?;
     // Implement `coracle_core::progress::Progress` to show progress, or to cancel.
-    let ways = CopySettings { client: &client, engines: &coracle_oci::engine::EngineSettings::default() };
+    let ways = CopySettings {
+        client: &client,
+        engines: &coracle_oci::engine::EngineSettings::default(),
+        durability: coracle_core::fs::Durability::Synced,
+    };
     let copied = copy::copy_image(&from, &to, ways, &())?;
     println!("{} {to}", copied.digest);
     let image = copy::read_image(&from, &client)?;

@@ -150,7 +150,14 @@ fn directory(number: usize, length: usize) -> (ImagePath, Entry) {
     let (node, owner, stratum) = (EntryNode::Directory, Owner::ROOT, LayerKind::Libraries);
     (
         path.parse().unwrap(),
-        Entry { node, owner, mode: 0o755, reason: EntryReason::ParentOrLink, layer_kind: stratum },
+        Entry {
+            node,
+            owner,
+            mode: 0o755,
+            modified: 0,
+            reason: EntryReason::ParentOrLink,
+            layer_kind: stratum,
+        },
     )
 }
 

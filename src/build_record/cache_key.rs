@@ -99,7 +99,8 @@ mod tests {
 
     use super::*;
     use crate::recipe::{
-        BudgetLimit, Linkage, RecipeInclude, RecipeOverrides, RecipeProgram, RootOverride, RootOverrideKind,
+        BudgetLimit, FileTimes, Linkage, RecipeInclude, RecipeOverrides, RecipeProgram, RootOverride,
+        RootOverrideKind,
     };
     use crate::rootfs::Owner;
     use coracle_core::byte_size::ByteSize;
@@ -158,15 +159,29 @@ mod tests {
         |recipe| recipe.contents.programs = vec![program("app", Some("/app/app"))],
         |recipe| recipe.contents.programs = vec![program("./app", None)],
         |recipe| {
-            let include = RecipeInclude { from: "a".into(), to: RawPath::new("/a") };
+            let (from, to) = ("a".into(), RawPath::new("/a"));
+            recipe.contents.includes.push(RecipeInclude { from, to, ..RecipeInclude::default() });
+        },
+        |recipe| {
+            let (exclude, to) = (vec!["b".parse().unwrap()], RawPath::new("/a"));
+            let include = RecipeInclude { from: "a".into(), to, exclude, ..RecipeInclude::default() };
             recipe.contents.includes.push(include);
         },
         |recipe| {
-            let include = RecipeInclude { from: "a/".into(), to: RawPath::new("/a") };
+            let (times, to) = (FileTimes::Epoch, RawPath::new("/a"));
+            let include = RecipeInclude { from: "a".into(), to, times, ..RecipeInclude::default() };
             recipe.contents.includes.push(include);
+        },
+        |recipe| recipe.contents.exclude.push("b".parse().unwrap()),
+        |recipe| recipe.contents.include_times = Some(FileTimes::Zero),
+        |recipe| recipe.contents.include_times = Some(FileTimes::Epoch),
+        |recipe| {
+            let (from, to) = ("a/".into(), RawPath::new("/a"));
+            recipe.contents.includes.push(RecipeInclude { from, to, ..RecipeInclude::default() });
         },
         |recipe| recipe.contents.strip = true,
         |recipe| recipe.contents.implicit.certificates = Inclusion::Always,
+        |recipe| recipe.contents.implicit.local_certificates = true,
         |recipe| recipe.contents.implicit.nss = Inclusion::Always,
         |recipe| recipe.contents.implicit.nss_modules.push("sss".into()),
         |recipe| recipe.contents.implicit.openssl = Inclusion::Always,

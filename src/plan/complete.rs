@@ -81,7 +81,7 @@ impl Additions {
             Remedy::Include(paths) => {
                 for path in paths {
                     let from = root.join(relative(&path.from));
-                    let include = RecipeInclude { from, to: path.to.clone() };
+                    let include = RecipeInclude { from, to: path.to.clone(), ..RecipeInclude::default() };
                     if !self.includes.contains(&include) {
                         self.includes.push(include);
                     }

@@ -4,13 +4,15 @@ use std::path::{Path, PathBuf};
 
 use super::platform_base::{self, APP_DIR, PlatformBase, RunConfig};
 use super::platform_groups::{LocatedPrograms, closure_platform};
-use super::{linkage, start_check};
+use super::{linkage, start_check, stop_signal, web_files};
 use crate::contract;
 use crate::error::Error;
 use crate::image_plan::Plan;
 use crate::observer::Observer;
-use crate::recipe::{Recipe, RecipeInclude, RecipeProgram, RootOverrideKind};
-use crate::rootfs::{self, BaseFiles, IncludedFs, PlanRequest, PlannedProgram, ResolvedInclude};
+use crate::recipe::{Contents, FileTimes, Recipe, RecipeInclude, RecipeProgram, RootOverrideKind};
+use crate::rootfs::{
+    self, BaseFiles, GeneratedFile, IncludedFs, PlanRequest, PlannedProgram, ResolvedInclude,
+};
 use crate::roots::RootFileSystems;
 use crate::settings::Settings;
 use coracle_core::file_system::{FileSystem, OverlayFs, UntrackedFs};
@@ -46,7 +48,7 @@ pub(super) struct Added<'a> {
     /// Directories that the program writes to.
     pub(super) state_dirs: &'a [ImagePath],
     /// Generated files.
-    pub(super) files: &'a [(ImagePath, Vec<u8>)],
+    pub(super) files: &'a [GeneratedFile],
 }
 
 impl ImagePlanner<'_> {
@@ -104,7 +106,7 @@ impl ImagePlanner<'_> {
         run_config: &RunConfig,
     ) -> Result<Plan, Error> {
         let (recipe, host) = (self.recipe, self.roots.host());
-        let includes = resolved_includes(recipe)?;
+        let includes = resolved_includes(recipe, self.settings.epoch)?;
         let programs = self.programs.iter().map(|(raw_path, program)| (raw_path, program.to.as_ref()));
         let included = match includes.as_slice() {
             [] => None,
@@ -148,6 +150,8 @@ impl ImagePlanner<'_> {
         let planned = rootfs::plan_rootfs(file_system, &request)?;
         notes.extend(planned.notes);
         notes.extend(linkage::linkage_advice(recipe, &programs, &self.platform, &planned.rootfs)?);
+        notes.extend(stop_signal::stop_signal_hint(recipe, &programs)?);
+        notes.extend(web_files::file_times_note(recipe, self.settings.epoch, &programs, &planned.rootfs)?);
         notes.extend(planned.hints.iter().map(|hint| Note::Dependency(self.dependency_note(hint))));
         Ok(Plan {
             platform: self.platform.clone(),
@@ -225,12 +229,18 @@ impl ImagePlanner<'_> {
     }
 }
 
-/// Returns the includes of the recipe with absolute paths.
-pub(super) fn resolved_includes(recipe: &Recipe) -> Result<Vec<ResolvedInclude>, Error> {
+/// Returns the includes of the recipe with absolute paths. `epoch` is the time of files that have it.
+pub(super) fn resolved_includes(recipe: &Recipe, epoch: u64) -> Result<Vec<ResolvedInclude>, Error> {
+    let Contents { exclude, include_times, .. } = &recipe.contents;
     let include = |include: &RecipeInclude| {
         Ok(ResolvedInclude {
             from: fs::absolute_path(&recipe.resolve_path(&include.from))?,
             to: include.to.clone(),
+            exclude: include.exclude.iter().chain(exclude).cloned().collect(),
+            modified: match include_times.unwrap_or(include.times) {
+                FileTimes::Zero => 0,
+                FileTimes::Epoch => epoch,
+            },
         })
     };
     recipe.contents.includes.iter().map(include).collect()

@@ -7,7 +7,9 @@ mod linkage;
 mod platform_base;
 mod platform_groups;
 mod start_check;
+mod stop_signal;
 mod virtual_environment;
+mod web_files;
 
 pub use start_check::check_required_files;
 

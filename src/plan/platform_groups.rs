@@ -51,7 +51,7 @@ fn program_platform(
         return Ok(platform);
     }
     let options = RunConfig::without_base(recipe).resolve_options(recipe);
-    let included = IncludedFs::new(file_system, host, &resolved_includes(recipe)?, &[])?;
+    let included = IncludedFs::new(file_system, host, &resolved_includes(recipe, 0)?, &[])?;
     let resolved = Resolver::new(&included, &options).resolve(raw_path);
     match (resolved, &recipe.image.platform) {
         (Ok(closure), _) => closure_platform(&closure),

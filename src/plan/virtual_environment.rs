@@ -2,7 +2,8 @@
 //!
 //! A script of a virtual environment names its interpreter by an absolute path, such as
 //! `/home/u/shop/venv/bin/python3`. The image gets the environment at `/app/NAME`, and the entrypoint
-//! starts the interpreter there with the script as its argument. Python finds the environment by the
+//! starts the interpreter there with the script as its argument. The script's first line names the interpreter in the
+//! image. Python finds the environment by the
 //! `pyvenv.cfg` above its own directory. Source: `Modules/getpath.py` of CPython.
 
 use std::borrow::Cow;
@@ -10,7 +11,8 @@ use std::path::{Path, PathBuf};
 
 use super::platform_base::APP_DIR;
 use crate::error::Error;
-use crate::recipe::{Recipe, RecipeInclude, RecipeProgram};
+use crate::recipe::{Recipe, RecipeProgram};
+use crate::rootfs::{EntryReason, GeneratedFile};
 use coracle_core::distribution_directories::is_system_path;
 use coracle_core::file_system::{FileSystem, ResolutionEnd, resolve_path};
 use coracle_core::fs;
@@ -19,6 +21,8 @@ use coracle_ld::closure::{ResolveOptions, Resolver};
 
 /// The largest `pyvenv.cfg` that is read, in bytes.
 const MAX_CONFIGURATION_SIZE: u64 = 1 << 16;
+/// The largest script that is read, in bytes.
+const MAX_SCRIPT_SIZE: u64 = 1 << 26;
 /// The lines of `pyvenv.cfg` that Python reads. Others have paths of this machine.
 const CONFIGURATION_KEYS: [&str; 3] = ["home", "include-system-site-packages", "version"];
 
@@ -28,8 +32,15 @@ pub(super) struct RelocatedRecipe<'a> {
     /// The path in the image of the script that the entrypoint starts. `None` if the entrypoint is the
     /// program.
     pub(super) script: Option<ImagePath>,
-    /// Generated files.
-    pub(super) files: Vec<(ImagePath, Vec<u8>)>,
+    /// The script, and the environment's configuration.
+    pub(super) files: Vec<GeneratedFile>,
+}
+
+/// A script that a Python interpreter starts.
+struct Script {
+    interpreter: PathBuf,
+    /// The text after the lines that name the interpreter.
+    rest: Vec<u8>,
 }
 
 /// A virtual environment on this machine and in the image.
@@ -47,15 +58,16 @@ pub(super) fn relocate<'a>(
     is_private: impl Fn(&ImagePath) -> bool,
 ) -> Result<RelocatedRecipe<'a>, Error> {
     let unchanged = RelocatedRecipe { recipe: Cow::Borrowed(recipe), script: None, files: Vec::new() };
-    let Some(first) = recipe.contents.programs.first().filter(|first| first.to.is_none()) else {
-        return Ok(unchanged);
-    };
+    let Some(first) = recipe.contents.programs.first() else { return Ok(unchanged) };
     if !recipe.contents.root_overrides.is_empty() {
         return Ok(unchanged);
     }
     let program = fs::absolute_path(&recipe.resolve_path(&first.from))?;
-    let script_interpreter = interpreter_of_script(host, &program)?;
-    let interpreter = script_interpreter.as_ref().unwrap_or(&program);
+    let script = read_script(host, &program)?;
+    if script.is_none() && first.to.is_some() {
+        return Ok(unchanged);
+    }
+    let interpreter = script.as_ref().map_or(&program, |script| &script.interpreter);
     let Some(environment) = environment_of(host, interpreter)? else { return Ok(unchanged) };
     let is_outside = |path: &ImagePath| is_private(path) && !is_system_path(path);
     if !ImagePath::parse(&fs::path_to_bytes(&environment.directory)).is_ok_and(|path| is_outside(&path)) {
@@ -66,33 +78,68 @@ pub(super) fn relocate<'a>(
         Ok(environment.in_image.join(b"bin").join(&fs::path_to_bytes(Path::new(name))))
     };
     let mut relocated = recipe.clone();
-    let placed = RecipeProgram { from: interpreter.clone(), to: Some(in_bin(interpreter)?) };
+    let to = in_bin(interpreter)?;
+    let placed = RecipeProgram { from: interpreter.clone(), to: Some(to.clone()) };
     if let Some(entrypoint) = relocated.contents.programs.first_mut() {
         *entrypoint = placed;
     }
-    let script = script_interpreter.map(|_| in_bin(&program)).transpose()?;
-    let include = script.as_ref().map(|script| RecipeInclude { from: program, to: RawPath::from(script) });
-    relocated.contents.includes.extend(include);
-    let configuration = environment.in_image.join(b"pyvenv.cfg");
-    let files = vec![(configuration, environment.configuration.into_bytes())];
+    let configuration = EntryReason::DataFile("configuration of the virtual environment".into());
+    let mut files = vec![GeneratedFile {
+        path: environment.in_image.join(b"pyvenv.cfg"),
+        bytes: environment.configuration.into_bytes(),
+        reason: configuration,
+    }];
+    let script = match script {
+        Some(script) => {
+            let path = first.to.clone().map_or_else(|| in_bin(&program), Ok)?;
+            let bytes = [b"#!", to.as_bytes(), b"\n", &script.rest].concat();
+            let reason = EntryReason::Included(program.display().to_string());
+            files.push(GeneratedFile { path: path.clone(), bytes, reason });
+            Some(path)
+        }
+        None => None,
+    };
     Ok(RelocatedRecipe { recipe: Cow::Owned(relocated), script, files })
 }
 
-/// Returns the interpreter of the script at `program`. `None` if it is no script, or its interpreter cannot
-/// be found.
-fn interpreter_of_script(host: &dyn FileSystem, program: &Path) -> Result<Option<PathBuf>, Error> {
+/// Reads the script at `program`. `None` if it is no script, or its interpreter cannot be found.
+fn read_script(host: &dyn FileSystem, program: &Path) -> Result<Option<Script>, Error> {
     let raw_path = RawPath::new(fs::path_to_bytes(program));
     let ResolutionEnd::File(_, file) = resolve_path(host, &ImagePath::root(), raw_path.as_bytes())?.end
     else {
         return Ok(None);
     };
-    if file.content.open()?.read_bytes_at(0, 2)? != b"#!" {
+    let reader = file.content.open()?;
+    if file.content.size() > MAX_SCRIPT_SIZE || reader.read_bytes_at(0, 2)? != b"#!" {
+        return Ok(None);
+    }
+    let text = reader.read_bytes_at(0, usize::try_from(file.content.size()).unwrap_or(usize::MAX))?;
+    let mut lines = text.splitn(4, |byte| *byte == b'\n');
+    let (first, second, third) = (lines.next(), lines.next(), lines.next());
+    if let Some(interpreter) = second.and_then(interpreter_of_trampoline) {
+        let rest = lines.next().unwrap_or_default().to_vec();
+        return Ok(Some(Script { interpreter: fs::path_from_bytes(interpreter), rest }));
+    }
+    let rest = [second, third, lines.next()].into_iter().flatten().collect::<Vec<_>>().join(&b'\n');
+    if first.is_some_and(|first| first.contains(&b' ')) {
         return Ok(None);
     }
     let options = ResolveOptions::default();
     // Errors are reported when the program is planned.
     let Ok(closure) = Resolver::new(host, &options).resolve(&raw_path) else { return Ok(None) };
-    Ok(closure.executed.get(1).map(|interpreter| fs::path_from_bytes(interpreter.raw_path.as_bytes())))
+    let interpreter = closure.executed.get(1);
+    Ok(interpreter.map(|interpreter| Script {
+        interpreter: fs::path_from_bytes(interpreter.raw_path.as_bytes()),
+        rest,
+    }))
+}
+
+/// Returns the interpreter in the second line of a script that `/bin/sh` starts because the path of the interpreter is long
+/// or has spaces: `'''exec' "/long/path/python3" "$0" "$@"`. Source: `ScriptMaker` of distlib, which pip uses.
+fn interpreter_of_trampoline(line: &[u8]) -> Option<&[u8]> {
+    let command = line.strip_prefix(b"'''exec' ")?.strip_suffix(b" \"$0\" \"$@\"")?;
+    let quoted = |quote: &[u8]| command.strip_prefix(quote)?.strip_suffix(quote);
+    Some(quoted(b"\"").or_else(|| quoted(b"'")).unwrap_or(command))
 }
 
 /// Returns the virtual environment of an interpreter: the directory above its own, if that has a
@@ -122,6 +169,18 @@ fn portable_configuration(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn reads_the_interpreter_of_a_trampoline() {
+        for (line, interpreter) in [
+            ("'''exec' /v/bin/python3 \"$0\" \"$@\"", Some("/v/bin/python3")),
+            ("'''exec' \"/a b/bin/python3\" \"$0\" \"$@\"", Some("/a b/bin/python3")),
+            ("'''exec' '/a b/bin/python3' \"$0\" \"$@\"", Some("/a b/bin/python3")),
+            ("exec /v/bin/python3 \"$0\" \"$@\"", None),
+        ] {
+            assert_eq!(interpreter_of_trampoline(line.as_bytes()), interpreter.map(str::as_bytes), "{line}");
+        }
+    }
 
     #[test]
     fn keeps_lines_that_python_reads() {

@@ -8,7 +8,7 @@ use super::budget::Budget;
 #[cfg(feature = "kube")]
 use super::error::SourcePosition;
 use super::paths::resolve_path;
-use crate::rootfs::Owner;
+use crate::rootfs::{ExcludePattern, Owner};
 use coracle_core::hint::Hint;
 use coracle_core::path::{ImagePath, RawPath};
 use coracle_core::platform::Platform;
@@ -86,6 +86,10 @@ pub struct Contents {
     pub programs: Vec<RecipeProgram>,
     /// Files and directories that are copied into the image.
     pub includes: Vec<RecipeInclude>,
+    /// Patterns that all includes add to their own.
+    pub exclude: Vec<ExcludePattern>,
+    /// The times of all included files. `None` if each include has its own.
+    pub include_times: Option<FileTimes>,
     /// Whether symbols and debug information are stripped from programs.
     pub strip: bool,
     /// Which implicit dependencies are added: the table `[runtime]`.
@@ -175,7 +179,7 @@ pub struct RecipeProgram {
 }
 
 /// A file or directory that is copied into the image.
-#[derive(Clone, PartialEq, Eq, Hash, Debug)]
+#[derive(Clone, PartialEq, Eq, Default, Hash, Debug)]
 pub struct RecipeInclude {
     /// The file or directory; [`Recipe::resolve_path`] resolves relative paths. A trailing slash is
     /// kept.
@@ -183,6 +187,37 @@ pub struct RecipeInclude {
     /// Its absolute path in the image, without `.` and `..`. A trailing slash means "into this
     /// directory".
     pub to: RawPath,
+    /// The files of a directory that are left out; the last pattern that matches decides.
+    pub exclude: Vec<ExcludePattern>,
+    /// The times of its files.
+    pub times: FileTimes,
+}
+
+/// The modification times of included files.
+#[derive(Clone, Copy, PartialEq, Eq, Default, Hash, Debug)]
+pub enum FileTimes {
+    /// 1970-01-01, as for all other files.
+    #[default]
+    Zero,
+    /// The epoch: `SOURCE_DATE_EPOCH` or `--epoch`.
+    Epoch,
+}
+
+/// The error for a text that names no [`FileTimes`].
+#[derive(Debug, thiserror::Error)]
+#[error("`{}` is not a time of files", coracle_core::path::escape_bytes(.0.as_bytes()))]
+pub struct ParseFileTimesError(String);
+
+impl FromStr for FileTimes {
+    type Err = ParseFileTimesError;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        match text {
+            "zero" => Ok(Self::Zero),
+            "epoch" => Ok(Self::Epoch),
+            _ => Err(ParseFileTimesError(text.to_owned())),
+        }
+    }
 }
 
 /// A directory that replaces the host's root file system, for one platform or for all.

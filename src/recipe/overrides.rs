@@ -32,6 +32,10 @@ pub struct RecipeOverrides {
     pub annotations: Vec<String>,
     /// `--include FROM:TO`
     pub includes: Vec<OsString>,
+    /// `--exclude PATTERN`, added to the patterns of each include.
+    pub exclude: Vec<String>,
+    /// `--include-times zero|epoch`
+    pub include_times: Option<String>,
     /// `--strip`
     pub strip: bool,
     /// `--linkage HOW`
@@ -72,6 +76,8 @@ pub struct RecipeOverrides {
 pub struct RuntimeOverrides {
     /// `--certificates auto|true|false`
     pub certificates: Option<String>,
+    /// `--local-certificates`
+    pub local_certificates: bool,
     /// `--nss auto|true|false`
     pub nss: Option<String>,
     /// `--nss-module NAME`

@@ -18,7 +18,7 @@ pub(super) fn add_accounts(builder: &mut RootfsBuilder, user: Owner) {
     for (name, text) in [(b"passwd".as_slice(), passwd(user)), (b"group", group(user))] {
         let path = etc.join(name);
         if !builder.rootfs.contains(&path) {
-            let origin = EntryOrigin { reason: EntryReason::Accounts, layer_kind };
+            let origin = EntryOrigin::new(EntryReason::Accounts, layer_kind);
             builder.add_generated_file(&path, text.into_bytes(), origin);
         }
     }

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use super::MAX_LISTED;
+use super::dropped_attributes::DroppedAttributes;
 use super::error::{Conflict, RootfsError};
 use super::file_tree::Rootfs;
 use coracle_core::content::Content;
@@ -18,29 +18,47 @@ use coracle_core::path::{ImagePath, RawPath};
 pub(super) struct EntryOrigin {
     pub(super) reason: EntryReason,
     pub(super) layer_kind: LayerKind,
+    /// The time of files, in seconds since 1970.
+    pub(super) modified: u64,
 }
 
 impl EntryOrigin {
+    pub(super) fn new(reason: EntryReason, layer_kind: LayerKind) -> Self {
+        Self { reason, layer_kind, modified: 0 }
+    }
+
     pub(super) fn libraries(reason: EntryReason) -> Self {
-        Self { reason, layer_kind: LayerKind::Libraries }
+        Self::new(reason, LayerKind::Libraries)
     }
 
     pub(super) fn data(reason: EntryReason) -> Self {
-        Self { reason, layer_kind: LayerKind::Data }
+        Self::new(reason, LayerKind::Data)
     }
 
     pub(super) fn program(reason: EntryReason) -> Self {
-        Self { reason, layer_kind: LayerKind::Program }
+        Self::new(reason, LayerKind::Program)
     }
 
     /// Returns an entry that root owns.
     fn entry(self, node: EntryNode, mode: u32) -> Entry {
-        Entry { node, owner: Owner::ROOT, mode, reason: self.reason, layer_kind: self.layer_kind }
+        let modified = if matches!(node, EntryNode::File(_)) { self.modified } else { 0 };
+        let Self { reason, layer_kind, .. } = self;
+        Entry { node, owner: Owner::ROOT, mode, modified, reason, layer_kind }
     }
 }
 
 /// Directories for temporary files of all users.
 const TEMPORARY_DIRECTORIES: [&str; 2] = ["/tmp", "/var/tmp"];
+
+/// Whether the directory at `path` is for temporary files of all users. It has the sticky bit and is writable for
+/// everyone: programs rely on it, and engines give a tmpfs the mode of the directory that it covers.
+fn is_temporary(path: &ImagePath) -> bool {
+    TEMPORARY_DIRECTORIES.iter().any(|directory| path.as_bytes() == directory.as_bytes())
+}
+
+fn directory_mode(path: &ImagePath) -> u32 {
+    if is_temporary(path) { 0o1777 } else { 0o755 }
+}
 
 /// Builds a [`Rootfs`].
 #[derive(Default)]
@@ -49,11 +67,10 @@ pub(super) struct RootfsBuilder {
     conflicts: Vec<Conflict>,
     /// Files with several hard links on the host.
     hard_linked: BTreeMap<ImagePath, FileId>,
-    set_id: Vec<ImagePath>,
-    attributes: BTreeMap<ImagePath, Vec<String>>,
+    dropped: DroppedAttributes,
     /// Whether extended attributes are not read: the tree is not packed.
     ignores_attributes: bool,
-    /// The first failed read of the tree or of extended attributes.
+    /// The first failed read of the tree, of extended attributes, or of a file that is compared.
     read_error: Option<fs::Error>,
 }
 
@@ -75,20 +92,23 @@ impl RootfsBuilder {
 
     /// Adds a directory and its parents.
     pub(super) fn add_directory(&mut self, path: &ImagePath, origin: EntryOrigin) {
-        self.insert(path, origin.entry(EntryNode::Directory, 0o755));
+        self.insert(path, origin.entry(EntryNode::Directory, directory_mode(path)));
     }
 
-    /// Adds a state directory, which the user owns. Directories for temporary files are writable for
-    /// everyone: engines give a tmpfs the mode of the directory that it covers.
+    /// Records the mode that an included directory has on the host, for a warning about bits that the image lacks.
+    pub(super) fn record_directory_mode(&mut self, path: &ImagePath, mode: u32) {
+        self.dropped.record_mode(path, mode);
+    }
+
+    /// Adds a state directory, which the user owns, unless it is for temporary files.
     pub(super) fn add_state_directory(&mut self, path: &ImagePath, user: Owner) {
-        let is_temporary =
-            TEMPORARY_DIRECTORIES.iter().any(|directory| path.as_bytes() == directory.as_bytes());
-        let (owner, mode) = if is_temporary { (Owner::ROOT, 0o1777) } else { (user, 0o750) };
+        let (owner, mode) =
+            if is_temporary(path) { (Owner::ROOT, directory_mode(path)) } else { (user, 0o750) };
         let origin = EntryOrigin::program(EntryReason::StateDirectory);
         if let Some(path) = self.insert(path, origin.entry(EntryNode::Directory, mode))
             && let Some(entry) = self.rootfs.entries.get_mut(&path)
         {
-            (entry.owner, entry.mode) = (owner, mode);
+            (entry.owner, entry.mode, entry.reason) = (owner, mode, EntryReason::StateDirectory);
         }
     }
 
@@ -97,13 +117,13 @@ impl RootfsBuilder {
         self.insert(path, origin.entry(EntryNode::Symlink(target), 0o777));
     }
 
-    /// Adds a generated file.
+    /// Adds a generated file; a script is executable.
     pub(super) fn add_generated_file(&mut self, path: &ImagePath, bytes: Vec<u8>, origin: EntryOrigin) {
-        self.insert(path, origin.entry(EntryNode::File(Content::from_bytes(bytes)), 0o644));
+        let mode = if bytes.starts_with(b"#!") { 0o755 } else { 0o644 };
+        self.insert(path, origin.entry(EntryNode::File(Content::from_bytes(bytes)), mode));
     }
 
-    /// Adds a file with mode 0755 or 0644. Dropped set-id bits and extended attributes are recorded
-    /// for a warning.
+    /// Adds a file with mode 0755 or 0644. Dropped mode bits and extended attributes are recorded for a warning.
     pub(super) fn add_file(&mut self, path: &ImagePath, file: &FsFile, origin: EntryOrigin) {
         let mode = if file.stat.is_executable() { 0o755 } else { 0o644 };
         self.insert_copy(path, file, origin.entry(EntryNode::File(file.content.clone()), mode));
@@ -128,9 +148,7 @@ impl RootfsBuilder {
     /// Adds `copy`, an entry with the content of `file` or a stripped copy. Records what is dropped,
     /// and the file's identity if it has several hard links and is not stripped.
     fn insert_copy(&mut self, path: &ImagePath, file: &FsFile, copy: Entry) {
-        if file.stat.mode & 0o6000 != 0 {
-            self.set_id.push(path.clone());
-        }
+        self.dropped.record_mode(path, file.stat.mode);
         let is_whole =
             matches!(&copy.node, EntryNode::File(content) if content.has_same_source(&file.content));
         // A stripped copy starts with a new header.
@@ -141,7 +159,7 @@ impl RootfsBuilder {
             && is_whole
             && file.stat.hard_links > 1
         {
-            self.hard_linked.insert(path, file.stat.file_id);
+            self.hard_linked.entry(path).or_insert(file.stat.file_id);
         }
     }
 
@@ -152,8 +170,7 @@ impl RootfsBuilder {
             return;
         }
         match fs::extended_attribute_names(host) {
-            Ok(names) if names.is_empty() => {}
-            Ok(names) => drop(self.attributes.insert(path.clone(), names)),
+            Ok(names) => self.dropped.record_attributes(path, names),
             Err(error) => drop(self.read_error.get_or_insert(error)),
         }
     }
@@ -164,31 +181,52 @@ impl RootfsBuilder {
         let Some(name) = path.file_name() else { return Some(path.clone()) };
         let parent = self.create_directory(&path.parent()?, &new)?;
         let path = parent.join(name);
-        let Some(old) = self.rootfs.entries.get_mut(&path) else {
+        let Some(old_node) = self.rootfs.entries.get(&path).map(|entry| entry.node.clone()) else {
             self.rootfs.entries.insert(path.clone(), new);
             return Some(path);
         };
-        let agrees = match (&old.node, &new.node) {
+        let agrees = match (&old_node, &new.node) {
             (EntryNode::Directory, EntryNode::Directory) => true,
             (EntryNode::Symlink(a), EntryNode::Symlink(b)) => a == b,
-            (EntryNode::File(a), EntryNode::File(b)) => a.has_same_source(b),
+            (EntryNode::File(_) | EntryNode::HardLink(_), EntryNode::File(content)) => {
+                self.has_same_file(&path, content, new.mode)
+            }
             _ => false,
         };
         if agrees {
-            old.layer_kind = old.layer_kind.min(new.layer_kind);
-            old.mode |= new.mode;
+            if let Some(old) = self.rootfs.entries.get_mut(&path) {
+                // Times are for included files alone: layers of programs and libraries do not depend on them.
+                let is_data = [old.layer_kind, new.layer_kind] == [LayerKind::Data; 2];
+                old.modified = if is_data { old.modified.max(new.modified) } else { 0 };
+                old.layer_kind = old.layer_kind.min(new.layer_kind);
+                old.mode |= new.mode;
+            }
             return Some(path);
         }
-        let leads_to_directory =
-            matches!((&old.node, &new.node), (EntryNode::Symlink(_), EntryNode::Directory))
-                && matches!(
-                    self.resolve(path.as_bytes()),
-                    Some(file_system::ResolutionEnd::Directory(_) | file_system::ResolutionEnd::Missing(_))
-                );
+        let is_link_to_new_directory =
+            matches!((&old_node, &new.node), (EntryNode::Symlink(_), EntryNode::Directory));
+        let leads_to_directory = is_link_to_new_directory
+            && matches!(
+                self.resolve(path.as_bytes()),
+                Some(file_system::ResolutionEnd::Directory(_) | file_system::ResolutionEnd::Missing(_))
+            );
         if !leads_to_directory {
             self.record_conflict::<()>(path.clone(), &new);
         }
         leads_to_directory.then_some(path)
+    }
+
+    /// Whether the planned file at `path` is the same thing: the same file, or one with equal bytes and mode.
+    fn has_same_file(&mut self, path: &ImagePath, content: &Content, mode: u32) -> bool {
+        let Some(old) = self.rootfs.file_at(path) else { return false };
+        if old.content.has_same_source(content) {
+            return true;
+        }
+        old.stat.mode == mode
+            && old.content.has_same_bytes(content).unwrap_or_else(|error| {
+                self.read_error.get_or_insert(error);
+                false
+            })
     }
 
     /// Returns the real path of the directory at `path`, creating missing directories. `None` after
@@ -213,9 +251,10 @@ impl RootfsBuilder {
                 },
                 Some(_) => return self.record_conflict(next, below),
                 None => {
-                    let origin =
-                        EntryOrigin { reason: EntryReason::ParentOrLink, layer_kind: below.layer_kind };
-                    self.rootfs.entries.insert(next.clone(), origin.entry(EntryNode::Directory, 0o755));
+                    let origin = EntryOrigin::new(EntryReason::ParentOrLink, below.layer_kind);
+                    self.rootfs
+                        .entries
+                        .insert(next.clone(), origin.entry(EntryNode::Directory, directory_mode(&next)));
                     at = next;
                 }
             }
@@ -240,8 +279,19 @@ impl RootfsBuilder {
     }
 
     fn record_conflict<T>(&mut self, path: ImagePath, new: &Entry) -> Option<T> {
-        let first = self.rootfs.entries.get(&path).map(describe_entry).unwrap_or_default();
-        let conflict = Conflict { path, first, second: describe_entry(new) };
+        let (mut first, mut second) = (String::new(), describe_entry(new));
+        if let Some(old) = self.rootfs.entries.get(&path) {
+            first = describe_entry(old);
+            let has_same_bytes = match (&old.node, &new.node) {
+                (EntryNode::File(old), EntryNode::File(new)) => old.has_same_bytes(new).unwrap_or(false),
+                _ => false,
+            };
+            if has_same_bytes {
+                first += &format!(" with mode {:04o}", old.mode);
+                second += &format!(" with mode {:04o}", new.mode);
+            }
+        }
+        let conflict = Conflict { path, first, second };
         if !self.conflicts.contains(&conflict) {
             self.conflicts.push(conflict);
         }
@@ -260,43 +310,15 @@ impl RootfsBuilder {
         let mut first = BTreeMap::new();
         for (path, identity) in &self.hard_linked {
             let Some(entry) = self.rootfs.entries.get_mut(path) else { continue };
-            match first.get(&(*identity, entry.layer_kind)) {
-                None => drop(first.insert((*identity, entry.layer_kind), path.clone())),
+            let key = (*identity, entry.layer_kind, entry.modified);
+            match first.get(&key) {
+                None => drop(first.insert(key, path.clone())),
                 Some(target) => entry.node = EntryNode::HardLink(ImagePath::clone(target)),
             }
         }
-        let notes = self.warnings();
+        let notes = self.dropped.warnings(&self.rootfs);
         Ok((self.rootfs, notes))
     }
-
-    fn warnings(&self) -> Vec<Note> {
-        let set_id = self.set_id.iter().map(|path| format!("{path}: its set-id bit is dropped"));
-        let mut paths_by_names: BTreeMap<&[String], Vec<&ImagePath>> = BTreeMap::new();
-        for (path, names) in &self.attributes {
-            paths_by_names.entry(names).or_default().push(path);
-        }
-        let attributes = paths_by_names.into_iter().map(|(names, paths)| attributes_warning(names, &paths));
-        set_id.chain(attributes).map(Note::Warning).collect()
-    }
-}
-
-/// The attribute with the capabilities that a program has when it starts.
-const FILE_CAPABILITIES: &str = "security.capability";
-
-/// Returns the warning about the files and directories at `paths`, which all have the attributes `names`.
-fn attributes_warning(names: &[String], paths: &[&ImagePath]) -> String {
-    let shown: Vec<String> = paths.iter().take(MAX_LISTED).map(ToString::to_string).collect();
-    let more = match paths.len().saturating_sub(MAX_LISTED) {
-        0 => String::new(),
-        more => format!(" and {more} more"),
-    };
-    let advice = if names.iter().any(|name| name == FILE_CAPABILITIES) {
-        "\na container gets its capabilities from the runtime: `--cap-add`, or `capabilities.add` in the \
-         `securityContext` of Kubernetes"
-    } else {
-        ""
-    };
-    format!("{}{more}: extended attributes are dropped: {}{advice}", shown.join(", "), names.join(", "))
 }
 
 /// Describes an entry for a message: its type or source, and its reason.

@@ -6,6 +6,7 @@ use std::path::Path;
 use super::MAX_LISTED;
 use super::builder::{EntryOrigin, RootfsBuilder};
 use super::error::{IncludeProblem, RootfsError};
+use super::exclude_pattern::{ExcludePattern, is_excluded};
 use super::plan_request::ResolvedInclude;
 use coracle_core::entry::EntryReason;
 use coracle_core::file_system::{self, FileSystem, FsNode, ResolutionEnd, ResolutionStep};
@@ -13,14 +14,14 @@ use coracle_core::fs;
 use coracle_core::note::Note;
 use coracle_core::path::{ImagePath, RawPath};
 
-/// A link of an included directory whose target is outside of it.
+/// A link of an included directory whose target is outside of it, or left out.
 pub(super) struct OutsideLink {
     /// The link's path in the image.
     path: ImagePath,
     /// Its path on the host.
     from: ImagePath,
     target: RawPath,
-    /// Whether the target exists on the host.
+    /// Whether the target exists on the host and is not left out on purpose.
     has_target: bool,
 }
 
@@ -61,9 +62,8 @@ pub(super) fn check_outside_links(
     let shown = dangling.iter().take(MAX_LISTED).cloned().collect::<Vec<_>>().join("\n");
     let more = dangling.len().saturating_sub(MAX_LISTED);
     let more = if more > 0 { format!("\nand {more} more") } else { String::new() };
-    let note = (!dangling.is_empty()).then(|| {
-        Note::Warning(format!("included links have no target, here or in the image:\n{shown}{more}"))
-    });
+    let note = (!dangling.is_empty())
+        .then(|| Note::Warning(format!("included links have no target in the image:\n{shown}{more}")));
     Ok(note.into_iter().collect())
 }
 
@@ -74,7 +74,8 @@ fn add_include(
     problems: &mut Vec<IncludeProblem>,
     outside_links: &mut Vec<OutsideLink>,
 ) -> Result<(), RootfsError> {
-    let origin = EntryOrigin::data(EntryReason::Included(include.from.display().to_string()));
+    let reason = EntryReason::Included(include.from.display().to_string());
+    let origin = EntryOrigin { modified: include.modified, ..EntryOrigin::data(reason) };
     let walk = file_system::resolve_path(file_system, &ImagePath::root(), &fs::path_to_bytes(&include.from))?;
     let keeps_path = fs::path_to_bytes(&include.from) == include.to.as_bytes();
     match walk.end {
@@ -96,6 +97,7 @@ fn add_include(
             let directory = IncludedDirectory {
                 file_system,
                 root: &folder,
+                exclude: &include.exclude,
                 origin: &origin,
                 keeps_path,
                 problems,
@@ -139,6 +141,7 @@ fn add_steps(builder: &mut RootfsBuilder, steps: &[ResolutionStep], origin: &Ent
 struct IncludedDirectory<'a> {
     file_system: &'a dyn FileSystem,
     root: &'a ImagePath,
+    exclude: &'a [ExcludePattern],
     origin: &'a EntryOrigin,
     /// Whether it has the same path in the image, so that links lead to the same files as on the host.
     keeps_path: bool,
@@ -179,10 +182,16 @@ impl IncludedDirectory<'_> {
         from: &ImagePath,
         to: &ImagePath,
     ) -> Result<(), RootfsError> {
-        for name in self.file_system.list(from)? {
+        let names = self.file_system.list(from)?;
+        builder.record_directory_mode(to, self.file_system.directory_mode(from)?);
+        for name in names {
             let (from, to) = (from.join(&name), to.join(&name));
             let origin = self.origin.clone();
-            match self.file_system.node(&from)? {
+            let node = self.file_system.node(&from)?;
+            if self.is_excluded(&from, matches!(node, Some(FsNode::Directory))) {
+                continue;
+            }
+            match node {
                 // It was removed after the directory was listed.
                 None => self.problems.push(IncludeProblem::Missing(fs::path_from_bytes(from.as_bytes()))),
                 Some(FsNode::File(file)) => builder.add_file(&to, &file, origin),
@@ -193,6 +202,9 @@ impl IncludedDirectory<'_> {
                     builder.add_symlink(&to, target.clone(), origin);
                     if !self.stays_inside(&from, &target)? {
                         self.follow(builder, from, to, target)?;
+                    } else if self.has_excluded_target(&from, &target)? {
+                        let link = OutsideLink { path: to, from, target, has_target: false };
+                        self.outside_links.push(link);
                     }
                 }
                 Some(FsNode::Directory) => {
@@ -202,6 +214,27 @@ impl IncludedDirectory<'_> {
             }
         }
         Ok(())
+    }
+
+    /// Whether a pattern leaves `path` out. Patterns are relative to the included directory, and files outside of it are
+    /// targets of links.
+    fn is_excluded(&self, path: &ImagePath, is_directory: bool) -> bool {
+        let Some(names) = path.strip_prefix(self.root) else { return false };
+        let names: Vec<&[u8]> = names.collect();
+        is_excluded(self.exclude, &fs::path_from_bytes(&names.join(&b'/')), is_directory)
+    }
+
+    /// Whether a pattern leaves the target of a link out, or a directory above it.
+    fn has_excluded_target(&self, link: &ImagePath, target: &RawPath) -> fs::Result<bool> {
+        let parent = link.parent().unwrap_or_else(ImagePath::root);
+        let (path, is_directory) =
+            match file_system::resolve_path(self.file_system, &parent, target.as_bytes())?.end {
+                ResolutionEnd::Directory(path) => (path, true),
+                ResolutionEnd::File(path, _) => (path, false),
+                _ => return Ok(false),
+            };
+        let is_above_excluded = path.ancestors().iter().any(|above| self.is_excluded(above, true));
+        Ok(is_above_excluded || self.is_excluded(&path, is_directory))
     }
 
     /// Adds the target of a link that leads outside, if the directory keeps its path. Otherwise the target

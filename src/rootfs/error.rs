@@ -21,6 +21,9 @@ pub enum RootfsError {
     /// Some files cannot be included.
     #[error("{}", format_problems(.0, "cannot include some files"))]
     InvalidIncludes(Vec<IncludeProblem>),
+    /// Entries whose names delete other files when an engine applies the layer.
+    #[error("{}", format_problems(.0, "no layer can contain files whose names start with `.wh.`, which deletes files of the image"))]
+    WhiteoutNames(Vec<WhiteoutName>),
     /// The requested path of a program has too few directories for the libraries relative to it.
     #[error("cannot place `{program}` at `{to}`: it searches for libraries {levels_up} {} above its own", if *.levels_up == 1 { "directory" } else { "directories" })]
     TargetTooShallow {
@@ -74,6 +77,16 @@ pub struct Conflict {
     pub first: String,
     /// The second content and the reason for it.
     pub second: String,
+}
+
+/// An entry that no layer can contain.
+#[derive(Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{path}: {entry}")]
+pub struct WhiteoutName {
+    /// The path.
+    pub path: ImagePath,
+    /// The entry and the reason for it.
+    pub entry: String,
 }
 
 /// A path that exists only on this machine, but that the image needs.
@@ -153,6 +166,12 @@ impl Hint for RootfsError {
     fn hint(&self) -> Option<String> {
         Some(match self {
             Self::Conflicts(_) => "place one of them elsewhere with `FROM:TO`, or leave it out".into(),
+            Self::WhiteoutNames(_) => {
+                "rename them, or place them elsewhere with `FROM:TO`; a directory can leave them out with `exclude`".into()
+            }
+            Self::PrivatePaths(paths) if paths.iter().all(|path| path.reason.starts_with("interpreter of ")) => {
+                "start the script with `#!/usr/bin/env NAME`, or build the interpreter with the script as its argument".into()
+            }
             Self::PrivatePaths(_) => {
                 "link with an RPATH that starts with `$ORIGIN`, or install the library in a system directory\n\
                  to accept it on purpose, write `\"/the/directory\" = \"the reason\"` below `[allow]` in a recipe, \

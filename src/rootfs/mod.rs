@@ -6,10 +6,13 @@
 mod accounts;
 mod builder;
 mod copy_includes;
+mod dropped_attributes;
 mod error;
+mod exclude_pattern;
 mod file_tree;
 mod included_elf;
 mod included_fs;
+mod large_includes;
 mod mapped_files;
 mod placement;
 mod plan_request;
@@ -19,15 +22,17 @@ mod subtract_base;
 mod tests;
 mod unmet_hints;
 mod verify;
+mod whiteout_names;
 
 use std::collections::BTreeSet;
 
 pub use coracle_core::entry::{Entry, EntryNode, EntryReason, LayerKind, Owner};
-pub use error::{Conflict, IncludeProblem, PrivatePath, RootfsError};
+pub use error::{Conflict, IncludeProblem, PrivatePath, RootfsError, WhiteoutName};
+pub use exclude_pattern::{ExcludePattern, ParseExcludePatternError};
 pub use file_tree::Rootfs;
 pub use included_fs::IncludedFs;
 pub use plan_request::{
-    BaseFileSystem, BaseFiles, PlanRequest, PlannedProgram, PlannedRootfs, ResolvedInclude,
+    BaseFileSystem, BaseFiles, GeneratedFile, PlanRequest, PlannedProgram, PlannedRootfs, ResolvedInclude,
 };
 
 use builder::{EntryOrigin, RootfsBuilder};
@@ -61,9 +66,9 @@ pub fn plan_rootfs(
     let outside_links = copy_includes::add_includes(&mut planner.builder, request.host, request.includes)?;
     let working_dir = &request.resolve_options.working_dir;
     planner.builder.add_directory(working_dir, EntryOrigin::program(EntryReason::WorkingDirectory));
-    for (path, bytes) in request.generated_files {
-        let reason = EntryReason::DataFile("configuration of the virtual environment".into());
-        planner.builder.add_generated_file(path, bytes.clone(), EntryOrigin::data(reason));
+    for file in request.generated_files {
+        let origin = EntryOrigin::data(file.reason.clone());
+        planner.builder.add_generated_file(&file.path, file.bytes.clone(), origin);
     }
     for mount_point in request.mount_points {
         planner.builder.add_directory(mount_point, EntryOrigin::program(EntryReason::MountPoint));
@@ -82,6 +87,7 @@ pub fn plan_rootfs(
         &rootfs,
         request,
     )?;
+    let without_libraries = rootfs.clone();
     let mut planner = TreePlanner::new(file_system, request, RootfsBuilder::continue_from(rootfs));
     for (map, purpose) in included.closures.iter().flat_map(Closure::elf_programs).flat_map(link_maps) {
         planner.add_missing_files(map, purpose);
@@ -97,6 +103,7 @@ pub fn plan_rootfs(
     let (rootfs, more_notes) = planner.finish()?;
     notes.extend(requirements.notes);
     notes.extend(more_notes);
+    notes.extend(large_includes::large_includes_hint(&rootfs, &without_libraries, request.includes));
     let own = verify::verify_and_complete(rootfs, request, &included.closures)?;
     notes.extend(replaced_files_warning(&own.replaced));
     let nothing = Rootfs::default();

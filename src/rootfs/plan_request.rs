@@ -2,8 +2,9 @@
 
 use std::path::PathBuf;
 
+use super::exclude_pattern::ExcludePattern;
 use super::file_tree::Rootfs;
-use coracle_core::entry::Owner;
+use coracle_core::entry::{EntryReason, Owner};
 use coracle_core::file_system::FileSystem;
 use coracle_core::note::Note;
 use coracle_core::path::{ImagePath, RawPath};
@@ -21,7 +22,7 @@ pub struct PlanRequest<'a> {
     /// The user and group that the program runs as.
     pub user: Owner,
     /// Generated files, with their paths in the image.
-    pub generated_files: &'a [(ImagePath, Vec<u8>)],
+    pub generated_files: &'a [GeneratedFile],
     /// The mount points. Empty directories are planned for them, since a container with a read-only
     /// root cannot create them.
     pub mount_points: &'a [ImagePath],
@@ -57,6 +58,17 @@ pub struct PlannedRootfs {
     pub hints: Vec<DependencyHint>,
 }
 
+/// A file whose content is made here. It is executable if it is a script.
+#[derive(Clone, Debug)]
+pub struct GeneratedFile {
+    /// Its path in the image.
+    pub path: ImagePath,
+    /// The content.
+    pub bytes: Vec<u8>,
+    /// The reason why it is in the image.
+    pub reason: EntryReason,
+}
+
 /// A program with its closure and its path in the image.
 #[derive(Debug)]
 pub struct PlannedProgram {
@@ -74,6 +86,10 @@ pub struct ResolvedInclude {
     /// The absolute path in the image. With a trailing slash, the directory that a file is copied
     /// into.
     pub to: RawPath,
+    /// The files of a directory that are left out.
+    pub exclude: Vec<ExcludePattern>,
+    /// The modification time of its files, in seconds since 1970.
+    pub modified: u64,
 }
 
 /// The file system of a base image, with modes and owners of directories.

@@ -229,10 +229,14 @@ impl<'a> TreePlanner<'a> {
     /// Adds a file at its own path, with every link and directory on that path.
     fn add_at_own_path(&mut self, mapped: &MappedFile<'_>) {
         let MappedFile { path, file, walk, reason, .. } = mapped;
-        let is_allowed = self.request.allowed_private_dirs.iter().any(|directory| path.is_within(directory));
-        if !is_allowed && self.private_dirs().any(|directory| path.is_within(directory)) {
-            self.private.push(PrivatePath { path: ImagePath::clone(path), reason: reason.to_string() });
-        }
+        let steps = walk.steps.iter().map(|step| match step {
+            ResolutionStep::Directory(path) | ResolutionStep::Link { path, .. } => path,
+        });
+        // Of a link and the directories on its path, the link says more.
+        let private = std::iter::once(ImagePath::clone(path))
+            .chain(steps.rev().cloned())
+            .find(|path| self.is_private(path));
+        self.private.extend(private.map(|path| PrivatePath { path, reason: reason.to_string() }));
         self.add_steps(&walk.steps, LayerKind::Libraries);
         let origin = EntryOrigin::libraries(reason.clone());
         if mapped.is_interpreter() {
@@ -240,6 +244,13 @@ impl<'a> TreePlanner<'a> {
         } else {
             self.builder.add_file(path, file, origin);
         }
+    }
+
+    /// Whether `path` is in a private directory, and neither in one that is allowed nor above it.
+    fn is_private(&self, path: &ImagePath) -> bool {
+        let is_allowed = |allowed: &ImagePath| path.is_within(allowed) || allowed.is_within(path);
+        self.private_dirs().any(|directory| path.is_within(directory))
+            && !self.request.allowed_private_dirs.iter().any(is_allowed)
     }
 
     /// Adds a file that moves with the program. Links and directories on its path move, too, unless
@@ -265,7 +276,7 @@ impl<'a> TreePlanner<'a> {
     /// Adds the links and directories on the path to an entry.
     fn add_steps(&mut self, steps: &[ResolutionStep], layer_kind: LayerKind) {
         for step in steps {
-            let origin = EntryOrigin { reason: EntryReason::ParentOrLink, layer_kind };
+            let origin = EntryOrigin::new(EntryReason::ParentOrLink, layer_kind);
             match step {
                 ResolutionStep::Directory(path) => self.builder.add_directory(path, origin),
                 ResolutionStep::Link { path, target } => {

@@ -11,7 +11,7 @@ use super::builder::describe_entry;
 use super::error::{Conflict, RootfsError};
 use super::file_tree::Rootfs;
 use super::plan_request::BaseFileSystem;
-use coracle_core::entry::{Entry, EntryNode, EntryReason, Owner};
+use coracle_core::entry::{Entry, EntryNode, EntryReason};
 use coracle_core::file_system::{self, FileSystem, FsFile, FsNode, OverlayFs, ResolutionEnd};
 use coracle_core::fs;
 use coracle_core::path::{ImagePath, RawPath};
@@ -135,7 +135,7 @@ impl BaseSubtraction<'_> {
         match self.resolve_in_image(planned.final_path)? {
             ResolutionEnd::Directory(real) => {
                 // A state directory keeps its owner and mode.
-                if (planned.entry.owner, planned.entry.mode) != (Owner::ROOT, 0o755) {
+                if planned.entry.reason == EntryReason::StateDirectory {
                     self.own.rootfs.entries.insert(real, planned.entry.clone());
                 }
             }
@@ -286,6 +286,7 @@ impl BaseSubtraction<'_> {
                     node: EntryNode::Directory,
                     owner,
                     mode,
+                    modified: 0,
                     reason: EntryReason::ParentOrLink,
                     layer_kind,
                 };

@@ -176,6 +176,7 @@ fn libraries_from_text(text: &str) -> Rootfs {
             node,
             owner: Owner::ROOT,
             mode: 0o755,
+            modified: 0,
             reason: EntryReason::Interpreter(RawPath::new("app")),
             layer_kind: LayerKind::Libraries,
         };

@@ -11,6 +11,7 @@ use super::error::RootfsError;
 use super::file_tree::Rootfs;
 use super::plan_request::PlanRequest;
 use super::subtract_base::{self, OwnEntries};
+use super::whiteout_names::check_no_whiteout_names;
 use coracle_core::content::Content;
 use coracle_core::entry::EntryReason;
 use coracle_core::file_system::{self, FileSystem, OverlayFs, ResolutionEnd};
@@ -56,10 +57,13 @@ pub(super) fn verify_and_complete(
 
 /// Returns `rootfs` without the files of the base image, if there is one.
 fn without_base_files(rootfs: &Rootfs, request: &PlanRequest<'_>) -> Result<OwnEntries, RootfsError> {
-    match request.base.read_base() {
-        Some(base) => subtract_base::subtract_base(rootfs, base),
-        None => Ok(OwnEntries { rootfs: rootfs.clone(), ..OwnEntries::default() }),
-    }
+    let own = match request.base.read_base() {
+        Some(base) => subtract_base::subtract_base(rootfs, base)?,
+        None => OwnEntries { rootfs: rootfs.clone(), ..OwnEntries::default() },
+    };
+    // With such names, the files of a container would differ from those that are checked here.
+    check_no_whiteout_names(&own.rootfs)?;
+    Ok(own)
 }
 
 /// Resolves all programs and included programs inside the image, and fails if other files would be

@@ -14,6 +14,8 @@ pub struct Entry {
     pub owner: Owner,
     /// The permission bits, at most `0o7777`. Ignored for links.
     pub mode: u32,
+    /// The time of the last modification, in seconds since 1970.
+    pub modified: u64,
     /// The reason why it is in the image.
     pub reason: EntryReason,
     /// The kind of layer that it is in.
@@ -31,6 +33,12 @@ pub enum EntryNode {
     Symlink(RawPath),
     /// A hard link to the file at that path, which is in the same layer and sorts before this path.
     HardLink(ImagePath),
+}
+
+/// Whether `name` is a whiteout in a layer: an engine that applies the layer deletes files instead of creating one with
+/// that name. Source: OCI image-spec, `layer.md`, "Whiteouts".
+pub fn is_whiteout_name(name: &[u8]) -> bool {
+    name.starts_with(b".wh.")
 }
 
 /// A numeric user and group.

@@ -4,6 +4,9 @@
 //! Source: `IsConfigMapKey`, `ValidateConfigMap`, `ValidateSecret`, `ValidateAnnotationsSize`, the
 //! kubelet's AtomicWriter, and `apimachinery/pkg/api/resource/quantity.go`.
 
+use coracle_core::entry::is_whiteout_name;
+use coracle_core::path::ImagePath;
+
 /// The largest ConfigMap or Secret, in bytes (`core.MaxSecretSize`, `ValidateConfigMap`).
 pub const MAX_OBJECT_BYTES: usize = 1 << 20;
 /// The largest total size of an object's annotations, in bytes (`TotalAnnotationSizeLimitB`).
@@ -29,6 +32,17 @@ pub(crate) fn invalid_key_reason(key: &str) -> Option<&'static str> {
     }
 }
 
+/// What is mounted at a path.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum MountedContent {
+    /// Files of ConfigMaps and Secrets, read-only: `[[config]]` and `[[secret]]`.
+    Files,
+    /// An empty directory that the program writes to: `[[state]]`.
+    Writable,
+    /// A directory that exists outside the pod, such as one of the node (`hostPath`).
+    External,
+}
+
 /// Which mount paths a reserved directory rules out.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum ReservedPaths {
@@ -37,37 +51,66 @@ enum ReservedPaths {
     ItselfAndBelow,
 }
 
-/// A directory that the container runtime needs: with a mount there the container does not start,
-/// or loses devices or kernel interfaces.
+/// A directory at which a mount keeps the container from starting, or from working.
 struct ReservedDirectory {
     path: &'static str,
-    /// For mounts in a recipe.
-    in_recipe: ReservedPaths,
-    /// For mounts in manifests that are checked. They are less strict: a volume at `/dev/shm`, below
-    /// `/sys` or at `/run` is common and works, if it is what the author wants.
-    in_manifest: ReservedPaths,
+    /// For a volume that the pod brings: files or an empty directory.
+    own: ReservedPaths,
+    /// For [`MountedContent::External`].
+    external: ReservedPaths,
+    /// Why nothing can be mounted there.
+    reason: &'static str,
 }
 
-const RESERVED_DIRECTORIES: [ReservedDirectory; 6] = {
+/// Source: runc's `checkProcMount`, `needsSetupDev` and `mountToRootfs`; the kubelet's `makeMounts`. Everything else can
+/// be mounted on: `/run`, `/tmp`, `/dev/shm`.
+const RESERVED_DIRECTORIES: [ReservedDirectory; 5] = {
     use ReservedPaths::{Itself, ItselfAndBelow, Nothing};
     [
-        ReservedDirectory { path: "/", in_recipe: Itself, in_manifest: Itself },
-        ReservedDirectory { path: "/etc", in_recipe: Itself, in_manifest: Itself },
-        ReservedDirectory { path: "/dev", in_recipe: ItselfAndBelow, in_manifest: Itself },
-        ReservedDirectory { path: "/proc", in_recipe: ItselfAndBelow, in_manifest: ItselfAndBelow },
-        ReservedDirectory { path: "/sys", in_recipe: ItselfAndBelow, in_manifest: Itself },
-        ReservedDirectory { path: "/run", in_recipe: Itself, in_manifest: Nothing },
+        ReservedDirectory {
+            path: "/",
+            own: Itself,
+            external: Itself,
+            reason: "it is the root directory of the image",
+        },
+        ReservedDirectory {
+            path: "/proc",
+            own: ItselfAndBelow,
+            external: ItselfAndBelow,
+            reason: "the container runtime mounts the kernel's processes there and refuses other mounts",
+        },
+        ReservedDirectory {
+            path: "/sys",
+            own: ItselfAndBelow,
+            external: Nothing,
+            reason: "it is a file system of the kernel, in which nothing can be created",
+        },
+        ReservedDirectory {
+            path: "/dev",
+            own: Itself,
+            external: Nothing,
+            reason: "the mount would hide the devices, such as `/dev/null`",
+        },
+        ReservedDirectory {
+            path: "/etc",
+            own: Itself,
+            external: Nothing,
+            reason: "Kubernetes mounts `/etc/hosts` and `/etc/resolv.conf` there, and the mount would hide the image's files",
+        },
     ]
 };
 
-/// Returns whether a recipe must not mount anything at `path`.
-pub(crate) fn is_reserved_in_recipe(path: &str) -> bool {
-    RESERVED_DIRECTORIES.iter().any(|reserved| reserved.includes(path, reserved.in_recipe))
-}
-
-/// Returns whether a manifest must not mount anything at `path`.
-pub(crate) fn is_reserved_in_manifest(path: &str) -> bool {
-    RESERVED_DIRECTORIES.iter().any(|reserved| reserved.includes(path, reserved.in_manifest))
+/// Returns why `content` cannot be mounted at `path`; `None` if it can.
+pub(crate) fn reserved_reason(path: &ImagePath, content: MountedContent) -> Option<&'static str> {
+    if path.components().any(is_whiteout_name) {
+        return Some("a layer cannot contain directories whose names start with `.wh.`");
+    }
+    let path = path.to_string();
+    let is_reserved = |reserved: &&ReservedDirectory| match content {
+        MountedContent::Files | MountedContent::Writable => reserved.includes(&path, reserved.own),
+        MountedContent::External => reserved.includes(&path, reserved.external),
+    };
+    RESERVED_DIRECTORIES.iter().find(is_reserved).map(|reserved| reserved.reason)
 }
 
 impl ReservedDirectory {
@@ -113,25 +156,32 @@ mod tests {
     use super::*;
 
     #[test]
-    fn reserves_more_directories_in_recipes_than_in_manifests() {
-        for (path, recipe, manifest) in [
+    fn only_paths_where_a_mount_breaks_the_container_are_reserved() {
+        for (path, own, external) in [
             ("/", true, true),
-            ("/etc", true, true),
+            ("/etc", true, false),
             ("/etc/shop", false, false),
-            ("/dev", true, true),
-            ("/dev/shm", true, false),
+            ("/dev", true, false),
+            ("/dev/shm", false, false),
             ("/devices", false, false),
             ("/proc/sys", true, true),
-            ("/sys", true, true),
+            ("/process", false, false),
+            ("/sys", true, false),
             ("/sys/fs", true, false),
-            ("/run", true, false),
+            ("/run", false, false),
             ("/run/shop", false, false),
+            ("/var/run", false, false),
+            ("/tmp", false, false),
+            ("/etc/.wh.shop", true, true),
         ] {
-            assert_eq!(
-                (is_reserved_in_recipe(path), is_reserved_in_manifest(path)),
-                (recipe, manifest),
-                "{path}"
-            );
+            let path: ImagePath = path.parse().unwrap();
+            for (content, expected) in [
+                (MountedContent::Files, own),
+                (MountedContent::Writable, own),
+                (MountedContent::External, external),
+            ] {
+                assert_eq!(reserved_reason(&path, content).is_some(), expected, "{path} {content:?}");
+            }
         }
     }
 

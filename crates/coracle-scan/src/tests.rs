@@ -168,6 +168,7 @@ fn is_rejected(host: &str, path: &str, packaged_files: Option<PackagedFiles>) ->
         node: EntryNode::File(Content::from_host_file(host.into(), stat)),
         owner: Owner::ROOT,
         mode: 0o644,
+        modified: 0,
         reason: EntryReason::Included(host.to_owned()),
         layer_kind: LayerKind::Data,
     };

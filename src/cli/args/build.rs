@@ -112,6 +112,15 @@ pub(in crate::cli) struct BuildArgs {
     #[arg(long = "include", value_name = "FROM:TO", help_heading = "Image")]
     includes: Vec<OsString>,
 
+    /// Leave files of included directories out, by a pattern as in `.gitignore`: `*.pyc`, `/docs/`
+    #[arg(id = "exclude_files", long = "exclude", value_name = "PATTERN", help_heading = "Image")]
+    exclude: Vec<String>,
+
+    /// The time of included files: `zero` (1970-01-01) or `epoch`, which web servers need for browsers' caches
+    #[arg(long, value_name = "TIME", help_heading = "Image", hide_possible_values = true)]
+    #[arg(value_parser = SuggestedValues(&["zero", "epoch"]))]
+    include_times: Option<String>,
+
     /// Remove the programs' symbols and debug information
     #[arg(long, help_heading = "Image")]
     strip: bool,
@@ -202,6 +211,8 @@ impl BuildArgs {
             labels: self.labels.clone(),
             annotations: self.annotations.clone(),
             includes: self.includes.clone(),
+            exclude: self.exclude.clone(),
+            include_times: self.include_times.clone(),
             strip: self.strip,
             linkage: self.linkage.clone(),
             compression: self.compression.clone(),

@@ -203,10 +203,11 @@ pub(super) struct CargoManifestsArgs {
     pub(super) manifests: ManifestsArgs,
 }
 
-/// Hides the flags that cargo and Cargo.toml replace.
+/// Hides the flags that cargo and Cargo.toml replace, and renames the one that has the name of a flag of cargo.
 fn adapt_to_cargo(arg: Arg) -> Arg {
     match arg.get_id().as_str() {
         "programs" | "files" | "roots" => arg.hide(true),
+        "exclude_files" => arg.long("exclude-files"),
         "output" => arg.help(
             "Where the image goes: `oci:DIR[:TAG]`, `oci-archive:FILE[:TAG]`, `docker-archive:FILE` or \
              `docker://NAME[:TAG]`; default: `oci:target/coracle/NAME.oci`",

@@ -34,6 +34,10 @@ pub(super) struct ImplicitDependencyArgs {
     #[arg(long, value_name = "WHEN", value_parser = WHEN_VALUES, hide_possible_values = true)]
     certificates: Option<String>,
 
+    /// Add the CA certificates, too, that only this machine trusts, besides the distribution's
+    #[arg(long)]
+    local_certificates: bool,
+
     /// Add the NSS files that look up users and hosts: `auto` (if an object does), `true`, `false`
     #[arg(long, value_name = "WHEN", value_parser = WHEN_VALUES, hide_possible_values = true)]
     nss: Option<String>,
@@ -99,6 +103,7 @@ impl ImplicitDependencyArgs {
     pub(super) fn overrides(&self) -> RuntimeOverrides {
         RuntimeOverrides {
             certificates: self.certificates.clone(),
+            local_certificates: self.local_certificates,
             nss: self.nss.clone(),
             nss_modules: self.nss_modules.clone(),
             openssl: self.openssl.clone(),

@@ -53,6 +53,7 @@ fn is_rejected(path: &Path, in_image: &ImagePath) -> bool {
         node: EntryNode::File(Content::from_bytes(Vec::new())),
         owner: Owner::ROOT,
         mode: 0o644,
+        modified: 0,
         reason: EntryReason::Included(path.display().to_string()),
         layer_kind: LayerKind::Data,
     };

@@ -118,6 +118,12 @@ pub(super) struct IncludeTable {
     pub(super) from: Spanned<String>,
     /// Its path in the image. With a trailing slash, the directory that a file is copied into.
     pub(super) to: Spanned<String>,
+    /// Files of the directory that are left out, by patterns as in `.gitignore`: `["**/*.pyc", "/docs/"]`.
+    #[serde(default)]
+    pub(super) exclude: Vec<Spanned<String>>,
+    /// The time of its files: `zero` (1970-01-01, the default) or `epoch` (`SOURCE_DATE_EPOCH`, `--epoch`).
+    #[serde(default)]
+    pub(super) times: Option<Spanned<String>>,
 }
 
 /// `[runtime]`
@@ -127,6 +133,8 @@ pub(super) struct IncludeTable {
 pub(super) struct RuntimeTable {
     /// CA certificates: `auto` (if something uses TLS), `true` or `false`.
     pub(super) certificates: Option<Spanned<BoolOrString>>,
+    /// Whether to add the CA certificates, too, that only this machine trusts, besides the distribution's.
+    pub(super) local_certificates: Option<bool>,
     /// `nsswitch.conf`, and the NSS modules of a glibc older than 2.34: `auto`, `true` or `false`.
     pub(super) nss: Option<Spanned<BoolOrString>>,
     /// NSS modules, such as `sss`.

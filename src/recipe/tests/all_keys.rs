@@ -27,9 +27,17 @@ fn parses_all_keys() {
             RecipeProgram { from: "target/release/shop".into(), to: None },
             RecipeProgram { from: "bin/tool".into(), to: Some("/usr/bin/tool".parse().unwrap()) },
         ],
-        includes: vec![RecipeInclude { from: "assets/".into(), to: RawPath::new("/srv/assets/") }],
+        includes: vec![RecipeInclude {
+            from: "assets/".into(),
+            to: RawPath::new("/srv/assets/"),
+            exclude: vec!["*.map".parse().unwrap()],
+            times: FileTimes::Epoch,
+        }],
+        exclude: Vec::new(),
+        include_times: None,
         implicit: ImplicitPolicy {
             certificates: Inclusion::Always,
+            local_certificates: true,
             nss: Inclusion::Auto,
             nss_modules: strings(["sss"]),
             openssl: Inclusion::Never,
@@ -70,6 +78,8 @@ fn flags_replace_lists_and_merge_into_maps() {
         working_dir: Some("/".into()),
         stop_signal: Some("2".into()),
         includes: vec!["a:b:/c".into()],
+        exclude: strings(["*.o"]),
+        include_times: Some("zero".into()),
         platform: Some("linux/arm64".into()),
         destinations: vec!["oci:x".parse().unwrap()],
         ..RecipeOverrides::default()
@@ -85,7 +95,10 @@ fn flags_replace_lists_and_merge_into_maps() {
     assert_eq!(env, ["EMPTY=", "LANG=de=AT", "RUST_LOG=info"]);
     assert_eq!(recipe.image.working_dir, Some(ImagePath::root()));
     assert_eq!(recipe.image.stop_signal.unwrap().as_str(), "2");
-    assert_eq!(recipe.contents.includes, [RecipeInclude { from: "a:b".into(), to: RawPath::new("/c") }]);
+    let include = RecipeInclude { from: "a:b".into(), to: RawPath::new("/c"), ..RecipeInclude::default() };
+    assert_eq!(recipe.contents.includes, [include]);
+    assert_eq!(recipe.contents.exclude, ["*.o".parse().unwrap()]);
+    assert_eq!(recipe.contents.include_times, Some(FileTimes::Zero));
     assert!(recipe.contents.strip);
     let whole = RecipeOverrides { user: Some("7:8".into()), ..RecipeOverrides::default() };
     assert_eq!(read(ALL_KEYS, &whole).unwrap().image.user, Some(Owner { uid: 7, gid: 8 }));

@@ -50,9 +50,12 @@ platform = "linux/arm/v7"
 [[include]]
 from = "assets/"
 to = "/srv/assets/"
+exclude = ["*.map"]
+times = "epoch"
 
 [runtime]
 certificates = true
+local-certificates = true
 nss = "auto"
 nss-modules = ["sss"]
 openssl = false

@@ -75,7 +75,14 @@ impl Validator<'_> {
                     .is_ok_and(|path| location == Some(RecipePart::Mount(path)))
             };
             let path = mount_paths.iter().rev().find(is_problem_path);
-            let flag = if flags.mounts.is_empty() { "--secret" } else { "--config" };
+            let is_state = |directory: &WritableDirectory| {
+                location == Some(RecipePart::Mount(directory.path.clone())) && !flags.state.is_empty()
+            };
+            let flag = match configuration.writable_directories.iter().any(is_state) {
+                true => "--state",
+                false if flags.mounts.is_empty() => "--secret",
+                false => "--config",
+            };
             let origin = path.map_or(ValueOrigin::Flag(flag), |path| ValueOrigin::File(path.span()));
             self.report(&origin, message, Some(hint));
         }

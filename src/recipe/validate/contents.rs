@@ -4,11 +4,12 @@
 use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 
-use super::validator::{RawValue, Validator, ValueOrigin};
-use crate::recipe::groups::{Contents, RecipeInclude, RecipeProgram};
+use super::validator::{RawValue, Validator, ValueOrigin, from_flag};
+use crate::recipe::groups::{Contents, FileTimes, ParseFileTimesError, RecipeInclude, RecipeProgram};
 use crate::recipe::overrides::RecipeOverrides;
 use crate::recipe::paths::resolvable_from;
 use crate::recipe::schema::{self, RecipeFile};
+use crate::rootfs::{ExcludePattern, ParseExcludePatternError};
 use coracle_core::fs;
 use coracle_core::path::{ImagePath, RawPath, escape_bytes};
 
@@ -29,6 +30,13 @@ impl Validator<'_> {
         Ok(Contents {
             programs: self.programs(file, flags, recipe_dir)?,
             includes: self.includes(file, flags, recipe_dir)?,
+            exclude: self.exclude_patterns(&from_flag(&flags.exclude, "--exclude")),
+            include_times: flags.include_times.iter().find_map(|times| {
+                self.file_times(&RawValue {
+                    value: times.clone(),
+                    origin: ValueOrigin::Flag("--include-times"),
+                })
+            }),
             strip: flags.strip || file.image.0.strip.unwrap_or_default(),
             implicit: self.implicit_policy(&file.runtime.0, &flags.runtime),
             complete: flags.runtime.complete || file.runtime.0.complete.unwrap_or_default(),
@@ -94,20 +102,39 @@ impl Validator<'_> {
         flags: &RecipeOverrides,
         recipe_dir: &Path,
     ) -> fs::Result<Vec<RecipeInclude>> {
-        let mut raw_values = Vec::new();
+        let mut includes = Vec::new();
         for text in &flags.includes {
             let SourceAndTarget { from, to } = split_source_and_target(&fs::path_to_bytes(Path::new(text)));
             let value = SourceAndTarget { from: resolvable_from(recipe_dir, from)?, to };
-            raw_values.push(RawValue { value, origin: ValueOrigin::Flag("--include") });
+            includes.extend(self.include(RawValue { value, origin: ValueOrigin::Flag("--include") }));
         }
-        if raw_values.is_empty() {
-            raw_values.extend(file.include.iter().map(|schema::StrictTable(include)| {
-                let to = include.to.get_ref().clone().into_bytes();
-                let value = SourceAndTarget { from: include.from.get_ref().into(), to: Some(to) };
-                RawValue { value, origin: ValueOrigin::File(include.to.span()) }
-            }));
+        if flags.includes.is_empty() {
+            includes.extend(file.include.iter().filter_map(|table| self.include_table(&table.0)));
         }
-        Ok(raw_values.into_iter().filter_map(|raw| self.include(raw)).collect())
+        Ok(includes)
+    }
+
+    fn include_table(&mut self, table: &schema::IncludeTable) -> Option<RecipeInclude> {
+        let to = table.to.get_ref().clone().into_bytes();
+        let value = SourceAndTarget { from: table.from.get_ref().into(), to: Some(to) };
+        let include = self.include(RawValue { value, origin: ValueOrigin::File(table.to.span()) });
+        let patterns: Vec<RawValue> = table.exclude.iter().map(RawValue::from_file).collect();
+        let exclude = self.exclude_patterns(&patterns);
+        let times = table.times.as_ref().and_then(|times| self.file_times(&RawValue::from_file(times)));
+        include.map(|include| RecipeInclude { exclude, times: times.unwrap_or_default(), ..include })
+    }
+
+    fn exclude_patterns(&mut self, patterns: &[RawValue]) -> Vec<ExcludePattern> {
+        patterns.iter().filter_map(|raw| self.parse_value(raw, ParseExcludePatternError::hint)).collect()
+    }
+
+    fn file_times(&mut self, raw: &RawValue) -> Option<FileTimes> {
+        self.parse_value(raw, |_: &ParseFileTimesError| {
+            Some(
+                "write `epoch` for the time of SOURCE_DATE_EPOCH or `--epoch`, or `zero` for 1970-01-01"
+                    .into(),
+            )
+        })
     }
 
     fn include(
@@ -122,7 +149,7 @@ impl Validator<'_> {
             return None;
         };
         self.ok_or_report(ImagePath::parse(&to), &origin, |_| None)?;
-        Some(RecipeInclude { from, to: RawPath::new(to) })
+        Some(RecipeInclude { from, to: RawPath::new(to), ..RecipeInclude::default() })
     }
 
     fn check_source(&mut self, from: &Path, origin: &ValueOrigin) -> Option<()> {

@@ -19,6 +19,7 @@ impl Validator<'_> {
     ) -> ImplicitPolicy {
         ImplicitPolicy {
             certificates: self.auto_or_bool(&file.certificates, &flags.certificates, "--certificates"),
+            local_certificates: flags.local_certificates || file.local_certificates.unwrap_or_default(),
             nss: self.auto_or_bool(&file.nss, &flags.nss, "--nss"),
             nss_modules: self.valid_names(
                 &flags_or_file(&file.nss_modules, &flags.nss_modules, "--nss-module"),

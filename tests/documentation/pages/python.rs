@@ -8,10 +8,10 @@ pub(super) const PAGE: Page = Page {
     engines: NONE,
     prepare,
     checks: &[
-        ("coracle build /usr/bin/python3.11", Check::Prints("MB in 3 layers")),
+        ("coracle build", Check::Prints("MB in 3 layers")),
         ("umoci unpack", Check::PrintsToRoot("")),
         ("chroot", Check::PrintsToRoot("{\"sqlite\": \"3.40.1\"}")),
-        ("coracle build /usr/bin/python3.11", Check::Prints("MB in 3 layers")),
+        ("coracle build --exclude", Check::Prints("MB in 3 layers")),
     ],
 };
 

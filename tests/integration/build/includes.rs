@@ -189,7 +189,7 @@ error: 2 problems on the command line
 #[test]
 fn rejects_two_sources_for_one_path() {
     let project = Project::hello(&["-static"]);
-    project.file("one", "").file("two", "").file("assets/x", "");
+    project.file("one", "1").file("two", "2").file("assets/x", "3");
     let run = ["build", "hello", "--include=one:/srv/x", "--include=two:/srv/x", "--include=assets:/srv"];
     project.coracle(run).ends(
         1,
@@ -259,4 +259,171 @@ sha256:[..]
 "#]],
         str![],
     );
+}
+
+#[test]
+fn rejects_names_that_delete_files_of_the_image() {
+    let project = Project::hello(&["-static"]);
+    project
+        .file("assets/.wh.libc.so.6", "")
+        .file("assets/sub/.wh..wh..opq", "")
+        .file("assets/.wh.folder/a", "")
+        .file("assets/.whole", "")
+        .program(".wh.prog", crate::build::project::HELLO, &["-static"]);
+    project.coracle(["build", "hello", "--include", "assets:/lib"]).ends(
+        1,
+        str![],
+        str![[r#"
+error: no layer can contain files whose names start with `.wh.`, which deletes files of the image
+  /lib/.wh.folder: a directory (included from [FOLDER]/assets)
+  /lib/.wh.libc.so.6: [FOLDER]/assets/.wh.libc.so.6 (included from [FOLDER]/assets)
+  /lib/sub/.wh..wh..opq: [FOLDER]/assets/sub/.wh..wh..opq (included from [FOLDER]/assets)
+
+hint: rename them, or place them elsewhere with `FROM:TO`; a directory can leave them out with `exclude`
+
+"#]],
+    );
+    for (name, args) in [
+        ("/app/.wh.prog", ["./.wh.prog", "--strip", "--no-cache"]),
+        ("/usr/.wh.d", ["hello", "--include", "assets/.whole:/usr/.wh.d/x"]),
+        ("/srv/.wh.work", ["hello", "--working-dir", "/srv/.wh.work"]),
+        ("/srv/.wh.hello", ["hello:/srv/.wh.hello", "--strip", "--no-cache"]),
+    ] {
+        let output = project.coracle(["build"]).command().args(args).output().unwrap();
+        let said = String::from_utf8(output.stderr).unwrap();
+        assert_eq!(output.status.code(), Some(1), "{said}");
+        assert!(said.contains(&format!("\n  {name}: ")), "{said}");
+    }
+    for mount in ["--state=/var/.wh.state", "--secret=/etc/.wh.secret=key"] {
+        let output = project.coracle(["build", "hello", mount]).command().output().unwrap();
+        let said = String::from_utf8(output.stderr).unwrap();
+        let flag = mount.split('=').next().unwrap();
+        assert!(said.contains(&format!("error: `{flag}`: cannot mount on `/")), "{said}");
+    }
+    assert!(
+        project.built(&["hello", "--include", "assets/.whole:/lib/.whole"], "hello.oci").digests().len() == 1
+    );
+}
+
+#[test]
+fn equal_copies_at_one_path_are_one_file() {
+    let project = Project::hello(&["-static"]);
+    project.file("a/one", "the same").file("b/one", "the same").file("b/two", "2");
+    project.program("other/hello", crate::build::project::HELLO, &["-static"]);
+    let includes = ["--include", "a:/srv", "--include", "b:/srv", "--include", "b/one:/srv/one"];
+    let layout = project.built(&[&["hello", "other/hello"], &includes[..]].concat(), "hello.oci");
+    assert_eq!(layout.below(&["/srv", "/app/"]), ["/app/", "/app/hello", "/srv/", "/srv/one", "/srv/two"]);
+    // A file and an executable are two things.
+    project.script("c/one", "the same");
+    let said =
+        project.coracle(["build", "hello"]).command().args(includes).args(["--include", "c:/srv"]).output();
+    let said = String::from_utf8(said.unwrap().stderr).unwrap();
+    let folder = project.folder().display();
+    let expected = format!(
+        "  /srv/one: {folder}/a/one (included from {folder}/a) with mode 0644, and {folder}/c/one (included from \
+         {folder}/c) with mode 0755\n"
+    );
+    assert!(said.contains(&expected), "{said}");
+}
+
+#[test]
+fn reports_mode_bits_that_the_image_lacks() {
+    use std::os::unix::fs::PermissionsExt;
+    let project = Project::hello(&["-static"]);
+    project.file("data/spool/x", "").file("data/team/x", "").file("data/set-id", "").file("data/sticky", "");
+    project.file("data/plain/x", "");
+    for (name, mode) in
+        [("spool", 0o1777), ("team", 0o2775), ("set-id", 0o4755), ("sticky", 0o1644), ("plain", 0o777)]
+    {
+        let path = project.path("data").join(name);
+        std::fs::set_permissions(path, std::fs::Permissions::from_mode(mode)).unwrap();
+    }
+    let said = |more: &[&str]| {
+        let run = project.coracle(["build", "hello", "--include", "data:/srv"]).command().args(more).output();
+        String::from_utf8(run.unwrap().stderr).unwrap()
+    };
+    let all = said(&[]);
+    for expected in [
+        "warning: set-id bits are dropped: /srv/set-id, /srv/team\n",
+        "warning: sticky bits are dropped: /srv/sticky\n",
+        "warning: sticky bits of directories are dropped: /srv/spool\n",
+        "`--state PATH`",
+    ] {
+        assert!(all.contains(expected), "{expected}: {all}");
+    }
+    assert!(!said(&["--state", "/srv/spool"]).contains("sticky bits of directories"));
+}
+
+#[test]
+fn directories_for_temporary_files_keep_their_mode() {
+    use std::os::unix::fs::PermissionsExt;
+    let project = Project::hello(&["-static"]);
+    project.file("data/x", "");
+    let layout =
+        project.built(&["hello", "--include", "data:/tmp/data", "--include", "data:/srv/tmp"], "hello.oci");
+    let root = layout.unpack();
+    let mode = |path: &str| std::fs::metadata(root.path().join(path)).unwrap().permissions().mode() & 0o7777;
+    assert_eq!((mode("tmp"), mode("tmp/data"), mode("srv/tmp")), (0o1777, 0o755, 0o755));
+}
+
+#[test]
+fn leaves_out_what_patterns_exclude() {
+    let project = Project::hello(&["-static"]);
+    project
+        .file("assets/a.map", "")
+        .file("assets/sub/b.map", "")
+        .file("assets/sub/c", "")
+        .file("assets/docs/d", "")
+        .file("assets/sub/docs/e", "")
+        .file("assets/keep.map", "")
+        .file("other/x.map", "")
+        .file("other/docs/y", "")
+        .link("assets/to-docs", "docs/d")
+        .link("assets/to-sub", "sub");
+    let recipe = |exclude: &str| {
+        let include = format!("[[include]]\nfrom = 'assets'\nto = '/srv'\nexclude = {exclude}\n");
+        let other = "[[include]]\nfrom = 'other'\nto = '/other'\n";
+        project.file("coracle.toml", format!("[image]\nprograms = ['hello']\n{include}{other}"));
+    };
+    recipe(r#"["*.map", "!keep.map", "/docs/"]"#);
+    let kept = ["/srv/", "/srv/keep.map", "/srv/sub/", "/srv/sub/c", "/srv/sub/docs/", "/srv/sub/docs/e"];
+    let links = ["/srv/to-docs -> docs/d", "/srv/to-sub -> sub"];
+    let other = ["/other/", "/other/docs/", "/other/docs/y", "/other/x.map"];
+    let run = project.coracle(["build"]).command().output().unwrap();
+    let said = String::from_utf8(run.stderr).unwrap();
+    assert!(said.contains("included links have no target in the image:\n"), "{said}");
+    assert!(said.contains("/assets/to-docs -> docs/d\n") && !said.contains("to-sub"), "{said}");
+    let layout = project.layout("hello.oci");
+    assert_eq!(layout.below(&["/srv", "/other"]), [&other[..], &kept, &links].concat());
+    // Flags add to the recipe's patterns, and apply to all includes.
+    let layout = project.built(&["--exclude", "docs", "--exclude=x.*", "-o", "oci:more"], "more");
+    assert_eq!(
+        layout.below(&["/srv", "/other"]),
+        ["/other/", "/srv/", "/srv/keep.map", "/srv/sub/", "/srv/sub/c", links[0], links[1]]
+    );
+    recipe("['[a', '#x']");
+    let run = project.coracle(["build"]).command().output().unwrap();
+    let said = String::from_utf8(run.stderr).unwrap();
+    assert!(
+        said.contains("`[a` is not a pattern of files: ") && said.contains("coracle.toml:6:12"),
+        "{said}"
+    );
+    assert!(said.contains("`#x` is not a pattern of files: "), "{said}");
+}
+
+#[test]
+fn says_what_makes_includes_large() {
+    let project = Project::hello(&["-static"]);
+    project.file("data/small", "x").file("data/sub/deep/large", "");
+    let large = std::fs::File::options().write(true).open(project.path("data/sub/deep/large")).unwrap();
+    large.set_len(100_000_000).unwrap();
+    let said = |more: &[&str]| {
+        let mut run =
+            project.coracle(["build", "hello", "--dry-run", "--include", "data:/srv/data"]).command();
+        String::from_utf8(run.args(more).output().unwrap().stderr).unwrap()
+    };
+    let expected =
+        "have 100.00 MB; the largest parts are\n  /srv/data/sub (100.00 MB)\n  /srv/data/small (1 B)\n";
+    assert!(said(&[]).contains(expected), "{}", said(&[]));
+    assert!(!said(&["--exclude", "/sub/"]).contains("largest parts"));
 }

@@ -23,3 +23,5 @@ mod placement;
 mod program_kinds;
 pub(crate) mod project;
 mod recipe_keys;
+mod stop_signal;
+mod web_files;

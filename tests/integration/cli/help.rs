@@ -106,6 +106,10 @@ Image:
       --annotation <NAME=VALUE>       Set an annotation of the manifest
       --include <FROM:TO>             Add a file or a directory to the image; `TO/` means into that
                                       directory
+      --exclude <PATTERN>             Leave files of included directories out, by a pattern as in
+                                      `.gitignore`: `*.pyc`, `/docs/`
+      --include-times <TIME>          The time of included files: `zero` (1970-01-01) or `epoch`,
+                                      which web servers need for browsers' caches
       --strip                         Remove the programs' symbols and debug information
       --linkage <HOW>                 Fail unless the programs are linked this way: `static`,
                                       `dynamic`; `auto` accepts both and gives advice
@@ -142,6 +146,8 @@ Configuration:
 
 Runtime:
       --certificates <WHEN>    Add CA certificates: `auto` (if an object uses TLS), `true`, `false`
+      --local-certificates     Add the CA certificates, too, that only this machine trusts, besides
+                               the distribution's
       --nss <WHEN>             Add the NSS files that look up users and hosts: `auto` (if an object
                                does), `true`, `false`
       --nss-module <NAME>      Add this NSS module, such as `sss`, to `files` and `dns`

@@ -27,7 +27,7 @@ templates = [{ from = "config/logo.bin", key = "a b" }, "config/none.toml"]
         str![[r#"
 error: 4 problems in the recipe
 
-  cannot mount on `/etc`: the container runtime needs this directory
+  cannot mount on `/etc`: Kubernetes mounts `/etc/hosts` and `/etc/resolv.conf` there, and the mount would hide the image's files
      --> coracle.toml:3:9
     3 | mount = "/etc"
       |         ^^^^^^
@@ -47,7 +47,7 @@ error: 4 problems in the recipe
     7 | mount = "/etc/shop"
       |         ^^^^^^^^^^^
 
-hint: use a directory that only the program uses, such as `/etc/NAME`
+hint: use a directory that only the program uses, such as `/etc/NAME` or `/var/lib/NAME`
 hint: rename the file, or set its `key` in the recipe: letters, digits, `-`, `_` and `.`
 hint: rename one of the files, or set its `key` in the recipe
 

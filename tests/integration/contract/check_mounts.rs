@@ -120,8 +120,8 @@ fn reports_every_kind_of_finding_with_its_location() {
                 "mountPath: /var/lib/shop}",
                 "mountPath: /var/lib/shop}\n        - {name: state, mountPath: /etc}\n        - {name: state, mountPath: /}",
             )],
-            "m.yaml:34:36: cannot mount on `/etc`: the container runtime needs this directory\n\
-             m.yaml:35:36: cannot mount on `/`: the container runtime needs this directory",
+            "m.yaml:34:36: cannot mount on `/etc`: Kubernetes mounts `/etc/hosts` and `/etc/resolv.conf` there, and the mount would hide the image's files\n\
+             m.yaml:35:36: cannot mount on `/`: it is the root directory of the image",
         ),
         (
             vec![(

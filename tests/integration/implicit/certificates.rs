@@ -116,3 +116,119 @@ fn reports_a_root_without_certificates() {
     );
     assert!(said.starts_with("error: cannot find a bundle of CA certificates"), "{said}");
 }
+
+/// A certificate of a certification authority with this name.
+fn certificate(project: &Project, name: &str) -> Option<String> {
+    let (key, file) = (project.path("key.pem"), project.path("certificate.pem"));
+    let mut openssl = Command::new(OPENSSL);
+    openssl.args(["req", "-x509", "-nodes", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1"]);
+    openssl.arg("-keyout").arg(key).arg("-out").arg(&file).args(["-subj", &format!("/O=Acme/CN={name}")]);
+    let output = openssl.output().ok()?;
+    output.status.success().then(|| std::fs::read_to_string(file).unwrap())
+}
+
+/// Where distributions keep certificates: the bundle, then files with the certificates of the package and of the machine.
+/// `{one}`, `{two}`, `{local}` and `{other}` are certificates; the package has the first two.
+const DISTRIBUTIONS: &[(&str, &str, &[(&str, &str)])] = &[
+    (
+        "Debian",
+        "/etc/ssl/certs/ca-certificates.crt",
+        &[
+            ("etc/ssl/certs/ca-certificates.crt", "{one}{local}{two}{other}"),
+            ("usr/share/ca-certificates/mozilla/one.crt", "{one}"),
+            ("usr/share/ca-certificates/mozilla/two.crt", "{two}"),
+            ("usr/share/ca-certificates/other.crt", "{other}"),
+            (
+                "var/lib/dpkg/info/ca-certificates.list",
+                "/usr/share/ca-certificates/mozilla/one.crt\n/usr/share/ca-certificates/mozilla/two.crt\n",
+            ),
+        ],
+    ),
+    (
+        "Alpine",
+        "/etc/ssl/certs/ca-certificates.crt",
+        &[
+            ("etc/ssl/certs/ca-certificates.crt", "{one}{local}{two}{other}"),
+            ("usr/share/ca-certificates/mozilla/one.crt", "{one}"),
+            ("usr/share/ca-certificates/mozilla/two.crt", "{two}"),
+            ("usr/share/ca-certificates/other.crt", "{other}"),
+            (
+                "lib/apk/db/installed",
+                "P:musl\nF:lib\nR:libc.so\n\nP:ca-certificates\nF:usr/share/ca-certificates/mozilla\nR:one.crt\nR:two.crt\n",
+            ),
+        ],
+    ),
+    (
+        "Fedora",
+        "/etc/pki/ca-trust/extracted/pem/tls-ca-bundle.pem",
+        &[
+            (
+                "etc/pki/ca-trust/extracted/pem/tls-ca-bundle.pem",
+                "# Local\n{local}\n# One\n{one}# Two\n{two}{other}",
+            ),
+            (
+                "usr/share/pki/ca-trust-source/ca-bundle.trust.p11-kit",
+                "[p11-kit-object-v1]\ntrusted: true\n{one}\n[p11-kit-object-v1]\n{two}\n",
+            ),
+            ("usr/share/pki/ca-trust-source/anchors/other.pem", "{other}"),
+            ("etc/pki/ca-trust/source/anchors/local.pem", "{local}"),
+        ],
+    ),
+    (
+        "a root without the package's files",
+        "/etc/ssl/certs/ca-certificates.crt",
+        &[
+            ("etc/ssl/certs/ca-certificates.crt", "{one}{local}{two}{other}"),
+            ("usr/local/share/ca-certificates/local.crt", "{local}"),
+            ("etc/ca-certificates/trust-source/anchors/other.crt", "{other}"),
+        ],
+    ),
+];
+
+#[test]
+fn certificates_of_this_machine_alone_need_a_flag() {
+    let project = Project::hello(&["-static"]);
+    let names = ["One Root", "Two Root", "Local Proxy", "Other Root"];
+    let Some([one, two, local, other]) = names
+        .map(|name| certificate(&project, name))
+        .into_iter()
+        .collect::<Option<Vec<_>>>()
+        .map(|all| <[String; 4]>::try_from(all).unwrap())
+    else {
+        return skipped("there is no openssl (on Debian: openssl)");
+    };
+    let filled = |text: &str| {
+        let pairs = [("{one}", &one), ("{two}", &two), ("{local}", &local), ("{other}", &other)];
+        pairs.iter().fold(text.to_owned(), |text, (name, value)| text.replace(name, value))
+    };
+    for (distribution, bundle, files) in DISTRIBUTIONS {
+        let root = format!("roots/{distribution}");
+        for (path, text) in *files {
+            project.file(&format!("{root}/{path}"), filled(text));
+        }
+        std::fs::copy(project.path("hello"), project.path(&root).join("hello")).unwrap();
+        if *distribution == "Fedora" {
+            let target = "../../ca-trust/extracted/pem/tls-ca-bundle.pem";
+            project.link(&format!("{root}/etc/pki/tls/certs/ca-bundle.crt"), target);
+        }
+        let image = |more: &[&str]| {
+            let image =
+                Image::of(&project, &[&["/hello", "--root", &root, "--certificates", "true"], more].concat());
+            let unpacked = image.layout.unpack();
+            let text = std::fs::read_to_string(unpacked.path().join(bundle.trim_start_matches('/'))).unwrap();
+            (text, image.said)
+        };
+        let whole = filled(files[0].1);
+        let (text, said) = image(&[]);
+        let clean = whole.replace("# Local\n", "").replace(&local, "").replace(&other, "");
+        assert_eq!(text.trim_start(), clean.trim_start(), "{distribution}");
+        let named = "only this machine trusts are not in the image: `Local Proxy`, `Other Root`\n";
+        assert!(said.contains(named) && said.contains("`--local-certificates`"), "{distribution}: {said}");
+        let (text, said) = image(&["--local-certificates"]);
+        assert_eq!(text, whole, "{distribution}");
+        let named = "only this machine trusts are in the image: `Local Proxy`, `Other Root`\n";
+        assert!(said.contains(named), "{distribution}: {said}");
+    }
+    let said = crate::implicit::built_image::refused(&project, &["hello", "--local-certificates"]);
+    assert!(said.starts_with("error: `local-certificates` has no effect"), "{said}");
+}

@@ -40,9 +40,48 @@ fn a_script_of_a_virtual_environment_runs_in_its_image() {
     assert_eq!(config["Cmd"], serde_json::json!(["-v"]));
     let folder = project.folder().display().to_string();
     let root = image.layout.unpack();
+    let script = std::fs::read_to_string(root.path().join("app/venv/bin/shop")).unwrap();
+    assert!(script.starts_with("#!/app/venv/bin/python3\nimport shop"), "{script}");
+    assert!(!root.path().join("tmp").exists());
     let configuration = std::fs::read_to_string(root.path().join("app/venv/pyvenv.cfg")).unwrap();
     assert!(!configuration.contains(&folder), "{configuration}");
     if let Some(printed) = image.prints() {
         assert_eq!(printed, "42 ['-v']\n");
     }
+}
+
+#[test]
+fn an_image_of_a_virtual_environment_does_not_depend_on_its_path() {
+    if !std::path::Path::new("/usr/lib/python3.11/os.py").exists() {
+        return skipped("Python 3.11 is not installed");
+    }
+    let digests = |start: fn(&Project)| {
+        let projects = [environment(), environment()];
+        projects.map(|project| {
+            start(&project);
+            project.link("start", "venv/bin/shop").link("venv/bin/other", "shop");
+            let programs = ["venv/bin/shop", "start", "venv/bin/other", "venv/bin/shop:/srv/start"];
+            programs.map(|program| Image::of(&project, &[program, "--complete"]).layout.digests())
+        })
+    };
+    let [one, other] = digests(|_| {});
+    assert_eq!(one, other);
+    // pip writes this where the path of the interpreter is long.
+    let [one, other] = digests(|project| {
+        let folder = project.folder().display();
+        let start =
+            format!("#!/bin/sh\n'''exec' {folder}/venv/bin/python3 \"$0\" \"$@\"\n' '''\nimport shop\n");
+        project.script("venv/bin/shop", &start);
+    });
+    assert_eq!(one, other);
+}
+
+#[test]
+fn a_link_to_an_interpreter_in_a_private_directory_is_refused() {
+    let project = Project::new();
+    let folder = project.folder().display().to_string();
+    project.link("sh", "/bin/sh").script("start", &format!("#!{folder}/sh\necho\n"));
+    let said = refused(&project, &["start"]);
+    let expected = format!("that exist only on this machine\n  {folder}/sh, interpreter of {folder}/start\n");
+    assert!(said.contains(&expected), "{said}");
 }

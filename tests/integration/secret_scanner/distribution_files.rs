@@ -45,6 +45,7 @@ fn findings(file: &Path, reason: EntryReason) -> Vec<Finding> {
         node: EntryNode::File(Content::from_bytes(bytes.clone())),
         owner: Owner::ROOT,
         mode: 0o644,
+        modified: 0,
         reason,
         layer_kind: LayerKind::Data,
     };

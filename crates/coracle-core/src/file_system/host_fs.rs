@@ -55,6 +55,18 @@ impl HostFs {
         }
     }
 
+    /// Lists a directory if it is not known yet, and returns what `read` takes from it.
+    fn with_listing<T>(&self, path: &ImagePath, read: impl FnOnce(&Listing) -> T) -> fs::Result<T> {
+        if let Some(listing) = lock(&self.lists).get(path) {
+            return Ok(read(listing));
+        }
+        let host = self.host_path(path);
+        let listing = Listing { stat: fs::stat(&host)?, names: fs::list_directory(&host)? };
+        let result = read(&listing);
+        lock(&self.lists).insert(path.clone(), listing);
+        Ok(result)
+    }
+
     fn read_node(&self, path: &ImagePath) -> fs::Result<Option<FsNode>> {
         let host = self.host_path(path);
         Ok(fs::symlink_metadata(&host)?.map(|found| match found {
@@ -79,14 +91,11 @@ impl FileSystem for HostFs {
     }
 
     fn list(&self, path: &ImagePath) -> fs::Result<Vec<Vec<u8>>> {
-        if let Some(listing) = lock(&self.lists).get(path) {
-            return Ok(listing.names.clone());
-        }
-        let host = self.host_path(path);
-        let stat = fs::stat(&host)?;
-        let names = fs::list_directory(&host)?;
-        lock(&self.lists).insert(path.clone(), Listing { stat, names: names.clone() });
-        Ok(names)
+        self.with_listing(path, |listing| listing.names.clone())
+    }
+
+    fn directory_mode(&self, path: &ImagePath) -> fs::Result<u32> {
+        self.with_listing(path, |listing| listing.stat.mode)
     }
 
     fn node_untracked(&self, path: &ImagePath) -> fs::Result<Option<FsNode>> {

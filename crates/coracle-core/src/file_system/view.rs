@@ -19,6 +19,15 @@ pub trait FileSystem {
     /// Fails if the host cannot list the directory.
     fn list(&self, path: &ImagePath) -> fs::Result<Vec<Vec<u8>>>;
 
+    /// Returns the permission, set-ID and sticky bits of the directory at `path`. `0o755` if the file system has no
+    /// modes of directories.
+    ///
+    /// # Errors
+    /// Fails if the host cannot read the metadata.
+    fn directory_mode(&self, _path: &ImagePath) -> fs::Result<u32> {
+        Ok(0o755)
+    }
+
     /// Like [`Self::node`], but the file system does not record that the node was read.
     ///
     /// # Errors

@@ -7,7 +7,7 @@ use super::expectations::{Expectations, ExpectedFiles};
 use super::finding::{CheckReport, CheckRule, printable_text};
 use super::parsed_config_object::ParsedConfigObject;
 use super::parsed_volume::{ParsedVolume, ReferencedObject};
-use crate::kubernetes_limits::is_reserved_in_manifest;
+use crate::kubernetes_limits::reserved_reason;
 use crate::yaml::NodeKind;
 
 /// A container to check. The modules of the checks add methods, which push onto a report.
@@ -45,9 +45,8 @@ impl ContainerCheck<'_, '_> {
     /// Checks every mount of the container.
     pub(super) fn check_mounts(&self, report: &mut CheckReport) {
         for mount in self.mounts {
-            let path = mount.path.to_string();
-            if is_reserved_in_manifest(&path) {
-                let message = format!("cannot mount on `{path}`: the container runtime needs this directory");
+            if let Some(reason) = reserved_reason(&mount.path, mount.volume.content()) {
+                let message = format!("cannot mount on `{}`: {reason}", mount.path);
                 report.findings.push(self.container.finding(
                     CheckRule::ReservedDirectory,
                     mount.path_span,
@@ -63,8 +62,11 @@ impl ContainerCheck<'_, '_> {
                         hidden.iter().take(MAX_LISTED_FILES).map(|path| format!("`{path}`")).collect();
                     let more = hidden.len() - names.len();
                     let more = if more > 0 { format!(" and {more} more") } else { String::new() };
-                    let message =
-                        format!("a mount on `{path}` hides files of the image: {}{more}", names.join(", "));
+                    let message = format!(
+                        "a mount on `{}` hides files of the image: {}{more}",
+                        mount.path,
+                        names.join(", ")
+                    );
                     report.findings.push(self.container.finding(
                         CheckRule::HidesImageFiles,
                         mount.path_span,

@@ -3,6 +3,7 @@
 use super::container::Container;
 use super::manifest_object::ManifestObject;
 use super::parsed_config_object::ParsedConfigObject;
+use crate::kubernetes_limits::MountedContent;
 use crate::yaml::{Node, NodeKind, Span};
 
 /// The content of a volume.
@@ -98,6 +99,15 @@ impl<'a> ParsedVolume<'a> {
         } else {
             // `emptyDir`, `ephemeral`, or no type, which means `emptyDir`.
             Self::Ephemeral
+        }
+    }
+
+    /// Returns what the volume is for the table of paths that cannot be mounted on.
+    pub(super) fn content(&self) -> MountedContent {
+        match self {
+            Self::Files { .. } => MountedContent::Files,
+            Self::Ephemeral => MountedContent::Writable,
+            Self::Persistent | Self::Opaque => MountedContent::External,
         }
     }
 

@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::configuration::{ConfigMount, Configuration, ReloadMethod, RenderedFile};
-use crate::kubernetes_limits::{MAX_OBJECT_BYTES, invalid_key_reason, is_reserved_in_recipe};
+use crate::kubernetes_limits::{MAX_OBJECT_BYTES, MountedContent, invalid_key_reason, reserved_reason};
 use crate::problem::LocatedProblem;
 use coracle_core::path::{ImagePath, escape_bytes};
 
@@ -24,16 +24,25 @@ enum MountKind {
     Writable,
 }
 
+impl MountKind {
+    fn content(self) -> MountedContent {
+        match self {
+            Self::Rendered | Self::Secret => MountedContent::Files,
+            Self::Writable => MountedContent::Writable,
+        }
+    }
+}
+
 /// Returns problems with reserved, duplicate and nested mount paths.
 fn mount_problems(configuration: &Configuration) -> Vec<LocatedProblem> {
     let mounts: Vec<(MountKind, &ImagePath)> = all_mounts(configuration).collect();
     let mut problems = Vec::new();
     for (index, (kind, path)) in mounts.iter().enumerate() {
-        if is_reserved_in_recipe(&path.to_string()) {
+        if let Some(reason) = reserved_reason(path, kind.content()) {
             problems.push(mount_problem(
                 path,
-                format!("cannot mount on `{path}`: the container runtime needs this directory"),
-                "use a directory that only the program uses, such as `/etc/NAME`",
+                format!("cannot mount on `{path}`: {reason}"),
+                "use a directory that only the program uses, such as `/etc/NAME` or `/var/lib/NAME`",
             ));
         }
         let earlier = mounts.get(..index).unwrap_or_default();
@@ -46,7 +55,7 @@ fn mount_problems(configuration: &Configuration) -> Vec<LocatedProblem> {
             other_path != path
                 && path.is_within(other_path)
                 && *other != MountKind::Writable
-                && !is_reserved_in_recipe(&other_path.to_string())
+                && reserved_reason(other_path, other.content()).is_none()
         });
         if let Some((_, parent)) = parent {
             problems.push(mount_problem(

@@ -9,6 +9,8 @@ use crate::elf::DlopenPriority;
 pub struct ImplicitPolicy {
     /// The bundle of CA certificates.
     pub certificates: Inclusion,
+    /// Whether the bundle has the certificates that only this machine trusts, too.
+    pub local_certificates: bool,
     /// `/etc/nsswitch.conf` and the modules listed there.
     pub nss: Inclusion,
     /// Additional NSS modules by name: `sss`, `mdns4_minimal`.
@@ -60,6 +62,7 @@ impl Default for ImplicitPolicy {
     fn default() -> Self {
         Self {
             certificates: Inclusion::Auto,
+            local_certificates: false,
             nss: Inclusion::Auto,
             nss_modules: Vec::new(),
             openssl: Inclusion::Auto,

@@ -18,7 +18,7 @@ pub struct PluginFamily {
     directories: &'static [&'static str],
     /// Absolute paths of directories with files that name plugins.
     manifest_directories: &'static [&'static str],
-    /// Absolute paths of other data.
+    /// Paths of other data, and of programs that need no other libraries; relative ones start at the library's directory.
     data_paths: &'static [&'static str],
 }
 
@@ -32,12 +32,27 @@ const fn plugin_family(
 
 /// All supported families.
 pub const PLUGIN_FAMILIES: &[PluginFamily] = &[
-    plugin_family("alsa", "libasound.so", &["alsa-lib"]),
+    PluginFamily {
+        name: "alsa",
+        soname_prefix: "libasound.so",
+        directories: &["alsa-lib"],
+        manifest_directories: &[],
+        // Without its configuration, no device can be opened, not even `null`. `/etc/asound.conf` is this machine's.
+        data_paths: &[
+            "/usr/share/alsa/alsa.conf",
+            "/usr/share/alsa/alsa.conf.d",
+            "/usr/share/alsa/cards",
+            "/usr/share/alsa/ctl",
+            "/usr/share/alsa/pcm",
+            "/etc/alsa/conf.d",
+        ],
+    },
     plugin_family("dri", "libgbm.so", &["dri", "gbm"]),
     PluginFamily {
         name: "egl",
         soname_prefix: "libEGL.so",
-        directories: &[],
+        // Mesa's drivers, also for software rendering.
+        directories: &["dri", "gbm"],
         manifest_directories: &["/usr/share/glvnd/egl_vendor.d"],
         data_paths: &[],
     },
@@ -56,7 +71,17 @@ pub const PLUGIN_FAMILIES: &[PluginFamily] = &[
         manifest_directories: &[],
         data_paths: &["/usr/share/mime/mime.cache", "/usr/share/glib-2.0/schemas/gschemas.compiled"],
     },
-    plugin_family("gstreamer", "libgstreamer-1.0.so", &["gstreamer-1.0"]),
+    PluginFamily {
+        name: "gstreamer",
+        soname_prefix: "libgstreamer-1.0.so",
+        directories: &["gstreamer-1.0"],
+        manifest_directories: &[],
+        // The program that loads new plugins, so that a faulty one does no harm.
+        data_paths: &[
+            "gstreamer1.0/gstreamer-1.0/gst-plugin-scanner",
+            "/usr/libexec/gstreamer-1.0/gst-plugin-scanner",
+        ],
+    },
     plugin_family("gtk3", "libgtk-3.so", &["gtk-3.0"]),
     plugin_family("gtk4", "libgtk-4.so", &["gtk-4.0"]),
     plugin_family("krb5", "libkrb5.so", &["krb5/plugins"]),
@@ -95,7 +120,7 @@ pub(super) fn add_plugins(program: &ProgramContext<'_>, requests: &mut Requests)
             add_manifest_directory(program, &RawPath::new(*directory), &caller, &why, requests)?;
         }
         for path in family.data_paths {
-            let path = RawPath::new(*path);
+            let path = RawPath::new(*path).absolute_from(&directory_of_library);
             requests.data_files.extend(program.data_file(&path, &why)?);
             requests.data_files.extend(program.data_files_below(&path, &[], &why)?);
         }
@@ -118,7 +143,11 @@ pub(super) fn available_families<'a>(
             .map(|name| RawPath::join_bytes(directory_of_library.as_bytes(), name.as_bytes()));
         let mut contents = PathContents::default();
         for path in beside_library.chain(
-            family.manifest_directories.iter().chain(family.data_paths).map(|path| RawPath::new(*path)),
+            family
+                .manifest_directories
+                .iter()
+                .chain(family.data_paths)
+                .map(|path| RawPath::new(*path).absolute_from(&directory_of_library)),
         ) {
             let more = path_contents::contents_at(program.sources.untracked, &path)?;
             contents.size += more.size;

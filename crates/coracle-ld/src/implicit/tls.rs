@@ -2,6 +2,7 @@
 
 use super::error::Error;
 use super::implicit_policy::Inclusion;
+use super::local_certificates::without_local_certificates;
 use super::openssl::built_in_directory;
 use super::program_context::ProgramContext;
 use super::requests::Requests;
@@ -33,11 +34,18 @@ pub(super) fn add_certificates(program: &ProgramContext<'_>, requests: &mut Requ
                 || reads_certificate_variable(program)
         }
     };
+    let option = "local-certificates";
     if !is_wanted {
+        if program.policy.local_certificates {
+            let why = "`local-certificates` has no effect: the image has no CA certificates";
+            requests.mark_unused(option, why, "leave it out, or add `--certificates true`");
+        }
         return Ok(());
     }
+    requests.mark_used(option);
     for bundle in BUNDLE_PATHS {
         let Some(file) = program.data_file(&RawPath::new(bundle), "CA certificates")? else { continue };
+        let Some(file) = without_local_certificates(program, file, requests)? else { continue };
         requests.data_files.push(file);
         return link_for_openssl(program, &RawPath::new(bundle), requests);
     }
@@ -65,7 +73,11 @@ fn link_for_openssl(
     let link = RawPath::join_bytes(directory.as_bytes(), b"cert.pem");
     let why = "link to the CA certificates for OpenSSL";
     match (program.data_file(&link, why)?, ImagePath::parse(link.as_bytes())) {
-        (Some(file), _) => requests.data_files.push(file),
+        // It may be a link to the bundle, or a bundle of its own.
+        (Some(file), _) => {
+            let file = without_local_certificates(program, file, requests)?;
+            requests.data_files.extend(file);
+        }
         (None, Ok(path)) => requests.add_link(path, bundle.clone(), why),
         (None, Err(_)) => {}
     }

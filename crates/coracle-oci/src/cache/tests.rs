@@ -17,7 +17,14 @@ fn entries(contents: &[&str]) -> Vec<(ImagePath, Entry)> {
     let entry = |(index, content): (usize, &&str)| {
         let node = EntryNode::File(Content::from_bytes(*content));
         let reason = EntryReason::Needed { by: RawPath::new("/app"), rule: "a test".into() };
-        let entry = Entry { node, owner: Owner::ROOT, mode: 0o755, reason, layer_kind: LayerKind::Libraries };
+        let entry = Entry {
+            node,
+            owner: Owner::ROOT,
+            mode: 0o755,
+            modified: 0,
+            reason,
+            layer_kind: LayerKind::Libraries,
+        };
         (format!("/lib/{index}.so").parse().unwrap(), entry)
     };
     contents.iter().enumerate().map(entry).collect()

@@ -18,6 +18,9 @@ pub enum LayerError {
         /// Why its target is invalid.
         why: &'static str,
     },
+    /// A name that deletes files when the layer is applied.
+    #[error("cannot pack `{0}`: in a layer, names that start with `.wh.` delete files")]
+    WhiteoutName(ImagePath),
     /// The encoder failed, which only happens if memory runs out.
     #[error("cannot compress the layer: the encoder failed")]
     CompressionFailed,
@@ -34,6 +37,7 @@ impl Hint for LayerError {
         match self {
             Self::File(error) => error.hint(),
             Self::InvalidLinkTarget { .. } => Some("remove the link, or give it a valid target".into()),
+            Self::WhiteoutName(_) => Some("rename it, or leave it out".into()),
             Self::CompressionFailed | Self::Internal(_) | Self::Cancelled => None,
         }
     }

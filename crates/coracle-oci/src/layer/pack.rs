@@ -11,7 +11,7 @@ use super::{tar_header, tar_stream};
 use coracle_core::content::Content;
 use coracle_core::content_scanner::ContentScanner;
 use coracle_core::digest::{DiffId, Digest, DigestHasher};
-use coracle_core::entry::{Entry, EntryNode, LayerKind};
+use coracle_core::entry::{Entry, EntryNode, LayerKind, is_whiteout_name};
 use coracle_core::path::ImagePath;
 use coracle_core::progress::Progress;
 
@@ -70,7 +70,7 @@ pub(super) fn pack_layer_with_cores(
     scanner: &mut dyn ContentScanner,
 ) -> Result<Layer, LayerError> {
     let PackRequest { kind, compression, progress, .. } = *request;
-    let entries = sort_and_check_links(request.entries)?;
+    let entries = sort_and_check(request.entries)?;
     let unpacked_size = tar_header::tar_size(&entries);
     let mut output = HashedFile::create(out)?;
     let settings = EncoderSettings::new(compression, unpacked_size);
@@ -113,7 +113,7 @@ pub fn compute_diff_id(
     progress: &dyn Progress,
     scanner: &mut dyn ContentScanner,
 ) -> Result<DiffId, LayerError> {
-    let entries = sort_and_check_links(entries)?;
+    let entries = sort_and_check(entries)?;
     let mut again = |block, _| Some(block);
     let mut blocks = tar_stream::BlockWriter::new(vec![0; HASH_BLOCK_SIZE], &mut again);
     Ok(tar_stream::write_tar(&entries, &mut blocks, progress, scanner)?)
@@ -123,12 +123,15 @@ pub fn compute_diff_id(
 ///
 /// # Errors
 /// Fails if a tar header cannot represent one of them.
-fn sort_and_check_links<'a>(
+fn sort_and_check<'a>(
     entries: &[(&'a ImagePath, &'a Entry)],
 ) -> Result<Vec<(&'a ImagePath, &'a Entry)>, LayerError> {
     let mut entries = entries.to_vec();
     entries.sort_by_key(|(path, _)| *path);
-    entries.iter().try_for_each(|(path, entry)| check_link_target(path, entry))?;
+    for (path, entry) in &entries {
+        check_name(path)?;
+        check_link_target(path, entry)?;
+    }
     Ok(entries)
 }
 
@@ -153,6 +156,14 @@ pub fn compressed_size(content: &Content, unpacked_size: u64) -> Result<u64, Lay
     }
     reader.verify_unchanged()?;
     Ok(size)
+}
+
+/// Rejects names that delete files when the layer is applied.
+fn check_name(path: &ImagePath) -> Result<(), LayerError> {
+    match path.components().any(is_whiteout_name) {
+        true => Err(LayerError::WhiteoutName(path.clone())),
+        false => Ok(()),
+    }
 }
 
 /// Rejects symbolic links that a tar would silently truncate.

@@ -25,6 +25,9 @@ const NAME_FIELD_SIZE: usize = 100;
 /// The largest size that fits into eleven octal digits, 8 GiB - 1.
 const MAX_SIZE: u64 = 0o777_7777_7777;
 
+/// The largest time that fits into eleven octal digits, in the year 2242.
+const MAX_TIME: u64 = 0o777_7777_7777;
+
 /// The largest UID or GID that fits into seven octal digits.
 const MAX_OWNER: u32 = 0o777_7777;
 
@@ -42,17 +45,35 @@ pub(crate) struct TarMember<'a> {
     pub(crate) size: u64,
     pub(crate) owner: Owner,
     pub(crate) mode: u32,
+    /// In seconds since 1970.
+    pub(crate) modified: u64,
 }
 
 impl<'a> TarMember<'a> {
     /// A regular file owned by root, mode `0644`.
     pub(crate) fn file(name: &'a [u8], size: u64) -> Self {
-        Self { name, kind: EntryType::Regular, link_target: b"", size, owner: Owner::ROOT, mode: 0o644 }
+        Self {
+            name,
+            kind: EntryType::Regular,
+            link_target: b"",
+            size,
+            owner: Owner::ROOT,
+            mode: 0o644,
+            modified: 0,
+        }
     }
 
     /// A directory owned by root, mode `0755`.
     pub(crate) fn directory(name: &'a [u8]) -> Self {
-        Self { name, kind: EntryType::Directory, link_target: b"", size: 0, owner: Owner::ROOT, mode: 0o755 }
+        Self {
+            name,
+            kind: EntryType::Directory,
+            link_target: b"",
+            size: 0,
+            owner: Owner::ROOT,
+            mode: 0o755,
+            modified: 0,
+        }
     }
 
     /// Returns the member's header, preceded by an extended header if it needs one.
@@ -78,6 +99,9 @@ impl<'a> TarMember<'a> {
         }
         if self.link_target.len() > NAME_FIELD_SIZE {
             push_pax_record("linkpath", self.link_target, &mut records);
+        }
+        if self.modified > MAX_TIME {
+            push_pax_record("mtime", self.modified.to_string().as_bytes(), &mut records);
         }
         if self.name.len() > NAME_FIELD_SIZE {
             push_pax_record("path", self.name, &mut records);
@@ -107,7 +131,7 @@ impl<'a> TarMember<'a> {
         header.set_uid(or_zero(self.owner.uid).into());
         header.set_gid(or_zero(self.owner.gid).into());
         header.set_size(if self.size > MAX_SIZE { 0 } else { self.size });
-        header.set_mtime(0);
+        header.set_mtime(if self.modified > MAX_TIME { 0 } else { self.modified });
         header.set_cksum();
         header
     }
@@ -151,8 +175,8 @@ pub(crate) fn encode_entry_header(path: &ImagePath, entry: &Entry) -> Vec<u8> {
     if kind.is_dir() {
         name.push(b'/');
     }
-    TarMember { name: &name, kind, link_target: link, size: content_size(entry), owner: entry.owner, mode }
-        .encode_header()
+    let (size, owner, modified) = (content_size(entry), entry.owner, entry.modified);
+    TarMember { name: &name, kind, link_target: link, size, owner, mode, modified }.encode_header()
 }
 
 /// Returns the size of an entry's content, in bytes.
@@ -237,7 +261,7 @@ mod tests {
 
     fn entry(node: EntryNode) -> Entry {
         let (owner, reason) = (Owner { uid: 7, gid: 9 }, EntryReason::ParentOrLink);
-        Entry { node, owner, mode: 0o640, reason, layer_kind: LayerKind::Data }
+        Entry { node, owner, mode: 0o640, modified: 0, reason, layer_kind: LayerKind::Data }
     }
 
     /// A path of exactly `size` bytes after the leading slash.

@@ -22,7 +22,7 @@ type Entries = BTreeMap<ImagePath, Entry>;
 
 fn entry(node: EntryNode, mode: u32) -> Entry {
     let (owner, reason) = (Owner::ROOT, EntryReason::Program);
-    Entry { node, owner, mode, reason, layer_kind: LayerKind::Program }
+    Entry { node, owner, mode, modified: 0, reason, layer_kind: LayerKind::Program }
 }
 
 /// Parses `/dir/`, `/link -> target`, `/second = /first`, `/file: content` and `/file:

@@ -84,7 +84,8 @@ pub(super) fn references(names: &[&str]) -> Vec<ImageReference> {
 
 fn layer(staging: &Staging, path: &str, content: &str, kind: LayerKind) -> Layer {
     let (node, owner) = (EntryNode::File(Content::from_bytes(content)), Owner::ROOT);
-    let entry = Entry { node, owner, mode: 0o755, reason: EntryReason::Program, layer_kind: kind };
+    let entry =
+        Entry { node, owner, mode: 0o755, modified: 0, reason: EntryReason::Program, layer_kind: kind };
     let path: ImagePath = path.parse().unwrap();
     let entries = [(&path, &entry)];
     let (compression, progress) = (Compression::default(), &());

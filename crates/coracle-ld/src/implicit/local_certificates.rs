@@ -1,0 +1,173 @@
+//! CA certificates that only this machine trusts, such as that of a proxy that intercepts TLS.
+//!
+//! A distribution's tools write them into the same bundle as the certificates of its package. They are told apart by the
+//! package's own files. Source: `update-ca-certificates(8)`, `update-ca-trust(8)`.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::error::Error;
+use super::pem::{PemBlock, pem_blocks, subject_name};
+use super::program_context::ProgramContext;
+use super::requests::{DataContent, DataFile, Requests};
+use coracle_core::note::Note;
+use coracle_core::path::{RawPath, escape_bytes};
+
+/// Directories with the files of packages: Debian and Alpine, Fedora, Arch, openSUSE.
+const PACKAGE_DIRECTORIES: [&str; 3] =
+    ["/usr/share/ca-certificates", "/usr/share/pki/ca-trust-source", "/usr/share/pki/trust"];
+/// Names of directories below them for certificates that are added to those of the package, or taken away.
+const LOCAL_NAMES: [&[u8]; 3] = [b"anchors", b"blacklist", b"blocklist"];
+/// Directories of the machine's own certificates.
+const LOCAL_DIRECTORIES: [&str; 7] = [
+    "/usr/local/share/ca-certificates",
+    "/etc/pki/ca-trust/source",
+    "/etc/ca-certificates/trust-source",
+    "/etc/pki/trust",
+    "/usr/share/pki/ca-trust-source/anchors",
+    "/usr/share/ca-certificates/trust-source/anchors",
+    "/usr/share/pki/trust/anchors",
+];
+/// Lists of files of the package `ca-certificates`: dpkg's and apk's.
+const DPKG_LIST: &str = "/var/lib/dpkg/info/ca-certificates.list";
+const APK_LISTS: [&str; 2] = ["/lib/apk/db/installed", "/usr/lib/apk/db/installed"];
+const PURPOSE: &str = "CA certificates";
+/// The maximum size of a bundle, and of a list of packages, in bytes.
+const MAX_FILE_SIZE: usize = 16 << 20;
+
+/// Removes the certificates that only this machine has from `bundle`, unless the policy wants them. Returns `None` if
+/// nothing is left. A note names them either way.
+pub(super) fn without_local_certificates(
+    program: &ProgramContext<'_>,
+    bundle: DataFile,
+    requests: &mut Requests,
+) -> Result<Option<DataFile>, Error> {
+    let bytes = read(&bundle)?;
+    let (blocks, rest) = pem_blocks(&bytes);
+    let is_local = local_test(program, &blocks)?;
+    let (local, kept): (Vec<&PemBlock<'_>>, Vec<&PemBlock<'_>>) =
+        blocks.iter().partition(|block| is_local(block));
+    if local.is_empty() {
+        return Ok(Some(bundle));
+    }
+    let is_wanted = program.policy.local_certificates;
+    let note = note(&local, is_wanted);
+    if !requests.notes.contains(&note) {
+        requests.notes.push(note);
+    }
+    if is_wanted {
+        return Ok(Some(bundle));
+    }
+    let mut bytes: Vec<u8> = kept.iter().flat_map(|block| block.text).copied().collect();
+    bytes.extend(rest);
+    Ok((!kept.is_empty()).then(|| DataFile { content: DataContent::Bytes(bytes), ..bundle }))
+}
+
+/// Returns what tells the machine's own certificates in a bundle: they are not in the package's files. Where those are not
+/// installed, or are another package's, they are in a directory of local certificates.
+fn local_test<'a>(
+    program: &ProgramContext<'_>,
+    blocks: &[PemBlock<'_>],
+) -> Result<Box<dyn Fn(&PemBlock<'_>) -> bool + 'a>, Error> {
+    let packaged = certificates_of_packages(program)?;
+    if blocks.iter().any(|block| packaged.contains(&block.body)) {
+        return Ok(Box::new(move |block| !packaged.contains(&block.body)));
+    }
+    let mut local = BTreeSet::new();
+    for directory in LOCAL_DIRECTORIES {
+        for file in program.data_files_below(&RawPath::new(directory), &[], PURPOSE)? {
+            local.extend(certificates_of(&file)?);
+        }
+    }
+    Ok(Box::new(move |block| local.contains(&block.body)))
+}
+
+/// Returns the certificates in the package's files.
+fn certificates_of_packages(program: &ProgramContext<'_>) -> Result<BTreeSet<Vec<u8>>, Error> {
+    let listed = listed_files(program)?;
+    let mut certificates = BTreeSet::new();
+    for directory in PACKAGE_DIRECTORIES {
+        for file in program.data_files_below(&RawPath::new(directory), &[], PURPOSE)? {
+            let names: Vec<&[u8]> = file.raw_path.as_bytes().split(|byte| *byte == b'/').collect();
+            let is_listed = listed.as_ref().is_none_or(|listed| listed.contains(file.raw_path.as_bytes()));
+            if is_listed && !names.iter().any(|name| LOCAL_NAMES.contains(name)) {
+                certificates.extend(certificates_of(&file)?);
+            }
+        }
+    }
+    Ok(certificates)
+}
+
+/// Returns the paths that the package manager lists for the package. `None` without a list.
+fn listed_files(program: &ProgramContext<'_>) -> Result<Option<BTreeSet<Vec<u8>>>, Error> {
+    if let Some(list) = program.data_file(&RawPath::new(DPKG_LIST), PURPOSE)? {
+        return Ok(Some(read(&list)?.split(|byte| *byte == b'\n').map(<[u8]>::to_vec).collect()));
+    }
+    for path in APK_LISTS {
+        if let Some(list) = program.data_file(&RawPath::new(path), PURPOSE)? {
+            return Ok(files_in_apk_list(&read(&list)?).remove(&b"ca-certificates"[..]));
+        }
+    }
+    Ok(None)
+}
+
+/// Returns the absolute paths of the files of each package. A list has `P:PACKAGE`, then `F:DIRECTORY` lines, relative to
+/// the root, each followed by `R:NAME` lines.
+fn files_in_apk_list(list: &[u8]) -> BTreeMap<Vec<u8>, BTreeSet<Vec<u8>>> {
+    let mut packages: BTreeMap<Vec<u8>, BTreeSet<Vec<u8>>> = BTreeMap::new();
+    let (mut package, mut directory): (&[u8], &[u8]) = (b"", b"");
+    for line in list.split(|byte| *byte == b'\n') {
+        match (line.get(..2), line.get(2..)) {
+            (Some(b"P:"), Some(name)) => package = name,
+            (Some(b"F:"), Some(path)) => directory = path,
+            (Some(b"R:"), Some(name)) => {
+                let path = [b"/", directory, b"/", name].concat();
+                packages.entry(package.to_vec()).or_default().insert(path);
+            }
+            _ => {}
+        }
+    }
+    packages
+}
+
+/// Returns the certificates in a file, without line breaks.
+fn certificates_of(file: &DataFile) -> Result<Vec<Vec<u8>>, Error> {
+    Ok(pem_blocks(&read(file)?).0.into_iter().map(|block| block.body).collect())
+}
+
+fn read(file: &DataFile) -> Result<Vec<u8>, Error> {
+    Ok(match &file.content {
+        DataContent::File(file) => file.content.open()?.read_bytes_at(0, MAX_FILE_SIZE)?,
+        DataContent::Bytes(bytes) => bytes.clone(),
+        DataContent::Link(_) => Vec::new(),
+    })
+}
+
+fn note(local: &[&PemBlock<'_>], is_wanted: bool) -> Note {
+    let names: Vec<String> = local
+        .iter()
+        .map(|block| match subject_name(&block.body) {
+            Some(name) => format!("`{}`", escape_bytes(&name)),
+            None => "one without a name".to_owned(),
+        })
+        .collect();
+    let names = names.join(", ");
+    Note::Hint(match is_wanted {
+        true => format!("CA certificates that only this machine trusts are in the image: {names}"),
+        false => format!(
+            "CA certificates that only this machine trusts are not in the image: {names}\n\
+             `--local-certificates`, or `local-certificates = true` below `[runtime]`, adds them"
+        ),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn apk_lists_files_by_package() {
+        let list = b"P:musl\nF:lib\nR:libc.so\n\nP:ca-certificates\nV:1\nF:etc/ssl\nF:usr/share/x\nR:a.crt\nR:b.crt\n";
+        let files = files_in_apk_list(list).remove(&b"ca-certificates"[..]).unwrap();
+        assert_eq!(files, [b"/usr/share/x/a.crt".to_vec(), b"/usr/share/x/b.crt".to_vec()].into());
+    }
+}
