@@ -9,6 +9,7 @@ mod cut_connections;
 mod docker_errors;
 mod docker_registry;
 mod early_upload;
+mod environment_login;
 mod fake;
 mod index_command;
 mod login;

@@ -35,6 +35,8 @@ pub enum Fault {
     AlterResponse,
     /// The response is delayed by this time.
     Delay(Duration),
+    /// The response's body is sent one byte at a time, with this pause before each.
+    Trickle(Duration),
     /// The response has endless headers.
     EndlessHeader,
     /// These bytes are sent instead of a response.
@@ -71,6 +73,9 @@ pub struct State {
     pub relative: bool,
     /// Counts the bytes of uploads and keeps none of them.
     pub counts: Option<usize>,
+    /// The status of everything that succeeds, except for the start of an upload, which has a
+    /// session if it is 202.
+    pub success: Option<u16>,
     /// Clients of tests get short timeouts.
     pub short_timeouts: bool,
     sessions: usize,
@@ -215,7 +220,12 @@ fn serve(stream: &mut TcpStream, address: SocketAddr, state: &Mutex<State>) {
             }
             continue;
         }
-        let response = state.lock().unwrap().respond(&request, address);
+        let mut response = state.lock().unwrap().respond(&request, address);
+        if let Some(status) = state.lock().unwrap().success
+            && !["GET", "HEAD"].contains(&request.method.as_str())
+        {
+            response.replace_success(status);
+        }
         match fault {
             Some(Fault::Disconnect) => return,
             Some(Fault::Delay(time)) => std::thread::sleep(time),
