@@ -39,7 +39,7 @@ sha256:[..]
 
 "#]],
         str![[r#"
-hello  linux/amd64  3 files, [..] → [..] in 1 layer
+hello:latest  linux/amd64  3 files, [..] → [..] in 1 layer
   program    [..] → [..]  sha256:[..]
   written to oci:hello.oci
 
@@ -136,7 +136,7 @@ sha256:[..]
 "#]],
         str![[r#"
 hint: `--strip` would make `/app/hello` [..] of [..] bytes smaller: it has symbols or debugging sections
-hello  linux/amd64  [..] files, [..] → [..] in 2 layers
+hello:latest  linux/amd64  [..] files, [..] → [..] in 2 layers
   libraries  [..] → [..]  sha256:[..]
   program    [..] → [..]  sha256:[..]
   written to oci:hello.oci
