@@ -35,7 +35,7 @@ fn prints_a_summary_of_the_image() {
     project.coracle(["build", "hello"]).ends(
         0,
         str![[r#"
-sha256:[..]
+hello:latest@sha256:[..]
 
 "#]],
         str![[r#"
@@ -131,7 +131,7 @@ fn strips_a_copy() {
     project.coracle(["build", "hello"]).ends(
         0,
         str![[r#"
-sha256:[..]
+hello:latest@sha256:[..]
 
 "#]],
         str![[r#"

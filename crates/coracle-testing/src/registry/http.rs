@@ -123,6 +123,10 @@ impl Response {
         Self::new(status).header("content-type", "application/json").body(body.as_bytes())
     }
 
+    pub fn is_not_found(&self) -> bool {
+        self.status == 404
+    }
+
     /// Replaces the status of a response that is a success.
     pub fn replace_success(&mut self, status: u16) {
         if matches!(self.status, 200..=299) {

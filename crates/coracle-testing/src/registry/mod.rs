@@ -76,6 +76,10 @@ pub struct State {
     /// The status of everything that succeeds, except for the start of an upload, which has a
     /// session if it is 202.
     pub success: Option<u16>,
+    /// The status for what does not exist, to clients that are logged in.
+    pub hidden: Option<u16>,
+    /// Does not support `HEAD`.
+    pub no_head: bool,
     /// Clients of tests get short timeouts.
     pub short_timeouts: bool,
     sessions: usize,
@@ -263,6 +267,17 @@ impl State {
         if let Some(challenge) = self.login_challenge(request, address) {
             return challenge;
         }
+        if self.no_head && request.method == "HEAD" {
+            return Response::error(405, "UNSUPPORTED");
+        }
+        match (self.respond_to_known(request, address), self.hidden) {
+            (response, Some(status)) if response.is_not_found() => Response::error(status, "DENIED"),
+            (response, _) => response,
+        }
+    }
+
+    /// The response to a client that may ask.
+    fn respond_to_known(&mut self, request: &Request, address: SocketAddr) -> Response {
         let path = request.path().to_owned();
         let Some(path) = path.strip_prefix("/v2/") else { return Response::error(404, "NOT_FOUND") };
         for (kind, act) in [
