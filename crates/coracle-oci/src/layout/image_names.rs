@@ -84,36 +84,6 @@ mod tests {
     }
 
     #[test]
-    fn each_repository_gets_one_name_with_the_digest() {
-        let names: Vec<ImageReference> =
-            ["a:1", "a:2", "localhost:5000/b"].iter().map(|name| name.parse().unwrap()).collect();
-        let names = names_with_tag(names.as_slice().into(), None).unwrap();
-        let entries = with_digest_names(image_entries(root().descriptor(), &names).unwrap());
-        let digest = root().descriptor().digest;
-        let shown: Vec<(Option<&str>, &str)> = entries
-            .iter()
-            .map(|entry| {
-                let annotations = &entry["annotations"];
-                (annotations[REF_NAME].as_str(), annotations[FULL_NAME].as_str().unwrap())
-            })
-            .collect();
-        let (a, b) = (format!("docker.io/library/a@{digest}"), format!("localhost:5000/b@{digest}"));
-        let expected = [
-            (Some("1"), "docker.io/library/a:1"),
-            (Some("2"), "docker.io/library/a:2"),
-            (Some("latest"), "localhost:5000/b:latest"),
-            (None, a.as_str()),
-            (None, b.as_str()),
-        ];
-        assert_eq!(shown, expected);
-        // An image without a name stays so.
-        let unnamed =
-            image_entries(root().descriptor(), &names_with_tag(ImageNames::default(), None).unwrap())
-                .unwrap();
-        assert_eq!(with_digest_names(unnamed.clone()), unnamed);
-    }
-
-    #[test]
     fn tag_replaces_tags_of_names() {
         assert_eq!(names_of(None, &[]), ["- -"]);
         assert_eq!(names_of(Some("v1"), &[]), ["v1 -"]);
