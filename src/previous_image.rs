@@ -58,18 +58,26 @@ impl PreviousImage {
     /// Returns the images that a new one replaces: those at its first destinations, until each
     /// platform has one.
     pub(crate) fn find_replaced(request: &Request<'_>, platforms: &[&Platform]) -> Result<Vec<Self>, Error> {
-        let Request { recipe, settings, destinations, .. } = request;
+        let Request { settings, destinations, .. } = request;
         let local = destinations
             .local
             .iter()
-            .map(|destination| layout::find_replaced_image(destination, &recipe.image.names));
+            .map(|destination| layout::find_replaced_image(destination, request.image_names()));
         let remote = settings.registry_client.iter().flat_map(|client| {
             destinations.remote.iter().map(move |named| {
                 // With push access: registries may hide from anonymous clients that an image does
                 // not exist.
                 let remote = client.repository_client(&Repository::from(&named.reference), &Access::push());
                 let location = ImageLocation::Registry(named.clone()).to_string();
-                ImageSource::find_at_registry(remote, named.manifest_reference(), location, named.to_string())
+                match ImageSource::find_at_registry(
+                    remote,
+                    named.manifest_reference(),
+                    location,
+                    named.to_string(),
+                ) {
+                    Err(layout::LayoutError::Registry(error)) if error.may_hide_absence() => Ok(None),
+                    found => found,
+                }
             })
         });
         let mut found: Vec<Self> = Vec::new();

@@ -36,7 +36,7 @@ pub(crate) fn publish_contract_then_names<'a>(
     request: &Request<'a>,
     packed: Packed<'a>,
 ) -> Result<Published<'a>, Error> {
-    let Request { recipe, settings, destinations, .. } = request;
+    let Request { settings, destinations, .. } = request;
     let (image_set, staging) = (&packed.image_set, packed.staging);
     request.wait_for_publish(|| packed.images.roots.input_tracker().is_current())?;
     let mut notes = packed.notes;
@@ -49,7 +49,7 @@ pub(crate) fn publish_contract_then_names<'a>(
     }
     let mut outputs = OutputStamp::default();
     for destination in &destinations.local {
-        let names = &recipe.image.names;
+        let names = request.image_names();
         notes.extend(warning_notes(layout::write_image(image_set, &staging, names, destination)?));
         outputs.add_image(image_set, names, destination)?;
     }

@@ -8,6 +8,7 @@ use super::recipe::Recipe;
 use super::settings::Settings;
 use coracle_core::digest::Digest;
 use coracle_oci::copy::PushTargets;
+use coracle_oci::layout::ImageNames;
 
 /// A requested build: the arguments of [`super::build`], and what follows from them.
 pub(crate) struct Request<'a> {
@@ -35,6 +36,12 @@ impl<'a> Request<'a> {
         destinations.contract_at_registry(settings)?;
         let config_fingerprint = contract::config_fingerprint(recipe);
         Ok(Self { recipe, settings, observer, destinations, push_targets, config_fingerprint })
+    }
+
+    /// Returns the names of the image in layouts and archives.
+    pub(crate) fn image_names(&self) -> ImageNames<'a> {
+        let image = &self.recipe.image;
+        ImageNames { names: &image.names, are_default: image.has_default_name || image.names.is_empty() }
     }
 
     /// Returns the fingerprint of the configuration, if it has one.

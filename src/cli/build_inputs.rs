@@ -24,12 +24,13 @@ use super::{cache, interrupt};
 pub(super) fn read_recipes(args: &BuildArgs) -> Result<Vec<Recipe>, Vec<CliError>> {
     let flags = args.overrides();
     if args.files.is_empty() {
-        let recipe = if flags.programs.is_empty() {
+        let mut recipe = if flags.programs.is_empty() {
             recipe::read_recipe(Path::new(recipe::DEFAULT_FILE_NAME), &flags)
                 .map_err(explain_missing_recipe)?
         } else {
             Recipe::from_flags(&flags).map_err(CliError::from)?
         };
+        recipe.apply_default_name();
         return Ok(vec![recipe]);
     }
     let is_for_one_image =
@@ -44,7 +45,10 @@ pub(super) fn read_recipes(args: &BuildArgs) -> Result<Vec<Recipe>, Vec<CliError
     let (mut recipes, mut failures) = (Vec::new(), Vec::new());
     for path in &args.files {
         match recipe::read_recipe(path, &flags) {
-            Ok(recipe) => recipes.push(recipe),
+            Ok(mut recipe) => {
+                recipe.apply_default_name();
+                recipes.push(recipe);
+            }
             Err(error) => failures.push(CliError::from(error)),
         }
     }
@@ -167,8 +171,7 @@ pub(super) fn client_for_reading(
     recipes.iter().any(reads_registry).then(|| new_registry_client(args, &[])).transpose()
 }
 
-/// Returns a client for the registries that are pushed to, or else those that are read; `None` if
-/// there are none.
+/// Returns a client for the registries that are pushed to and read; `None` if there are none.
 pub(super) fn client_for_publishing(
     recipes: &[Recipe],
     remote_cache: &RemoteCacheConfig,
@@ -177,14 +180,10 @@ pub(super) fn client_for_publishing(
     let cache_target = remote_cache.target.iter().map(RegistryImageName::from);
     let destinations: Vec<RegistryImageName> =
         recipes.iter().flat_map(coracle::destinations::registry_destinations).chain(cache_target).collect();
-    if !destinations.is_empty() {
-        return new_registry_client(&args.registry, &destinations.iter().collect::<Vec<_>>()).map(Some);
-    }
-    if *remote_cache == RemoteCacheConfig::default() {
+    if destinations.is_empty() && *remote_cache == RemoteCacheConfig::default() {
         return client_for_reading(recipes, &args.registry);
     }
-    let sources: Vec<RegistryImageName> = remote_cache.sources.iter().map(RegistryImageName::from).collect();
-    new_registry_client(&args.registry, &sources.iter().collect::<Vec<_>>()).map(Some)
+    new_registry_client(&args.registry, &destinations.iter().collect::<Vec<_>>()).map(Some)
 }
 
 fn parse_epoch(source: &str, text: &str) -> Result<u64, CliError> {

@@ -43,11 +43,8 @@ pub(super) fn run_copy(args: &CopyArgs) -> Result<CliExit, CliError> {
             "leave it out, or copy to a registry: `docker://NAME[:TAG]`",
         ));
     }
-    // Credentials from the environment are for the destination, or for the source if the
-    // destination is not in a registry.
-    let remote: Vec<&RegistryImageName> =
-        [&to, &from].into_iter().filter_map(registry_image).take(1).collect();
-    let client = new_registry_client(&args.registry, &remote)?;
+    let written: Vec<&RegistryImageName> = registry_image(&to).into_iter().collect();
+    let client = new_registry_client(&args.registry, &written)?;
     let progress = ProgressDisplay::with_unknown_total(args.quiet, "copying");
     let settings = CopySettings {
         client: &client,
@@ -127,13 +124,8 @@ pub(super) fn run_index(args: &IndexArgs) -> Result<CliExit, CliError> {
     }
     let from = args.images.iter().map(|text| parse_location(text)).collect::<Result<Vec<_>, _>>()?;
     let annotations = parse_annotations(&args.annotations)?;
-    // Credentials from the environment are for the destination, or for the sources if the
-    // destination is not in a registry.
-    let remote: Vec<&RegistryImageName> = match registry_image(&to) {
-        Some(to) => vec![to],
-        None => from.iter().filter_map(registry_image).collect(),
-    };
-    let client = new_registry_client(&args.registry, &remote)?;
+    let written: Vec<&RegistryImageName> = registry_image(&to).into_iter().collect();
+    let client = new_registry_client(&args.registry, &written)?;
     let progress = ProgressDisplay::with_unknown_total(args.quiet, "copying");
     let settings = CopySettings {
         client: &client,

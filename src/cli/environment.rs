@@ -59,15 +59,18 @@ fn docker_sockets(defaults: Vec<String>) -> Vec<String> {
 }
 
 /// Returns a client. Credentials from the environment apply to the registry in CORACLE_REGISTRY,
-/// else to that of `images`. Fails if these are in several registries.
+/// else to that of `written`, the images that the command writes. Images that are only read may be
+/// named by a file of a checkout, so their registry gets them only if CORACLE_REGISTRY names it.
+/// Fails if `written` are in several registries.
 pub(super) fn new_registry_client(
     args: &RegistryArgs,
-    images: &[&RegistryImageName],
+    written: &[&RegistryImageName],
 ) -> Result<RegistryClient, CliError> {
     let mut settings = RegistrySettings {
         credential_files: credential_files(args.authfile.clone()),
         certificate_files: args.ca_file.clone(),
         insecure_registries: args.insecure.clone(),
+        upload_hosts: args.upload_host.clone(),
         proxy: ["HTTPS_PROXY", "https_proxy", "ALL_PROXY", "all_proxy"]
             .into_iter()
             .find_map(env_text)
@@ -77,7 +80,7 @@ pub(super) fn new_registry_client(
     };
     if let Some(credential) = env_credential()? {
         let configured = env_text("CORACLE_REGISTRY").map(|text| normalize_registry(&text)).transpose()?;
-        let named = || images.iter().map(|image| Repository::from(&image.reference).registry().to_owned());
+        let named = || written.iter().map(|image| Repository::from(&image.reference).registry().to_owned());
         let registries = configured.map_or_else(|| named().collect(), |registry| vec![registry]);
         settings.credentials =
             registries.into_iter().map(|registry| (registry, credential.clone())).collect();
@@ -86,7 +89,7 @@ pub(super) fn new_registry_client(
                 settings.credentials.keys().map(|registry| format!("`{registry}`")).collect();
             return Err(CliError::usage(
                 format!(
-                    "the credentials in the environment are for one registry, but the images are in several: {}",
+                    "the credentials in the environment are for one registry, but the images are written to several: {}",
                     named.join(", ")
                 ),
                 "name their registry in CORACLE_REGISTRY, or log in to each with `podman login` or `docker login`",
@@ -114,14 +117,21 @@ fn normalize_registry(text: &str) -> Result<String, CliError> {
 fn env_credential() -> Result<Option<Credential>, CliError> {
     let [user, password, token] =
         ["CORACLE_REGISTRY_USER", "CORACLE_REGISTRY_PASSWORD", "CORACLE_REGISTRY_TOKEN"].map(env_text);
+    let hint =
+        "set either CORACLE_REGISTRY_USER and CORACLE_REGISTRY_PASSWORD, or only CORACLE_REGISTRY_TOKEN";
+    let incomplete = |set, missing| {
+        Err(CliError::usage(format!("{set} is set, but {missing} is not set or is empty"), hint))
+    };
     match (user, password, token) {
         (None, None, None) => Ok(None),
         (None, None, Some(token)) => Ok(Some(Credential::RegistryToken(Secret::new(token)))),
         (Some(user), Some(password), None) => Ok(Some(Credential::password(user, password))),
-        _ => Err(CliError::usage(
-            "the registry credentials in the environment are incomplete or ambiguous",
-            "set either CORACLE_REGISTRY_USER and CORACLE_REGISTRY_PASSWORD, or only CORACLE_REGISTRY_TOKEN",
-        )),
+        (Some(_), None, None) => incomplete("CORACLE_REGISTRY_USER", "CORACLE_REGISTRY_PASSWORD"),
+        (None, Some(_), None) => incomplete("CORACLE_REGISTRY_PASSWORD", "CORACLE_REGISTRY_USER"),
+        (user, _, Some(_)) => {
+            let other = if user.is_some() { "CORACLE_REGISTRY_USER" } else { "CORACLE_REGISTRY_PASSWORD" };
+            Err(CliError::usage(format!("CORACLE_REGISTRY_TOKEN and {other} are both set"), hint))
+        }
     }
 }
 

@@ -19,18 +19,13 @@ pub(super) fn has_transport(text: &str) -> bool {
 /// Reads the images of one command, with one registry client for all of them.
 pub(super) struct ImageReader<'a> {
     args: &'a RegistryArgs,
-    registry_images: Vec<RegistryImageName>,
     client: OnceCell<RegistryClient>,
 }
 
 impl<'a> ImageReader<'a> {
-    /// `texts` are the images that the command reads; those in registries decide which registry the
-    /// credentials from the environment are for.
-    pub(super) fn new<'t>(args: &'a RegistryArgs, texts: impl IntoIterator<Item = &'t str>) -> Self {
-        // Texts that are not locations are reported when they are opened.
-        let locations = texts.into_iter().filter_map(|text| text.parse().ok());
-        let registry_images = locations.filter_map(|location| registry_image(&location).cloned()).collect();
-        Self { args, registry_images, client: OnceCell::new() }
+    /// No request is sent yet.
+    pub(super) fn new(args: &'a RegistryArgs) -> Self {
+        Self { args, client: OnceCell::new() }
     }
 
     /// Opens the image at the location `text`.
@@ -74,7 +69,7 @@ impl<'a> ImageReader<'a> {
         if let Some(client) = self.client.get() {
             return Ok(client);
         }
-        let client = new_registry_client(self.args, &self.registry_images.iter().collect::<Vec<_>>())?;
+        let client = new_registry_client(self.args, &[])?;
         Ok(self.client.get_or_init(|| client))
     }
 }

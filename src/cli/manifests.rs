@@ -24,7 +24,7 @@ pub(super) fn run_manifests(
     cargo_recipe: Option<&CargoRecipe<'_>>,
 ) -> Result<CliExit, CliError> {
     let directory = output_directory(args)?;
-    let reader = ImageReader::new(&args.registry, args.image.as_deref());
+    let reader = ImageReader::new(&args.registry);
     let location = args.image.as_deref().filter(|text| has_transport(text));
     let stored = location.map(|text| reader.open(text)).transpose()?;
     let mut recipe = match cargo_recipe {

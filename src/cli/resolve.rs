@@ -28,8 +28,7 @@ pub(super) fn run_resolve(args: &ResolveArgs) -> Result<CliExit, CliError> {
     let inputs = config::read_manifests(&args.manifests)?;
     // Only now, so that Ctrl-C ends the command while it waits for stdin.
     interrupt::handle_signals();
-    let locations = args.images.iter().filter_map(|text| Some(text.split_once('=')?.1));
-    let reader = ImageReader::new(&args.registry, locations);
+    let reader = ImageReader::new(&args.registry);
     let mut images =
         args.images.iter().map(|text| parse_image_flag(text, &reader)).collect::<Result<Vec<_>, _>>()?;
     if !args.recipes.is_empty() {
@@ -110,7 +109,7 @@ fn resolve_in_registries(
     }
     let remote: Vec<RegistryImageName> =
         wanted.values().map(|(reference, _)| RegistryImageName::from(reference)).collect();
-    let client = new_registry_client(&args.registry, &remote.iter().collect::<Vec<_>>())?;
+    let client = new_registry_client(&args.registry, &[])?;
     let mut found = Vec::new();
     for ((name, (reference, error_at)), remote) in wanted.into_iter().zip(&remote) {
         if interrupt::is_cancelled() {

@@ -49,11 +49,27 @@ pub struct Recipe {
     pub source: RecipeSource,
 }
 
+impl Recipe {
+    /// Names an image without a name after its program: the file name of the first one in lower
+    /// case, with the tag `latest`. It stays without a name if that is not the name of an image.
+    pub fn apply_default_name(&mut self) {
+        let program = self.contents.programs.first().and_then(|program| program.from.file_name());
+        let name = program.and_then(|name| name.to_str()?.to_lowercase().parse::<ImageReference>().ok());
+        // A name that was not asked for must not be pushed.
+        if let Some(name) = name.filter(|_| self.image.names.is_empty() && !self.output.push) {
+            self.image.names.push(name);
+            self.image.has_default_name = true;
+        }
+    }
+}
+
 /// The image's names, and what its config and manifest contain.
 #[derive(Clone, PartialEq, Eq, Default, Hash, Debug)]
 pub struct ImageSettings {
     /// The image's names with their tags, in the order given, without duplicates. May be empty.
     pub names: Vec<ImageReference>,
+    /// Whether the only name is that of [`Recipe::apply_default_name`].
+    pub has_default_name: bool,
     /// The base image. `None` if the image is built from scratch.
     pub base: Option<ImageLocation>,
     /// The entrypoint's arguments (`Cmd`).

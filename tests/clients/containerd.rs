@@ -23,13 +23,21 @@ fn containerd_imports_and_runs() {
         let layout = sandbox.shared().join("layout.tar");
         let (layout, directory) = (layout.to_str().unwrap(), subject.layout());
         sandbox.run(["tar", "-cf", layout, "-C", directory.to_str().unwrap(), "."]);
-        for (archive, container) in [(layout, "layout"), (subject.oci_archive().to_str().unwrap(), "archive")]
-        {
+        let (oci, docker) = (subject.oci_archive(), subject.docker_archive());
+        let digest_name = subject.digest_name();
+        for (archive, container, names) in [
+            (layout, "layout", &[subject.full_name][..]),
+            (oci.to_str().unwrap(), "archive", &[subject.full_name]),
+            // By the second name a kubelet finds the image of a pod that names a digest.
+            (docker.to_str().unwrap(), "docker", &[subject.full_name, &digest_name]),
+        ] {
             import(&sandbox, subject, archive);
-            let said =
-                sandbox.run(ctr(&sandbox, &["run", "--rm", "--net-host", subject.full_name, container]));
-            assert_eq!(said, subject.says, "{} from its {container}", subject.name);
-            forget(&sandbox, subject.full_name);
+            assert_eq!(names_of_images(&sandbox), names, "{container}");
+            for name in names {
+                let said = sandbox.run(ctr(&sandbox, &["run", "--rm", "--net-host", name, container]));
+                assert_eq!(said, subject.says, "{name} from its {container}");
+            }
+            forget(&sandbox);
         }
     }
 
@@ -68,9 +76,17 @@ pub(crate) fn ctr(sandbox: &Sandbox, arguments: &[&str]) -> Vec<String> {
     always.iter().chain(arguments).map(|argument| (*argument).to_owned()).collect()
 }
 
+/// The names of all images.
+pub(crate) fn names_of_images(sandbox: &Sandbox) -> Vec<String> {
+    let names = sandbox.run(ctr(sandbox, &["images", "ls", "--quiet"]));
+    names.lines().map(str::to_owned).collect()
+}
+
 /// Removes the only image: else layers of the next would be taken for known, whatever they are compressed with.
-pub(crate) fn forget(sandbox: &Sandbox, image: &str) {
-    sandbox.run(ctr(sandbox, &["images", "rm", "--sync", image]));
+pub(crate) fn forget(sandbox: &Sandbox) {
+    for name in names_of_images(sandbox) {
+        sandbox.run(ctr(sandbox, &["images", "rm", "--sync", &name]));
+    }
     assert_eq!(sandbox.run(ctr(sandbox, &["content", "ls", "--quiet"])), "");
     let snapshots = sandbox.run(ctr(sandbox, &["snapshots", "ls"]));
     assert_eq!(snapshots.lines().count(), 1, "{snapshots}");

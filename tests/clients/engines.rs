@@ -113,10 +113,9 @@ fn copies_missing_layers_into_docker() {
     assert!(loaded.stderr.contains("loaded as  docker-daemon:loaded:2: there already"), "{}", loaded.stderr);
     let again = coracle.run(&build);
     assert!(again.stderr.contains("docker-daemon:loaded:1: unchanged"), "{}", again.stderr);
-    coracle.is_refused(
-        &["build", "/usr/bin/curl", "--load", "-o", &layout],
-        &["needs an image with a name", "--tag NAME:TAG"],
-    );
+    // Without a name, it is called like its program.
+    let unnamed = coracle.run(&["build", "/usr/bin/curl", "--no-cache", "--load", "-o", &layout]);
+    assert!(unnamed.stderr.contains("loaded as  docker-daemon:curl:latest: "), "{}", unnamed.stderr);
     let direct = ["build", "/usr/bin/curl", "--no-cache", "-q", "-o", "docker-daemon:direct:1"];
     assert!(coracle.run(&direct).status.success());
     assert!(docker.run(&["image", "inspect", "--format", "{{.Id}}", "direct:1"]).starts_with("sha256:"));
@@ -215,8 +214,18 @@ fn copies_missing_layers_into_containerd() {
         coracle.brings(subject, "containerd:", &subject.digest);
         let run = ["run", "--rm", "--net-host", subject.full_name, "program"];
         assert_eq!(sandbox.run(containerd::ctr(&sandbox, &run)), subject.says, "{}", subject.name);
-        sandbox.run(containerd::ctr(&sandbox, &["images", "rm", "registry.example/again:9"]));
-        containerd::forget(&sandbox, subject.full_name);
+        for name in [subject.digest_name(), format!("registry.example/again@{}", subject.digest)] {
+            assert!(containerd::names_of_images(&sandbox).contains(&name), "{name}");
+        }
+        // `unchanged` means that both names are there.
+        let (from, to) = (format!("oci:{}", subject.in_layout()), format!("containerd:{}", subject.name));
+        for name in [subject.full_name.to_owned(), subject.digest_name()] {
+            sandbox.run(containerd::ctr(&sandbox, &["images", "rm", &name]));
+            assert_eq!(coracle.copies(&from, &to).1, format!("{to}: there already, name added\n"));
+            assert!(containerd::names_of_images(&sandbox).contains(&name), "{name}");
+            assert_eq!(coracle.copies(&from, &to).1, format!("{to}: unchanged\n"));
+        }
+        containerd::forget(&sandbox);
     }
     // A namespace that a sandbox names, where a kubelet would look.
     let hello = &subjects.programs[0];
@@ -225,7 +234,7 @@ fn copies_missing_layers_into_containerd() {
     assert_eq!(printed, format!("{}@{}\n", hello.full_name, hello.digest));
     let images =
         sandbox.run(["ctr", "--address", &socket, "--namespace", "k8s.io", "images", "ls", "--quiet"]);
-    assert_eq!(images, format!("{}\n", hello.full_name));
+    assert_eq!(images, format!("{}\n{}\n", hello.full_name, hello.digest_name()));
     // Out again, byte for byte.
     let layout = format!("oci:{}", sandbox.shared().join("out").display());
     assert_eq!(coracle.copies(&to, &layout).0, format!("{}\n", hello.digest));

@@ -57,7 +57,7 @@ fn engines_pull_every_codec() {
         sandbox.run(ctr(&sandbox, &["images", "pull", "--plain-http", &name]));
         let said = sandbox.run(ctr(&sandbox, &["run", "--rm", "--net-host", &name, subject.short_name()]));
         assert_eq!(said, subject.says, "{name} with containerd");
-        containerd::forget(&sandbox, &name);
+        containerd::forget(&sandbox);
     }
 }
 

@@ -133,6 +133,11 @@ impl Subject {
         format!("{}:{}", self.layout().display(), self.tag())
     }
 
+    /// The full name with the digest instead of the tag.
+    pub(crate) fn digest_name(&self) -> String {
+        format!("{}@{}", self.full_name.rsplit_once(':').unwrap().0, self.digest)
+    }
+
     pub(crate) fn tag(&self) -> &'static str {
         self.name.rsplit(':').next().unwrap()
     }

@@ -195,11 +195,6 @@ impl DocRunner {
         self.registry.get_or_init(Registry::start);
     }
 
-    /// Whether it is where engines are.
-    pub(crate) fn has_engines(&self) -> bool {
-        self.engines.is_some()
-    }
-
     /// What the cluster was asked since the last time.
     pub(crate) fn asked(&self) -> String {
         self.cluster.asked()

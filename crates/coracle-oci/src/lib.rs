@@ -35,6 +35,7 @@
 //! use coracle_core::entry::{Entry, EntryNode, EntryReason, LayerKind, Owner};
 //! use coracle_core::fs::Durability;
 //! use coracle_core::path::ImagePath;
+//! use coracle_core::reference::ImageReference;
 //! use coracle_oci::image::{Image, ImageConfig, ImageSet, InheritedBase};
 //! use coracle_oci::layer::{Compression, PackRequest};
 //! use coracle_oci::layout::{self, DiskLocation, Staging};
@@ -64,7 +65,8 @@
 //! let base = InheritedBase::default();
 //! let image = Image::new(&config, &"linux/amd64".parse()?, &base, &[layer], 0)?;
 //! let images = ImageSet::new(vec![image])?;
-//! layout::write_image(&images, &staging, &["greeter:1.0".parse()?], &location)?;
+//! let names = ["greeter:1.0".parse::<ImageReference>()?];
+//! layout::write_image(&images, &staging, names.as_slice().into(), &location)?;
 //!
 //! let read = layout::read_disk_image(&location)?;
 //! assert_eq!(read.source.digest(), Some(images.digest()));

@@ -22,7 +22,7 @@ Examples:
 
 All bytes are preserved, and so is the digest; an image index is copied with all of its images. Logins are those of \
 `docker login` and `podman login`, including credential helpers; in CI, CORACLE_REGISTRY_USER and \
-CORACLE_REGISTRY_PASSWORD, or CORACLE_REGISTRY_TOKEN. See docs/registries.md and docs/engines.md.")]
+CORACLE_REGISTRY_PASSWORD, or CORACLE_REGISTRY_TOKEN, for the destination. See docs/registries.md and docs/engines.md.")]
 pub(in crate::cli) struct CopyArgs {
     /// The source: `docker://NAME[:TAG][@DIGEST]`, `oci:DIR[:TAG]`, `oci-archive:FILE[:TAG]`,
     /// `docker-archive:FILE[:TAG]`

@@ -14,6 +14,10 @@ pub(in crate::cli) struct RegistryArgs {
     #[arg(long, value_name = "HOST[:PORT]")]
     pub(in crate::cli) insecure: Vec<String>,
 
+    /// Allow the registry to have its uploads sent to this host
+    #[arg(long, value_name = "HOST[:PORT]")]
+    pub(in crate::cli) upload_host: Vec<String>,
+
     /// Also trust the CA certificates in this PEM file
     #[arg(long, value_name = "FILE")]
     pub(in crate::cli) ca_file: Vec<PathBuf>,

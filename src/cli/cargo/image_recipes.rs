@@ -141,13 +141,7 @@ fn describe_image<'a>(
         let files = program.files.iter().cloned();
         recipe.contents.programs = files.map(|from| recipe::RecipeProgram { from, to: None }).collect();
     }
-    // A default name must not be pushed to a registry.
-    if recipe.image.names.is_empty() && !recipe.output.push {
-        recipe.image.names.push(default_name(
-            entrypoint_name(&recipe).filter(|_| has_explicit_programs).unwrap_or(&program.name),
-            program,
-        )?);
-    }
+    recipe.apply_default_name();
     if recipe.output.destinations.is_empty() {
         let name = recipe.image.names.first().map_or(program.name.as_str(), ImageReference::last_component);
         let folder = built_files::target_directory(program, args).join("coracle");
@@ -155,24 +149,6 @@ fn describe_image<'a>(
         recipe.output.destinations.push(ImageLocation::OnDisk(layout));
     }
     Ok(CargoImage { program, recipe, has_explicit_programs })
-}
-
-/// Returns the file name of the image's entrypoint.
-fn entrypoint_name(recipe: &Recipe) -> Option<&str> {
-    recipe.contents.programs.first()?.from.file_name()?.to_str()
-}
-
-/// Returns the default image name: the entrypoint's file name in lower case.
-fn default_name(entrypoint: &str, program: &BuiltProgram) -> Result<ImageReference, CliError> {
-    entrypoint.to_lowercase().parse().map_err(|_| {
-        CliError::usage(
-            format!(
-                "`{entrypoint}` is not a valid image name\n  --> the program of {}",
-                relative_to_cwd(&program.manifest).display()
-            ),
-            "name the image with `--tag NAME`, or in Cargo.toml: `name = \"NAME\"` in `[package.metadata.coracle.image]`",
-        )
-    })
 }
 
 /// Fails if two images have the same name, because one would replace the other.

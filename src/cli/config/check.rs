@@ -52,8 +52,7 @@ struct FindingJson<'a> {
 pub(super) fn run_config_check(args: &ConfigCheckArgs) -> Result<CliExit, CliError> {
     let platform = parse_platform(args.common.platform.as_deref())?;
     let published_at = args.contract.as_deref();
-    let reader =
-        ImageReader::new(&args.common.registry, [args.image.as_str()].into_iter().chain(published_at));
+    let reader = ImageReader::new(&args.common.registry);
     let image = reader.open(&args.image)?;
     let contract = contract_lookup::required_label_contract(&image, platform.as_ref())?;
     let document = match published_at.is_some() || !args.values.is_empty() {

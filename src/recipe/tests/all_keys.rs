@@ -11,6 +11,7 @@ fn parses_all_keys() {
     let map = |pairs: &[(&str, &str)]| pairs.iter().map(|&(k, v)| (k.into(), v.into())).collect();
     let image = ImageSettings {
         names: vec!["ghcr.io/acme/shop".parse().unwrap()],
+        has_default_name: false,
         args: strings(["--config", "/etc/shop/shop.toml"]),
         base: None,
         user: Some(Owner { uid: 1000, gid: 100 }),

@@ -34,6 +34,7 @@ impl Validator<'_> {
         let platform = flag_or_file(&table.platform, &flags.platform, "--platform");
         ImageSettings {
             names: self.image_names(file, flags),
+            has_default_name: false,
             base: self.base(file, flags, recipe_dir),
             args: self.args(file, flags),
             user: self.user(file, flags),

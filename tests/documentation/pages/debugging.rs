@@ -14,6 +14,7 @@ const CHECKS: &[(&str, Check)] = &[
     ("kubectl debug", Check::Asks(AS_THE_PROGRAM)),
     ("kubectl get configmap", Check::Asks("configmaps?labelSelector=app.kubernetes.io%2Fname%3DNAME&")),
     ("kubectl describe pod", Check::Prints("Volumes:")),
+    ("coracle build --load", Check::Prints("loaded as  containers-storage:shop:latest: ")),
     ("coracle config render", Check::Prints("out/etc/shop/db.conf")),
     // What its program says of the two files that it reads there.
     ("podman run", Check::PrintsToRoot("*/etc/shop/shop.toml\n")),
@@ -31,7 +32,7 @@ const AS_THE_PROGRAM: &str = r#""securityContext":{"allowPrivilegeEscalation":fa
 
 const RECIPE: &str = r#"
 [image]
-name = "localhost/shop"
+name = "shop"
 programs = ["shop"]
 args = ["dgst", "-r", "/etc/shop/shop.toml", "/etc/shop/db.conf"]
 
@@ -69,7 +70,6 @@ fn prepare(runner: &DocRunner) {
         format!("/proc/self/root{}/seen/", runner.path("").display().to_string().trim_end_matches('/')),
     );
     runner.word("/proc/1/", "/proc/self/");
-    if runner.has_engines() {
-        runner.done("coracle build -o docker-archive:shop.tar && podman load -i shop.tar");
-    }
+    // Root has no user namespace to keep.
+    runner.word("--userns=keep-id ", "");
 }

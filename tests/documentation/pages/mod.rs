@@ -29,6 +29,7 @@ mod glibc;
 mod go;
 mod init;
 mod install;
+mod local_clusters;
 mod manifests;
 mod node;
 mod python;
@@ -86,8 +87,13 @@ const ELSEWHERE: &[(&str, &str, &str)] = &[
         "tests/clients/coracle_image.rs builds the image of Coracle",
     ),
     ("docs/release.md", "podman run", "tests/clients/coracle_image.rs runs it"),
-    ("docs/engines.md", "kind load", "kind makes a cluster of containers, which needs Docker with a network"),
-    ("docs/engines.md", "minikube image load", "minikube makes a virtual machine"),
+    (
+        "docs/local-clusters.md",
+        "kind load",
+        "kind makes a cluster of containers, which needs Docker with a network; it runs `ctr images import`",
+    ),
+    ("docs/local-clusters.md", "minikube image load", "minikube makes a virtual machine"),
+    ("docs/local-clusters.md", "k3s ctr images import", "k3s is a cluster; this command of it is `ctr`"),
 ];
 
 /// Programs that commands name, and the packages of Debian that have them.
@@ -278,6 +284,7 @@ mod tests {
         go,
         init,
         install,
+        local_clusters,
         manifests,
         node,
         python,

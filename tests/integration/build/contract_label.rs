@@ -164,9 +164,9 @@ fn prints_the_contract_of_the_image() {
     let project = project();
     project.coracle(["build"]).ends(
         0,
-        str!["sha256:[..]"],
+        str!["hello:latest@sha256:[..]"],
         str![[r#"
-hello  linux/amd64  3 files, [..] in 1 layer
+hello:latest  linux/amd64  3 files, [..] in 1 layer
   program  [..]
   expects    /etc/shop: login.env (secret), shop.toml
   expects    /run/secrets/shop: token (secret)

@@ -254,7 +254,7 @@ hint: write the image elsewhere with `--output`, or include less than that direc
     project.coracle(["build", "hello", "-q", "--include", ".:/srv", "-o", &archive]).ends(
         0,
         str![[r#"
-sha256:[..]
+hello:latest@sha256:[..]
 
 "#]],
         str![],

@@ -183,7 +183,7 @@ fn warns_of_search_paths_relative_to_the_working_directory() {
     project.coracle(["build", "hello", "--quiet"]).ends(
         0,
         str![[r#"
-sha256:[..]
+hello:latest@sha256:[..]
 
 "#]],
         str![[r#"
@@ -247,7 +247,7 @@ fn warns_once_of_a_library_for_newer_cpus() {
     project.coracle(["build", "asks", "--quiet"]).ends(
         0,
         str![[r#"
-sha256:[..]
+asks:latest@sha256:[..]
 
 "#]],
         str![[r#"

@@ -33,7 +33,7 @@ fn add_rust(project: &Project, name: &str, source: &str, flags: &[&str]) {
 fn advises_static_linking_of_rust_programs() {
     rust(&[]).coracle(["build", "hello"]).ends(
         0,
-        str!["sha256:[..]\n"],
+        str!["hello:latest@sha256:[..]\n"],
         str![[r#"
 hint: `hello` needs nothing but the C library, [..] % of the image; rustc's `--target x86_64-unknown-linux-musl` makes it one file, `--linkage dynamic` disables this hint
 ...
@@ -45,7 +45,7 @@ hint: `hello` needs nothing but the C library, [..] % of the image; rustc's `--t
 fn gives_no_advice_if_linkage_is_set() {
     let project = rust(&[]);
     project.file("coracle.toml", "[image]\nprograms = [\"hello\"]\nlinkage = \"dynamic\"\n");
-    project.coracle(["build", "--quiet"]).ends(0, str!["sha256:[..]\n"], str![""]);
+    project.coracle(["build", "--quiet"]).ends(0, str!["hello:latest@sha256:[..]\n"], str![""]);
     project.coracle(["build", "--linkage", "static"]).ends(
         1,
         str![""],
@@ -63,7 +63,7 @@ fn rejects_a_static_program_if_dynamic_is_required() {
     let project = rust(&["-Ctarget-feature=+crt-static"]);
     project.coracle(["build", "hello", "--linkage", "static", "--quiet"]).ends(
         0,
-        str!["sha256:[..]\n"],
+        str!["hello:latest@sha256:[..]\n"],
         str![""],
     );
     project.coracle(["build", "hello", "--linkage", "dynamic"]).ends(
@@ -104,7 +104,7 @@ hint: `static` and `dynamic` reject programs that are linked otherwise, `auto` a
 fn notes_a_static_program_next_to_a_dynamic_one() {
     let project = rust(&["-Ctarget-feature=+crt-static"]);
     project.program("c", "int main(void) { return 0; }", &[]);
-    project.coracle(["build", "c", "hello"]).ends(0, str!["sha256:[..]\n"], str![[r#"
+    project.coracle(["build", "c", "hello"]).ends(0, str!["c:latest@sha256:[..]\n"], str![[r#"
 hint: `hello` contains a C library, but the image has one for `c` as well; rustc's `--target x86_64-unknown-linux-gnu` makes it use that one
 ...
 "#]]);
@@ -142,7 +142,7 @@ fn advises_go_programs_to_disable_cgo() {
         assert!(go.status().unwrap().success());
     };
     go("1", "dynamic");
-    project.coracle(["build", "dynamic"]).ends(0, str!["sha256:[..]\n"], str![[r#"
+    project.coracle(["build", "dynamic"]).ends(0, str!["dynamic:latest@sha256:[..]\n"], str![[r#"
 hint: `dynamic` needs nothing but the C library, [..] % of the image; Go's `CGO_ENABLED=0` makes it one file, `--linkage dynamic` disables this hint
 ...
 "#]]);

@@ -35,11 +35,11 @@ fn prints_a_summary_of_the_image() {
     project.coracle(["build", "hello"]).ends(
         0,
         str![[r#"
-sha256:[..]
+hello:latest@sha256:[..]
 
 "#]],
         str![[r#"
-hello  linux/amd64  3 files, [..] → [..] in 1 layer
+hello:latest  linux/amd64  3 files, [..] → [..] in 1 layer
   program    [..] → [..]  sha256:[..]
   written to oci:hello.oci
 
@@ -131,12 +131,12 @@ fn strips_a_copy() {
     project.coracle(["build", "hello"]).ends(
         0,
         str![[r#"
-sha256:[..]
+hello:latest@sha256:[..]
 
 "#]],
         str![[r#"
 hint: `--strip` would make `/app/hello` [..] of [..] bytes smaller: it has symbols or debugging sections
-hello  linux/amd64  [..] files, [..] → [..] in 2 layers
+hello:latest  linux/amd64  [..] files, [..] → [..] in 2 layers
   libraries  [..] → [..]  sha256:[..]
   program    [..] → [..]  sha256:[..]
   written to oci:hello.oci

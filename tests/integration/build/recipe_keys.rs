@@ -150,7 +150,7 @@ fn sets_nothing_by_default() {
     let layout = project.built(&["hello"], "hello.oci");
     let expected = json!({"Entrypoint": ["/app/hello"], "User": "65532:65532", "WorkingDir": "/"});
     assert_eq!(layout.config()["config"], expected);
-    assert_eq!(layout.names(), ["- -"]);
+    assert_eq!(layout.names(), ["latest docker.io/library/hello:latest"]);
 }
 
 #[test]

@@ -122,7 +122,7 @@ fn uses_an_installed_coracle() {
     // There is no server behind the action's own repository.
     let ended = job.uses(&[("args", "./shop -o oci:out")]);
     assert_eq!(ended.status, 0, "{}", ended.said);
-    assert!(ended.outputs["reference"].starts_with("sha256:"), "{:?}", ended.outputs);
+    assert!(ended.outputs["reference"].starts_with("shop:latest@sha256:"), "{:?}", ended.outputs);
     assert!(job.folder().join("out/index.json").exists());
     let other = job.uses(&[("args", "./shop"), ("version", "0.0.1")]);
     assert_eq!(other.status, 1);

@@ -117,11 +117,15 @@ fn does_not_compare_with_another_tag() {
             str![],
         );
     }
-    // An image without a tag replaces the one without.
-    coracle_in(folder.path(), BUILD).more_args(["5%", "--quiet"]).ends(0, str!["sha256:[..]\n"], str![]);
+    // An image without a name is `shop:latest`.
+    coracle_in(folder.path(), BUILD).more_args(["5%", "--quiet"]).ends(
+        0,
+        str!["shop:latest@sha256:[..]\n"],
+        str![],
+    );
     data(folder.path(), "data", 12_000);
     coracle_in(folder.path(), BUILD).more_args(["5%", "--quiet"]).ends(4, str![], str![[r#"
-error: the image for linux/amd64 has 13.52 kB, 3.00 kB (28.5 %) more than `oci:shop.oci`: over the budget of 5 %
+error: the image for linux/amd64 has 13.52 kB, 3.00 kB (28.5 %) more than `oci:shop.oci:latest`: over the budget of 5 %
   layers for linux/amd64:
      12.33 kB  data
         133 B  program, as before
@@ -157,7 +161,7 @@ hint: leave out what is not needed (`--dry-run` lists every file and why it is t
         str![[r#"
 error: cannot read `oci:shop.oci:7`: no image in it has the tag `7`
 
-hint: its tags: 1, 2
+hint: its tags: 1, 2, latest
 
 "#]],
     );
@@ -198,8 +202,8 @@ fn compares_each_platform_with_the_same_platform() {
         run
     };
     let (a, b) = ("oci:a.oci:1", "oci:b.oci:1");
-    build("./shop-arm64", "1%", &[a]).ends(0, str!["sha256:[..]\n"], str![]);
-    build("./shop", "1%", &[b]).ends(0, str!["sha256:[..]\n"], str![]);
+    build("./shop-arm64", "1%", &[a]).ends(0, str!["shop-arm64:latest@sha256:[..]\n"], str![]);
+    build("./shop", "1%", &[b]).ends(0, str!["shop:latest@sha256:[..]\n"], str![]);
     data(folder.path(), "data", 20_000);
     fs::remove_file(folder.path().join("s.md")).unwrap();
     let mut command = build("./shop", "1%", &[a, b]).command();

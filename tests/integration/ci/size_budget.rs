@@ -157,9 +157,9 @@ hint: leave out what is not needed (`--dry-run` lists every file and why it is t
     // Both together have more.
     coracle_in(folder.path(), programs).more_args(["10.5kB"]).ends(
         0,
-        str!["sha256:[..]\n"],
+        str!["amd64:latest@sha256:[..]\n"],
         str![[r#"
-amd64  linux/amd64, linux/arm64  6 files, 18.94 kB → 11.66 kB in 2 layers
+amd64:latest  linux/amd64, linux/arm64  6 files, 18.94 kB → 11.66 kB in 2 layers
   program      5.12 kB →     274 B  sha256:c63b2ed0e8617084b01f66a04b05f69f2c1143d9a7417a700406426077285427
   program     13.82 kB →   9.39 kB  sha256:bedf88afffd91c368af15d3f975ec7139bb2556e5752626ad10048eb51cd707c
   written to oci:amd64.oci

@@ -171,11 +171,12 @@ Runtime:
                                x86-64-v3, or `none`
 
 Registries:
-      --insecure <HOST[:PORT]>  Allow this registry without TLS; loopback addresses are always
-                                allowed
-      --ca-file <FILE>          Also trust the CA certificates in this PEM file
-      --authfile <FILE>         Look for logins in this file first, before those of Podman and
-                                Docker
+      --insecure <HOST[:PORT]>     Allow this registry without TLS; loopback addresses are always
+                                   allowed
+      --upload-host <HOST[:PORT]>  Allow the registry to have its uploads sent to this host
+      --ca-file <FILE>             Also trust the CA certificates in this PEM file
+      --authfile <FILE>            Look for logins in this file first, before those of Podman and
+                                   Docker
 
 Cache:
       --no-cache                 Neither read nor write the build cache

@@ -99,7 +99,11 @@ fn pulls_anonymously() {
     );
     assert_eq!(
         error.hint().unwrap(),
-        format!("log in with `docker login {0}` or `podman login {0}`", fake.address)
+        format!(
+            "log in with `docker login {0}` or `podman login {0}`, or set CORACLE_REGISTRY_USER and \
+             CORACLE_REGISTRY_PASSWORD, and CORACLE_REGISTRY={0} where it is only read",
+            fake.address
+        )
     );
 }
 
@@ -161,7 +165,8 @@ fn reads_credentials_from_files() {
 fn reads_credentials_from_helpers() {
     let fake = with(Login::Password);
     let folder = tempfile::tempdir().unwrap();
-    let helper = folder.path().join("docker-credential-mine");
+    // A helper of Windows, as Docker Desktop configures it in WSL.
+    let helper = folder.path().join("docker-credential-desktop.exe");
     let script = format!(
         "#!/bin/sh\nread -r registry\n[ \"$registry\" = {} ] || exit 1\n\
          echo '{{\"Username\":\"{USER}\",\"Secret\":\"{PASSWORD}\"}}'\n",
@@ -169,13 +174,39 @@ fn reads_credentials_from_helpers() {
     );
     coracle_testing::write_executable(&helper, script);
     let config = folder.path().join("config.json");
-    std::fs::write(&config, r#"{"credsStore":"mine"}"#).unwrap();
+    std::fs::write(&config, r#"{"credsStore":"desktop.exe"}"#).unwrap();
     let shop = fake.shop_with(RegistrySettings {
         credential_files: vec![config],
         helper_directories: Some(vec![folder.path().to_owned()]),
         ..settings()
     });
     image(&[9]).push(&shop, "1").unwrap();
+}
+
+/// A helper or an `auth` without user and secret means that nobody is logged in.
+#[cfg(unix)]
+#[test]
+fn empty_credentials_are_not_sent() {
+    let folder = tempfile::tempdir().unwrap();
+    let helper = folder.path().join("docker-credential-mine");
+    coracle_testing::write_executable(&helper, "#!/bin/sh\necho '{\"Username\":\"\",\"Secret\":\"\"}'\n");
+    for config in [r#"{"credsStore":"mine"}"#, r#"{"auths":{"HOST":{"auth":"Og=="}}}"#] {
+        let fake = with(Login::Tokens);
+        image(&[9]).push(&fake.shop_with(anna(&fake)), "1").unwrap();
+        fake.take_requests();
+        let path = folder.path().join("config.json");
+        std::fs::write(&path, config.replace("HOST", &fake.address.to_string())).unwrap();
+        let client = RegistryClient::new(RegistrySettings {
+            credential_files: vec![path],
+            helper_directories: Some(vec![folder.path().to_owned()]),
+            ..settings()
+        });
+        let shop = client.unwrap().repository_client(&fake.repository("shop"), &Access::Pull);
+        assert!(shop.head_manifest(ManifestReference::Tag("1")).unwrap().is_some(), "{config}");
+        let state = fake.state();
+        let token = state.requests.iter().find(|request| request.path() == "/token").unwrap();
+        assert_eq!(token.header("authorization"), None, "{config}");
+    }
 }
 
 /// `credsStore` may be left over from another machine.
@@ -185,12 +216,15 @@ fn a_failed_helper_does_not_prevent_anonymous_pulls() {
     image(&[9]).push(&fake.shop_with(anna(&fake)), "1").unwrap();
     let folder = tempfile::tempdir().unwrap();
     let config = folder.path().join("config.json");
-    std::fs::write(&config, r#"{"credsStore":"desktop.exe"}"#).unwrap();
-    let settings = RegistrySettings { credential_files: vec![config], ..settings() };
+    std::fs::write(&config, r#"{"credsStore":"absent.exe"}"#).unwrap();
+    let settings = RegistrySettings {
+        credential_files: vec![config],
+        helper_directories: Some(vec![folder.path().to_owned()]),
+        ..settings()
+    };
     let client = RegistryClient::new(settings).unwrap();
     let helper = format!(
-        "cannot get credentials for `{}` from `docker-credential-desktop.exe`: a helper name may only contain \
-         lower-case letters, digits and `-`",
+        "cannot get credentials for `{}` from `docker-credential-absent.exe`: the program was not found",
         fake.address
     );
     let shop = client.repository_client(&fake.repository("shop"), &Access::Pull);

@@ -9,7 +9,9 @@ mod cut_connections;
 mod docker_errors;
 mod docker_registry;
 mod early_upload;
+mod environment_login;
 mod fake;
+mod hidden_content;
 mod index_command;
 mod login;
 #[cfg(target_os = "linux")]

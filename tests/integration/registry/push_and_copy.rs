@@ -265,6 +265,50 @@ fn replaces_images_in_a_layout() {
     assert_eq!(printed, sent);
 }
 
+/// A document that some clients read as a manifest and others as an index (CVE-2021-41190).
+#[test]
+fn refuses_ambiguous_documents() {
+    let (fake, folder) = (FakeRegistry::start(), folder());
+    let at = folder.path();
+    let image = image(&[7]);
+    let mut document: Value = serde_json::from_slice(&image.manifest).unwrap();
+    for uploaded in image.uploads() {
+        fake.shop().push_blob(&uploaded).unwrap();
+    }
+    for (media_type, why) in [(MANIFEST, "a manifest with `manifests`"), (INDEX, "an index with `config`")] {
+        document["mediaType"] = media_type.into();
+        document["manifests"] = json!([]);
+        let bytes = document.to_string();
+        fake.shop().put_manifest(ManifestReference::Tag("1"), media_type, bytes.as_bytes()).unwrap();
+        let there = format!("docker://{}/shop:1", fake.address);
+        let copy = format!("docker://{}/shop:2", fake.address);
+
+        // The same in a layout.
+        let blobs = at.join("both.oci/blobs/sha256");
+        fs::create_dir_all(&blobs).unwrap();
+        let digest = Digest::compute(bytes.as_bytes());
+        fs::write(blobs.join(digest.hex()), &bytes).unwrap();
+        fs::write(at.join("both.oci/oci-layout"), r#"{"imageLayoutVersion":"1.0.0"}"#).unwrap();
+        let entry = json!({"mediaType": media_type, "digest": digest.to_string(), "size": bytes.len()});
+        let index = json!({"schemaVersion": 2, "manifests": [entry]}).to_string();
+        fs::write(at.join("both.oci/index.json"), index).unwrap();
+
+        for args in [
+            &["copy", &there, "oci:new.oci"][..],
+            &["copy", &there, &copy],
+            &["copy", "oci:both.oci", &copy],
+            &["copy", "oci:both.oci", "oci-archive:new.tar"],
+            &["index", "oci:new.oci", &there],
+            &["config", "show", "oci:both.oci"],
+            &["build", "./app", "--base", "oci:both.oci", "-o=oci:new.oci"],
+        ] {
+            let (code, stdout, said) = run(at, args);
+            assert!(code != Some(0) && stdout.is_empty() && said.contains(why), "{args:?}: {said}");
+        }
+        assert!(!at.join("new.oci").exists() && !at.join("new.tar").exists());
+    }
+}
+
 /// A digest names no tag: `latest` stays what it is, here and there.
 #[test]
 fn a_digest_alone_moves_no_tag() {
@@ -287,13 +331,34 @@ fn a_digest_alone_moves_no_tag() {
 fn rejects_incomplete_credentials_of_the_environment() {
     let folder = folder();
     let args = ["copy", "docker://127.0.0.1:1/shop", "oci:shop.oci"];
-    for env in [
-        &[("CORACLE_REGISTRY_USER", "ada")][..],
-        &[("CORACLE_REGISTRY_PASSWORD", "hidden")],
-        &[("CORACLE_REGISTRY_TOKEN", "hidden"), ("CORACLE_REGISTRY_USER", "ada")],
+    let [user, password, token] =
+        ["CORACLE_REGISTRY_USER", "CORACLE_REGISTRY_PASSWORD", "CORACLE_REGISTRY_TOKEN"];
+    for (env, message) in [
+        (
+            &[(user, "ada")][..],
+            "CORACLE_REGISTRY_USER is set, but CORACLE_REGISTRY_PASSWORD is not set or is empty",
+        ),
+        (
+            // As a secret that the job may not read.
+            &[(user, "ada"), (password, "")],
+            "CORACLE_REGISTRY_USER is set, but CORACLE_REGISTRY_PASSWORD is not set or is empty",
+        ),
+        (
+            &[(password, "hidden")],
+            "CORACLE_REGISTRY_PASSWORD is set, but CORACLE_REGISTRY_USER is not set or is empty",
+        ),
+        (
+            &[(token, "hidden"), (user, "ada")],
+            "CORACLE_REGISTRY_TOKEN and CORACLE_REGISTRY_USER are both set",
+        ),
+        (
+            &[(token, "hidden"), (password, "hidden")],
+            "CORACLE_REGISTRY_TOKEN and CORACLE_REGISTRY_PASSWORD are both set",
+        ),
     ] {
         let (code, _, said) = run_with(folder.path(), &args, env);
         assert_eq!(code, Some(2), "{said}");
+        assert!(said.starts_with(&format!("error: {message}\n")), "{said}");
         assert!(said.contains("only CORACLE_REGISTRY_TOKEN") && !said.contains("hidden"), "{said}");
     }
     // Nor do they go to two registries.

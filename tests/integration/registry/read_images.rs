@@ -9,7 +9,7 @@ use serde_json::json;
 use tempfile::TempDir;
 
 use super::fake::{FakeRegistry, FakeRepositories as _, Fault};
-use super::push_and_copy::{folder, run, run_with};
+use super::push_and_copy::{folder, run};
 use super::test_image::{MANIFEST, image, upload};
 
 /// A pod that mounts what the program reads.
@@ -121,11 +121,6 @@ fn reports_unreadable_images() {
         assert!(said.starts_with("error: ") && said.contains(part), "{place}: {said}");
         fake.state().faults.clear();
     }
-    // A login of the environment is for one registry.
-    let args = ["config", "diff", "docker://127.0.0.1:1/a", "docker://127.0.0.1:2/a"];
-    let (code, _, said) = run_with(at, &args, &[("CORACLE_REGISTRY_TOKEN", "hidden")]);
-    assert_eq!(code, Some(2), "{said}");
-    assert!(said.contains("CORACLE_REGISTRY") && !said.contains("hidden"), "{said}");
 }
 
 /// `resolve --remote` pins every image of containers and volumes, for the price of one request each.

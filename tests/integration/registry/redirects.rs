@@ -3,10 +3,11 @@
 use std::collections::BTreeMap;
 
 use coracle_core::digest::Digest;
-use coracle_oci::registry::{Credential, ManifestReference, RegistrySettings};
+use coracle_core::hint::Hint as _;
+use coracle_oci::registry::{Credential, ManifestReference, RegistryError, RegistrySettings};
 
 use super::fake::{FakeRegistry, FakeRepositories as _, Fault, Login, settings};
-use super::test_image::{image, read, upload};
+use super::test_image::{MANIFEST, image, read, upload};
 
 fn to(location: String) -> Fault {
     Fault::Respond(307, vec![("location", location)], "")
@@ -40,23 +41,50 @@ fn follows_redirects_without_credentials() {
 }
 
 #[test]
-fn follows_upload_locations_on_other_hosts() {
+fn sends_uploads_to_allowed_hosts_only() {
     let (here, there) = (FakeRegistry::start(), FakeRegistry::start());
-    there.state().uploads.insert("s".into(), Vec::new());
-    let location = format!("http://{}/v2/shop/blobs/uploads/s?_state=at-0", there.address);
-    here.inject_fault(1, "POST", "/uploads/", Fault::Respond(202, vec![("location", location)], ""));
-    here.shop().push_blob(&upload(b"hello")).unwrap();
-    assert_eq!(there.state().blobs.len(), 1);
+    here.state().login = Login::Password;
+    for session in ["s", "t"] {
+        there.state().uploads.insert(session.into(), Vec::new());
+    }
+    let location = |session| format!("http://{}/v2/shop/blobs/uploads/{session}?_state=at-0", there.address);
+    let begin = || Fault::Respond(202, vec![("location", location("s"))], "");
     // A redirect of the upload itself takes its bytes along.
-    let place = format!(
-        "http://{}/v2/shop/blobs/uploads/t?_state=at-0&digest={}",
-        there.address,
-        Digest::compute(b"more")
-    );
-    there.state().uploads.insert("t".into(), Vec::new());
-    here.inject_fault(1, "PUT", "/uploads/", to(place));
-    here.shop().push_blob(&upload(b"more")).unwrap();
-    assert_eq!(there.state().blobs.len(), 2);
+    let redirect = || to(format!("{}&digest={}", location("t"), Digest::compute(b"more")));
+    let password = Credential::password("anna", "correct horse battery staple");
+    let credentials = BTreeMap::from([(here.address.to_string(), password)]);
+    let settings = RegistrySettings { credentials, ..settings() };
+
+    let refuse = |method, part, fault, send: &dyn Fn() -> Result<(), RegistryError>| {
+        here.inject_fault(1, method, part, fault);
+        let error = send().unwrap_err();
+        let (message, hint) = (error.to_string(), error.hint().unwrap());
+        let host = there.address;
+        assert!(message.ends_with(&format!("would send the image to `{host}`, which is not the registry")));
+        assert_eq!(hint, format!("if `{host}` belongs to the registry, pass `--upload-host {host}`"));
+        assert_eq!(there.take_requests().len(), 0, "{message}");
+    };
+    let shop = here.shop_with(settings.clone());
+    shop.head_manifest(ManifestReference::Tag("1")).unwrap();
+    refuse("POST", "/uploads/", begin(), &|| shop.push_blob(&upload(b"hello")).map(drop));
+    refuse("POST", "/uploads/", to(location("s")), &|| shop.push_blob(&upload(b"hello")).map(drop));
+    refuse("PUT", "/uploads/", redirect(), &|| shop.push_blob(&upload(b"more")).map(drop));
+    refuse("PUT", "/manifests/", to(location("s")), &|| {
+        shop.put_manifest(ManifestReference::Tag("1"), MANIFEST, b"{}").map(drop)
+    });
+
+    for host in [there.address.to_string(), "127.0.0.1".to_owned()] {
+        let shop = here.shop_with(RegistrySettings { upload_hosts: vec![host], ..settings.clone() });
+        here.inject_fault(1, "POST", "/uploads/", begin());
+        there.state().uploads.insert("s".into(), Vec::new());
+        shop.push_blob(&upload(b"hello")).unwrap();
+        here.inject_fault(1, "PUT", "/uploads/", redirect());
+        there.state().uploads.insert("t".into(), Vec::new());
+        shop.push_blob(&upload(b"more")).unwrap();
+        assert_eq!(std::mem::take(&mut there.state().blobs).len(), 2);
+    }
+    let sent = std::mem::take(&mut there.state().requests);
+    assert!(!sent.is_empty() && sent.iter().all(|request| request.header("authorization").is_none()));
 }
 
 #[test]

@@ -5,9 +5,10 @@ use std::time::{Duration, Instant};
 
 use coracle_core::digest::Digest;
 use coracle_core::hint::Hint as _;
-use coracle_oci::registry::{ManifestReference, PushOutcome, RegistryError};
+use coracle_oci::registry::{BlobUpload, ManifestReference, PushOutcome, RegistryError};
 
-use super::fake::{FakeRegistry, FakeRepositories as _, Fault, settings};
+use super::fake::{FakeRegistry, FakeRepositories as _, Fault, Login, settings};
+use super::login::{anna, with};
 use super::test_image::{MANIFEST, image, read, upload};
 
 fn says(status: u16) -> Fault {
@@ -101,6 +102,101 @@ fn reports_permanent_errors() {
             );
         }
     }
+}
+
+/// Some registries have no `HEAD`.
+#[test]
+fn asks_by_get_where_head_is_not_supported() {
+    for status in [405, 501] {
+        let fake = fake();
+        let image = image(&[LAYER]);
+        fake.inject_fault(99, "HEAD", "", says(status));
+        let head = fake.shop().head_manifest(ManifestReference::Tag("1")).unwrap().unwrap();
+        assert_eq!((head.digest, head.size), (image.digest(), image.manifest.len() as u64));
+        assert_eq!(fake.shop().head_manifest(ManifestReference::Tag("none")).unwrap(), None);
+        fake.shop().push_blob(&upload(b"")).unwrap();
+        fake.take_requests();
+        let layer = &image.layers[0];
+        for no_ranges in [false, true] {
+            fake.state().no_ranges = no_ranges;
+            assert!(fake.shop().has_blob(&Digest::compute(layer)).unwrap());
+            assert!(fake.shop().has_blob(&Digest::compute(b"")).unwrap());
+            assert!(!fake.shop().has_blob(&Digest::compute(b"none")).unwrap());
+        }
+        // The layer itself is not fetched.
+        let state = fake.state();
+        let mut asked = state.requests.iter().filter(|request| request.method == "GET");
+        assert!(asked.all(|request| request.header("range") == Some("bytes=0-0")));
+    }
+}
+
+/// Registries deny a login access to what does not exist, to hide that it does not.
+#[test]
+fn what_a_registry_hides_from_a_login_is_pushed() {
+    for status in [401, 403] {
+        let fake = with(Login::Password);
+        let shop = fake.shop_with(anna(&fake));
+        shop.has_blob(&Digest::compute(b"")).unwrap();
+        fake.inject_fault(99, "HEAD", "", says(status));
+        assert_eq!(shop.push_blob(&upload(b"hello")).unwrap(), PushOutcome::Sent);
+        assert_eq!(shop.find_pushed_manifest(ManifestReference::Tag("1")).unwrap(), None);
+        image(&[9]).push(&shop, "1").unwrap();
+        // An image that is read has to be there.
+        let error = shop.head_manifest(ManifestReference::Tag("1")).unwrap_err();
+        assert!(error.to_string().contains(&status.to_string()), "{error}");
+        // Without a login, one is needed.
+        let error = fake.shop().push_blob(&upload(b"other")).unwrap_err();
+        assert!(error.hint().unwrap().starts_with("log in with "), "{error}");
+        assert_names(&error, &fake, "HEAD");
+    }
+}
+
+#[test]
+fn reads_the_referrers_tag_if_the_api_is_missing() {
+    for status in [400, 404, 405, 406, 501] {
+        let fake = fake();
+        fake.state().referrers = true;
+        fake.inject_fault(9, "GET", "/referrers/", says(status));
+        let subject = Digest::compute(b"subject");
+        assert_eq!(fake.shop().referrers(&subject).unwrap(), [], "{status}");
+        assert!(fake.take_requests().last().unwrap().contains("/manifests/sha256-"));
+    }
+}
+
+#[test]
+fn a_mount_that_fails_is_an_upload() {
+    for fault in [says(400), says(403), says(500), says(502), says(503), says(504), Fault::Disconnect] {
+        let fake = fake();
+        fake.inject_fault(9, "POST", "mount=", fault.clone());
+        let blob = BlobUpload { mount_from: Some("base"), ..upload(b"hello") };
+        assert_eq!(fake.shop().push_blob(&blob).unwrap(), PushOutcome::Sent, "{fault:?}");
+    }
+}
+
+/// Registries differ in the status of a success.
+#[test]
+fn every_status_of_success_counts() {
+    for status in [200, 201, 204] {
+        let fake = FakeRegistry::start();
+        fake.state().success = Some(status);
+        fake.inject_fault(1, "PUT", "/uploads/", Fault::TruncateUpload(10));
+        let image = image(&[100]);
+        image.push(&fake.shop(), "1").unwrap();
+        assert_eq!(read(&fake.shop(), &Digest::compute(&image.layers[0]), 100).unwrap(), image.layers[0]);
+        let blob = BlobUpload { mount_from: Some("base"), ..upload(b"hello") };
+        fake.state().blobs.insert(("base".into(), Digest::compute(b"hello").to_string()), b"hello".into());
+        assert_eq!(fake.shop().push_blob(&blob).unwrap(), PushOutcome::Mounted, "{status}");
+    }
+}
+
+#[test]
+fn a_trickling_blob_times_out() {
+    let fake = fake();
+    fake.state().short_timeouts = true;
+    fake.inject_fault(99, "GET", "/blobs/", Fault::Trickle(Duration::from_millis(20)));
+    let layer = &image(&[LAYER]).layers[0];
+    let error = read(&fake.shop(), &Digest::compute(layer), LAYER).unwrap_err();
+    assert!(error.to_string().contains("timed out"), "{error}");
 }
 
 #[test]

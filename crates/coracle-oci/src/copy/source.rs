@@ -50,7 +50,8 @@ pub fn resolve_digest(name: &RegistryImageName, client: &RegistryClient) -> Resu
     head.map(|head| head.digest).ok_or_else(|| CopyError::NoSuchImage(ImageLocation::Registry(name.clone())))
 }
 
-/// Whether the repository of `name` has the manifest `digest`; one request.
+/// Whether the repository of `name` has the manifest `digest`, so that it need not be pushed again;
+/// one request.
 ///
 /// # Errors
 /// Fails if the request fails.
@@ -60,5 +61,5 @@ pub fn has_manifest(
     client: &RegistryClient,
 ) -> Result<bool, CopyError> {
     let remote = client.repository_client(&(&name.reference).into(), &Access::Pull);
-    Ok(remote.head_manifest(ManifestReference::Digest(digest))?.is_some())
+    Ok(remote.find_pushed_manifest(ManifestReference::Digest(digest))?.is_some())
 }

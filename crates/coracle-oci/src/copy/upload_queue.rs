@@ -193,7 +193,7 @@ impl PushTargets {
 impl PushTarget {
     /// Whether the tag points to `digest`.
     fn tag_points_to(&self, named: &RegistryImageName, digest: Digest) -> Result<bool, CopyError> {
-        let head = self.remote.head_manifest(ManifestReference::Tag(named.reference.tag()))?;
+        let head = self.remote.find_pushed_manifest(ManifestReference::Tag(named.reference.tag()))?;
         Ok(head.is_some_and(|head| head.digest == digest))
     }
 

@@ -27,8 +27,13 @@ pub(super) trait ContainerEngine {
     fn platform(&self) -> Result<Platform, EngineError>;
     /// Looks up how much of `image` the engine has, and whether it has the name.
     fn find_image(&self, name: &ImageReference, image: &PlatformImage) -> Result<ImagePresence, EngineError>;
-    /// Tags the image with the name or ID `known` as `name`.
-    fn tag_image(&self, known: &str, name: &ImageReference) -> Result<(), EngineError>;
+    /// Tags `image`, which has the name or ID `known`, as `name`.
+    fn tag_image(&self, known: &str, name: &ImageReference, image: &PlatformImage)
+    -> Result<(), EngineError>;
+    /// The archive of `image` in the form that the engine loads.
+    fn archive(&self, name: &ImageReference, image: &PlatformImage) -> Result<ImageArchive, EngineError> {
+        Ok(ImageArchive::from_graph(&image.graph, name)?)
+    }
     /// Loads an archive.
     fn load_archive(&self, archive: &ImageArchive, open: &BlobOpener<'_>) -> Result<(), EngineError>;
     /// Saves the image to an archive at `path`.

@@ -10,6 +10,7 @@ use super::http::Endpoint;
 use super::image_name::EngineName;
 use super::select_image::PlatformImage;
 use crate::layout::{BlobOpener, ImageArchive};
+use coracle_core::digest::Digest;
 use coracle_core::platform::Platform;
 use coracle_core::progress::Progress;
 use coracle_core::reference::ImageReference;
@@ -43,15 +44,25 @@ impl<'a> Containerd<'a> {
         Ok(Self { program, progress })
     }
 
-    /// The names and digests of the images that match a filter.
-    fn list_images(&self, filter: &str) -> Result<Vec<(String, String)>, EngineError> {
-        let shown = self.program.run_checked("list images", &["images", "ls", filter])?;
-        let rows = shown.lines().skip(1).filter_map(|row| {
-            let mut columns = row.split_whitespace();
-            Some((columns.next()?.to_owned(), columns.nth(1)?.to_owned()))
-        });
-        Ok(rows.collect())
+    /// The names of the image or index `digest`.
+    fn names_of(&self, digest: Digest) -> Result<Vec<String>, EngineError> {
+        let filter = format!("target.digest=={digest}");
+        let shown = self.program.run_checked("list images", &["images", "ls", "--quiet", &filter])?;
+        Ok(shown.lines().map(str::to_owned).collect())
     }
+}
+
+/// The names that the image is to have, each with the digest that it refers to; the tag comes last.
+///
+/// A kubelet looks for `NAME@DIGEST` if a pod names `NAME:TAG@DIGEST`, where DIGEST is that of the
+/// image, or of the index for several platforms.
+fn wanted_names(name: &ImageReference, image: &PlatformImage) -> Vec<(String, Digest)> {
+    let full = name.full_name();
+    let repository = full.rsplit_once(':').map_or(full.as_str(), |(repository, _)| repository);
+    let digests = std::iter::once(image.digest).chain(image.indexes.last().map(|index| index.digest));
+    let mut names: Vec<_> = digests.map(|digest| (format!("{repository}@{digest}"), digest)).collect();
+    names.push((full, image.digest));
+    names
 }
 
 impl ContainerEngine for Containerd<'_> {
@@ -74,22 +85,31 @@ impl ContainerEngine for Containerd<'_> {
     }
 
     fn find_image(&self, name: &ImageReference, image: &PlatformImage) -> Result<ImagePresence, EngineError> {
-        let full = name.full_name();
-        let digest = image.digest.to_string();
-        if self.list_images(&format!("name=={full}"))?.iter().any(|(_, known)| *known == digest) {
-            return Ok(ImagePresence::Named);
+        let mut is_named = true;
+        for (wanted, digest) in wanted_names(name, image) {
+            let known = self.names_of(digest)?;
+            if known.is_empty() {
+                return Ok(ImagePresence::Layers(0));
+            }
+            is_named &= known.contains(&wanted);
         }
-        let others = self.list_images(&format!("target.digest=={digest}"))?;
-        Ok(others
-            .into_iter()
-            .next()
-            .map_or(ImagePresence::Layers(0), |(known, _)| ImagePresence::Untagged(known)))
+        // Each document has a name of its own to be tagged from.
+        Ok(if is_named { ImagePresence::Named } else { ImagePresence::Untagged(image.digest.to_string()) })
     }
 
-    fn tag_image(&self, known: &str, name: &ImageReference) -> Result<(), EngineError> {
-        self.program
-            .run_checked("tag an image", &["images", "tag", "--force", known, &name.full_name()])
-            .map(drop)
+    fn tag_image(&self, _: &str, name: &ImageReference, image: &PlatformImage) -> Result<(), EngineError> {
+        let operation = "tag an image";
+        for (wanted, digest) in wanted_names(name, image) {
+            let known = self.names_of(digest)?;
+            if let Some(source) = known.first().filter(|_| !known.contains(&wanted)) {
+                self.program.run_checked(operation, &["images", "tag", "--force", source, &wanted])?;
+            }
+        }
+        Ok(())
+    }
+
+    fn archive(&self, name: &ImageReference, image: &PlatformImage) -> Result<ImageArchive, EngineError> {
+        Ok(ImageArchive::for_containerd(&image.graph, name, &image.indexes)?)
     }
 
     fn load_archive(&self, archive: &ImageArchive, open: &BlobOpener<'_>) -> Result<(), EngineError> {

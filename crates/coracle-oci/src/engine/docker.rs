@@ -181,7 +181,7 @@ impl ContainerEngine for Docker<'_> {
         Ok(ImagePresence::Layers(known.map_or(0, |known| shared_layers(&known, image))))
     }
 
-    fn tag_image(&self, known: &str, name: &ImageReference) -> Result<(), EngineError> {
+    fn tag_image(&self, known: &str, name: &ImageReference, _: &PlatformImage) -> Result<(), EngineError> {
         let full = name.full_name();
         let (repository, tag) = full.rsplit_once(':').unwrap_or((&full, "latest"));
         let request = format!("POST /images/{known}/tag?repo={repository}&tag={tag}");

@@ -11,7 +11,7 @@ use super::image_name::{EngineImageName, EngineKind};
 use super::podman::Podman;
 use super::select_image::{PlatformImage, select_image};
 use crate::image::ImageGraph;
-use crate::layout::{BlobOpener, ImageArchive};
+use crate::layout::BlobOpener;
 use coracle_core::digest::Digest;
 use coracle_core::platform::Platform;
 use coracle_core::progress::Progress;
@@ -63,7 +63,7 @@ pub fn load_image(
     let outcome = match engine.find_image(&to.name, &image)? {
         ImagePresence::Named => LoadOutcome::Unchanged,
         ImagePresence::Untagged(image_in_engine) => {
-            engine.tag_image(&image_in_engine, &to.name)?;
+            engine.tag_image(&image_in_engine, &to.name, &image)?;
             LoadOutcome::Named
         }
         ImagePresence::Layers(present) => match send_missing_layers(&*engine, &image, open, to, present) {
@@ -97,8 +97,7 @@ fn send_missing_layers(
     let (present_layers, missing_layers) = image.layers.split_at(present.min(image.layers.len()));
     let skipped: BTreeSet<Digest> =
         present_layers.iter().filter(|layer| !missing_layers.contains(layer)).copied().collect();
-    let archive =
-        ImageArchive::from_graph(&image.graph, std::slice::from_ref(&to.name))?.without_blobs(&skipped);
+    let archive = engine.archive(&to.name, image)?.without_blobs(&skipped);
     engine.load_archive(&archive, open)?;
     Ok(LoadOutcome::Sent { layers: missing_layers.len(), present, bytes: archive.size() })
 }

@@ -72,7 +72,7 @@ impl ContainerEngine for Podman<'_> {
         Ok(if has { ImagePresence::Untagged(id) } else { ImagePresence::Layers(0) })
     }
 
-    fn tag_image(&self, known: &str, name: &ImageReference) -> Result<(), EngineError> {
+    fn tag_image(&self, known: &str, name: &ImageReference, _: &PlatformImage) -> Result<(), EngineError> {
         self.program.run_checked("tag an image", &["tag", known, &name.full_name()]).map(drop)
     }
 

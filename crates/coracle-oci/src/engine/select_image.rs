@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use super::error::EngineError;
 use super::image_name::EngineImageName;
-use crate::image::{ImageGraph, MAX_DOCUMENT_SIZE, RunnableManifest};
+use crate::image::{ImageGraph, MAX_DOCUMENT_SIZE, RawManifest, RunnableManifest};
 use crate::layout::{self, BlobOpener};
 use coracle_core::digest::Digest;
 use coracle_core::json;
@@ -17,6 +17,8 @@ use coracle_core::platform::Platform;
 pub(super) struct PlatformImage {
     /// The graph of this image only.
     pub(super) graph: ImageGraph,
+    /// The indexes that it was selected from, the root last.
+    pub(super) indexes: Vec<RawManifest>,
     /// The digest of its manifest.
     pub(super) digest: Digest,
     /// The digest of its config, which is the image ID of Docker and Podman.
@@ -83,6 +85,7 @@ fn read_platform_image(
     let variant = Some(text_of("variant")).filter(|variant| !variant.is_empty());
     Ok(PlatformImage {
         graph: graph.single_image_graph(image),
+        indexes: graph.indexes(),
         digest: image.document.digest,
         image_id: id,
         layers: image.layers.iter().map(|layer| layer.digest).collect(),

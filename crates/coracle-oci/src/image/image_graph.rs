@@ -9,6 +9,7 @@ use std::collections::BTreeMap;
 use serde_json::Value;
 
 use super::descriptor::{Blob, Descriptor};
+use super::document_kind::{check_document_kind, is_index};
 use super::media_type;
 use coracle_core::digest::Digest;
 use coracle_core::json;
@@ -121,6 +122,15 @@ impl ImageGraph {
         self.documents.iter().filter_map(parse_runnable).collect()
     }
 
+    /// Returns the indexes, the root last.
+    pub(crate) fn indexes(&self) -> Vec<RawManifest> {
+        let is_index_document = |document: &&RawManifest| {
+            let value = json::parse(&document.bytes);
+            value.is_ok_and(|value| is_index(&document.media_type, &value))
+        };
+        self.documents.iter().filter(is_index_document).cloned().collect()
+    }
+
     /// Returns the graph of one of its images: the manifest and its blobs.
     pub fn single_image_graph(&self, image: &RunnableManifest<'_>) -> Self {
         let named = std::iter::once(&image.config).chain(&image.layers);
@@ -140,6 +150,7 @@ impl ImageGraph {
         let wrong = |why: String| GraphError { digest, why };
         let value =
             json::parse(&document.bytes).map_err(|error| wrong(format!("it is not JSON: {error}")))?;
+        check_document_kind(&document.media_type, &document.bytes).map_err(wrong)?;
         if is_index(&document.media_type, &value) {
             if depth == MAX_DEPTH {
                 return Err(wrong(format!("its indexes are nested more than {MAX_DEPTH} deep")).into());
@@ -191,12 +202,6 @@ fn parse_runnable(document: &RawManifest) -> Option<RunnableManifest<'_>> {
     };
     let is_image = is_config.contains(&&*config.media_type) && layers.iter().all(is_tar);
     is_image.then_some(RunnableManifest { document, config, layers })
-}
-
-/// Returns whether a document is an index, by its own media type or else by its descriptor's.
-fn is_index(named: &str, document: &Value) -> bool {
-    let own = document.get("mediaType").and_then(Value::as_str).unwrap_or(named);
-    [media_type::INDEX, media_type::DOCKER_MANIFEST_LIST].contains(&own)
 }
 
 fn parse_descriptors(document: &Value, key: &str, limit: usize) -> Result<Vec<Descriptor>, String> {
@@ -271,6 +276,18 @@ mod tests {
             (json!({"config": described("c"), "layers": many}), "more than 1024 `layers`"),
             (json!({"mediaType": media_type::INDEX}), "it has no array `manifests`"),
             (deep, "is not a sha256 digest"),
+            (
+                json!({"config": described("c"), "layers": [], "manifests": []}),
+                "it is a manifest with `manifests`",
+            ),
+            (
+                json!({"mediaType": media_type::INDEX, "manifests": [], "layers": []}),
+                "it is an index with `layers`",
+            ),
+            (
+                json!({"mediaType": media_type::DOCKER_MANIFEST_LIST, "manifests": [], "config": described("c")}),
+                "it is an index with `config`",
+            ),
         ] {
             let error = read(&value, &[]).unwrap_err().to_string();
             assert!(error.contains(why), "{error}");

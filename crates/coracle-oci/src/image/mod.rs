@@ -8,6 +8,7 @@
 mod artifact;
 mod config;
 mod descriptor;
+mod document_kind;
 mod error;
 mod image_graph;
 mod image_set;
@@ -17,6 +18,7 @@ pub mod media_type;
 pub use artifact::Artifact;
 pub use config::{ImageConfig, InheritedBase};
 pub use descriptor::{Blob, Descriptor};
+pub(crate) use document_kind::check_document_kind;
 pub use error::ImageError;
 pub(crate) use image_graph::MAX_DOCUMENT_SIZE;
 pub use image_graph::{GraphError, ImageGraph, RawManifest, RunnableManifest};

@@ -3,6 +3,9 @@
 //! docker, podman, containerd and skopeo all read this file. Its bytes depend only on the image and
 //! its names. Source: image-spec, `image-layout.md`; Moby, `image/spec/v1.2.md`
 //! ("Combined Image JSON + Filesystem Changeset Format").
+//!
+//! For containerd, `index.json` can name an image by its digest, too. skopeo and podman refuse an OCI
+//! archive with several entries unless a tag is given, so this is not done for every archive.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::{self, Read, Write};
@@ -10,9 +13,10 @@ use std::io::{self, Read, Write};
 use serde_json::{Value, json};
 
 use super::error::LayoutError;
-use super::index_json::{self, ImageName, names_with_tag};
+use super::image_names::{DigestNames, ImageName, names_with_tag};
+use super::index_json;
 use super::layout_files::{oci_layout_json, to_json_bytes};
-use crate::image::{Descriptor, ImageGraph, ImageSet};
+use crate::image::{Descriptor, ImageGraph, ImageSet, RawManifest};
 use crate::layer::tar_header::{END_OF_ARCHIVE, TarMember, padding};
 use coracle_core::digest::{Digest, DigestHasher};
 use coracle_core::reference::ImageReference;
@@ -53,8 +57,12 @@ pub enum ArchiveWriteError {
 
 impl ImageArchive {
     /// Creates the archive of a built image.
-    pub(super) fn from_image_set(root: &ImageSet, names: &[ImageName]) -> Result<Self, LayoutError> {
-        let entries = index_json::image_entries(root.descriptor(), names)?;
+    pub(super) fn from_image_set(
+        root: &ImageSet,
+        names: &[ImageName],
+        digest_names: DigestNames,
+    ) -> Result<Self, LayoutError> {
+        let entries = with_names(digest_names, index_json::image_entries(root.descriptor(), names)?);
         let docker = match root.images() {
             [image] => {
                 let layers: Vec<Descriptor> = image.layer_descriptors().collect();
@@ -71,25 +79,59 @@ impl ImageArchive {
         Ok(archive)
     }
 
-    /// Creates the archive of an existing image, under these names.
+    /// Creates the archive of an existing image, under this name.
     ///
     /// # Errors
     /// Fails if the index cannot be serialized.
-    pub fn from_graph(graph: &ImageGraph, names: &[ImageReference]) -> Result<Self, LayoutError> {
-        Self::from_named_graph(graph, &names_with_tag(names, None)?)
+    pub fn from_graph(graph: &ImageGraph, name: &ImageReference) -> Result<Self, LayoutError> {
+        let names = names_with_tag(std::slice::from_ref(name).into(), None)?;
+        Self::from_named_graph(graph, &names, DigestNames::Without)
     }
 
-    pub(super) fn from_named_graph(graph: &ImageGraph, names: &[ImageName]) -> Result<Self, LayoutError> {
+    /// Creates the archive of an existing image for containerd, under this name and its digest.
+    /// `indexes`, from which the image was selected, are named by their digest.
+    ///
+    /// # Errors
+    /// Fails if the index cannot be serialized.
+    pub fn for_containerd(
+        graph: &ImageGraph,
+        name: &ImageReference,
+        indexes: &[RawManifest],
+    ) -> Result<Self, LayoutError> {
         let root = graph.root().ok_or(LayoutError::Internal("an image to write has no manifest"))?;
-        let entries = names.iter().map(|name| index_json::document_entry(root, name));
-        let mut archive = Self::with_common_members(entries.collect(), docker_manifest(graph, names))?;
-        graph.blobs.values().for_each(|named| archive.add_blob(named.clone()));
-        for document in &graph.documents {
-            archive
-                .members
-                .insert(blob_member_name(document.digest), MemberContent::Bytes(document.bytes.clone()));
-        }
+        let names = names_with_tag(std::slice::from_ref(name).into(), None)?;
+        let entry = |document| names.iter().map(move |name| index_json::document_entry(document, name));
+        let mut entries = index_json::with_digest_names(entry(root).collect());
+        // Only the last one is what a name of the image refers to; containerd has to have all.
+        let of_index = indexes.last().into_iter().flat_map(entry);
+        entries.extend(index_json::with_digest_names(of_index.collect()).into_iter().skip(names.len()));
+        let mut archive = Self::with_common_members(entries, None)?;
+        archive.add_graph(graph);
+        indexes.iter().for_each(|index| archive.add_document(index));
         Ok(archive)
+    }
+
+    pub(super) fn from_named_graph(
+        graph: &ImageGraph,
+        names: &[ImageName],
+        digest_names: DigestNames,
+    ) -> Result<Self, LayoutError> {
+        let root = graph.root().ok_or(LayoutError::Internal("an image to write has no manifest"))?;
+        let entries = names.iter().map(|name| index_json::document_entry(root, name)).collect();
+        let mut archive =
+            Self::with_common_members(with_names(digest_names, entries), docker_manifest(graph, names))?;
+        archive.add_graph(graph);
+        Ok(archive)
+    }
+
+    fn add_graph(&mut self, graph: &ImageGraph) {
+        graph.blobs.values().for_each(|named| self.add_blob(named.clone()));
+        graph.documents.iter().for_each(|document| self.add_document(document));
+    }
+
+    fn add_document(&mut self, document: &RawManifest) {
+        let content = MemberContent::Bytes(document.bytes.clone());
+        self.members.insert(blob_member_name(document.digest), content);
     }
 
     /// Creates the members that every archive has.
@@ -168,6 +210,14 @@ impl ImageArchive {
     }
 }
 
+/// Adds entries with the digest as the name, if the archive has them.
+fn with_names(digest_names: DigestNames, entries: Vec<Value>) -> Vec<Value> {
+    match digest_names {
+        DigestNames::Without => entries,
+        DigestNames::With => index_json::with_digest_names(entries),
+    }
+}
+
 /// Returns the size of a member with header and padding, in bytes.
 fn padded_member_size(name: &str, size: u64) -> u64 {
     let head = TarMember::file(name.as_bytes(), size).encode_header().len() as u64;
@@ -226,4 +276,49 @@ fn docker_manifest_json(config: &Descriptor, layers: &[Descriptor], names: &[Ima
     let tags = if tags.is_empty() { Value::Null } else { json!(tags) };
     let layers: Vec<String> = layers.iter().map(|layer| blob_member_name(layer.digest)).collect();
     json!([{"Config": blob_member_name(config.digest), "RepoTags": tags, "Layers": layers}])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::image::media_type;
+
+    /// The names of `index.json`, each with the digest that it refers to.
+    fn names(archive: &ImageArchive) -> Vec<(String, String)> {
+        let Some(MemberContent::Bytes(index)) = archive.members.get("index.json") else { panic!() };
+        let index: Value = serde_json::from_slice(index).unwrap();
+        let text = |value: &Value| value.as_str().unwrap().to_owned();
+        let entries = index["manifests"].as_array().unwrap().iter();
+        entries
+            .map(|entry| (text(&entry["annotations"]["io.containerd.image.name"]), text(&entry["digest"])))
+            .collect()
+    }
+
+    fn document(value: &Value) -> RawManifest {
+        let bytes = value.to_string().into_bytes();
+        let media_type = value["mediaType"].as_str().unwrap().to_owned();
+        RawManifest { media_type, digest: Digest::compute(&bytes), bytes }
+    }
+
+    #[test]
+    fn containerd_gets_the_digests_of_image_and_index_as_names() {
+        let manifest = document(&json!({"mediaType": media_type::MANIFEST}));
+        let inner = document(&json!({"mediaType": media_type::INDEX, "manifests": []}));
+        let index = document(&json!({"mediaType": media_type::INDEX, "manifests": [1]}));
+        let graph = ImageGraph { documents: vec![manifest.clone()], blobs: BTreeMap::new() };
+        let name: ImageReference = "localhost:5000/shop:1".parse().unwrap();
+        let named = |name: &str, document: &RawManifest| {
+            (format!("localhost:5000/shop{name}"), document.digest.to_string())
+        };
+        let by_digest = |document: &RawManifest| named(&format!("@{}", document.digest), document);
+        let single = ImageArchive::for_containerd(&graph, &name, &[]).unwrap();
+        assert_eq!(names(&single), [named(":1", &manifest), by_digest(&manifest)]);
+        let several = ImageArchive::for_containerd(&graph, &name, &[inner.clone(), index.clone()]).unwrap();
+        assert_eq!(names(&several), [named(":1", &manifest), by_digest(&manifest), by_digest(&index)]);
+        for document in [&manifest, &inner, &index] {
+            assert!(several.members.contains_key(&blob_member_name(document.digest)));
+        }
+        let for_others = ImageArchive::from_graph(&graph, &name).unwrap();
+        assert_eq!(names(&for_others), [named(":1", &manifest)]);
+    }
 }

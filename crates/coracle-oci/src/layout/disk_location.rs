@@ -30,7 +30,8 @@ pub enum DiskFormat {
     /// An image layout in a tar. Also contains Docker's `manifest.json` if there is only one
     /// platform.
     OciArchive,
-    /// The same file, but fails if a `manifest.json` cannot describe the image.
+    /// The same file, which names the image by its digest, too; but fails if a `manifest.json` cannot
+    /// describe the image.
     DockerArchive,
 }
 

@@ -7,9 +7,9 @@ use serde::Serialize;
 use serde_json::{Value, json};
 
 use super::error::LayoutError;
+use super::image_names::ImageName;
 use crate::image::{Artifact, Descriptor, RawManifest, media_type};
 use coracle_core::json;
-use coracle_core::reference::ImageReference;
 
 /// The annotation with the tag. At most one entry of an index has a given tag.
 pub(super) const REF_NAME: &str = "org.opencontainers.image.ref.name";
@@ -20,49 +20,34 @@ pub(super) const FULL_NAME: &str = "io.containerd.image.name";
 /// The annotation with the subject of an artifact, so that its manifest need not be read.
 const SUBJECT: &str = "io.coracle.subject";
 
-/// A name of an image: the tag, and the full name if there is one.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub(super) struct ImageName {
-    pub(super) tag: Option<String>,
-    pub(super) full_name: Option<String>,
-}
-
-/// Returns the names of an image in an index. `tag` replaces the tags of `names`. Without `names`,
-/// returns one name that has at most a tag.
-pub(super) fn names_with_tag(
-    names: &[ImageReference],
-    tag: Option<&str>,
-) -> Result<Vec<ImageName>, LayoutError> {
-    let mut found: Vec<ImageName> = Vec::new();
-    for name in names {
-        let name = match tag {
-            Some(tag) => name.with_tag(tag)?,
-            None => name.clone(),
-        };
-        let name = ImageName { tag: Some(name.tag().into()), full_name: Some(name.full_name()) };
-        if !found.contains(&name) {
-            found.push(name);
-        }
-    }
-    if found.is_empty() {
-        found.push(ImageName { tag: tag.map(str::to_owned), full_name: None });
-    }
-    Ok(found)
-}
+/// The annotation of an image whose name was not chosen by the user, with the value `true`. The next
+/// build into the layout replaces it.
+const DEFAULT_NAME: &str = "io.coracle.default-name";
 
 /// Returns an index without entries.
 pub(super) fn empty_index() -> Value {
     json!({"schemaVersion": 2, "mediaType": media_type::INDEX, "manifests": []})
 }
 
-/// Adds an entry for each name, replacing entries with the same tag.
+/// Adds an entry for each name, replacing entries with the same tag. An image whose name the user did
+/// not choose is replaced, too: else most clients could not select the image without a tag.
 pub(super) fn put_image(
     index: &mut Value,
     descriptor: &Descriptor,
     names: &[ImageName],
 ) -> Result<(), LayoutError> {
+    if let Some(entries) = index.get_mut("manifests").and_then(Value::as_array_mut) {
+        // Those with the same tag keep their position.
+        let is_replaced = |entry: &Value| names.iter().any(|name| name_replaces(name, entry));
+        entries.retain(|entry| !has_default_name(entry) || is_replaced(entry));
+    }
     replace_entries(index, image_entries(descriptor, names)?, names);
     Ok(())
+}
+
+/// Returns whether the user chose no name for the image of an entry.
+fn has_default_name(entry: &Value) -> bool {
+    entry.get("annotations").is_some_and(|annotations| annotations.get(DEFAULT_NAME).is_some())
 }
 
 /// Replaces the entries with one of these names by `added`.
@@ -106,6 +91,29 @@ pub(super) fn image_entries(descriptor: &Descriptor, names: &[ImageName]) -> Res
     entries.collect::<Result<_, _>>().map_err(not_json)
 }
 
+/// Returns `entries`, and one more for each repository: the same image named by its digest,
+/// `NAME@DIGEST`. A kubelet looks for this name if a pod names `NAME:TAG@DIGEST`, and containerd
+/// knows the names of entries only. Such an entry has no tag.
+pub(super) fn with_digest_names(mut entries: Vec<Value>) -> Vec<Value> {
+    let digest_entry = |entry: &Value| {
+        let full_name = entry.pointer("/annotations")?.get(FULL_NAME)?.as_str()?;
+        let (repository, _) = full_name.rsplit_once(':')?;
+        let name = format!("{repository}@{}", entry.get("digest")?.as_str()?);
+        let mut entry = entry.clone();
+        let annotations = entry.get_mut("annotations")?.as_object_mut()?;
+        annotations.remove(REF_NAME);
+        annotations.insert(FULL_NAME.into(), name.into());
+        Some(entry)
+    };
+    let named: Vec<Value> = entries.iter().filter_map(digest_entry).collect();
+    for entry in named {
+        if !entries.contains(&entry) {
+            entries.push(entry);
+        }
+    }
+    entries
+}
+
 /// Returns the entry of an artifact.
 pub(super) fn artifact_entry(artifact: &Artifact) -> Result<Value, LayoutError> {
     let mut descriptor = artifact.descriptor();
@@ -138,6 +146,9 @@ fn named_descriptor(descriptor: &Descriptor, name: &ImageName) -> Descriptor {
     let names = [(REF_NAME, &name.tag), (FULL_NAME, &name.full_name)];
     let set = names.iter().filter_map(|(key, name)| Some(((*key).into(), (*name).clone()?)));
     entry.annotations.extend(set);
+    if name.is_default {
+        entry.annotations.insert(DEFAULT_NAME.into(), "true".into());
+    }
     entry
 }
 
@@ -167,9 +178,11 @@ pub(super) fn is_image_entry(entry: &Value) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use super::super::image_names::{ImageNames, names_with_tag};
     use super::*;
     use crate::image::{Image, ImageConfig, ImageSet, InheritedBase};
     use coracle_core::platform::Platform;
+    use coracle_core::reference::ImageReference;
 
     fn root() -> ImageSet {
         let image = Image::new(
@@ -188,9 +201,11 @@ mod tests {
         let mut index = empty_index();
         index["manifests"] = before;
         index["x-unknown"] = json!(1);
-        let names = names
-            .iter()
-            .map(|(tag, full)| ImageName { tag: tag.map(Into::into), full_name: full.map(Into::into) });
+        let names = names.iter().map(|(tag, full)| ImageName {
+            tag: tag.map(Into::into),
+            full_name: full.map(Into::into),
+            is_default: false,
+        });
         put_image(&mut index, root().descriptor(), &names.collect::<Vec<_>>()).unwrap();
         assert_eq!(index["x-unknown"], 1);
         let show = |entry: &Value| match entry["x-mark"].as_str() {
@@ -247,21 +262,61 @@ mod tests {
         assert_eq!(marks, ["image", "other", "kind", "foreign", "ours"]);
     }
 
-    fn names_of(tag: Option<&str>, names: &[&str]) -> Vec<String> {
-        let names: Vec<ImageReference> = names.iter().map(|name| name.parse().unwrap()).collect();
-        let show = |text: Option<String>| text.unwrap_or("-".into());
-        let found = names_with_tag(&names, tag).unwrap();
-        found.into_iter().map(|name| format!("{} {}", show(name.tag), show(name.full_name))).collect()
+    #[test]
+    fn replaces_an_image_whose_name_was_not_chosen() {
+        let (chosen, default): ([ImageReference; 1], [ImageReference; 1]) =
+            (["hi:1".parse().unwrap()], ["hi:latest".parse().unwrap()]);
+        let default = ImageNames { names: &default, are_default: true };
+        let chosen = ImageNames::from(&chosen[..]);
+        let mut index = empty_index();
+        let tags = |index: &Value| -> Vec<String> {
+            let entries = index["manifests"].as_array().unwrap().iter();
+            entries.map(|entry| entry["annotations"][REF_NAME].as_str().unwrap_or("-").to_owned()).collect()
+        };
+        let none = ImageNames { names: &[], are_default: true };
+        for (names, tag, expected) in [
+            (none, None, &["-"][..]),
+            (default, None, &["latest"]),
+            (default, None, &["latest"]),
+            (chosen, None, &["1"]),
+            (chosen, Some("2"), &["1", "2"]),
+            // A tag of the destination is a choice.
+            (default, Some("3"), &["1", "2", "3"]),
+            (chosen, None, &["1", "2", "3"]),
+        ] {
+            let names = names_with_tag(names, tag).unwrap();
+            put_image(&mut index, root().descriptor(), &names).unwrap();
+            assert_eq!(tags(&index), expected);
+        }
     }
 
     #[test]
-    fn tag_replaces_tags_of_names() {
-        assert_eq!(names_of(None, &[]), ["- -"]);
-        assert_eq!(names_of(Some("v1"), &[]), ["v1 -"]);
-        assert_eq!(
-            names_of(None, &["a", "ghcr.io/b:2"]),
-            ["latest docker.io/library/a:latest", "2 ghcr.io/b:2"]
-        );
-        assert_eq!(names_of(Some("v1"), &["a:1", "a:2"]), ["v1 docker.io/library/a:v1"]);
+    fn each_repository_gets_one_name_with_the_digest() {
+        let names: Vec<ImageReference> =
+            ["a:1", "a:2", "localhost:5000/b"].iter().map(|name| name.parse().unwrap()).collect();
+        let names = names_with_tag(names.as_slice().into(), None).unwrap();
+        let entries = with_digest_names(image_entries(root().descriptor(), &names).unwrap());
+        let digest = root().descriptor().digest;
+        let shown: Vec<(Option<&str>, &str)> = entries
+            .iter()
+            .map(|entry| {
+                let annotations = &entry["annotations"];
+                (annotations[REF_NAME].as_str(), annotations[FULL_NAME].as_str().unwrap())
+            })
+            .collect();
+        let (a, b) = (format!("docker.io/library/a@{digest}"), format!("localhost:5000/b@{digest}"));
+        let expected = [
+            (Some("1"), "docker.io/library/a:1"),
+            (Some("2"), "docker.io/library/a:2"),
+            (Some("latest"), "localhost:5000/b:latest"),
+            (None, a.as_str()),
+            (None, b.as_str()),
+        ];
+        assert_eq!(shown, expected);
+        // An image without a name stays so.
+        let unnamed =
+            image_entries(root().descriptor(), &names_with_tag(ImageNames::default(), None).unwrap())
+                .unwrap();
+        assert_eq!(with_digest_names(unnamed.clone()), unnamed);
     }
 }

@@ -10,7 +10,8 @@ use serde_json::Value;
 use super::atomic_file;
 use super::error::{LayoutError, LayoutWarning};
 use super::garbage_collection;
-use super::index_json::{self, ImageName};
+use super::image_names::ImageName;
+use super::index_json;
 use super::layout_files::{
     INDEX_JSON, OCI_LAYOUT, blob_file_name, blobs_dir, check_blobs_dir, is_without_content, oci_layout_json,
     read_index_or_empty, to_json_bytes,

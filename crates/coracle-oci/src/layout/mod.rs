@@ -10,6 +10,7 @@ mod atomic_file;
 mod disk_location;
 mod error;
 mod garbage_collection;
+mod image_names;
 mod index_json;
 mod layout_files;
 mod location_checks;
@@ -24,6 +25,7 @@ mod write;
 pub use archive::{ArchiveWriteError, BlobOpener, ImageArchive};
 pub use disk_location::{DiskFormat, DiskLocation, ParseDiskLocationError};
 pub use error::{LayoutError, LayoutWarning};
+pub use image_names::ImageNames;
 pub use output_stamp::{IndexStamp, OutputStamp};
 pub use read::{
     FileEntry, FileExtent, FileNode, ImageFiles, ImageSource, ParsedImage, ParsedLayer, ParsedPlatform,

@@ -8,9 +8,9 @@ use serde_json::Value;
 
 use super::disk_location::{DiskFormat, DiskLocation, resolve_path};
 use super::error::LayoutError;
+use super::image_names::{ImageNames, names_with_tag};
 use super::{index_json, layout_files, read};
 use crate::image::{Artifact, ImageSet};
-use coracle_core::reference::ImageReference;
 
 /// The files and index entries of published images. A file is unchanged if its stat data are; other
 /// entries of an index may change.
@@ -39,7 +39,7 @@ impl OutputStamp {
     pub fn add_image(
         &mut self,
         root: &ImageSet,
-        names: &[ImageReference],
+        names: ImageNames<'_>,
         destination: &DiskLocation,
     ) -> Result<(), LayoutError> {
         let path = resolve_path(&destination.path)?;
@@ -49,7 +49,7 @@ impl OutputStamp {
         }
         let entries = index_json::image_entries(
             root.descriptor(),
-            &index_json::names_with_tag(names, destination.tag.as_deref())?,
+            &names_with_tag(names, destination.tag.as_deref())?,
         )?;
         self.index_stamps.push(IndexStamp { kind: destination.format, path, entries });
         Ok(())

@@ -7,7 +7,7 @@ use std::path::Path;
 use super::archive::{ArchiveWriteError, BlobOpener, ImageArchive, docker_manifest};
 use super::disk_location::{DiskFormat, DiskLocation, resolve_path};
 use super::error::{LayoutError, LayoutWarning};
-use super::index_json::{ImageName, names_with_tag};
+use super::image_names::{ImageName, ImageNames, names_with_tag};
 use super::layout_files::has_verified_blob;
 use super::locked_layout;
 use super::staging::Staging;
@@ -25,7 +25,7 @@ use coracle_core::reference::ImageReference;
 pub fn write_image(
     root: &ImageSet,
     staging: &Staging,
-    names: &[ImageReference],
+    names: ImageNames<'_>,
     destination: &DiskLocation,
 ) -> Result<Vec<LayoutWarning>, LayoutError> {
     destination.check_writable()?;
@@ -82,7 +82,7 @@ pub fn write_graph(
         return Ok(Vec::new());
     }
     let directory = resolve_path(&destination.path)?;
-    let names: Vec<ImageName> = names_with_tag(names, destination.tag.as_deref())?;
+    let names: Vec<ImageName> = names_with_tag(names.into(), destination.tag.as_deref())?;
     let staging = Staging::new(destination, durability)?;
     for named in graph.blobs.values().filter(|named| !has_verified_blob(&directory, named)) {
         let refused = |source: io::Error| LayoutError::CopyBlob { digest: named.digest, source };
@@ -98,7 +98,7 @@ fn write_image_archive(
     names: &[ImageName],
     destination: &DiskLocation,
 ) -> Result<(), LayoutError> {
-    let archive = ImageArchive::from_image_set(root, names)?;
+    let archive = ImageArchive::from_image_set(root, names, destination.format.into())?;
     replace_file(destination, blobs.durability(), |path| {
         let file = File::create_new(path).context("create", path)?;
         let mut out = BufWriter::new(file);
@@ -129,7 +129,8 @@ fn write_graph_archive(
             _ => LayoutError::PlatformsUnsupported { path: destination.path.clone() },
         });
     }
-    let archive = ImageArchive::from_named_graph(graph, &names_with_tag(names, destination.tag.as_deref())?)?;
+    let names = names_with_tag(names.into(), destination.tag.as_deref())?;
+    let archive = ImageArchive::from_named_graph(graph, &names, destination.format.into())?;
     replace_file(destination, durability, |path| {
         let file = File::create_new(path).context("create", path)?;
         archive.write(&mut BufWriter::new(file), open).map_err(|error| error.into_layout_error(path))

@@ -116,7 +116,7 @@ impl RepositoryClient {
         loop {
             let response = self.send(request)?;
             match response.status {
-                200 => {}
+                _ if response.is_success() => {}
                 404 => return Ok(None),
                 _ => return Err(self.response_error(response)),
             }
@@ -174,6 +174,11 @@ impl RepositoryClient {
     pub(super) fn response_error(&self, response: Response) -> RegistryError {
         let inner = &self.client.inner;
         response.into_error(&inner.sender.redactor, inner.auth.login_status(&self.repository))
+    }
+
+    /// Fails if content must not be sent to `url`, which is from the response to `request`.
+    pub(super) fn check_upload_host(&self, url: &Url, request: &RequestSummary) -> Result<(), RegistryError> {
+        self.client.inner.sender.check_upload_host(url, request)
     }
 
     /// Text of a server for display: secrets redacted, control characters escaped.

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use super::http_transport::TransportFailure;
-use super::refusal::Refusal;
+use super::refusal::{LoginStatus, Refusal};
 use super::repository::Repository;
 use super::request::RequestSummary;
 use coracle_core::digest::Digest;
@@ -101,6 +101,14 @@ pub enum RegistryError {
         /// The host without TLS.
         host: String,
     },
+    /// An upload location or a redirect of an upload is at a host that is not the registry's.
+    #[error("{request} would send the image to `{host}`, which is not the registry")]
+    ForeignUploadHost {
+        /// The request.
+        request: RequestSummary,
+        /// The other host.
+        host: String,
+    },
     /// No complete response was received.
     #[error("no response to {request}: {failure}")]
     NoResponse {
@@ -144,6 +152,13 @@ impl RegistryError {
         error.get_ref()?.downcast_ref()
     }
 
+    /// Whether the request was denied although it had credentials. Registries answer so to hide that
+    /// something does not exist.
+    pub fn may_hide_absence(&self) -> bool {
+        matches!(self, Self::Refused { refusal, .. }
+            if matches!(refusal.status, 401 | 403) && refusal.login == LoginStatus::HasCredentials)
+    }
+
     /// Whether the cause is local: a file, the configuration or an invalid argument.
     pub fn is_local_failure(&self) -> bool {
         matches!(
@@ -181,6 +196,9 @@ impl Hint for RegistryError {
             Self::Token { source, .. } => return source.hint(),
             Self::WithoutTls { host, .. } => {
                 format!("if `{host}` belongs to the registry, enable TLS there")
+            }
+            Self::ForeignUploadHost { host, .. } => {
+                format!("if `{host}` belongs to the registry, pass `--upload-host {host}`")
             }
             Self::NoResponse { request, failure } => return failure.hint(request),
             Self::Refused { request, refusal } => return refusal.hint(request),

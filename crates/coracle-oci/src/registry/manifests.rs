@@ -8,7 +8,7 @@ use super::client::RepositoryClient;
 use super::error::RegistryError;
 use super::escape;
 use super::request::{OutgoingRequest, RequestSummary, RequestTarget};
-use crate::image::{RawManifest, media_type};
+use crate::image::{RawManifest, check_document_kind, media_type};
 use coracle_core::digest::Digest;
 use coracle_core::reference::{ImageReference, is_tag};
 
@@ -46,7 +46,8 @@ impl<'a> From<&'a ImageReference> for ManifestReference<'a> {
 }
 
 impl RepositoryClient {
-    /// Returns the descriptor of a manifest. `None` if there is no such manifest.
+    /// Returns the descriptor of a manifest. `None` if there is no such manifest. A registry without
+    /// `HEAD` is asked by `GET`.
     ///
     /// # Errors
     /// Fails if the request fails, or the digest is not the requested one.
@@ -55,16 +56,16 @@ impl RepositoryClient {
         target: ManifestReference<'_>,
     ) -> Result<Option<ManifestHead>, RegistryError> {
         let response = self.send(&self.manifest_request(Method::HEAD, target)?)?;
-        match response.status {
-            200 => {}
+        let found = match response.status {
+            // Some registries omit these headers: read the manifest instead.
+            _ if response.is_success() => parse_head(&response.headers),
             404 => return Ok(None),
+            _ if response.lacks_method() => None,
             _ => return Err(self.response_error(response)),
-        }
-        let found = parse_head(&response.headers);
+        };
         let request = response.request.clone();
         response.drain();
         let Some(head) = found else {
-            // Some registries omit these headers: read the manifest instead.
             return Ok(self.pull_manifest(target)?.map(|manifest| ManifestHead {
                 size: manifest.bytes.len() as u64,
                 media_type: manifest.media_type,
@@ -73,6 +74,18 @@ impl RepositoryClient {
         };
         check_digest(target, head.digest, request)?;
         Ok(Some(head))
+    }
+
+    /// Returns the descriptor of a manifest that is about to be pushed, to skip the push if it
+    /// exists. `None` also if the registry refuses to say: the push then shows whether it is allowed.
+    ///
+    /// # Errors
+    /// Fails like [`RepositoryClient::head_manifest`].
+    pub fn find_pushed_manifest(
+        &self,
+        target: ManifestReference<'_>,
+    ) -> Result<Option<ManifestHead>, RegistryError> {
+        absent_if_hidden(self.head_manifest(target))
     }
 
     /// Pulls a manifest. `None` if there is no such manifest.
@@ -91,7 +104,9 @@ impl RepositoryClient {
         if let Some(expected) = content_digest(&received.headers).filter(|expected| *expected != digest) {
             return Err(RegistryError::DigestMismatch { request, expected, found: digest });
         }
-        match media_type_of(&received.headers, &received.bytes) {
+        let media_type = media_type_of(&received.headers, &received.bytes)
+            .and_then(|kind| check_document_kind(&kind, &received.bytes).map(|()| kind));
+        match media_type {
             Ok(media_type) => Ok(Some(RawManifest { media_type, digest, bytes: received.bytes })),
             Err(why) => Err(RegistryError::InvalidResponse { request, why: self.redact(&why) }),
         }
@@ -120,7 +135,7 @@ impl RepositoryClient {
     ) -> Result<(Digest, bool), RegistryError> {
         let outgoing = OutgoingRequest::new(Method::PUT, self.manifest_path(target)?);
         let response = self.send(&outgoing.with_header("content-type", media_type).with_bytes(bytes))?;
-        if !matches!(response.status, 200..=204) {
+        if !response.is_success() {
             return Err(self.response_error(response));
         }
         let (digest, stored) = (Digest::compute(bytes), content_digest(&response.headers));
@@ -149,6 +164,16 @@ impl RepositoryClient {
                 Err(RegistryError::InvalidTag { tag: escape::escape_untrusted(tag, 200) })
             }
         }
+    }
+}
+
+/// Converts a denial that may mean that the content does not exist to `None`.
+pub(super) fn absent_if_hidden<T>(
+    found: Result<Option<T>, RegistryError>,
+) -> Result<Option<T>, RegistryError> {
+    match found {
+        Err(error) if error.may_hide_absence() => Ok(None),
+        found => found,
     }
 }
 

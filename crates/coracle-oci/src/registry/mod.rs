@@ -34,6 +34,8 @@ mod error;
 mod escape;
 mod http_transport;
 mod manifests;
+#[cfg(feature = "registry")]
+mod minimum_rate;
 mod pull;
 mod push;
 mod referrers;

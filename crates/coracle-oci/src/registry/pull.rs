@@ -41,20 +41,30 @@ enum ReadState {
 }
 
 impl RepositoryClient {
-    /// Whether a blob exists.
+    /// Whether a blob exists. False also if the registry refuses to say: an upload then shows
+    /// whether it is allowed. A registry without `HEAD` is asked for the first byte.
     ///
     /// # Errors
-    /// Fails if the request fails, or its status is neither 200 nor 404.
+    /// Fails if the request fails.
     pub fn has_blob(&self, digest: &Digest) -> Result<bool, RegistryError> {
-        let response =
-            self.send(&OutgoingRequest::new(Method::HEAD, self.api_path(&format!("blobs/{digest}"))))?;
+        let target = self.api_path(&format!("blobs/{digest}"));
+        let mut response = self.send(&OutgoingRequest::new(Method::HEAD, target.clone()))?;
+        if response.lacks_method() {
+            response.drain();
+            response =
+                self.send(&OutgoingRequest::new(Method::GET, target).with_header("range", "bytes=0-0"))?;
+        }
         match response.status {
-            200 => {
+            // An empty blob has no first byte.
+            _ if response.is_success() || response.status == 416 => {
                 response.drain();
                 Ok(true)
             }
             404 => Ok(false),
-            _ => Err(self.response_error(response)),
+            _ => {
+                let error = self.response_error(response);
+                if error.may_hide_absence() { Ok(false) } else { Err(error) }
+            }
         }
     }
 
@@ -91,12 +101,12 @@ impl BlobReader {
         let response = self.remote.send(&outgoing)?;
         let request = response.request.clone();
         let skipped = match response.status {
-            200 => self.offset,
             206 if response.header("content-range").is_some_and(|range| starts_at(range, self.offset)) => 0,
             206 => {
                 let why = "it is not the requested range".into();
                 return Err(RegistryError::InvalidResponse { request, why });
             }
+            _ if response.is_success() => self.offset,
             _ => return Err(self.remote.response_error(response)),
         };
         let mut body = response.body;

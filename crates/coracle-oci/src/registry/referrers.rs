@@ -4,12 +4,12 @@
 use std::collections::BTreeMap;
 
 use http::Method;
-use serde::Deserialize;
+use serde::{Deserialize, Deserializer};
 use serde_json::{Value, json};
 
 use super::client::{ReceivedDocument, RepositoryClient};
 use super::error::RegistryError;
-use super::manifests::{MAX_MANIFEST_BYTES, ManifestReference};
+use super::manifests::{MAX_MANIFEST_BYTES, ManifestReference, absent_if_hidden};
 use super::request::{OutgoingRequest, RequestSummary, RequestTarget};
 use crate::image::media_type;
 use coracle_core::digest::Digest;
@@ -38,6 +38,7 @@ pub struct Referrer {
 struct ReferrerDescriptor {
     media_type: String,
     digest: String,
+    #[serde(deserialize_with = "size_from_number_or_text")]
     size: u64,
     artifact_type: Option<String>,
     #[serde(default)]
@@ -77,6 +78,15 @@ impl TryFrom<String> for SubjectDigest {
     }
 }
 
+/// Reads a size that is a number, or a string with one.
+fn size_from_number_or_text<'de, D: Deserializer<'de>>(deserializer: D) -> Result<u64, D::Error> {
+    let size = match Value::deserialize(deserializer)? {
+        Value::String(text) => text.parse().ok(),
+        size => size.as_u64(),
+    };
+    size.ok_or_else(|| serde::de::Error::custom("not a size"))
+}
+
 impl Referrer {
     /// Parses the entries of a referrers index. Entries without a SHA-256 digest are left out.
     /// `None` if `index` is not an image index.
@@ -104,7 +114,11 @@ impl RepositoryClient {
         for page in 0..MAX_PAGES {
             let Some(to) = next.take() else { return Ok(found) };
             let outgoing = OutgoingRequest::new(Method::GET, to).with_header("accept", media_type::INDEX);
-            let Some(received) = self.fetch_document(&outgoing, MAX_MANIFEST_BYTES)? else {
+            let received = match self.fetch_document(&outgoing, MAX_MANIFEST_BYTES) {
+                Err(error) if page == 0 && lacks_referrers_api(&error) => None,
+                received => received?,
+            };
+            let Some(received) = received else {
                 // Without the API, the referrers tag is used. A missing later page ends the list.
                 return Ok(if page == 0 { parse_entries(&self.tagged_index(subject)?) } else { found });
             };
@@ -179,7 +193,7 @@ impl RepositoryClient {
     /// The index at the referrers tag, or an empty index.
     fn tagged_index(&self, subject: &Digest) -> Result<Value, RegistryError> {
         let tag = referrers_tag(subject);
-        let Some(manifest) = self.pull_manifest(ManifestReference::Tag(&tag))? else {
+        let Some(manifest) = absent_if_hidden(self.pull_manifest(ManifestReference::Tag(&tag)))? else {
             return Ok(json!({"schemaVersion": 2, "mediaType": media_type::INDEX, "manifests": []}));
         };
         let request = RequestSummary {
@@ -201,6 +215,13 @@ impl RepositoryClient {
             .filter(|url| url.is_same_origin(&received.url))
             .map(RequestTarget::Url)
     }
+}
+
+/// Whether the error means that the registry has no referrers API. Not all of them answer 404.
+fn lacks_referrers_api(error: &RegistryError) -> bool {
+    let is_refused = matches!(error, RegistryError::Refused { refusal, .. }
+        if matches!(refusal.status, 400 | 405 | 406 | 501));
+    is_refused || error.may_hide_absence()
 }
 
 /// The referrers tag of `subject`. Source: distribution-spec, "Referrers Tag Schema".

@@ -5,7 +5,7 @@ use std::fmt;
 use std::time::Duration;
 
 use http::StatusCode;
-use serde::Deserialize;
+use serde_json::Value;
 
 use super::request::RequestSummary;
 
@@ -35,30 +35,23 @@ pub enum LoginStatus {
     HelperFailed(String),
 }
 
-#[derive(Deserialize)]
-struct ErrorBody {
-    #[serde(default)]
-    errors: Vec<ErrorEntry>,
-    /// The error code of OAuth 2, which token servers use.
-    error: Option<String>,
-    error_description: Option<String>,
-    /// The message of Docker Hub's token server.
-    details: Option<String>,
-}
-
-#[derive(Deserialize)]
-struct ErrorEntry {
-    code: Option<String>,
-    message: Option<String>,
-}
-
 /// Parses the code and the message of an error body, which is plain text or JSON.
 pub(super) fn parse_error_body(body: &[u8], is_plain_text: bool) -> (Option<String>, Option<String>) {
-    if let Ok(document) = serde_json::from_slice::<ErrorBody>(body) {
-        let ErrorBody { errors, error, error_description, details } = document;
-        return match errors.into_iter().next() {
-            Some(ErrorEntry { code, message }) => (code, message),
-            None => (error, error_description.or(details)),
+    if let Ok(document @ Value::Object(_)) = coracle_core::json::parse(body) {
+        // Some registries write codes as numbers.
+        let text = |value: &Value, key: &str| match value.get(key)? {
+            Value::String(text) => Some(text.clone()),
+            Value::Number(number) => Some(number.to_string()),
+            _ => None,
+        };
+        return match document.pointer("/errors/0") {
+            Some(entry) => (text(entry, "code"), text(entry, "message")),
+            // The code of OAuth 2, which token servers use. Docker Hub's has `details`, GitLab and
+            // others only a message.
+            None => {
+                let message = ["error_description", "details", "message"];
+                (text(&document, "error"), message.iter().find_map(|key| text(&document, key)))
+            }
         };
     }
     let line = String::from_utf8_lossy(body).lines().next().map(|line| line.trim().to_owned());
@@ -86,9 +79,11 @@ impl Refusal {
             (401 | 403, _) if let LoginStatus::HelperFailed(error) = &self.login => {
                 format!("{error}; the request was sent without credentials")
             }
-            (401, _) if self.login == LoginStatus::Anonymous => {
-                format!("log in with `docker login {registry}` or `podman login {registry}`")
-            }
+            (401 | 403, _) if self.login == LoginStatus::Anonymous => format!(
+                "log in with `docker login {registry}` or `podman login {registry}`, or set \
+                 CORACLE_REGISTRY_USER and CORACLE_REGISTRY_PASSWORD, and CORACLE_REGISTRY={registry} \
+                 where it is only read"
+            ),
             (401 | 403, _) => {
                 format!("check that the login is still valid and has access to `{name}`")
             }
@@ -135,6 +130,11 @@ mod tests {
                 Some("incorrect username or password"),
             ),
             (r#"{"error":"invalid_grant","error_description":"x"}"#, false, Some("invalid_grant"), Some("x")),
+            (r#"{"errors":[{"code":401,"message":"no"}]}"#, false, Some("401"), Some("no")),
+            (r#"{"errors":[{"status":404,"message":"no"}]}"#, false, None, Some("no")),
+            (r#"{"errors":"none","message":"no"}"#, false, None, Some("no")),
+            (r#"{"errors":null,"error":42}"#, false, Some("42"), None),
+            ("[1]", true, None, Some("[1]")),
             ("<html>nginx", false, None, None),
             ("404 page not found\nmore", true, None, Some("404 page not found")),
             ("", true, None, None),

@@ -34,7 +34,8 @@ pub(super) struct OutgoingRequest<'a> {
     pub(super) is_idempotent: bool,
     /// Whether redirects are followed.
     pub(super) follows_redirects: bool,
-    /// Whether the response timeout applies to the whole body as well. False for blobs.
+    /// Whether the response timeout applies to the whole body as well. False for blobs, which have a
+    /// minimum rate instead.
     pub(super) has_body_timeout: bool,
 }
 

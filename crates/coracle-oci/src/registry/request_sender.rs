@@ -12,7 +12,7 @@ use super::request::{ExactReader, OutgoingRequest, RequestSummary};
 use super::response::Response;
 use super::secret::{Redactor, Secret};
 use super::settings::RegistrySettings;
-use super::url::{Url, host_of, is_loopback};
+use super::url::{Url, host_of, is_loopback, port_of};
 use coracle_core::progress::Cancelled;
 
 /// Registries use two at most.
@@ -22,6 +22,7 @@ const MAX_REDIRECTS: usize = 5;
 pub(super) struct RequestSender {
     transport: Box<dyn HttpTransport>,
     insecure_registries: Vec<String>,
+    upload_hosts: Vec<String>,
     pub(super) redactor: Redactor,
 }
 
@@ -31,8 +32,29 @@ impl RequestSender {
         Self {
             transport,
             insecure_registries: insecure.map(|name| canonical_registry(name)).collect(),
+            upload_hosts: settings.upload_hosts.iter().map(|host| host.to_ascii_lowercase()).collect(),
             redactor: Redactor::default(),
         }
+    }
+
+    /// Fails if content must not be sent to `url`: it is neither at the registry of `request` nor at
+    /// a configured upload host. Else a registry could make this machine write to internal servers.
+    pub(super) fn check_upload_host(&self, url: &Url, request: &RequestSummary) -> Result<(), RegistryError> {
+        let host = || self.redactor.redact(url.authority());
+        if !url.is_tls() && !self.allows_plain_http(url.authority()) {
+            return Err(RegistryError::WithoutTls { request: request.clone(), host: host() });
+        }
+        let registry = Url::new(url.is_tls(), request.repository.api_authority(), "/");
+        let is_allowed = |allowed: &String| match port_of(allowed) {
+            Some(_) => allowed == url.authority(),
+            None => host_of(allowed) == url.host(),
+        };
+        if registry.is_some_and(|registry| registry.is_same_origin(url))
+            || self.upload_hosts.iter().any(is_allowed)
+        {
+            return Ok(());
+        }
+        Err(RegistryError::ForeignUploadHost { request: request.clone(), host: host() })
     }
 
     /// Whether this host may be used without TLS: on loopback, or configured as insecure.
@@ -41,7 +63,7 @@ impl RequestSender {
     }
 
     /// Sends `outgoing` to `url` and follows redirects. `authorization` is sent to the origin of `url`
-    /// only.
+    /// only, a body to the registry and configured upload hosts only.
     pub(super) fn send_following_redirects(
         &self,
         outgoing: &OutgoingRequest<'_>,
@@ -66,6 +88,9 @@ impl RequestSender {
                     request,
                     host: self.redactor.redact(next.authority()),
                 });
+            }
+            if outgoing.body.is_some() {
+                self.check_upload_host(&next, &request)?;
             }
             current = next;
         }

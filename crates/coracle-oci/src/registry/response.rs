@@ -32,6 +32,16 @@ impl Response {
         self.headers.get(name)?.to_str().ok()
     }
 
+    /// Whether the status is 2xx. Registries differ in which of them they use.
+    pub(super) fn is_success(&self) -> bool {
+        matches!(self.status, 200..=299)
+    }
+
+    /// Whether the registry does not support the method of the request.
+    pub(super) fn lacks_method(&self) -> bool {
+        matches!(self.status, 405 | 501)
+    }
+
     /// The supported challenges of a 401 response.
     pub(super) fn challenges(&self) -> Vec<Challenge> {
         let fields = self.headers.get_all("www-authenticate").iter();

@@ -23,6 +23,9 @@ pub struct RegistrySettings {
     /// Registries (`HOST` or `HOST:PORT`) that may be used without TLS. Registries on the loopback
     /// interface always may.
     pub insecure_registries: Vec<String>,
+    /// Hosts (`HOST` or `HOST:PORT`) that a registry may have its uploads sent to. Without them,
+    /// content is sent to the registry itself only.
+    pub upload_hosts: Vec<String>,
     /// The proxy URL, which may hold a password. Loopback hosts bypass the proxy.
     pub proxy: Option<Secret>,
     /// Hosts that bypass the proxy: `HOST` (including subdomains), `.DOMAIN`, `HOST:PORT`, or `*`.
@@ -40,7 +43,8 @@ pub struct RegistrySettings {
 pub struct Timeouts {
     /// For the connection, including TLS.
     pub connect: Duration,
-    /// For the start of a response, and for each read and write.
+    /// For the start of a response, and for each read and write. In each such period, a blob must
+    /// arrive with at least 1 KiB per second.
     pub response: Duration,
 }
 
@@ -64,6 +68,7 @@ impl Default for RegistrySettings {
             helper_directories: None,
             certificate_files: Vec::new(),
             insecure_registries: Vec::new(),
+            upload_hosts: Vec::new(),
             proxy: None,
             no_proxy: Vec::new(),
             timeouts: Timeouts::default(),

@@ -110,7 +110,8 @@ pub(super) struct TokenRequest<'a> {
 struct TokenResponse {
     token: Option<String>,
     access_token: Option<String>,
-    expires_in: Option<serde_json::Number>,
+    /// A number, or a string with one.
+    expires_in: Option<serde_json::Value>,
 }
 
 impl Token {
@@ -173,7 +174,7 @@ pub(super) fn fetch_token(
             break outcome.map_err(fail)?;
         }
     };
-    if response.status != 200 {
+    if !response.is_success() {
         return Err(fail(response.into_error(&sender.redactor, token_request.login.clone())));
     }
     let (bytes, request) = response.read_body(MAX_RESPONSE).map_err(fail)?;
@@ -230,7 +231,10 @@ fn parse_token(bytes: &[u8]) -> Result<Token, &'static str> {
     if token.len() > MAX_TOKEN || !token.bytes().all(|byte| byte.is_ascii_graphic()) {
         return Err("its token is not valid in a header");
     }
-    let seconds = document.expires_in.and_then(|number| number.as_u64()).filter(|seconds| *seconds > 0);
+    let seconds = document.expires_in.and_then(|seconds| match seconds {
+        serde_json::Value::String(text) => text.trim().parse().ok(),
+        seconds => seconds.as_u64(),
+    });
     // At most an hour is trusted.
     let lifetime = Duration::from_secs(seconds.unwrap_or(DEFAULT_LIFETIME).clamp(DEFAULT_LIFETIME, 3600));
     Ok(Token { header: Secret::new(format!("Bearer {token}")), expires_at: Instant::now() + lifetime })
@@ -270,6 +274,10 @@ mod tests {
             r#"{"token":"abc","access_token":"def","expires_in":-5}"#,
             r#"{"token":"","access_token":"abc","expires_in":1e99}"#,
             r#"{"token":"abc","expires_in":18446744073709551615,"issued_at":"never"}"#,
+            r#"{"token":"abc","expires_in":"3600"}"#,
+            r#"{"token":"abc","expires_in":"soon"}"#,
+            r#"{"token":"abc","expires_in":null}"#,
+            r#"{"token":"abc","expires_in":299.5}"#,
         ] {
             let token = parse_token(json.as_bytes()).unwrap_or_else(|why| panic!("{why}: {json}"));
             assert_eq!(token.header.reveal(), "Bearer abc");

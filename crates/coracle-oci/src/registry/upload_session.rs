@@ -8,6 +8,7 @@ use super::error::RegistryError;
 use super::escape;
 use super::request::{BlobContent, OutgoingRequest, RequestBody, RequestTarget};
 use super::response::Response;
+use super::retry;
 use super::url::Url;
 use coracle_core::digest::Digest;
 use coracle_core::progress::Progress;
@@ -56,34 +57,52 @@ impl RepositoryClient {
     /// session, which is used.
     pub(super) fn start_upload(&self, upload: &BlobUpload<'_>) -> Result<UploadStart, RegistryError> {
         let mount = upload.mount_from.filter(|from| *from != self.repository().name());
-        if let Some(from) = mount {
-            let query = format!("mount={}&from={}", upload.digest, escape::encode_query(from));
-            let response = self.send(&self.start_request(&format!("?{query}")))?;
-            match response.status {
-                201 => {
-                    response.drain();
-                    return Ok(UploadStart::Mounted);
-                }
-                202 => return new_session(self, response).map(UploadStart::Session),
-                // A mount that fails is not an error: upload the blob instead.
-                400..=499 if response.status != 429 => response.drain(),
-                _ => return Err(self.response_error(response)),
-            }
+        if let Some(from) = mount
+            && let Some(started) = self.mount_blob(upload, from)?
+        {
+            return Ok(started);
         }
-        let response = self.send(&self.start_request(""))?;
+        let mut outgoing = self.start_request("");
+        // Unused sessions expire.
+        outgoing.is_idempotent = true;
+        let response = self.send(&outgoing)?;
+        match response.is_success() {
+            true => new_session(self, response).map(UploadStart::Session),
+            false => Err(self.response_error(response)),
+        }
+    }
+
+    /// Asks the registry to mount a blob. `None` if it can't: the blob must be uploaded then.
+    fn mount_blob(&self, upload: &BlobUpload<'_>, from: &str) -> Result<Option<UploadStart>, RegistryError> {
+        let query = format!("?mount={}&from={}", upload.digest, escape::encode_query(from));
+        let response = match self.send(&self.start_request(&query)) {
+            Err(error) if retry::is_response_lost(&error) => return Ok(None),
+            response => response?,
+        };
         match response.status {
-            202 => new_session(self, response).map(UploadStart::Session),
+            201 => {
+                response.drain();
+                Ok(Some(UploadStart::Mounted))
+            }
+            202 => new_session(self, response).map(|session| Some(UploadStart::Session(session))),
+            429 => Err(self.response_error(response)),
+            // Another success may be a mount, or a session.
+            200..=299 => {
+                response.drain();
+                Ok(self.has_blob(&upload.digest)?.then_some(UploadStart::Mounted))
+            }
+            400..=599 => {
+                response.drain();
+                Ok(None)
+            }
             _ => Err(self.response_error(response)),
         }
     }
 
-    /// The request to start an upload. It can be repeated, because unused sessions expire.
+    /// The request to start an upload or to mount a blob.
     fn start_request<'a>(&self, query: &str) -> OutgoingRequest<'a> {
-        let mut outgoing =
-            OutgoingRequest::new(Method::POST, self.api_path(&format!("blobs/uploads/{query}")))
-                .with_bytes(&[]);
-        outgoing.is_idempotent = true;
-        outgoing
+        let target = self.api_path(&format!("blobs/uploads/{query}"));
+        OutgoingRequest::new(Method::POST, target).with_bytes(&[])
     }
 }
 
@@ -107,7 +126,7 @@ impl UploadSession {
             outgoing
         };
         let response = remote.send_once(&put(upload.body_from(self.offset)))?;
-        if !matches!(response.status, 201 | 204) {
+        if !response.is_success() {
             return Err(remote.response_error(response));
         }
         let stored =
@@ -132,7 +151,7 @@ impl UploadSession {
             .with_header("content-range", range)
             .with_body(upload.body_from(self.offset));
         let response = remote.send_once(&outgoing)?;
-        if response.status != 202 {
+        if !response.is_success() {
             return Err(remote.response_error(response));
         }
         *self = Self { offset: upload.size, ..new_session(remote, response)? };
@@ -144,7 +163,7 @@ impl UploadSession {
     pub(super) fn resume(self, remote: &RepositoryClient, size: u64) -> Option<Self> {
         let outgoing = OutgoingRequest::new(Method::GET, RequestTarget::Url(self.location.clone()));
         let known = match remote.send(&outgoing) {
-            Ok(response) if matches!(response.status, 202 | 204) => {
+            Ok(response) if response.is_success() => {
                 at_received_offset(remote, response, &self.location, size)
             }
             Ok(response) => {
@@ -184,14 +203,16 @@ fn next_location(remote: &RepositoryClient, response: &Response) -> Result<Url, 
         let why = "it has no valid Location header".into();
         return Err(RegistryError::InvalidResponse { request: request(), why });
     };
-    if location.is_tls() || !response.url.is_tls() {
-        return Ok(location);
-    }
-    // A registry behind a TLS proxy may return plain HTTP locations.
-    location.with_tls(&response.url).ok_or_else(|| RegistryError::WithoutTls {
-        request: request(),
-        host: remote.redact(location.authority()),
-    })
+    let location = match location.is_tls() || !response.url.is_tls() {
+        true => location,
+        // A registry behind a TLS proxy may return plain HTTP locations.
+        false => location.with_tls(&response.url).ok_or_else(|| RegistryError::WithoutTls {
+            request: request(),
+            host: remote.redact(location.authority()),
+        })?,
+    };
+    remote.check_upload_host(&location, &response.request)?;
+    Ok(location)
 }
 
 /// The session at the offset of `Range: 0-N` (N is inclusive). Some registries send `0-0` for an

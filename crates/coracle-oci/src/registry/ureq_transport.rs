@@ -8,6 +8,7 @@ use ureq::{Agent, BodyReader, Proxy, SendBody};
 use super::error::RegistryError;
 use super::escape;
 use super::http_transport::{HttpRequest, HttpTransport, ResponseBody, TransportFailure};
+use super::minimum_rate::{MinimumRateReader, max_transfer_time};
 use super::settings::{RegistrySettings, Timeouts};
 use super::url::{host_of, is_loopback, port_of};
 use coracle_core::fs::Context;
@@ -45,17 +46,32 @@ impl HttpTransport for UreqTransport {
         let HttpRequest { url, head, body, has_body_timeout } = request;
         let is_direct = bypasses_proxy(url.authority(), &self.no_proxy);
         let agent = self.proxy_agent.as_ref().filter(|_| !is_direct).unwrap_or(&self.direct_agent);
-        let timeout = has_body_timeout.then_some(self.timeouts.response);
+        let period = self.timeouts.response;
+        let timeout = has_body_timeout.then_some(period);
         let response = match body {
             None => agent.run(agent.configure_request(head).timeout_recv_body(timeout).build()),
             Some(mut body) => {
+                let sending = max_transfer_time(content_length(&head), period);
                 let request = head.map(|()| SendBody::from_reader(&mut body));
-                agent.run(agent.configure_request(request).timeout_recv_body(timeout).build())
+                let request = agent.configure_request(request).timeout_recv_body(timeout);
+                agent.run(request.timeout_send_body(Some(sending)).build())
             }
         };
         let response = response.map_err(|error| classify_error(&error))?;
-        Ok(response.map(|body| Box::new(UreqBody(body.into_reader())) as ResponseBody))
+        Ok(response.map(|body| -> ResponseBody {
+            let body = UreqBody(body.into_reader());
+            match has_body_timeout {
+                true => Box::new(body),
+                false => Box::new(MinimumRateReader::new(body, period)),
+            }
+        }))
     }
+}
+
+/// The size of a request's body.
+fn content_length(head: &http::Request<()>) -> u64 {
+    let length = head.headers().get(http::header::CONTENT_LENGTH);
+    length.and_then(|length| length.to_str().ok()?.parse().ok()).unwrap_or_default()
 }
 
 /// The body of a response, with classified errors.

@@ -83,10 +83,14 @@ impl RemoteCache {
     }
 
     fn read_entries(&self, remote: &RepositoryClient, cache_key: Digest) -> Vec<RemoteCacheEntry> {
+        // The first build fills a repository that may be hidden until then.
+        let is_filled_here =
+            self.target.as_ref().is_some_and(|target| target.repository() == remote.repository());
         match remote.pull_manifest(ManifestReference::Tag(&entry::artifact_tag(cache_key))) {
             Ok(manifest) => {
                 manifest.map(|manifest| entry::parse_artifact(&manifest.bytes)).unwrap_or_default()
             }
+            Err(error) if is_filled_here && error.may_hide_absence() => Vec::new(),
             Err(error) => {
                 self.record_error(remote, &error);
                 Vec::new()
@@ -183,7 +187,10 @@ fn push_layer(
     let content = BlobContent::Bytes(entry::EMPTY_CONFIG);
     remote.push_blob(&BlobUpload { digest, size, content, mount_from: None, progress: &() })?;
     let tag = entry::artifact_tag(cache_key);
-    let earlier = remote.pull_manifest(ManifestReference::Tag(&tag))?;
+    let earlier = match remote.pull_manifest(ManifestReference::Tag(&tag)) {
+        Err(error) if error.may_hide_absence() => None,
+        earlier => earlier?,
+    };
     let earlier = earlier.map(|manifest| entry::parse_artifact(&manifest.bytes)).unwrap_or_default();
     remote.put_manifest(
         ManifestReference::Tag(&tag),

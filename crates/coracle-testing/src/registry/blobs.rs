@@ -17,13 +17,14 @@ impl State {
         match request.header("range").filter(|_| !self.no_ranges) {
             None => whole.body(blob),
             Some(range) => {
-                let from: usize =
-                    range.strip_prefix("bytes=").unwrap().strip_suffix('-').unwrap().parse().unwrap();
+                let (from, last) = range.strip_prefix("bytes=").unwrap().split_once('-').unwrap();
+                let (from, last): (usize, Option<usize>) = (from.parse().unwrap(), last.parse().ok());
                 if from >= blob.len() {
                     return Response::error(416, "RANGE_INVALID");
                 }
-                let range = format!("bytes {from}-{}/{}", blob.len() - 1, blob.len());
-                Response::new(206).header("content-range", &range).body(&blob[from..])
+                let last = last.unwrap_or(blob.len() - 1);
+                let range = format!("bytes {from}-{last}/{}", blob.len());
+                Response::new(206).header("content-range", &range).body(&blob[from..=last])
             }
         }
     }

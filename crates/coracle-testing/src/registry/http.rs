@@ -123,6 +123,17 @@ impl Response {
         Self::new(status).header("content-type", "application/json").body(body.as_bytes())
     }
 
+    pub fn is_not_found(&self) -> bool {
+        self.status == 404
+    }
+
+    /// Replaces the status of a response that is a success.
+    pub fn replace_success(&mut self, status: u16) {
+        if matches!(self.status, 200..=299) {
+            self.status = status;
+        }
+    }
+
     pub fn header(mut self, name: &str, value: &str) -> Self {
         self.headers.push((name.into(), value.into()));
         self
@@ -152,6 +163,13 @@ impl Response {
         let length = self.length.unwrap_or(self.body.len());
         head.push_str(&format!("Content-Length: {length}\r\n\r\n"));
         stream.write_all(head.as_bytes()).ok()?;
+        if let Some(Fault::Trickle(pause)) = fault {
+            for byte in &self.body {
+                std::thread::sleep(*pause);
+                stream.write_all(&[*byte]).ok()?;
+            }
+            return Some(());
+        }
         if request.method != "HEAD" {
             stream.write_all(&self.body[..ends.unwrap_or(self.body.len()).min(self.body.len())]).ok()?;
         }

@@ -35,6 +35,8 @@ pub enum Fault {
     AlterResponse,
     /// The response is delayed by this time.
     Delay(Duration),
+    /// The response's body is sent one byte at a time, with this pause before each.
+    Trickle(Duration),
     /// The response has endless headers.
     EndlessHeader,
     /// These bytes are sent instead of a response.
@@ -71,6 +73,13 @@ pub struct State {
     pub relative: bool,
     /// Counts the bytes of uploads and keeps none of them.
     pub counts: Option<usize>,
+    /// The status of everything that succeeds, except for the start of an upload, which has a
+    /// session if it is 202.
+    pub success: Option<u16>,
+    /// The status for what does not exist, to clients that are logged in.
+    pub hidden: Option<u16>,
+    /// Does not support `HEAD`.
+    pub no_head: bool,
     /// Clients of tests get short timeouts.
     pub short_timeouts: bool,
     sessions: usize,
@@ -215,7 +224,12 @@ fn serve(stream: &mut TcpStream, address: SocketAddr, state: &Mutex<State>) {
             }
             continue;
         }
-        let response = state.lock().unwrap().respond(&request, address);
+        let mut response = state.lock().unwrap().respond(&request, address);
+        if let Some(status) = state.lock().unwrap().success
+            && !["GET", "HEAD"].contains(&request.method.as_str())
+        {
+            response.replace_success(status);
+        }
         match fault {
             Some(Fault::Disconnect) => return,
             Some(Fault::Delay(time)) => std::thread::sleep(time),
@@ -253,6 +267,17 @@ impl State {
         if let Some(challenge) = self.login_challenge(request, address) {
             return challenge;
         }
+        if self.no_head && request.method == "HEAD" {
+            return Response::error(405, "UNSUPPORTED");
+        }
+        match (self.respond_to_known(request, address), self.hidden) {
+            (response, Some(status)) if response.is_not_found() => Response::error(status, "DENIED"),
+            (response, _) => response,
+        }
+    }
+
+    /// The response to a client that may ask.
+    fn respond_to_known(&mut self, request: &Request, address: SocketAddr) -> Response {
         let path = request.path().to_owned();
         let Some(path) = path.strip_prefix("/v2/") else { return Response::error(404, "NOT_FOUND") };
         for (kind, act) in [

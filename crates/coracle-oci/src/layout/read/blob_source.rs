@@ -8,7 +8,7 @@ use std::io::{self, Read};
 use super::disk_blobs::{self, DiskBlobs, SizedReader};
 use super::failure::{ReadFailure, parse_json};
 use super::select_entry;
-use crate::image::{Descriptor, MAX_DOCUMENT_SIZE, RawManifest};
+use crate::image::{Descriptor, MAX_DOCUMENT_SIZE, RawManifest, check_document_kind};
 use crate::registry::{self, ManifestReference, Referrer, RepositoryClient};
 use coracle_core::digest::Digest;
 use coracle_core::json;
@@ -27,6 +27,7 @@ impl BlobSource {
         match self {
             Self::Disk(blobs) => {
                 let bytes = blobs.read_document(digest, MAX_DOCUMENT_SIZE)?;
+                check_document_kind(declared, &bytes).map_err(|why| format!("`{digest}`: {why}"))?;
                 Ok(RawManifest { media_type: effective_media_type(declared, &bytes), digest: *digest, bytes })
             }
             Self::Registry(remote) => {

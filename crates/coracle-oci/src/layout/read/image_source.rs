@@ -16,11 +16,11 @@ use crate::image::{Descriptor, ImageGraph, MAX_DOCUMENT_SIZE, RawManifest};
 use crate::layer::Codec;
 use crate::layout::disk_location::{DiskFormat, DiskLocation};
 use crate::layout::error::LayoutError;
-use crate::layout::index_json::{is_image_entry, names_with_tag};
+use crate::layout::image_names::{ImageNames, names_with_tag};
+use crate::layout::index_json::is_image_entry;
 use crate::registry::{ManifestReference, Referrer, RepositoryClient};
 use coracle_core::digest::Digest;
 use coracle_core::platform::Platform;
-use coracle_core::reference::ImageReference;
 
 /// An image, or an index of images of several platforms, on disk or at a registry. Only its root is
 /// read at first.
@@ -280,7 +280,7 @@ impl ImageSource {
 /// Fails if its manifest cannot be read.
 pub fn find_replaced_image(
     location: &DiskLocation,
-    names: &[ImageReference],
+    names: ImageNames<'_>,
 ) -> Result<Option<ImageSource>, LayoutError> {
     let tag = names_with_tag(names, location.tag.as_deref())?.into_iter().next().and_then(|name| name.tag);
     let is_wanted = |entry: &Value| is_image_entry(entry) && select_entry::entry_tag(entry) == tag.as_deref();

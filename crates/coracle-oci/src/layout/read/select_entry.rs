@@ -56,8 +56,9 @@ pub(super) fn select_entry(index: &Value, location: &DiskLocation) -> Result<Sel
     }
     // The names of other tags of the same image count as well.
     let same = images.iter().filter(is_same);
-    let names: BTreeSet<String> =
-        same.filter_map(|entry| annotation(entry, FULL_NAME)).map(str::to_owned).collect();
+    let names = same.filter_map(|entry| annotation(entry, FULL_NAME));
+    // Entries for containerd are named by the digest.
+    let names: BTreeSet<String> = names.filter(|name| !name.contains('@')).map(str::to_owned).collect();
     let media_type = first.get("mediaType").and_then(Value::as_str).unwrap_or_default().to_owned();
     Ok(SelectedEntry { digest, media_type, names: names.into_iter().collect() })
 }

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use serde::Deserialize;
+use serde::{Deserialize, Deserializer};
 
 use crate::registry::error::RegistryError;
 use crate::registry::repository::{Repository, canonical_registry};
@@ -25,9 +25,9 @@ const MAX_FILE_BYTES: u64 = 4 << 20;
 pub(super) struct CredentialFile {
     #[serde(skip)]
     path: PathBuf,
-    #[serde(default)]
-    auths: BTreeMap<String, AuthEntry>,
-    #[serde(default, rename = "credHelpers")]
+    #[serde(default, deserialize_with = "null_as_default")]
+    auths: BTreeMap<String, Option<AuthEntry>>,
+    #[serde(default, rename = "credHelpers", deserialize_with = "null_as_default")]
     helpers: BTreeMap<String, String>,
     #[serde(default, rename = "credsStore")]
     store: Option<String>,
@@ -36,10 +36,15 @@ pub(super) struct CredentialFile {
 #[derive(Default, Deserialize)]
 #[serde(default)]
 struct AuthEntry {
+    #[serde(deserialize_with = "null_as_default")]
     auth: String,
+    #[serde(deserialize_with = "null_as_default")]
     username: String,
+    #[serde(deserialize_with = "null_as_default")]
     password: String,
+    #[serde(deserialize_with = "null_as_default")]
     identitytoken: String,
+    #[serde(deserialize_with = "null_as_default")]
     registrytoken: String,
 }
 
@@ -98,8 +103,8 @@ impl CredentialFile {
         for scope in scopes {
             let exact = self.auths.get_key_value(scope);
             let same = || self.auths.iter().find(|(key, _)| normalized(key) == scope);
-            if let Some(found) =
-                exact.or_else(same).and_then(|(key, entry)| self.entry_credential(key, entry))
+            if let Some((key, Some(entry))) = exact.or_else(same)
+                && let Some(found) = self.entry_credential(key, entry)
             {
                 return Some(found);
             }
@@ -123,16 +128,28 @@ impl CredentialFile {
             let why = format!("`auth` of `{key}` is not `USER:PASSWORD` encoded in base64");
             RegistryError::InvalidCredentialFile { path: self.path.clone(), why }
         };
-        Some(decode_auth(&entry.auth).ok_or_else(error))
+        match decode_auth(&entry.auth) {
+            // Tools write so after a logout.
+            Some((user, password)) if user.is_empty() && password.is_empty() => None,
+            Some((user, password)) => Some(Ok(Credential::password(user, password))),
+            None => Some(Err(error())),
+        }
     }
 }
 
 /// Decodes `USER:PASSWORD`.
-fn decode_auth(auth: &str) -> Option<Credential> {
+fn decode_auth(auth: &str) -> Option<(String, String)> {
     let text = String::from_utf8(STANDARD.decode(auth.trim()).ok()?).ok()?;
     let (user, password) = text.split_once(':')?;
     // Old versions of Docker padded the password with NUL bytes.
-    Some(Credential::password(user, password.trim_end_matches('\0')))
+    Some((user.to_owned(), password.trim_end_matches('\0').to_owned()))
+}
+
+/// Reads `null` as the default value, as Go's programs do.
+fn null_as_default<'de, D: Deserializer<'de>, T: Default + Deserialize<'de>>(
+    deserializer: D,
+) -> Result<T, D::Error> {
+    Option::<T>::deserialize(deserializer).map(Option::unwrap_or_default)
 }
 
 /// The registry of a key.
@@ -217,6 +234,10 @@ mod tests {
             (r#"{"registrytoken":"hush"}"#, Some("Ok(RegistryToken([secret]))")),
             (r#"{"username":"u","password":"p"}"#, Some("u:p")),
             ("{}", None),
+            ("null", None),
+            (r#"{"auth":"Og=="}"#, None),
+            (r#"{"auth":null,"identitytoken":null}"#, None),
+            (r#"{"auth":"OnB3"}"#, Some(":pw")),
             (r#"{"email":"a@b"}"#, None),
         ] {
             let json = format!(r#"{{"auths":{{"r.io":{entry}}}}}"#);

@@ -41,9 +41,8 @@ pub(super) fn run_helper(
         helper: format!("docker-credential-{shown}"),
         why,
     };
-    // Other characters could form a path.
-    if name.is_empty() || !name.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-') {
-        return Err(fail("a helper name may only contain lower-case letters, digits and `-`".into()));
+    if name.is_empty() || name.contains(['/', '\\', '\0']) {
+        return Err(fail("a helper name must be a file name, not a path".into()));
     }
     let program = find_program(&format!("docker-credential-{name}"), search)
         .ok_or_else(|| fail("the program was not found".into()))?;
@@ -81,10 +80,12 @@ fn get_credential(program: &Path, key: &str) -> Result<Option<Credential>, Strin
     let output: HelperOutput =
         serde_json::from_slice(&out).map_err(|_| "its output is not JSON with a `Secret`")?;
     let HelperOutput { user, secret } = output;
-    Ok(Some(match user.as_str() {
-        TOKEN_USER => Credential::IdentityToken(Secret::new(secret)),
-        _ => Credential::password(user, secret),
-    }))
+    Ok(match (user.as_str(), secret.as_str()) {
+        // Helpers answer so if there is no login.
+        ("" | TOKEN_USER, "") => None,
+        (TOKEN_USER, _) => Some(Credential::IdentityToken(Secret::new(secret))),
+        _ => Some(Credential::password(user, secret)),
+    })
 }
 
 /// Writes `key` to the program. Returns its output, and whether it succeeded.
@@ -114,13 +115,17 @@ mod tests {
     use super::*;
 
     fn run_script(script: &str) -> Result<Option<Credential>, RegistryError> {
+        run_named_script("test", script)
+    }
+
+    fn run_named_script(name: &str, script: &str) -> Result<Option<Credential>, RegistryError> {
         let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("docker-credential-test");
+        let path = folder.path().join(format!("docker-credential-{name}"));
         std::fs::write(&path, format!("#!/bin/sh\n[ \"$1\" = get ] || exit 9\nread -r key\n{script}\n"))
             .unwrap();
         std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o755)).unwrap();
         let keys = ["https://index.docker.io/v1/".to_owned(), "docker.io".to_owned()];
-        run_helper("test", "docker.io", &keys, Some(&[folder.path().to_owned()]))
+        run_helper(name, "docker.io", &keys, Some(&[folder.path().to_owned()]))
     }
 
     #[test]
@@ -130,7 +135,22 @@ mod tests {
         assert_eq!(run_script(known).unwrap(), Some(Credential::password("me", "hush")));
         let token = r#"echo '{"Username":"<token>","Secret":"hush"}'"#;
         assert_eq!(run_script(token).unwrap(), Some(Credential::IdentityToken(Secret::new("hush"))));
-        assert_eq!(run_script("echo credentials not found in native keychain; exit 1").unwrap(), None);
+        for script in [
+            "echo credentials not found in native keychain; exit 1",
+            r#"echo '{"ServerURL":"","Username":"","Secret":""}'"#,
+            r#"echo '{"Username":"<token>","Secret":""}'"#,
+        ] {
+            assert_eq!(run_script(script).unwrap(), None, "{script}");
+        }
+    }
+
+    #[test]
+    fn accepts_helper_names_of_windows_and_others() {
+        let script = r#"echo '{"Username":"me","Secret":"hush"}'"#;
+        for name in ["desktop.exe", "wincred.exe", "ecr_login", "A b"] {
+            let found = run_named_script(name, script).unwrap();
+            assert_eq!(found, Some(Credential::password("me", "hush")), "{name}");
+        }
     }
 
     #[test]
@@ -150,9 +170,9 @@ mod tests {
 
     #[test]
     fn rejects_helper_names_that_are_paths() {
-        for name in ["", "../x", "a b", "A", "x/y", "é", "a\0"] {
+        for name in ["", "../x", "x/y", "/x", r"x\y", "a\0"] {
             let error = run_helper(name, "r.io", &["r.io".into()], None).unwrap_err();
-            assert!(error.to_string().contains("letters"), "{error}");
+            assert!(error.to_string().contains("not a path"), "{error}");
         }
         let error = run_helper(
             "absent-helper",
