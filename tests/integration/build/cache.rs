@@ -33,7 +33,7 @@ fn project() -> Project {
 const ARGS: [&str; 6] = [
     "hello",
     "--include=assets:/srv",
-    "--config=/etc/hello=config",
+    "--config=config:/etc/hello",
     "-o=oci:hello.oci",
     "-t=hello:1",
     "--quiet",
