@@ -3,11 +3,13 @@
 //!
 //! They are resolved at their paths in the image, so that `$ORIGIN` has its final value.
 
+use std::collections::BTreeMap;
 use std::rc::Rc;
 
 use super::error::RootfsError;
 use super::file_tree::Rootfs;
 use super::plan_request::PlanRequest;
+use super::unloadable_files::UnloadableFiles;
 use coracle_core::entry::{EntryNode, EntryReason};
 use coracle_core::file_system::FileSystem;
 use coracle_core::fs;
@@ -17,7 +19,7 @@ use coracle_ld::closure::{
     self, Closure, DlopenCaller, DlopenFailure, DlopenRequest, ElfProgram, ExecutedFile, ExecutedKind,
     LinkMap, Resolver, check_symbol_versions,
 };
-use coracle_ld::elf::{DlopenPriority, Machine};
+use coracle_ld::elf::{DlopenPriority, Header, Machine};
 use coracle_ld::implicit::{self, DataSources, ProgramRole, Requirements};
 
 /// The closures and implicit dependencies of included files.
@@ -30,9 +32,6 @@ pub(super) struct IncludedDependencies {
     /// The link maps of modules that need libraries which were not found.
     pub(super) incomplete_modules: Vec<Rc<LinkMap>>,
 }
-
-/// The maximum number of files listed in one warning.
-const MAX_LISTED: usize = 8;
 
 /// Resolves the included ELF files of `rootfs` in `tree`, which contains `rootfs`.
 pub(super) fn resolve_included_elf(
@@ -52,14 +51,16 @@ pub(super) fn resolve_included_elf(
         None => None,
     };
     let machine = entrypoint.as_mut().and_then(last_executed).and_then(|executed| dynamic_machine(executed));
-    let (mut modules, mut failed_files) = (Vec::new(), Vec::new());
-    for path in files {
+    let own_machine = entrypoint.as_ref().and_then(|closure| closure.elf_programs().last());
+    let mut unloadable = UnloadableFiles::new(own_machine.map(|elf| elf.machine));
+    let mut modules = BTreeMap::new();
+    for (path, file_machine) in files {
         let mut closure = match resolver.resolve_partial(&RawPath::from(&path)) {
             Ok(closure) => closure,
             // Object files and core dumps are never loaded.
             Err(closure::Error::NotExecutable { .. } | closure::Error::InvalidElf { .. }) => continue,
             Err(error) => {
-                failed_files.push((path, error.to_string()));
+                unloadable.add(path, file_machine, error.to_string());
                 continue;
             }
         };
@@ -69,12 +70,9 @@ pub(super) fn resolve_included_elf(
         if elf.link_map.is_library()
             && machine.is_some_and(|machine| machine.has_same_architecture(elf.machine))
         {
-            modules.push(path);
+            modules.insert(path, file_machine);
         } else if elf.link_map.is_missing_required() {
-            failed_files.push((
-                path,
-                missing_libraries_text(elf.link_map.missing.iter().map(|missing| missing.name.as_slice())),
-            ));
+            unloadable.add_incomplete(path, file_machine, &elf.link_map);
         } else {
             for executed in &mut closure.executed {
                 included.requirements.merge(implicit::add_implicit_dependencies(
@@ -94,8 +92,14 @@ pub(super) fn resolve_included_elf(
             _ => ProgramRole::EntrypointInterpreter,
         };
         if let Some(executed) = last_executed(&mut closure) {
-            let failed = open_modules(&resolver, executed, &modules)?;
-            failed_files.extend(failed.iter().filter_map(failed_module));
+            let paths: Vec<ImagePath> = modules.keys().cloned().collect();
+            let failed = open_modules(&resolver, executed, &paths)?;
+            for failure in &failed {
+                let name = failure.request.names.first();
+                let Some(path) = name.and_then(|name| ImagePath::parse(name).ok()) else { continue };
+                let file_machine = modules.get(&path).copied().flatten();
+                unloadable.add_incomplete(path, file_machine, &failure.link_map);
+            }
             included.incomplete_modules.extend(failed.into_iter().map(|failed| failed.link_map));
             included.requirements.merge(implicit::add_implicit_dependencies(
                 &resolver,
@@ -107,7 +111,7 @@ pub(super) fn resolve_included_elf(
         }
         included.closures.push(closure);
     }
-    included.requirements.notes.extend(load_failures_warning(&failed_files));
+    included.requirements.notes.extend(unloadable.into_warnings());
     included.requirements.notes.extend(missing_version_warnings(rootfs, &included.closures)?);
     Ok(included)
 }
@@ -168,29 +172,6 @@ fn dlopen_of_module(path: &ImagePath) -> DlopenRequest {
     }
 }
 
-fn failed_module(failed: &DlopenFailure) -> Option<(ImagePath, String)> {
-    let path = ImagePath::parse(failed.request.names.first()?).ok()?;
-    Some((
-        path,
-        missing_libraries_text(failed.link_map.missing.iter().map(|missing| missing.name.as_slice())),
-    ))
-}
-
-fn missing_libraries_text<'a>(names: impl Iterator<Item = &'a [u8]>) -> String {
-    let names: Vec<String> = names.map(|name| format!("`{}`", RawPath::new(name))).collect();
-    format!("cannot find {}", names.join(", "))
-}
-
-fn load_failures_warning(failed_files: &[(ImagePath, String)]) -> Option<Note> {
-    let mut lines: Vec<String> =
-        failed_files.iter().take(MAX_LISTED).map(|(path, why)| format!("{path}: {why}")).collect();
-    let more = failed_files.len().saturating_sub(MAX_LISTED);
-    lines.extend((more > 0).then(|| format!("and {more} more")));
-    let files = if failed_files.len() == 1 { "one included file" } else { "some included files" };
-    (!failed_files.is_empty())
-        .then(|| Note::Warning(format!("{files} can't be loaded in the image\n{}", lines.join("\n"))))
-}
-
 /// Warns about symbol versions that modules need and libraries lack: the modules cannot be opened,
 /// the program starts.
 fn missing_version_warnings(rootfs: &Rootfs, closures: &[Closure]) -> fs::Result<Vec<Note>> {
@@ -214,15 +195,19 @@ fn missing_version_warnings(rootfs: &Rootfs, closures: &[Closure]) -> fs::Result
 /// The size of the smallest ELF header, in bytes. Smaller files are not opened.
 const MIN_ELF_SIZE: u64 = 52;
 
-/// Returns the paths of included ELF files.
-fn included_elf_files(rootfs: &Rootfs) -> fs::Result<Vec<ImagePath>> {
+/// Returns the paths of included ELF files with their machines; `None` if the header is damaged.
+fn included_elf_files(rootfs: &Rootfs) -> fs::Result<Vec<(ImagePath, Option<Machine>)>> {
     let mut files = Vec::new();
     for (path, entry) in rootfs.iter() {
         let (EntryNode::File(content), EntryReason::Included(_)) = (&entry.node, &entry.reason) else {
             continue;
         };
-        if content.size() >= MIN_ELF_SIZE && content.open()?.read_bytes_at(0, 4)? == b"\x7fELF" {
-            files.push(path.clone());
+        if content.size() < MIN_ELF_SIZE {
+            continue;
+        }
+        let file = content.open()?;
+        if file.read_bytes_at(0, 4)? == b"\x7fELF" {
+            files.push((path.clone(), Header::read(&file).ok().map(|header| header.machine)));
         }
     }
     Ok(files)
