@@ -125,11 +125,17 @@ pub enum Error {
     Internal(&'static str),
 }
 
+/// Why a directory is not a program.
+pub(super) const IS_DIRECTORY: &str = "it is a directory";
+
 impl Hint for Error {
     fn hint(&self) -> Option<String> {
         Some(match self {
             Self::UnusableProgram { found_in_path: Some(path), .. } => {
                 format!("did you mean `{path}`? `PATH` is not searched")
+            }
+            Self::UnusableProgram { reason, .. } if reason == IS_DIRECTORY => {
+                "name the program in it; neither a Dockerfile nor sources are read".into()
             }
             Self::UnusableProgram { .. } => "check the path, and build the program first".into(),
             Self::InvalidElf { source: elf::Error::NotElf, .. } => {
