@@ -22,7 +22,7 @@ pub struct Finding {
     pub description: String,
     /// Whether it is an error or a warning.
     pub severity: Severity,
-    /// What has to be changed.
+    /// The kind of change that it asks for.
     pub category: FindingCategory,
 }
 
@@ -130,7 +130,7 @@ impl fmt::Display for Finding {
 pub(super) struct RuleMatch {
     /// The name of the rule.
     pub(super) rule: &'static str,
-    /// What was found, for messages.
+    /// The description of the match, for messages.
     pub(super) description: Cow<'static, str>,
     /// The number of bytes before the offset at which the match starts.
     pub(super) start_before: usize,

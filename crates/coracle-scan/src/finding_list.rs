@@ -9,7 +9,7 @@ use super::finding::{Finding, FindingSubject};
 /// The maximum number of lines.
 pub(super) const MAX_LINES: usize = 16;
 
-/// What the findings of one line share: the folder, or another subject, with rule and description.
+/// The key of one line: the folder, or another subject, with rule and description.
 type LineKey<'a> = (FindingSubject, &'static str, &'a str);
 
 /// Returns the lines that list `findings`, at most [`MAX_LINES`] and one with the number of the others.

@@ -17,7 +17,7 @@ use build_flags::BUILD_FLAGS;
 use commands::COMMANDS;
 use other_flags::OTHER_FLAGS;
 
-/// What users of another tool type, and what to type instead.
+/// Words that users of other tools type, with the advice to type ours.
 struct ForeignWord {
     /// The command in whose place or after which it is typed, such as `build` or `config render`; empty for
     /// all.

@@ -20,7 +20,7 @@ pub enum Error {
     UnusableProgram {
         /// The path as given.
         program: RawPath,
-        /// What is at that path.
+        /// The reason, such as `it is a directory`.
         reason: String,
         /// The path of a program with that name in `PATH`.
         found_in_path: Option<RawPath>,
@@ -30,7 +30,7 @@ pub enum Error {
     InvalidElf {
         /// The path as given.
         program: RawPath,
-        /// What is wrong with the file.
+        /// The problem of the file.
         source: elf::Error,
     },
     /// The file is ELF, but not a program.
@@ -38,7 +38,7 @@ pub enum Error {
     NotExecutable {
         /// The path as given.
         program: RawPath,
-        /// What kind of file it is.
+        /// The kind of file.
         file_kind: &'static str,
     },
     /// The `#!` line has no interpreter, or can't be parsed.
@@ -46,7 +46,7 @@ pub enum Error {
     InvalidShebang {
         /// The path as given.
         script: RawPath,
-        /// What is wrong with the line.
+        /// The problem of the line.
         why: String,
     },
     /// Scripts are nested deeper than the kernel allows.
