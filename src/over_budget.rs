@@ -90,7 +90,7 @@ impl SizeBreakdown {
                     ));
                 }
                 Err(error) => {
-                    files.push((format!("its files cannot be compared, {error}; instead"), Vec::new()))
+                    files.push((format!("its files cannot be compared, {error}; instead"), Vec::new()));
                 }
             }
         }
