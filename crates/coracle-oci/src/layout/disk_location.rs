@@ -199,16 +199,24 @@ mod tests {
                 "`ghcr.io/a/b:1` has no transport such as `oci:`",
                 "write `docker://ghcr.io/a/b:1` for",
             ),
-            ("type=oci,dest=x.tar", "`type=oci,dest=x.tar` has no transport", "write `oci-archive:x.tar` or"),
+            (
+                "type=oci,dest=x.tar",
+                "`type=oci,dest=x.tar` has no transport such as `oci:`",
+                "write `oci-archive:x.tar` or",
+            ),
             (
                 "type=docker,dest=x.tar",
-                "`type=docker,dest=x.tar` has no transport",
+                "`type=docker,dest=x.tar` has no transport such as `oci:`",
                 "write `docker-archive:x.tar`",
             ),
-            ("type=local,dest=out", "`type=local,dest=out` has no transport", "write `oci:out` for"),
+            (
+                "type=local,dest=out",
+                "`type=local,dest=out` has no transport such as `oci:`",
+                "write `oci:out` for",
+            ),
             (
                 "type=registry,name=a.b/c",
-                "`type=registry,name=a.b/c` has no transport",
+                "`type=registry,name=a.b/c` has no transport such as `oci:`",
                 "write `docker://a.b/c`",
             ),
             ("type=docker", "`type=docker` has no transport such as `oci:`", "or pass `--load`"),
