@@ -39,9 +39,9 @@ pub struct Built {
     pub file_count: usize,
     /// Its destinations: on disk, then registries, then engines.
     pub destinations: Vec<ImageLocation>,
-    /// What was sent to each registry, in the order of those destinations.
+    /// The pushes to registries, in the order of those destinations.
     pub pushes: Vec<RegistryPush>,
-    /// What each engine loaded.
+    /// The images that engines loaded.
     pub loaded: Vec<(EngineImageName, LoadedImage)>,
     /// The contract: what the image expects of its configuration.
     #[cfg(feature = "kube")]
@@ -73,7 +73,7 @@ pub struct BaseInfo {
 pub struct RegistryPush {
     /// The image's name at the registry.
     pub name: ImageReference,
-    /// What was sent.
+    /// The numbers of blobs sent.
     pub sent: PushSummary,
 }
 

@@ -14,7 +14,7 @@ pub struct Plan {
     pub platform: Platform,
     /// The file tree, without files of the base image.
     pub rootfs: Rootfs,
-    /// What the programs may need and the image lacks, the most likely first.
+    /// The things that the programs may need and the image lacks, the most likely first.
     pub hints: Vec<DependencyHint>,
     /// The script that the entrypoint, its interpreter, starts. `None` if the entrypoint is the program.
     pub(crate) entrypoint_script: Option<ImagePath>,

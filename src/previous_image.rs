@@ -1,14 +1,15 @@
 //! The previous image, which a new one is compared with.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::error::Error;
 use super::request::Request;
 use super::settings::Settings;
 use coracle_core::digest::Digest;
+use coracle_core::path::ImagePath;
 use coracle_core::platform::Platform;
 use coracle_oci::copy::{self, ImageLocation};
-use coracle_oci::layout::{self, ImageSource, ParsedImage};
+use coracle_oci::layout::{self, FileEntry, FileNode, ImageSource, ParsedImage};
 use coracle_oci::registry::{Access, Repository};
 
 /// The previous image, which a new one is compared with.
@@ -22,6 +23,39 @@ pub struct PreviousImage {
     pub size: u64,
     sizes: Vec<(Platform, u64)>,
     layers: BTreeSet<Digest>,
+}
+
+/// A previous image whose files can be read.
+pub(crate) struct ReadPreviousImage {
+    pub(crate) summary: PreviousImage,
+    image: ParsedImage,
+}
+
+impl ReadPreviousImage {
+    fn new(image: ParsedImage) -> Result<Self, layout::LayoutError> {
+        Ok(Self { summary: PreviousImage::from_image(&image)?, image })
+    }
+
+    /// Returns the sizes of its files for the platform, without layers for which `is_kept` returns true.
+    ///
+    /// # Errors
+    /// Fails if a layer cannot be read.
+    pub(crate) fn file_sizes(
+        &self,
+        platform: &Platform,
+        is_kept: impl Fn(&Digest) -> bool,
+    ) -> Result<BTreeMap<ImagePath, u64>, layout::LayoutError> {
+        let index = self.summary.platform_index(platform);
+        let Some(image) = index.and_then(|index| self.image.images.get(index)) else {
+            return Ok(BTreeMap::new());
+        };
+        let files = self.image.read_files_without(image, is_kept)?;
+        let size = |(path, entry): (&ImagePath, &FileEntry)| match &entry.node {
+            FileNode::File(extent) => Some((path.clone(), extent.size)),
+            FileNode::Directory | FileNode::Link(_) | FileNode::Special => None,
+        };
+        Ok(files.iter().filter_map(size).collect())
+    }
 }
 
 impl PreviousImage {
@@ -41,6 +75,27 @@ impl PreviousImage {
         })
     }
 
+    /// Whether the image has this layer.
+    pub(crate) fn has_layer(&self, layer: &Digest) -> bool {
+        self.layers.contains(layer)
+    }
+
+    /// Returns the size for the platform, or else for one that differs only by a missing variant.
+    pub(crate) fn size_for(&self, platform: &Platform) -> Option<u64> {
+        self.sizes.get(self.platform_index(platform)?).map(|(_, size)| *size)
+    }
+
+    fn platform_index(&self, platform: &Platform) -> Option<usize> {
+        let same = self.sizes.iter().position(|(found, _)| found == platform);
+        let differs_by_missing_variant = |found: &Platform| {
+            found.matches_ignoring_variant(platform)
+                && (found.variant.is_none() || platform.variant.is_none())
+        };
+        same.or_else(|| self.sizes.iter().position(|(found, _)| differs_by_missing_variant(found)))
+    }
+}
+
+impl ReadPreviousImage {
     /// Reads the image at `location`. Fails if there is none.
     pub(crate) fn read_at(location: &ImageLocation, settings: &Settings) -> Result<Self, Error> {
         let image = match (location, &settings.registry_client) {
@@ -52,7 +107,7 @@ impl PreviousImage {
                 return Err(Error::NoRegistryClient(location.clone()));
             }
         };
-        Ok(Self::from_image(&image)?)
+        Ok(Self::new(image)?)
     }
 
     /// Returns the images that a new one replaces: those at its first destinations, until each
@@ -83,29 +138,13 @@ impl PreviousImage {
         let mut found: Vec<Self> = Vec::new();
         for source in local.chain(remote) {
             if let Some(source) = source? {
-                found.push(Self::from_image(&source.parse()?)?);
+                found.push(Self::new(source.parse()?)?);
             }
-            let has = |platform| found.iter().any(|previous| previous.size_for(platform).is_some());
+            let has = |platform| found.iter().any(|previous| previous.summary.size_for(platform).is_some());
             if platforms.iter().all(|platform| has(platform)) {
                 break;
             }
         }
         Ok(found)
-    }
-
-    /// Whether the image has this layer.
-    pub(crate) fn has_layer(&self, layer: &Digest) -> bool {
-        self.layers.contains(layer)
-    }
-
-    /// Returns the size for the platform, or else for one that differs only by a missing variant.
-    pub(crate) fn size_for(&self, platform: &Platform) -> Option<u64> {
-        let same = self.sizes.iter().find(|(found, _)| found == platform);
-        let differs_by_missing_variant = |found: &Platform| {
-            found.matches_ignoring_variant(platform)
-                && (found.variant.is_none() || platform.variant.is_none())
-        };
-        same.or_else(|| self.sizes.iter().find(|(found, _)| differs_by_missing_variant(found)))
-            .map(|(_, size)| *size)
     }
 }

@@ -1,4 +1,4 @@
-//! What is known about a build before any file of the image is read. It is computed once.
+//! The properties of a build that are known before any file of the image is read. They are computed once.
 
 use super::contract;
 use super::destinations::Destinations;

@@ -9,7 +9,7 @@ use crate::error::Error;
 use crate::recipe::{Recipe, RecipeProgram, RootOverride, RootOverrideKind};
 use coracle_core::distribution_directories::is_system_path;
 use coracle_core::file_system::{self, FileSystem, FsFile, FsNode, HostFs, ResolutionEnd};
-use coracle_core::fs;
+use coracle_core::fs::{self, Context as _};
 use coracle_core::input_tracker::InputTracker;
 use coracle_core::path::{ImagePath, RawPath};
 use coracle_core::platform::Platform;
@@ -156,7 +156,8 @@ pub(crate) fn platform_at(
 }
 
 fn check_directory(root: &RootOverride) -> Result<(), Error> {
-    if root.directory.is_dir() { Ok(()) } else { Err(Error::RootNotDirectory(root.directory.clone())) }
+    let metadata = std::fs::metadata(&root.directory).context("use the root", &root.directory)?;
+    if metadata.is_dir() { Ok(()) } else { Err(Error::RootNotDirectory(root.directory.clone())) }
 }
 
 impl RootFileSystems {

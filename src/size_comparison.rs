@@ -4,12 +4,11 @@ use super::built::Built;
 use super::error::Error;
 use super::image_plan::Plan;
 use super::over_budget::{ExceededLimit, OverBudget, SizeBreakdown};
-use super::previous_image::PreviousImage;
+use super::previous_image::{PreviousImage, ReadPreviousImage};
 use super::recipe::Budget;
 use super::request::Request;
 use super::sizes::{PlatformSize, PreviousSize};
 use coracle_core::byte_size::ByteSize;
-use coracle_core::digest::Digest;
 use coracle_core::note::Note;
 use coracle_core::platform::Platform;
 use coracle_oci::image::ImageSet;
@@ -19,7 +18,7 @@ use coracle_oci::layout::LayoutError;
 pub(crate) struct SizeComparison<'a> {
     budget: &'a Budget,
     /// The first with an image for a platform is used for that platform.
-    previous: Vec<PreviousImage>,
+    previous: Vec<ReadPreviousImage>,
     /// Why the comparison that was requested is not possible.
     note: Option<Note>,
 }
@@ -35,9 +34,9 @@ impl<'a> SizeComparison<'a> {
     ) -> Result<Self, Error> {
         let budget = &request.recipe.policy.budget;
         let platforms: Vec<&Platform> = platforms.collect();
-        let replaced = || PreviousImage::find_replaced(request, &platforms);
+        let replaced = || ReadPreviousImage::find_replaced(request, &platforms);
         let (previous, note) = match (&budget.previous, &budget.growth) {
-            (Some(location), _) => (vec![PreviousImage::read_at(location, request.settings)?], None),
+            (Some(location), _) => (vec![ReadPreviousImage::read_at(location, request.settings)?], None),
             (None, Some(_)) => (replaced().map_err(with_previous_hint)?, None),
             (None, None) if !request.settings.compare_with_previous => (Vec::new(), None),
             // Only for a report: no reason to fail.
@@ -72,7 +71,9 @@ impl<'a> SizeComparison<'a> {
             let findings = self.exceeded_limits(size);
             if !findings.is_empty() {
                 let plan = plans.iter().find(|plan| plan.platform == *image.platform());
-                contents.push(SizeBreakdown::new(image, plan, |layer| self.had_layer(layer)));
+                let previous = self.previous_for(image.platform());
+                let has_grown_too_much = findings.iter().any(ExceededLimit::is_growth);
+                contents.push(SizeBreakdown::new(image, plan, previous, has_grown_too_much));
             }
             all.extend(findings);
         }
@@ -83,12 +84,12 @@ impl<'a> SizeComparison<'a> {
         let has = format!("the image for {} has {}", size.platform, ByteSize(size.size));
         let image = self.budget.image.as_ref().filter(|limit| size.size > limit.value.0);
         let image = image
-            .map(|limit| ExceededLimit::new(format!("{has}: over the budget of {}", limit.value), limit));
+            .map(|limit| ExceededLimit::of_size(format!("{has}: over the budget of {}", limit.value), limit));
         let grown = size.delta().zip(size.previous.as_ref()).zip(self.budget.growth.as_ref());
         let grown = grown.filter(|((change, _), limit)| change.now > limit.value.max_size(change.before));
         let growth = grown.map(|((change, before), limit)| {
             let than = change.compared_with(&format!("`{}`", before.location));
-            ExceededLimit::new(format!("{has}, {than}: over the budget of {}", limit.value), limit)
+            ExceededLimit::of_growth(format!("{has}, {than}: over the budget of {}", limit.value), limit)
         });
         image.into_iter().chain(growth).collect()
     }
@@ -99,14 +100,9 @@ impl<'a> SizeComparison<'a> {
             built.platform_sizes.into_iter().map(|size| self.with_previous(size)).collect();
         let mut notes = built.notes;
         notes.extend(self.note.clone());
-        notes.extend(self.unchecked_growth_hints(&sizes));
+        notes.extend(self.unchecked_growth_warnings(&sizes));
         let previous = self.first_previous(&sizes).cloned();
         Built { platform_sizes: sizes, notes, previous, ..built }
-    }
-
-    /// Whether a previous image has this layer.
-    fn had_layer(&self, layer: &Digest) -> bool {
-        self.previous.iter().any(|previous| previous.has_layer(layer))
     }
 
     /// Returns the previous image of the first platform that has one, else the first of all.
@@ -114,37 +110,44 @@ impl<'a> SizeComparison<'a> {
         let before = sizes.iter().find_map(|size| size.previous.as_ref());
         let counts =
             |previous: &&PreviousImage| before.is_some_and(|before| before.location == previous.location);
-        self.previous.iter().find(counts).or(self.previous.first())
+        let mut previous = self.previous.iter().map(|previous| &previous.summary);
+        let first = previous.clone().next();
+        previous.find(counts).or(first)
+    }
+
+    /// Returns the first previous image that has one for the platform.
+    fn previous_for(&self, platform: &Platform) -> Option<&ReadPreviousImage> {
+        self.previous.iter().find(|previous| previous.summary.size_for(platform).is_some())
     }
 
     fn with_previous(&self, size: PlatformSize) -> PlatformSize {
-        let before = self.previous.iter().find_map(|previous| {
+        let before = self.previous_for(&size.platform).and_then(|previous| {
             Some(PreviousSize {
-                location: previous.location.clone(),
-                size: previous.size_for(&size.platform)?,
+                location: previous.summary.location.clone(),
+                size: previous.summary.size_for(&size.platform)?,
             })
         });
         PlatformSize { previous: before, ..size }
     }
 
-    /// Returns hints about platforms whose growth could not be checked.
-    fn unchecked_growth_hints(&self, sizes: &[PlatformSize]) -> Vec<Note> {
+    /// Warns about platforms whose growth could not be checked: a limit that is set was not applied.
+    fn unchecked_growth_warnings(&self, sizes: &[PlatformSize]) -> Vec<Note> {
         let Some(limit) = &self.budget.growth else { return Vec::new() };
         let Some(previous) = self.previous.first() else {
-            return vec![Note::Hint(format!(
+            return vec![Note::Warning(format!(
                 "no image exists at the destination yet, so {} was not checked; name one with `--previous IMAGE`",
                 limit.setting
             ))];
         };
         let lacking = sizes.iter().filter(|size| size.previous.is_none());
-        let hint = |size: &PlatformSize| {
-            let (location, platform) = (&previous.location, &size.platform);
-            Note::Hint(format!(
+        let warning = |size: &PlatformSize| {
+            let (location, platform) = (&previous.summary.location, &size.platform);
+            Note::Warning(format!(
                 "`{location}` has no image for {platform}, so {} was not checked for it",
                 limit.setting
             ))
         };
-        lacking.map(hint).collect()
+        lacking.map(warning).collect()
     }
 }
 

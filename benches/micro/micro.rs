@@ -1,4 +1,4 @@
-//! What single steps cost, without a process around them: `just bench-micro`.
+//! The cost of single steps, without a process around them: `just bench-micro`.
 //!
 //! The content is real: curl and its libraries as an image holds them (19 MB on Debian 12), or this benchmark itself
 //! where there is no curl. Whole builds, beside other tools, are measured by `benches/figures.sh`.

@@ -10,7 +10,7 @@ use super::args::{BuildArgs, OutputFormat};
 use super::concurrent_builds::{self, BuildMonitor, FinishedBuild};
 use super::error::{CliError, CliExit};
 use super::image_report::ImageReport;
-use super::plan_report::PlanReport;
+use super::plan_report::{PATH_COLUMN, PlanReport};
 use super::progress::ProgressDisplay;
 use super::report_files::{BuildReport, ImagesReport, ReportFiles};
 use super::{build_inputs, cache, interrupt, terminal};
@@ -118,7 +118,7 @@ fn print_plans(
     }
     let reports: Vec<PlanReport> = plans.iter().map(|plan| PlanReport::new(recipe, plan)).collect();
     if args.format == OutputFormat::Text {
-        reports.iter().try_for_each(|report| terminal::print_data(&report.to_text()))?;
+        reports.iter().try_for_each(|report| terminal::print_table(&report.to_text(), PATH_COLUMN))?;
     }
     scanned?;
     Ok(reports)

@@ -84,12 +84,12 @@ pub(super) fn run_cache(command: &CacheCommand) -> Result<CliExit, CliError> {
         ));
     };
     if !directory.exists() {
-        terminal::print_data(&format!("nothing to remove: `{}` does not exist\n", directory.display()))?;
+        terminal::print_report(&format!("nothing to remove: `{}` does not exist\n", directory.display()))?;
         return Ok(CliExit::Success);
     }
     let cache = BuildCache::open(&directory, executable_id()).map_err(cache_error)?;
     let pruned = cache.prune(limit)?;
-    terminal::print_data(&format!(
+    terminal::print_report(&format!(
         "removed {}, {}; {} left in `{}`\n",
         count_noun(pruned.removed_files, "file"),
         DecimalBytes(pruned.freed_bytes),

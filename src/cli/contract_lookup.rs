@@ -37,7 +37,7 @@ pub(super) fn required_label_contract(
         let location = &image.source.location;
         CliError::failed_with_hint(
             format!("`{location}` has no contract: its label `{}` is missing", contract::CONTRACT_LABEL),
-            "build the image with `[[config]]` in its recipe, or with `--config MOUNT=FOLDER`",
+            "build the image with `[[config]]` in its recipe, or with `--config FOLDER:TO`",
         )
     })
 }

@@ -122,22 +122,6 @@ impl CliError {
     pub(super) fn from_layer_error(error: layer::LayerError) -> Self {
         Self::from_error(CliExit::Failed, &error)
     }
-
-    /// Converts clap's error to our form: its tips become hints, its quotes backticks.
-    pub(super) fn from_clap(error: &clap::Error) -> Self {
-        let text = error.render().to_string().replace('\'', "`");
-        let (mut message, mut hints) = (Vec::new(), Vec::new());
-        for line in text.lines() {
-            if let Some(tip) = line.trim_start().strip_prefix("tip: ") {
-                hints.push(tip);
-            } else if !line.is_empty() && !line.starts_with("For more information") {
-                message.push(line.strip_prefix("error: ").unwrap_or(line));
-            }
-        }
-        hints.push("`--help` lists all flags, with examples");
-        let message = message.join("\n").replace("\nUsage: ", "\n\nusage: ");
-        Self { exit: CliExit::Usage, message, hint: Some(hints.join("\n")) }
-    }
 }
 
 /// For functions that may return several failures.

@@ -44,7 +44,7 @@ pub(super) struct ImageReport {
     pub(super) sizes: Vec<PlatformSizeReport>,
     pub(super) previous: Option<PreviousReport>,
     unchanged: bool,
-    /// What the programs may need and the image lacks.
+    /// The things that the programs may need and the image lacks.
     hints: Vec<DependencyNote>,
 }
 

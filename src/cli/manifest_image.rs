@@ -28,13 +28,7 @@ pub(super) fn with_image_config(stored: Option<&ParsedImage>, flags: &RecipeOver
 
 /// Returns the user in the image's config, if it is numeric.
 pub(super) fn image_user(stored: &ParsedImage) -> Option<Owner> {
-    numeric_user(stored.image_for_platform(None).ok()?.user()?)
-}
-
-/// Parses `UID[:GID]`; the default GID is the UID, as in recipes.
-fn numeric_user(text: &str) -> Option<Owner> {
-    let (uid, gid) = text.split_once(':').unwrap_or((text, text));
-    Some(Owner { uid: uid.parse().ok()?, gid: gid.parse().ok()? })
+    Owner::from_numbers(stored.image_for_platform(None).ok()?.user()?)
 }
 
 /// Warns if the image's contract differs from `expected`, because the manifests may not suit the
@@ -155,16 +149,4 @@ pub(super) fn image_reference(
     let built = build::build_with_progress(&recipe, &settings, args.quiet)?;
     cache::prune_and_report(&settings);
     Ok((PinnedImage::new(name, built.digest), Some(built.user)))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn reads_numeric_users() {
-        for (text, expected) in [("7:8", Some((7, 8))), ("7", Some((7, 7))), ("app", None), ("7:app", None)] {
-            assert_eq!(numeric_user(text), expected.map(|(uid, gid)| Owner { uid, gid }), "{text}");
-        }
-    }
 }

@@ -20,6 +20,7 @@ mod image_reader;
 mod image_report;
 mod init;
 mod interrupt;
+mod line_wrap;
 mod manifest_image;
 mod manifests;
 mod markdown_summary;
@@ -33,12 +34,13 @@ mod report_files;
 mod resolve;
 mod terminal;
 mod transfer_report;
+mod usage_error;
 
 use std::ffi::OsString;
 use std::process::ExitCode;
 
-use clap::Parser as _;
 use clap::error::ErrorKind;
+use clap::{CommandFactory as _, Parser as _};
 
 use args::{CargoCli, CargoCommand, Cli, CommonCommand, CoracleCommand, UNDER_CARGO};
 use error::{CliError, CliExit};
@@ -79,7 +81,7 @@ fn run_coracle(args: &[OsString]) -> Result<CliExit, CliError> {
             CoracleCommand::Manifests(args) => manifests::run_manifests(&args, None),
             CoracleCommand::Other(command) => run_common_command(&command, Invocation::Direct),
         },
-        Err(error) => print_help_or_fail(&error),
+        Err(error) => print_help_or_fail(&error, Cli::command(), args),
     }
 }
 
@@ -93,7 +95,7 @@ fn run_cargo_coracle(args: &[OsString]) -> Result<CliExit, CliError> {
                 run_common_command(&command, Invocation::CargoSubcommand)
             }
         },
-        Err(error) => print_help_or_fail(&error),
+        Err(error) => print_help_or_fail(&error, CargoCli::command(), args),
     }
 }
 
@@ -114,7 +116,11 @@ fn run_common_command(command: &CommonCommand, caller: Invocation) -> Result<Cli
 }
 
 /// Prints help or the version if requested; everything else is a usage error.
-fn print_help_or_fail(error: &clap::Error) -> Result<CliExit, CliError> {
+fn print_help_or_fail(
+    error: &clap::Error,
+    command: clap::Command,
+    args: &[OsString],
+) -> Result<CliExit, CliError> {
     match error.kind() {
         ErrorKind::DisplayHelp
         | ErrorKind::DisplayVersion
@@ -122,6 +128,6 @@ fn print_help_or_fail(error: &clap::Error) -> Result<CliExit, CliError> {
             terminal::print_data(&error.render().ansi().to_string())?;
             Ok(CliExit::Success)
         }
-        _ => Err(CliError::from_clap(error)),
+        _ => Err(usage_error::from_clap(error, command, args)),
     }
 }

@@ -14,6 +14,9 @@ use serde::Serialize;
 use super::image_report::to_strings;
 use super::terminal::{BOLD, DIM, count_noun};
 
+/// The column in which the text has paths.
+pub(super) const PATH_COLUMN: usize = 17;
+
 /// The image of one platform that would be built. Fields that are skipped in JSON are only for text.
 #[derive(Serialize)]
 pub(super) struct PlanReport {

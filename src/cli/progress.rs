@@ -1,12 +1,13 @@
 //! Progress of packing, sending and copying: a bar on a terminal, one plain line elsewhere, nothing
 //! for short operations.
 
+use std::fmt;
 use std::io::IsTerminal as _;
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
-use indicatif::{DecimalBytes, ProgressBar, ProgressStyle};
+use indicatif::{DecimalBytes, HumanDuration, ProgressBar, ProgressState, ProgressStyle};
 
 use super::{interrupt, terminal};
 
@@ -91,7 +92,7 @@ impl ProgressDisplay {
         let total = self.total.load(Ordering::Relaxed);
         match self.form {
             ProgressForm::Bar if start.elapsed() >= BAR_DELAY => {
-                let bar = self.bar.get_or_init(|| new_bar(label, total));
+                let bar = self.bar.get_or_init(|| new_bar(label, total, *start));
                 bar.set_length(total.max(done));
                 bar.set_position(done);
             }
@@ -131,14 +132,54 @@ impl coracle_core::progress::Progress for ProgressDisplay {
     }
 }
 
-fn new_bar(label: &'static str, total: u64) -> ProgressBar {
+fn new_bar(label: &'static str, total: u64, start: Instant) -> ProgressBar {
     let bar = ProgressBar::new(total).with_message(label);
     let template = match total {
         0 => "{msg}: {decimal_bytes}, {decimal_bytes_per_sec}",
-        _ => "{msg} [{bar:30}] {decimal_bytes} of {decimal_total_bytes}, {eta} left",
+        _ => "{msg} [{bar:30}] {decimal_bytes} of {decimal_total_bytes}{left}",
     };
     match ProgressStyle::with_template(template) {
-        Ok(style) => bar.with_style(style.progress_chars("=> ")),
+        Ok(style) => {
+            let left = move |state: &ProgressState, text: &mut dyn fmt::Write| {
+                let left = time_left(start.elapsed(), state.pos(), state.len().unwrap_or_default());
+                let _ = left.map(|left| write!(text, ", {} left", HumanDuration(left)));
+            };
+            bar.with_style(style.with_key("left", left).progress_chars("=> "))
+        }
         Err(_) => bar,
+    }
+}
+
+/// Returns the time until `total` bytes are done, at the average speed so far, in whole seconds and at least one.
+/// `None` in the first second, and before a hundredth is done: the speed is not known yet.
+fn time_left(elapsed: Duration, done: u64, total: u64) -> Option<Duration> {
+    let is_known = elapsed >= Duration::from_secs(1) && done > 0 && done >= total / 100;
+    if !is_known || done >= total {
+        return None;
+    }
+    let left = elapsed.as_millis() * u128::from(total - done) / u128::from(done);
+    let seconds = u64::try_from(left.div_ceil(1000)).unwrap_or(u64::MAX);
+    Some(Duration::from_secs(seconds.max(1)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn shows_the_time_left_once_the_speed_is_known() {
+        const MB: u64 = 1_000_000;
+        for (elapsed_ms, done, total, left) in [
+            (300, 10 * MB, 342 * MB, None),
+            (1000, 0, 342 * MB, None),
+            (1000, MB, 342 * MB, None),
+            (1000, 34 * MB, 342 * MB, Some(10)),
+            (2000, 341 * MB, 342 * MB, Some(1)),
+            (2000, 342 * MB, 342 * MB, None),
+            (2000, 1, 0, None),
+        ] {
+            let found = time_left(Duration::from_millis(elapsed_ms), done, total);
+            assert_eq!(found, left.map(Duration::from_secs), "{done} of {total} in {elapsed_ms} ms");
+        }
     }
 }

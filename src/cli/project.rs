@@ -1,4 +1,4 @@
-//! What `coracle init` and `cargo coracle` read from a project: cargo's package or workspace in the working
+//! Reads projects for `coracle init` and `cargo coracle`: cargo's package or workspace in the working
 //! directory, and whether a file is a program.
 
 use std::ffi::OsString;

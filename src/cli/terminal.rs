@@ -8,7 +8,11 @@ use coracle_core::note::{DependencyNote, Note};
 use serde::Serialize;
 
 use super::error::{CliError, CliExit};
+use super::line_wrap::wrap;
 use super::missing_dependencies;
+
+/// Narrower terminals are not wrapped for.
+const MIN_WIDTH: usize = 40;
 
 const ERROR: Style = AnsiColor::Red.on_default().bold();
 const WARNING: Style = AnsiColor::Yellow.on_default().bold();
@@ -21,6 +25,23 @@ pub(super) const DIM: Style = Style::new().dimmed();
 /// Writes `text` to stdout. A broken pipe is not an error.
 pub(super) fn print_data(text: &str) -> Result<(), CliError> {
     write_and_flush(anstream::stdout().lock(), text.as_bytes())
+}
+
+/// Writes a report for people to stdout, wrapped between words on a terminal.
+pub(super) fn print_report(text: &str) -> Result<(), CliError> {
+    print_wrapped(text, None)
+}
+
+/// Writes a table for people to stdout. On a terminal, rows are wrapped between words and continue in `column`.
+pub(super) fn print_table(text: &str, column: usize) -> Result<(), CliError> {
+    print_wrapped(text, Some(column))
+}
+
+fn print_wrapped(text: &str, indent: Option<usize>) -> Result<(), CliError> {
+    match terminal_width(&io::stdout()) {
+        Some(width) => print_data(&wrap(text, width, indent)),
+        None => print_data(text),
+    }
 }
 
 /// Writes bytes to stdout unchanged. A broken pipe is not an error.
@@ -96,15 +117,29 @@ fn print_notes_with(notes: &[Note], quiet: bool, format: fn(&[&DependencyNote]) 
     }
 }
 
-/// Prints text unchanged.
+/// Prints text to stderr, wrapped between words on a terminal.
 pub(super) fn print_message(text: &str) {
+    let _ = match terminal_width(&io::stderr()) {
+        Some(width) => anstream::stderr().write_all(wrap(text, width, None).as_bytes()),
+        None => anstream::stderr().write_all(text.as_bytes()),
+    };
+}
+
+/// Prints text to stderr unchanged, such as what is to be copied.
+pub(super) fn print_unwrapped(text: &str) {
     let _ = anstream::stderr().write_all(text.as_bytes());
+}
+
+/// Returns the width of the terminal, or `None` if the stream is none.
+fn terminal_width(stream: &impl io::IsTerminal) -> Option<usize> {
+    let (terminal_size::Width(width), _) = stream.is_terminal().then(terminal_size::terminal_size)??;
+    Some(usize::from(width).max(MIN_WIDTH))
 }
 
 /// Prints text of a child process that may show progress in the last line, which is erased.
 pub(super) fn print_over_progress(text: &str) {
     let erase = if std::io::stderr().is_terminal() { "\r\x1b[K" } else { "" };
-    print_message(&format!("{erase}{text}"));
+    print_unwrapped(&format!("{erase}{text}"));
 }
 
 fn with_label(style: Style, label: &str, message: &str) -> String {

@@ -8,7 +8,7 @@ use serde::Serialize;
 
 use super::terminal::count_noun;
 
-/// What was sent to a registry.
+/// The numbers of blobs and bytes sent to a registry.
 #[derive(Serialize)]
 pub(super) struct SentReport {
     blobs: usize,
@@ -35,7 +35,7 @@ pub(super) struct LoadedReport {
     is_renamed: bool,
 }
 
-/// What was pushed to one name at a registry.
+/// The push to one name at a registry.
 #[derive(Serialize)]
 pub(super) struct RegistryPushReport {
     pub(super) to: String,
@@ -43,7 +43,7 @@ pub(super) struct RegistryPushReport {
     pub(super) sent: SentReport,
 }
 
-/// What was loaded into one engine.
+/// The image that was loaded into one engine.
 #[derive(Serialize)]
 pub(super) struct EngineLoadReport {
     pub(super) to: String,

@@ -16,7 +16,7 @@ use coracle_ld::implicit::{DependencyHint, ImplicitPolicy, Remedy};
 /// Maximum number of plans. What is added may need more, which is found by the next plan.
 const MAX_PLANS: usize = 16;
 
-/// What hints add to the recipe of one platform.
+/// The additions of hints to the recipe of one platform.
 #[derive(Clone, Default)]
 struct Additions {
     includes: Vec<RecipeInclude>,

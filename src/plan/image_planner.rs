@@ -36,11 +36,11 @@ pub(super) struct ImagePlanner<'a> {
     pub(super) file_system: &'a dyn FileSystem,
     pub(super) programs: LocatedPrograms<'a>,
     pub(super) platform: Platform,
-    /// What hints add to the recipe.
+    /// The additions of hints to the recipe.
     pub(super) added: Added<'a>,
 }
 
-/// What hints add to a recipe, besides includes and options.
+/// The additions of hints to a recipe, besides includes and options.
 #[derive(Clone, Copy, Default)]
 pub(super) struct Added<'a> {
     /// Programs that others may start.

@@ -117,13 +117,7 @@ impl<'a> PlatformBase<'a> {
         if let Some(user) = recipe.image.user {
             return Some(user);
         }
-        let Some(text) = &self.inherited().user else { return Some(DEFAULT_USER) };
-        let (user, group) =
-            text.split_once(':').map_or((text.as_str(), None), |(user, group)| (user, Some(group)));
-        let uid = user.parse().ok()?;
-        // The default GID is the UID, as in recipes.
-        let gid = group.map_or(Some(uid), |group| group.parse().ok())?;
-        Some(Owner { uid, gid })
+        self.inherited().user.as_ref().map_or(Some(DEFAULT_USER), |text| Owner::from_numbers(text))
     }
 
     /// Like [`Self::numeric_user`], but looks up names in the base's `/etc/passwd` and `/etc/group`.
@@ -132,8 +126,7 @@ impl<'a> PlatformBase<'a> {
             return Ok(user);
         }
         let text = self.inherited().user.clone().unwrap_or_default();
-        let (user, group) =
-            text.split_once(':').map_or((text.as_str(), None), |(user, group)| (user, Some(group)));
+        let (user, group) = Owner::split(&text);
         let (passwd, groups) = (
             colon_separated_lines(file_system, "/etc/passwd")?,
             colon_separated_lines(file_system, "/etc/group")?,

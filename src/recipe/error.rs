@@ -36,7 +36,7 @@ pub enum RecipeError {
 pub struct RecipeProblem {
     /// The message, without the position.
     pub message: String,
-    /// What to write instead.
+    /// The text to write instead.
     pub hint: Option<String>,
     /// The position in the file. `None` for a flag, which the message names.
     pub position: Option<SourcePosition>,

@@ -247,7 +247,7 @@ pub struct RootOverride {
     pub directory: PathBuf,
 }
 
-/// What a [`RootOverride`] replaces.
+/// The part of the file system that a [`RootOverride`] replaces.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub enum RootOverrideKind {
     /// The whole root file system, including the programs: `--root`.

@@ -112,11 +112,11 @@ pub struct RuntimeOverrides {
 #[cfg(feature = "kube")]
 #[derive(Clone, Default, Debug)]
 pub struct ConfigOverrides {
-    /// `--config MOUNT=FOLDER`; one flag replaces all tables `[[config]]`.
+    /// `--config FOLDER:TO`; one flag replaces all tables `[[config]]`.
     pub mounts: Vec<OsString>,
     /// `--state PATH`; one flag replaces all tables `[[state]]`.
     pub state: Vec<String>,
-    /// `--secret MOUNT=KEY[,KEY]`; one flag replaces all tables `[[secret]]`.
+    /// `--secret KEY[,KEY]:TO`; one flag replaces all tables `[[secret]]`.
     pub secrets: Vec<String>,
     /// `--schema FILE`
     pub schema: Option<PathBuf>,

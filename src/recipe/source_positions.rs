@@ -67,7 +67,7 @@ pub(super) fn mount_paths<'a>(
 ) -> Vec<&'a Spanned<String>> {
     let config = file.config.iter().filter(|_| flags.mounts.is_empty()).map(|table| &table.0.mount);
     let secrets = file.secret.iter().filter(|_| flags.secrets.is_empty()).map(|table| &table.0.mount);
-    let others = file.state.iter().filter(|_| flags.state.is_empty()).map(|table| &table.0.mount);
+    let state = file.state.iter().filter(|_| flags.state.is_empty()).map(|table| &table.0.mount);
     let variables = file.variable.iter().map(|table| &table.0.from);
-    config.chain(secrets).chain(others).chain(variables).collect()
+    config.chain(secrets).chain(state).chain(variables).collect()
 }

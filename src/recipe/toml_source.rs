@@ -48,7 +48,11 @@ impl<'a> TomlSource<'a> {
             let span = error.span().unwrap_or(self.text.len()..self.text.len());
             let message = format!("`{}` is not TOML: {}", self.path.display(), error.message());
             let position = Some(self.position(&shift_span(&span, self.span_offset)));
-            RecipeError::Invalid(vec![RecipeProblem { message, hint: None, position }])
+            let is_toml = self.path.extension().is_some_and(|extension| extension == "toml");
+            let hint = (!is_toml).then(|| {
+                "a recipe is a TOML file, not a Dockerfile: `coracle init PROGRAM` writes one".to_owned()
+            });
+            RecipeError::Invalid(vec![RecipeProblem { message, hint, position }])
         })?;
         let span = shift_span(&tree.span(), self.span_offset);
         Ok(Spanned::new(span, shift_table_spans(tree.into_inner(), self.span_offset)))

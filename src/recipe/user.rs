@@ -43,10 +43,7 @@ pub(super) fn parse_user(user: Option<&str>, group: Option<&str>) -> Result<Owne
         let gid = group.map_or(Ok(DEFAULT_USER.gid), |group| parse_id("group", group))?;
         return Ok(Owner { gid, ..DEFAULT_USER });
     };
-    let (user, own_group) = match user.split_once(':') {
-        Some((user, group)) => (user, Some(group)),
-        None => (user, None),
-    };
+    let (user, own_group) = Owner::split(user);
     if user.starts_with(|c: char| c.is_alphabetic() || c == '_') {
         return Err(ParseUserError::NotNumeric(user.into()));
     }

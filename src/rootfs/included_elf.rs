@@ -3,12 +3,13 @@
 //!
 //! They are resolved at their paths in the image, so that `$ORIGIN` has its final value.
 
+use std::collections::BTreeMap;
 use std::rc::Rc;
 
-use super::MAX_LISTED;
 use super::error::RootfsError;
 use super::file_tree::Rootfs;
 use super::plan_request::PlanRequest;
+use super::unloadable_files::UnloadableFiles;
 use coracle_core::entry::{EntryNode, EntryReason};
 use coracle_core::file_system::FileSystem;
 use coracle_core::fs;
@@ -16,9 +17,9 @@ use coracle_core::note::Note;
 use coracle_core::path::{ImagePath, RawPath};
 use coracle_ld::closure::{
     self, Closure, DlopenCaller, DlopenFailure, DlopenRequest, ElfProgram, ExecutedFile, ExecutedKind,
-    LinkMap, MissingLibrary, Resolver, check_symbol_versions,
+    LinkMap, Resolver, check_symbol_versions,
 };
-use coracle_ld::elf::{DlopenPriority, Machine};
+use coracle_ld::elf::{DlopenPriority, Header, Machine};
 use coracle_ld::implicit::{self, DataSources, ProgramRole, Requirements};
 
 /// The closures and implicit dependencies of included files.
@@ -54,15 +55,17 @@ pub(super) fn resolve_included_elf(
         None => None,
     };
     let machine = entrypoint.as_mut().and_then(last_executed).and_then(|executed| dynamic_machine(executed));
-    let (mut modules, mut failed_files) = (Vec::new(), Vec::new());
-    for path in files {
+    let own_machine = entrypoint.as_ref().and_then(|closure| closure.elf_programs().last());
+    let mut unloadable = UnloadableFiles::new(own_machine.map(|elf| elf.machine));
+    let mut modules = BTreeMap::new();
+    for (path, file_machine) in files {
         let mut closure = match resolver.resolve_partial(&RawPath::from(&path)) {
             Ok(closure) => closure,
             // Object files and core dumps are never loaded.
             Err(closure::Error::NotExecutable { .. } | closure::Error::InvalidElf { .. }) => continue,
             Err(closure::Error::Io(error)) => return Err(error.into()),
             Err(error) => {
-                failed_files.push((path, error.to_string()));
+                unloadable.add(path, file_machine, error.to_string());
                 continue;
             }
         };
@@ -72,9 +75,9 @@ pub(super) fn resolve_included_elf(
         if elf.link_map.is_library()
             && machine.is_some_and(|machine| machine.has_same_architecture(elf.machine))
         {
-            modules.push(path);
+            modules.insert(path, file_machine);
         } else if elf.link_map.is_missing_required() {
-            failed_files.push((path, missing_libraries_text(&elf.link_map.missing)));
+            unloadable.add_incomplete(path, file_machine, &elf.link_map);
         } else {
             for executed in &mut closure.executed {
                 included.requirements.merge(implicit::add_implicit_dependencies(
@@ -94,8 +97,14 @@ pub(super) fn resolve_included_elf(
             _ => ProgramRole::EntrypointInterpreter,
         };
         if let Some(executed) = last_executed(&mut closure) {
-            let failed = open_modules(&resolver, executed, &modules)?;
-            failed_files.extend(failed.iter().filter_map(failed_module));
+            let paths: Vec<ImagePath> = modules.keys().cloned().collect();
+            let failed = open_modules(&resolver, executed, &paths)?;
+            for failure in &failed {
+                let name = failure.request.names.first();
+                let Some(path) = name.and_then(|name| ImagePath::parse(name).ok()) else { continue };
+                let file_machine = modules.get(&path).copied().flatten();
+                unloadable.add_incomplete(path, file_machine, &failure.link_map);
+            }
             included.incomplete_modules.extend(failed.into_iter().map(|failed| failed.link_map));
             included.requirements.merge(implicit::add_implicit_dependencies(
                 &resolver,
@@ -107,7 +116,7 @@ pub(super) fn resolve_included_elf(
         }
         included.closures.push(closure);
     }
-    included.requirements.notes.extend(load_failures_warning(&failed_files));
+    included.requirements.notes.extend(unloadable.into_warnings());
     included.requirements.notes.extend(missing_version_warnings(rootfs, &included.closures)?);
     Ok(included)
 }
@@ -168,32 +177,6 @@ fn dlopen_of_module(path: &ImagePath) -> DlopenRequest {
     }
 }
 
-fn failed_module(failed: &DlopenFailure) -> Option<(ImagePath, String)> {
-    let path = ImagePath::parse(failed.request.names.first()?).ok()?;
-    Some((path, missing_libraries_text(&failed.link_map.missing)))
-}
-
-fn missing_libraries_text(missing: &[MissingLibrary]) -> String {
-    let text = |missing: &MissingLibrary| {
-        let name = RawPath::new(missing.name.as_slice());
-        match &missing.added_at {
-            Some(path) => format!("`{name}`, which is not searched for at {path}"),
-            None => format!("`{name}`"),
-        }
-    };
-    format!("cannot find {}", missing.iter().map(text).collect::<Vec<_>>().join(", "))
-}
-
-fn load_failures_warning(failed_files: &[(ImagePath, String)]) -> Option<Note> {
-    let mut lines: Vec<String> =
-        failed_files.iter().take(MAX_LISTED).map(|(path, why)| format!("{path}: {why}")).collect();
-    let more = failed_files.len().saturating_sub(MAX_LISTED);
-    lines.extend((more > 0).then(|| format!("and {more} more")));
-    let files = if failed_files.len() == 1 { "one included file" } else { "some included files" };
-    (!failed_files.is_empty())
-        .then(|| Note::Warning(format!("{files} can't be loaded in the image\n{}", lines.join("\n"))))
-}
-
 /// Warns about symbol versions that modules need and libraries lack: the modules cannot be opened,
 /// the program starts.
 fn missing_version_warnings(rootfs: &Rootfs, closures: &[Closure]) -> fs::Result<Vec<Note>> {
@@ -217,15 +200,19 @@ fn missing_version_warnings(rootfs: &Rootfs, closures: &[Closure]) -> fs::Result
 /// The size of the smallest ELF header, in bytes. Smaller files are not opened.
 const MIN_ELF_SIZE: u64 = 52;
 
-/// Returns the paths of included ELF files.
-fn included_elf_files(rootfs: &Rootfs) -> fs::Result<Vec<ImagePath>> {
+/// Returns the paths of included ELF files with their machines; `None` if the header is damaged.
+fn included_elf_files(rootfs: &Rootfs) -> fs::Result<Vec<(ImagePath, Option<Machine>)>> {
     let mut files = Vec::new();
     for (path, entry) in rootfs.iter() {
         let (EntryNode::File(content), EntryReason::Included(_)) = (&entry.node, &entry.reason) else {
             continue;
         };
-        if content.size() >= MIN_ELF_SIZE && content.open()?.read_bytes_at(0, 4)? == b"\x7fELF" {
-            files.push(path.clone());
+        if content.size() < MIN_ELF_SIZE {
+            continue;
+        }
+        let file = content.open()?;
+        if file.read_bytes_at(0, 4)? == b"\x7fELF" {
+            files.push((path.clone(), Header::read(&file).ok().map(|header| header.machine)));
         }
     }
     Ok(files)

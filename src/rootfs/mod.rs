@@ -20,6 +20,7 @@ mod planner;
 mod subtract_base;
 #[cfg(test)]
 mod tests;
+mod unloadable_files;
 mod unmet_hints;
 mod verify;
 mod whiteout_names;

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use super::file_tree::Rootfs;
 use super::plan_request::PlannedProgram;
-use coracle_core::entry::EntryReason;
+use coracle_core::entry::{EntryNode, EntryReason};
 use coracle_core::file_system::{self, FileSystem, ResolutionEnd};
 use coracle_core::fs;
 use coracle_core::path::{ImagePath, RawPath, escape_bytes};
@@ -19,7 +19,7 @@ pub(super) struct HintedImage<'a> {
     /// The mount points and the directories that the program writes to: what is there is hidden, or not part
     /// of an image.
     pub(super) mounts: &'a [&'a [ImagePath]],
-    /// What the user does not want to have hints about.
+    /// The paths and names that hints leave out.
     pub(super) ignored: &'a BTreeSet<String>,
 }
 
@@ -138,9 +138,21 @@ impl HintedImage<'_> {
             Remedy::Dlopen(name) => vec![name.clone()],
             Remedy::Pam(services) => services.clone(),
             Remedy::Plugins(family) => vec![(*family).to_owned()],
+            Remedy::Certificates | Remedy::OpenSsl | Remedy::TimeZones | Remedy::Locale(_) => {
+                // The name of the option.
+                let flag = hint.remedy.args("").into_iter().next();
+                flag.map(|flag| flag.trim_start_matches('-').to_owned()).into_iter().collect()
+            }
             _ => Vec::new(),
         };
         if self.ignored.contains(&hint.subject) || names.iter().any(|name| self.ignored.contains(name)) {
+            return Ok(true);
+        }
+        if let Remedy::Dlopen(name) = &hint.remedy
+            && self.rootfs.iter().any(|(path, entry)| {
+                path.file_name() == Some(name.as_bytes()) && !matches!(entry.node, EntryNode::Directory)
+            })
+        {
             return Ok(true);
         }
         Ok(!hint.files.is_empty() && self.has_all(&hint.files)?)

@@ -49,6 +49,11 @@ const PARTS: &[(&str, &str, &str)] = &[
     ("cannot find `…`, needed by …", "crates/coracle-ld/src/closure/error.rs", "`{}`, needed by {}"),
     ("cannot … `…`", "crates/coracle-core/src/fs/error.rs", "cannot {verb} `{}`"),
     (
+        "cannot mount on `…`: Kubernetes allows no `:` in a mount path",
+        "crates/coracle-kube/src/config/validation.rs",
+        "Kubernetes allows no `:` in a mount path",
+    ),
+    (
         "`…` has more than … bytes, the limit for manifests",
         "src/cli/config/check.rs",
         "has more than {MAX_MANIFEST_SIZE} bytes, the limit for manifests",

@@ -150,7 +150,7 @@ fn a_recipe_names_the_sysroot_of_each_platform() {
     let said = String::from_utf8(output.stderr).unwrap();
     assert_eq!(
         (output.status.code(), said.lines().next()),
-        (Some(1), Some("error: cannot use `sub/nowhere` as a root: it is not a directory"))
+        (Some(1), Some("error: cannot use the root `sub/nowhere`: No such file or directory (os error 2)"))
     );
 }
 

@@ -53,6 +53,19 @@ pub struct Owner {
 impl Owner {
     /// root:root, the owner of everything that the program does not write to.
     pub const ROOT: Self = Self { uid: 0, gid: 0 };
+
+    /// Splits `USER[:GROUP]`, the form of users in image configs and recipes.
+    pub fn split(text: &str) -> (&str, Option<&str>) {
+        text.split_once(':').map_or((text, None), |(user, group)| (user, Some(group)))
+    }
+
+    /// Parses `UID[:GID]`. The default GID is the UID. `None` for names.
+    pub fn from_numbers(text: &str) -> Option<Self> {
+        let number =
+            |text: &str| text.parse().ok().filter(|_| text.bytes().all(|byte| byte.is_ascii_digit()));
+        let (user, group) = Self::split(text);
+        Some(Self { uid: number(user)?, gid: number(group.unwrap_or(user))? })
+    }
 }
 
 impl fmt::Display for Owner {
@@ -145,6 +158,28 @@ impl fmt::Display for EntryReason {
             Self::Accounts => f.write_str("accounts of the user"),
             Self::LdSoCache => f.write_str("the loader's cache"),
             Self::MuslPathFile => f.write_str("the loader's path file"),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn parses_numeric_users_only() {
+        for (text, owner) in [
+            ("1000", Some((1000, 1000))),
+            ("1000:5", Some((1000, 5))),
+            ("0:0", Some((0, 0))),
+            ("nobody", None),
+            ("1000:staff", None),
+            ("+1", None),
+            ("1:", None),
+            ("", None),
+        ] {
+            let expected = owner.map(|(uid, gid)| Owner { uid, gid });
+            assert_eq!(Owner::from_numbers(text), expected, "{text}");
         }
     }
 }

@@ -6,21 +6,30 @@ pub trait Hint {
     fn hint(&self) -> Option<String>;
 }
 
-/// Minimum Jaro-Winkler similarity of a suggested name.
-const MIN_SIMILARITY: f64 = 0.8;
-
-/// Returns the known name most similar to `name`, the first of equally similar ones. `None` if no
-/// name is similar enough.
+/// Returns the known name that `name` probably misspells or abbreviates, the first of equally similar
+/// ones. `None` if there is none: a name that only shares letters is another word.
 pub fn most_similar<'a>(name: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     let normalized = name.to_lowercase().replace('_', "-");
-    let mut best: Option<(f64, &str)> = None;
-    for candidate in known {
-        let similarity = strsim::jaro_winkler(&normalized, &candidate.to_lowercase());
-        if similarity >= MIN_SIMILARITY && best.is_none_or(|(highest, _)| similarity > highest) {
-            best = Some((similarity, candidate));
-        }
-    }
-    best.map(|(_, name)| name)
+    let is_like =
+        |candidate: &str| is_misspelling(&normalized, candidate) || abbreviates(&normalized, candidate);
+    let similar = known.into_iter().filter(|candidate| is_like(&candidate.to_lowercase()));
+    similar.min_by_key(|candidate| strsim::damerau_levenshtein(&normalized, &candidate.to_lowercase()))
+}
+
+/// Returns whether two names differ in at most a fourth of their characters, or in one.
+fn is_misspelling(name: &str, candidate: &str) -> bool {
+    let length = |name: &str| name.chars().count();
+    let allowed = (length(name).max(length(candidate)) / 4).max(1);
+    length(name) > 2 && strsim::damerau_levenshtein(name, candidate) <= allowed
+}
+
+/// Returns whether one name is the other without some of its characters, as `workdir` is `working-dir`.
+fn abbreviates(name: &str, candidate: &str) -> bool {
+    let (short, long) = if name.len() < candidate.len() { (name, candidate) } else { (candidate, name) };
+    let mut rest = long.chars();
+    let is_part = short.chars().all(|c| rest.by_ref().any(|other| other == c));
+    let is_start = |one: &str, other: &str| one.chars().take(3).eq(other.chars().take(3));
+    is_part && short.len() * 2 >= long.len() && is_start(short, long) && short.len() > 3
 }
 
 #[cfg(test)]
@@ -37,6 +46,9 @@ mod tests {
             ("workdir", Some("working-dir")),
             ("label", Some("labels")),
             ("zebra", None),
+            ("entrypoint", None),
+            ("stop", None),
+            ("port", None),
             ("", None),
         ] {
             assert_eq!(most_similar(name, known), suggested, "{name}");

@@ -6,10 +6,8 @@ use coracle_core::note::Note;
 use coracle_core::path::ImagePath;
 
 use super::finding::{Finding, FindingSubject, FindingsError};
+use super::finding_list::{MAX_LINES, finding_lines};
 use super::scanner::SecretScanner;
-
-/// The maximum number of findings in one note.
-const MAX_LISTED: usize = 16;
 
 impl SecretScanner {
     /// Evaluates the findings of the whole image. Returns notes about accepted findings, warnings,
@@ -56,7 +54,7 @@ impl SecretScanner {
                 Some(format!("{finding}: {}", self.policy.accepted_reason(&finding.subject)?))
             })
             .collect();
-        let warnings: Vec<String> = warnings.iter().map(ToString::to_string).collect();
+        let warnings = finding_lines(&warnings);
         let strict = "`--strict` makes this an error, and `--allow PATH=REASON` silences it";
         Ok([
             format_list("accepted on purpose", &accepted, None).map(Note::Hint),
@@ -108,9 +106,9 @@ fn format_list(heading: &str, lines: &[String], footer: Option<&str>) -> Option<
         [] => return None,
         [only] => format!("{heading}: {only}"),
         lines => {
-            let more = lines.len().saturating_sub(MAX_LISTED);
+            let more = lines.len().saturating_sub(MAX_LINES);
             let mut text = vec![heading.to_owned()];
-            text.extend(lines.iter().take(MAX_LISTED).map(|line| format!("  {line}")));
+            text.extend(lines.iter().take(MAX_LINES).map(|line| format!("  {line}")));
             text.extend((more > 0).then(|| format!("  and {more} more")));
             text.join("\n")
         }

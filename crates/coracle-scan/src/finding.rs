@@ -7,6 +7,8 @@ use std::fmt;
 use coracle_core::hint::Hint;
 use coracle_core::path::{ImagePath, escape_bytes};
 
+use super::finding_list::{common_folder, finding_lines};
+
 /// Configuration or a secret that should not be in the image, or a mount that hides files.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub struct Finding {
@@ -20,7 +22,7 @@ pub struct Finding {
     pub description: String,
     /// Whether it is an error or a warning.
     pub severity: Severity,
-    /// What has to be changed.
+    /// The kind of change that it asks for.
     pub category: FindingCategory,
 }
 
@@ -128,7 +130,7 @@ impl fmt::Display for Finding {
 pub(super) struct RuleMatch {
     /// The name of the rule.
     pub(super) rule: &'static str,
-    /// What was found, for messages.
+    /// The description of the match, for messages.
     pub(super) description: Cow<'static, str>,
     /// The number of bytes before the offset at which the match starts.
     pub(super) start_before: usize,
@@ -153,9 +155,6 @@ impl RuleMatch {
 #[error("{}", format_findings(.0))]
 pub struct FindingsError(Vec<Finding>);
 
-/// The maximum number of findings in a message.
-const MAX_LISTED: usize = 500;
-
 fn format_findings(findings: &[Finding]) -> String {
     let heading = if findings.iter().all(|finding| finding.category == FindingCategory::InConfigMap) {
         "the secret scanner found secrets in a ConfigMap"
@@ -163,10 +162,7 @@ fn format_findings(findings: &[Finding]) -> String {
         "the secret scanner rejected files or values of the image"
     };
     let mut lines = vec![heading.to_owned()];
-    lines.extend(findings.iter().take(MAX_LISTED).map(|finding| format!("  {finding}")));
-    if findings.len() > MAX_LISTED {
-        lines.push(format!("  and {} more", findings.len() - MAX_LISTED));
-    }
+    lines.extend(finding_lines(findings).iter().map(|line| format!("  {line}")));
     lines.join("\n")
 }
 
@@ -186,10 +182,15 @@ impl Hint for FindingsError {
         let first_subject = |category| {
             self.0.iter().find(|finding| finding.category == category).map(|finding| &finding.subject)
         };
+        let folder = common_folder(&self.0).map(FindingSubject::File);
         let accept = |subject: &FindingSubject| {
+            let (which, subject) = match &folder {
+                Some(folder) => ("all of them", folder),
+                None => ("it", subject),
+            };
             format!(
-                "to accept it, pass `--allow '{subject}=REASON'`, or add `\"{subject}\" = \"REASON\"` to `[allow]` in \
-                 the recipe"
+                "to accept {which}, pass `--allow '{subject}=REASON'`, or add `\"{subject}\" = \"REASON\"` to \
+                 `[allow]` in the recipe"
             )
         };
         let remove = first_subject(FindingCategory::InImage).map(|subject| {

@@ -43,6 +43,7 @@ mod entropy;
 mod evaluate;
 mod file_scan;
 mod finding;
+mod finding_list;
 mod plan_scan;
 mod policy;
 mod private_keys;

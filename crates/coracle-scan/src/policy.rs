@@ -1,4 +1,4 @@
-//! What an image must not contain, and which findings are accepted.
+//! The contents that an image must not have, and the findings that are accepted.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
@@ -8,7 +8,7 @@ use coracle_core::path::ImagePath;
 
 use super::finding::{Finding, FindingSubject, Severity};
 
-/// What an image must not contain, and which findings are accepted.
+/// The contents that an image must not have, and the findings that are accepted.
 #[derive(Clone, Default, Debug)]
 pub struct ScanPolicy {
     /// Mount points of configuration and secrets.

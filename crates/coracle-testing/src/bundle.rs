@@ -23,7 +23,7 @@ pub fn bundle(sandbox: &Sandbox, image: &str, mounts: &[Value]) -> PathBuf {
     bundle
 }
 
-/// What unpacks the image into a bundle.
+/// Returns the command that unpacks the image into a bundle.
 pub fn unpack(sandbox: &Sandbox, image: &str) -> Command {
     sandbox.command(["umoci", "unpack", "--image", image, directory(sandbox).to_str().unwrap()])
 }

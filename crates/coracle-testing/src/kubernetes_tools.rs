@@ -35,7 +35,7 @@ pub fn run(folder: &Path, tool: &str, args: &[&str]) -> (bool, String) {
     }
 }
 
-/// What a tool prints, which must succeed.
+/// Returns the output of a tool, which must succeed.
 #[track_caller]
 pub fn output(folder: &Path, tool: &str, args: &[&str]) -> String {
     let (is_done, text) = run(folder, tool, args);

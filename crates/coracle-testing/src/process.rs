@@ -16,7 +16,7 @@ pub struct Running {
     stderr: File,
 }
 
-/// What a process left.
+/// The output and the exit status of a process.
 pub struct Finished {
     shown: String,
     pub status: ExitStatus,
@@ -54,14 +54,14 @@ impl Running {
         self.child.try_wait().unwrap().is_some()
     }
 
-    /// What the process has said until now.
+    /// Returns the output so far.
     pub fn output_so_far(&self) -> String {
         format!("stdout: {}\nstderr: {}", text(&self.stdout), text(&self.stderr))
     }
 }
 
 impl Finished {
-    /// What the process printed to stdout, if it succeeded.
+    /// Returns stdout. Panics if the process failed.
     pub fn success(self) -> String {
         let Self { shown, status, stdout, stderr } = self;
         assert!(status.success(), "{status}: {shown}\nstdout: {stdout}\nstderr: {stderr}");

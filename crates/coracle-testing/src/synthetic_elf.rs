@@ -1,7 +1,7 @@
 //! Small ELF files written from a description: 64 bits, little-endian, one segment, a dynamic
 //! section, and any tables after the strings.
 
-/// What to write; the defaults make a shared object for x86-64 that needs nothing.
+/// The fields of an ELF file to write; the defaults make a shared object for x86-64 that needs nothing.
 pub struct SyntheticElf {
     pub machine: u16,
     pub kind: u16,

@@ -11,7 +11,7 @@ pub struct Image {
     /// The descriptor's.
     platform: Value,
     manifest: Value,
-    /// What the image's config says of its process.
+    /// The image's config.
     config: Value,
 }
 

@@ -25,7 +25,7 @@
 //! }
 //! ```
 //!
-//! What is not seen: files opened through `io_uring`, what a program does before a descriptor is
+//! Not seen are files opened through `io_uring`, what a program does before a descriptor is
 //! passed to it, and system calls of another architecture. [`Trace::gaps`] lists the programs for which something is missing.
 //!
 //! Linux on x86-64 and arm64 only; elsewhere [`record`] returns [`TraceError::Unsupported`]. The
@@ -72,7 +72,7 @@ impl Command {
 /// The result of a recorded run.
 #[derive(Debug)]
 pub struct Recorded {
-    /// What the run did.
+    /// The record of the run.
     pub trace: Trace,
     /// How the program ended.
     pub status: ProgramStatus,

@@ -1,4 +1,4 @@
-//! What a run has done.
+//! The record of a run.
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
@@ -31,7 +31,7 @@ impl From<&Path> for RecordedPath {
     }
 }
 
-/// What the processes of one or several runs did.
+/// The record of the processes of one or several runs.
 #[derive(Clone, PartialEq, Eq, Default, Debug, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Trace {

@@ -26,7 +26,7 @@ pub(in crate::cli) enum ConfigCommand {
 Examples:
   coracle config render                         the files of ./coracle.toml
   coracle config render --environment production -o out
-  coracle config render --config /etc/app=config/ --set port=8080
+  coracle config render --config config/:/etc/app --set port=8080
   coracle config render --set-file db.password=./password -o out
 
 A directory is used with every file in it; a file whose name ends in `.j2` is a template. `values.toml` (or `.yaml`, \

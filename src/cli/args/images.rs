@@ -12,7 +12,8 @@ use super::shared_flags::{DiskArgs, RegistryArgs};
 Examples:
   coracle copy oci:shop.oci docker://ghcr.io/acme/shop:1.2
   coracle copy docker://ghcr.io/acme/shop:1.2 oci:shop.oci
-  coracle copy docker://ghcr.io/acme/shop@sha256:… docker://acme.example/shop:1.2
+  coracle copy docker://ghcr.io/acme/shop@sha256:… \\
+      docker://acme.example/shop:1.2
   coracle copy docker://ghcr.io/acme/shop:1.2 docker://acme.example/shop:1.2 \\
       --referrers
   coracle copy oci-archive:shop.tar docker://localhost:5000/shop --format json

@@ -245,6 +245,22 @@ mod tests {
     }
 
     #[test]
+    fn examples_fit_80_columns_and_paragraphs_wrap_once() {
+        fn check(command: &clap::Command) {
+            let footer = command.get_after_help().map(ToString::to_string).unwrap_or_default();
+            for (line, next) in footer.lines().zip(footer.lines().skip(1).chain([""])) {
+                let is_example = line.starts_with("  ");
+                assert!(!is_example || line.chars().count() <= 80, "{}: {line}", command.get_name());
+                let is_text = |line: &str| !line.is_empty() && !line.starts_with("  ") && line != "Examples:";
+                assert!(!is_text(line) || !is_text(next), "{}: {line}", command.get_name());
+            }
+            command.get_subcommands().for_each(check);
+        }
+        check(&<Cli as clap::CommandFactory>::command());
+        check(&<CargoCli as clap::CommandFactory>::command());
+    }
+
+    #[test]
     fn finds_color_flag_before_double_dash() {
         let choice = |args: &str| color_choice(&args.split(' ').map(OsString::from).collect::<Vec<_>>());
         assert_eq!(choice("coracle --color never build"), anstream::ColorChoice::Never);

@@ -11,12 +11,12 @@ use super::{CacheArgs, OutputFormat, RegistryArgs};
 #[command(after_help = "\
 Examples:
   coracle record                        run the recipe's program once
-  coracle record -- ./app --port 8080   run it with other arguments; Ctrl-C ends it
+  coracle record -- ./app --port 8080   run it with other arguments
   coracle record --write                merge what was found into coracle.toml
   coracle record --forget -- ./app      discard what earlier runs recorded
-  coracle record -- /usr/bin/git log    without a recipe: what `coracle build /usr/bin/git` lacks
+  coracle record -- /usr/bin/git log    without a recipe
 
-The program runs here, with your environment and permissions, and so do its child processes. Its stdout is written \
+Ctrl-C ends the program. It runs here, with your environment and permissions, and so do its child processes. Its stdout is written \
 to stderr. Coracle ends with the program's exit code. Linux only. docs/record.md has the details.")]
 pub(in crate::cli) struct RecordArgs {
     /// The command to run; default: the recipe's first program with its arguments

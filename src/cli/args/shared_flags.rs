@@ -31,12 +31,12 @@ pub(in crate::cli) struct RegistryArgs {
 #[derive(Args)]
 #[command(next_help_heading = "Configuration")]
 pub(in crate::cli) struct ConfigFlags {
-    /// Mount the files of FOLDER at MOUNT; replaces the recipe's mounts
-    #[arg(long = "config", value_name = "MOUNT=FOLDER")]
+    /// Mount the files of FOLDER at TO; replaces the recipe's mounts
+    #[arg(long = "config", value_name = "FOLDER:TO")]
     mounts: Vec<OsString>,
 
-    /// Mount a Secret with these keys at MOUNT; replaces the recipe's Secrets
-    #[arg(long = "secret", value_name = "MOUNT=KEY[,KEY]")]
+    /// Mount a Secret with these keys at TO; replaces the recipe's Secrets
+    #[arg(long = "secret", value_name = "KEY[,KEY]:TO")]
     secrets: Vec<String>,
 
     /// Declare a directory that the program writes to; replaces those of the recipe

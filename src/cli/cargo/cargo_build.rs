@@ -16,7 +16,7 @@ use crate::cli::interrupt::{self, ChildTerminator};
 use crate::cli::project::{cargo_program, nearest_cargo_manifest};
 use crate::cli::terminal;
 
-/// What cargo's messages have reported so far.
+/// The programs that cargo's messages have reported so far.
 #[derive(Default)]
 struct BuildMessages {
     /// By manifest, target kinds and name.

@@ -92,7 +92,7 @@ fn reject_cargo_flags(cargo: &CargoArgs, flags: &RecipeOverrides) -> Result<(), 
                 "`--config {text}`: `--config` mounts configuration here; it does not set cargo's settings"
             ),
             "set cargo's settings in `.cargo/config.toml`, or in environment variables such as CARGO_BUILD_JOBS; \
-             `--config /etc/app=FOLDER` mounts a folder",
+             `--config FOLDER:/etc/app` mounts a folder",
         )),
         None => Ok(()),
     }
@@ -101,7 +101,7 @@ fn reject_cargo_flags(cargo: &CargoArgs, flags: &RecipeOverrides) -> Result<(), 
 /// Whether `text` is a value of cargo's own `--config`: a setting or a TOML file.
 fn is_cargo_config(text: &str) -> bool {
     match text.split_once('=') {
-        Some((key, _)) => key.contains('.') && !key.contains('/'),
+        Some((key, _)) => key.contains('.') && !key.contains(['/', ':']),
         None => text.ends_with(".toml"),
     }
 }

@@ -69,7 +69,7 @@ pub(super) fn run_config_check(args: &ConfigCheckArgs) -> Result<CliExit, CliErr
         OutputFormat::Text => {
             print_notes(&report);
             let line = |finding: &CheckFinding| escape_control(&finding.to_string()) + "\n";
-            terminal::print_data(&report.findings.iter().map(line).collect::<String>())?;
+            terminal::print_report(&report.findings.iter().map(line).collect::<String>())?;
         }
         OutputFormat::Json => terminal::print_json(&CheckReportJson::from(&report))?,
     }

@@ -32,7 +32,7 @@ pub(super) fn run_config_show(args: &ConfigShowArgs) -> Result<CliExit, CliError
     let contract =
         contract_lookup::contract_with_parameters(&args.image, platform.as_ref(), published_at, &reader)?;
     match args.common.format {
-        OutputFormat::Text => terminal::print_data(&contract_text(&contract))?,
+        OutputFormat::Text => terminal::print_report(&contract_text(&contract))?,
         OutputFormat::Json => terminal::print_json(&contract)?,
     }
     Ok(CliExit::Success)
@@ -47,7 +47,7 @@ pub(super) fn run_config_diff(args: &ConfigDiffArgs) -> Result<CliExit, CliError
     let report = DiffReport { changes: changes.iter().map(ChangeReport::from).collect() };
     match args.common.format {
         OutputFormat::Text => {
-            terminal::print_data(&report.changes.iter().map(ChangeReport::to_line).collect::<String>())?;
+            terminal::print_report(&report.changes.iter().map(ChangeReport::to_line).collect::<String>())?;
         }
         OutputFormat::Json => terminal::print_json(&report)?,
     }

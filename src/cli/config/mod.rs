@@ -59,7 +59,7 @@ fn no_configuration(file: Option<&Path>) -> CliError {
     };
     CliError::usage(
         "nothing to render: no configuration is specified",
-        format!("write `[[{table}]]` in `{}`, or pass `--config /etc/app=FOLDER`", file.display()),
+        format!("write `[[{table}]]` in `{}`, or pass `--config FOLDER:/etc/app`", file.display()),
     )
 }
 

@@ -21,7 +21,7 @@ pub(super) enum FileReport {
     Explained(ExplainedReport),
 }
 
-/// What the dynamic loader maps for one file.
+/// The objects that the dynamic loader maps for one file.
 #[derive(Serialize)]
 pub(super) struct DepsReport {
     /// The file, as in the arguments.

@@ -160,7 +160,7 @@ impl<'a> DepsRun<'a> {
         } else if let Some((_, elf)) = deps_report::mapped_program(closure) {
             let sizes = self.size_cache.object_sizes(&elf.link_map, self.args.compressed)?;
             let file = RawPath::new(file.as_bytes()).to_string();
-            terminal::print_data(&tree_text::tree_text(&file, closure, report, &sizes))?;
+            terminal::print_report(&tree_text::tree_text(&file, closure, report, &sizes))?;
         }
         self.add_hints(closure);
         Ok(())

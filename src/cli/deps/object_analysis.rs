@@ -1,4 +1,4 @@
-//! What is known about the objects of a link map: their sizes in an image, and the dependency chains
+//! Properties of the objects of a link map: their sizes in an image, and the dependency chains
 //! from the program to one of them.
 
 use std::cell::RefCell;

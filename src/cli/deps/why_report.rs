@@ -4,6 +4,7 @@
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
 
+use coracle_core::hint::most_similar;
 use coracle_core::path::RawPath;
 use coracle_ld::closure::{Closure, Edge, ElfProgram, LinkMap, MapReason, MissingLibrary};
 use coracle_ld::ldso::SearchTrace;
@@ -119,10 +120,10 @@ fn matches_name(map: &LinkMap, index: usize, wanted: &[u8]) -> bool {
         || soname == Some(wanted)
 }
 
-/// The least Jaro-Winkler similarity of suggested names.
-const MIN_SIMILARITY: f64 = 0.85;
+/// The maximum number of suggested names.
+const MAX_SUGGESTED: usize = 3;
 
-/// Returns up to three names in `closure` similar to `wanted`, most similar first.
+/// Returns names in `closure` that contain `wanted`, or else those that it misspells.
 pub(super) fn similar_names(closure: &Closure, wanted: &str) -> Vec<String> {
     let text = |name: &[u8]| RawPath::new(name).to_string();
     let maps = closure.elf_programs().flat_map(ElfProgram::all_link_maps);
@@ -134,13 +135,19 @@ pub(super) fn similar_names(closure: &Closure, wanted: &str) -> Vec<String> {
             needed.chain(missing).chain(files).collect::<Vec<_>>()
         })
         .collect();
-    let similarity = |name: &String| {
-        if name.contains(wanted) { 1.0 } else { strsim::jaro_winkler(name, wanted) }
+    let containing: Vec<&String> = names.iter().filter(|name| name.contains(wanted)).collect();
+    let misspelled = most_similar(stem(wanted), names.iter().map(|name| stem(name)));
+    let similar = match containing.as_slice() {
+        [] => names.iter().filter(|name| Some(stem(name)) == misspelled).collect(),
+        _ => containing,
     };
-    let mut similar: Vec<(f64, String)> = names.into_iter().map(|name| (similarity(&name), name)).collect();
-    similar.retain(|(similarity, _)| *similarity >= MIN_SIMILARITY);
-    similar.sort_by(|(a, _), (b, _)| b.total_cmp(a));
-    similar.into_iter().map(|(_, name)| name).take(3).collect()
+    similar.into_iter().take(MAX_SUGGESTED).cloned().collect()
+}
+
+/// Returns the part of a library's name that differs from those of others: `ssl` of `libssl.so.3`.
+fn stem(name: &str) -> &str {
+    let name = name.strip_prefix("lib").unwrap_or(name);
+    name.split_once(".so").map_or(name, |(stem, _)| stem)
 }
 
 impl ExplainedObject<'_> {

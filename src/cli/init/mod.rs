@@ -110,7 +110,8 @@ fn report_kept_files(folder: &Path, files: &[InitFile]) {
         ));
         if file.path == Path::new(files::GITLAB_CI_FILE) {
             let job: String = file.text.lines().map(|line| format!("  {line}\n")).collect();
-            terminal::print_message(&format!("to build the image there, add:\n{DIM}{job}{DIM:#}"));
+            terminal::print_message("to build the image there, add:\n");
+            terminal::print_unwrapped(&format!("{DIM}{job}{DIM:#}"));
         }
     }
 }

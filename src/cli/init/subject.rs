@@ -1,4 +1,4 @@
-//! What to write a recipe for: a program, a cargo package or a workspace, and its directory.
+//! The subject of a new recipe: a program, a cargo package or a workspace, and its directory.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
@@ -14,7 +14,7 @@ use crate::cli::args::InitArgs;
 use crate::cli::error::CliError;
 use crate::cli::project::{FileKind, nearest_cargo_manifest, read_cargo_metadata, read_file_kind};
 
-/// What to write a recipe for, its name and directory.
+/// The subject of a new recipe, its name and directory.
 pub(super) struct InitSubject {
     /// `.` for the working directory.
     pub(super) folder: PathBuf,

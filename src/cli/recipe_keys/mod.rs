@@ -25,7 +25,7 @@ fn print_keys(args: &KeysArgs) -> Result<CliExit, CliError> {
     })?;
     let sections = if args.keys.is_empty() { sections } else { select_sections(&sections, &args.keys)? };
     match args.format {
-        KeysFormat::Text => terminal::print_data(&sections_text(&sections))?,
+        KeysFormat::Text => terminal::print_report(&sections_text(&sections))?,
         KeysFormat::Markdown => terminal::print_data(&sections_markdown(&sections))?,
         KeysFormat::Json => {
             let keys: Vec<KeyReport<'_>> = sections.iter().flat_map(RecipeSection::key_reports).collect();

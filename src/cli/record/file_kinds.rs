@@ -1,4 +1,4 @@
-//! What kind of file a path is, by its name: noise of every run, temporary, configuration.
+//! The kinds of files, by their names: noise of every run, temporary, configuration.
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};

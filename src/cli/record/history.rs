@@ -1,4 +1,4 @@
-//! What earlier runs have recorded: a file in the cache directory for each recipe.
+//! The records of earlier runs: a file in the cache directory for each recipe.
 
 use std::io::{ErrorKind, Write as _};
 use std::path::{Path, PathBuf};

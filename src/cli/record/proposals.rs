@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-/// What the recipe lacks.
+/// The lines that the recipe lacks.
 #[derive(Clone, PartialEq, Eq, Default, Debug, Serialize)]
 pub(super) struct Proposals {
     /// `[image] programs`
@@ -17,7 +17,7 @@ pub(super) struct Proposals {
     pub(super) state: Vec<String>,
     /// Candidates for `[[config]]`.
     pub(super) config: Vec<String>,
-    /// What no line of a recipe can add.
+    /// The things that no line of a recipe can add.
     pub(super) remarks: Vec<Remark>,
 }
 

@@ -210,7 +210,7 @@ secret-in-environment = true
     assert_eq!((found.variables[0].name.as_str(), found.variables[0].is_secret_allowed), ("LEVEL", true));
 
     let flags =
-        ConfigOverrides { secrets: vec!["/run/secrets/app=a,b".into()], ..ConfigOverrides::default() };
+        ConfigOverrides { secrets: vec!["a,b:/run/secrets/app".into()], ..ConfigOverrides::default() };
     let flags = RecipeOverrides { config: flags, ..RecipeOverrides::default() };
     let found = read(text, &flags).unwrap().config;
     assert_eq!((found.secrets.len(), &found.secrets[0].keys), (1, &strings(["a", "b"]).to_vec()));
@@ -286,10 +286,12 @@ fn paths_of_flags_may_be_any_bytes() {
         text.push(path);
         text
     };
+    let mut mount = path.clone().into_os_string();
+    mount.push(":/etc/app");
     let flags = RecipeOverrides {
         programs: vec!["app".into()],
         config: ConfigOverrides {
-            mounts: vec![flag("/etc/app", &path)],
+            mounts: vec![mount],
             set_files: vec![flag("a.b", &path.join("app.toml"))],
             ..ConfigOverrides::default()
         },

@@ -4,6 +4,7 @@
 use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 
+use super::source_and_target::SourceAndTarget;
 use super::validator::{RawValue, Validator, ValueOrigin, from_flag, split_name_and_path};
 use crate::recipe::overrides::ConfigOverrides;
 use crate::recipe::paths::resolve_path;
@@ -75,13 +76,13 @@ impl Validator<'_> {
                     .is_ok_and(|path| location == Some(RecipePart::Mount(path)))
             };
             let path = mount_paths.iter().rev().find(is_problem_path);
-            let is_state = |directory: &WritableDirectory| {
-                location == Some(RecipePart::Mount(directory.path.clone())) && !flags.state.is_empty()
-            };
-            let flag = match configuration.writable_directories.iter().any(is_state) {
-                true => "--state",
-                false if flags.mounts.is_empty() => "--secret",
-                false => "--config",
+            let is_at = |path: &ImagePath| location == Some(RecipePart::Mount(path.clone()));
+            let flag = if configuration.writable_directories.iter().any(|directory| is_at(&directory.path)) {
+                "--state"
+            } else if configuration.mounts.iter().any(|mount| is_at(&mount.path)) {
+                "--config"
+            } else {
+                "--secret"
             };
             let origin = path.map_or(ValueOrigin::Flag(flag), |path| ValueOrigin::File(path.span()));
             self.report(&origin, message, Some(hint));
@@ -240,16 +241,18 @@ impl Validator<'_> {
         }
     }
 
-    /// Adds the mount `MOUNT=FOLDER`: every file of the folder, with its value files and its
-    /// schema.
+    /// Adds the mount `FOLDER:TO`: every file of the folder, with its value files and its schema.
     fn mount_flag(&mut self, text: &OsStr, configuration: &mut Configuration) -> fs::Result<()> {
         let origin = ValueOrigin::Flag("--config");
-        let Some((mount, folder)) = split_name_and_path(text) else {
-            let message = format!("`{}` is not of the form `MOUNT=FOLDER`", text.display());
-            self.report(&origin, message, Some("write it as `--config /etc/app=config/`".into()));
+        let SourceAndTarget { from: folder, to } =
+            SourceAndTarget::split(&fs::path_to_bytes(Path::new(text)));
+        let Some(mount) = to.filter(|_| !folder.as_os_str().is_empty()) else {
+            let message = format!("`{}` is not of the form `FOLDER:TO`", text.display());
+            let hint = "write it as `--config config/:/etc/app`, with an absolute TO";
+            self.report(&origin, message, Some(hint.into()));
             return Ok(());
         };
-        let Some(path) = self.ok_or_report(ImagePath::parse(mount.as_bytes()), &origin, |_| None) else {
+        let Some(path) = self.ok_or_report(ImagePath::parse(&mount), &origin, |_| None) else {
             return Ok(());
         };
         let config::ConfigDir { files, values, schema } = config::read_config_dir(&folder)?;
@@ -269,21 +272,19 @@ impl Validator<'_> {
         Ok(())
     }
 
-    /// Parses `MOUNT=KEY[,KEY]`.
+    /// Parses `KEY[,KEY]:TO`.
     fn secret_flag(&mut self, text: &str) -> Option<SecretMount> {
         let origin = ValueOrigin::Flag("--secret");
-        let (mount, keys) = text.split_once('=').unwrap_or((text, ""));
-        let path = self.ok_or_report(ImagePath::parse(mount.as_bytes()), &origin, |_| None)?;
-        let keys: Vec<String> = keys.split(',').filter(|key| !key.is_empty()).map(str::to_owned).collect();
-        if keys.is_empty() {
-            let message = format!("`{}` is not of the form `MOUNT=KEY[,KEY]`", escape_bytes(text.as_bytes()));
-            self.report(
-                &origin,
-                message,
-                Some("write it as `--secret /run/secrets/app=token,tls.key`".into()),
-            );
+        let SourceAndTarget { from, to } = SourceAndTarget::split(text.as_bytes());
+        let from = from.to_string_lossy();
+        let keys: Vec<String> = from.split(',').filter(|key| !key.is_empty()).map(str::to_owned).collect();
+        let Some(mount) = to.filter(|_| !keys.is_empty()) else {
+            let message = format!("`{}` is not of the form `KEY[,KEY]:TO`", escape_bytes(text.as_bytes()));
+            let hint = "write it as `--secret token,tls.key:/run/secrets/app`, with an absolute TO";
+            self.report(&origin, message, Some(hint.into()));
             return None;
-        }
+        };
+        let path = self.ok_or_report(ImagePath::parse(&mount), &origin, |_| None)?;
         Some(SecretMount { path, name: None, keys, reload: ReloadMethod::default(), is_optional: false })
     }
 

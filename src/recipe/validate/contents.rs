@@ -2,8 +2,9 @@
 //! with their paths in the image.
 
 use std::ffi::OsStr;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
+use super::source_and_target::SourceAndTarget;
 use super::validator::{RawValue, Validator, ValueOrigin, from_flag};
 use crate::recipe::groups::{Contents, FileTimes, ParseFileTimesError, RecipeInclude, RecipeProgram};
 use crate::recipe::overrides::RecipeOverrides;
@@ -12,12 +13,6 @@ use crate::recipe::schema::{self, RecipeFile};
 use crate::rootfs::{ExcludePattern, ParseExcludePatternError};
 use coracle_core::fs;
 use coracle_core::path::{ImagePath, RawPath, escape_bytes};
-
-/// A program or an include: source path and raw path in the image.
-struct SourceAndTarget {
-    from: PathBuf,
-    to: Option<Vec<u8>>,
-}
 
 impl Validator<'_> {
     /// Parses the programs, the includes and how their dependencies are found.
@@ -104,7 +99,7 @@ impl Validator<'_> {
     ) -> fs::Result<Vec<RecipeInclude>> {
         let mut includes = Vec::new();
         for text in &flags.includes {
-            let SourceAndTarget { from, to } = split_source_and_target(&fs::path_to_bytes(Path::new(text)));
+            let SourceAndTarget { from, to } = SourceAndTarget::split(&fs::path_to_bytes(Path::new(text)));
             let value = SourceAndTarget { from: resolvable_from(recipe_dir, from)?, to };
             includes.extend(self.include(RawValue { value, origin: ValueOrigin::Flag("--include") }));
         }
@@ -164,7 +159,7 @@ impl Validator<'_> {
 /// Splits `PROGRAM[:TO]`, unless a file with the whole value as its name exists.
 fn split_program(text: &OsStr) -> fs::Result<SourceAndTarget> {
     let path = Path::new(text);
-    let placed = split_source_and_target(&fs::path_to_bytes(path));
+    let placed = SourceAndTarget::split(&fs::path_to_bytes(path));
     if placed.to.is_some()
         && matches!(fs::symlink_metadata(path)?, Some(fs::PathMetadata::File(_) | fs::PathMetadata::Link(_)))
     {
@@ -184,15 +179,4 @@ fn relative_target_hint(path: &Path) -> fs::Result<Option<String>> {
         return Ok(None);
     }
     Ok(Some(format!("write it with an absolute TO, as in `{}:/{}`", escape_bytes(from), escape_bytes(to))))
-}
-
-/// Splits `FROM:TO` at the last colon before a slash; other colons are part of a file name.
-fn split_source_and_target(text: &[u8]) -> SourceAndTarget {
-    match text.windows(2).rposition(|pair| pair == b":/") {
-        Some(colon) => {
-            let (from, to) = text.split_at(colon);
-            SourceAndTarget { from: fs::path_from_bytes(from), to: to.get(1..).map(<[u8]>::to_vec) }
-        }
-        None => SourceAndTarget { from: fs::path_from_bytes(text), to: None },
-    }
 }

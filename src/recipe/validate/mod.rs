@@ -11,6 +11,7 @@ mod kubernetes;
 mod output;
 mod policy;
 mod root_overrides;
+mod source_and_target;
 mod validator;
 
 use std::path::{Path, PathBuf};
@@ -112,7 +113,7 @@ impl Validator<'_> {
             &raw.origin,
             "there is no contract to publish: the image has no configuration".into(),
             Some(
-                "declare it with `--config /etc/app=config/` or `[[config]]`, or do not publish a contract"
+                "declare it with `--config config/:/etc/app` or `[[config]]`, or do not publish a contract"
                     .into(),
             ),
         );

@@ -15,6 +15,7 @@ fn prepare(runner: &DocRunner) {
     runner.hello("shop").done("export CI_USER=ada CI_TOKEN=hunter22");
     if registry_hosts::missing().is_empty() {
         runner.done("coracle build -q ./shop -o docker://ghcr.io/acme/shop:1.2");
+        runner.done("coracle build -q ./shop -o docker://registry.acme.example/shop:latest");
     }
     runner.programs(["app"]);
     runner.file("coracle.toml", "[image]\nprograms = [\"app\"]\n\n[budget]\ngrowth = \"5%\"\n");

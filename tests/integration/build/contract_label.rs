@@ -146,17 +146,59 @@ hint: write a layout: `oci:DIR`
 
 "#]],
     );
-    project.coracle(["build", "hello", "--secret=/run/secrets/app"]).ends(
-        2,
-        str![""],
-        str![[r#"
-error: `--secret`: `/run/secrets/app` is not of the form `MOUNT=KEY[,KEY]`
-
-hint: write it as `--secret /run/secrets/app=token,tls.key`
-
-"#]],
-    );
+    let said = |flag: &str, value: &str| {
+        let mut command = project.coracle(["build", "hello", flag, value]).command();
+        let output = command.output().unwrap();
+        assert_eq!(output.status.code(), Some(2), "{flag} {value}");
+        String::from_utf8(output.stderr).unwrap()
+    };
+    for (flag, value, form, example) in [
+        ("--secret", "/run/secrets/app", "KEY[,KEY]:TO", "token,tls.key:/run/secrets/app"),
+        ("--secret", "token", "KEY[,KEY]:TO", "token,tls.key:/run/secrets/app"),
+        ("--secret", ":/run/secrets/app", "KEY[,KEY]:TO", "token,tls.key:/run/secrets/app"),
+        ("--secret", "/run/secrets/app=token", "KEY[,KEY]:TO", "token,tls.key:/run/secrets/app"),
+        ("--config", "config", "FOLDER:TO", "config/:/etc/app"),
+        ("--config", ":/etc/app", "FOLDER:TO", "config/:/etc/app"),
+        ("--config", "/etc/app=config", "FOLDER:TO", "config/:/etc/app"),
+        ("--config", "config:etc/app", "FOLDER:TO", "config/:/etc/app"),
+    ] {
+        let expected = format!(
+            "error: `{flag}`: `{value}` is not of the form `{form}`\n\n\
+             hint: write it as `{flag} {example}`, with an absolute TO\n"
+        );
+        assert_eq!(said(flag, value), expected);
+    }
     assert!(!project.path("hello.oci").exists() && !project.path("contracts").exists());
+}
+
+#[test]
+fn problems_of_mounts_name_their_flag() {
+    let project = Project::hello(&["-static"]);
+    project.file("config/a.toml", "a = 1\n");
+    for (flag, value, problem) in [
+        (
+            "--config",
+            "config:/etc/app:ro",
+            "cannot mount on `/etc/app:ro`: Kubernetes allows no `:` in a mount path",
+        ),
+        (
+            "--secret",
+            "token:/run/a:b",
+            "cannot mount on `/run/a:b`: Kubernetes allows no `:` in a mount path",
+        ),
+        (
+            "--state",
+            "/var/lib/app:rw",
+            "cannot mount on `/var/lib/app:rw`: Kubernetes allows no `:` in a mount path",
+        ),
+        ("--config", "config:/proc", "cannot mount on `/proc`: the container runtime needs this directory"),
+        ("--secret", "token:/proc", "cannot mount on `/proc`: the container runtime needs this directory"),
+        ("--state", "/proc", "cannot mount on `/proc`: the container runtime needs this directory"),
+    ] {
+        let output = project.coracle(["build", "hello", flag, value]).command().output().unwrap();
+        let said = String::from_utf8(output.stderr).unwrap();
+        assert!(said.starts_with(&format!("error: `{flag}`: {problem}\n\nhint: ")), "{said}");
+    }
 }
 
 #[test]
@@ -250,13 +292,13 @@ fn publishes_a_contract_without_a_tag() {
         str![[r#"
 error: `--publish-contract`: there is no contract to publish: the image has no configuration
 
-hint: declare it with `--config /etc/app=config/` or `[[config]]`, or do not publish a contract
+hint: declare it with `--config config/:/etc/app` or `[[config]]`, or do not publish a contract
 
 "#]],
     );
     project.file("config/a", "a\n");
     project
-        .coracle(["build", "hello", "--config=/etc/a=config", "--publish-contract=oci:contracts:v1"])
+        .coracle(["build", "hello", "--config=config:/etc/a", "--publish-contract=oci:contracts:v1"])
         .ends(
             2,
             str![""],
@@ -294,7 +336,7 @@ error: there is no contract to publish: the image has no configuration
   3 | publish-contract = "oci:contracts"
     |                    ^^^^^^^^^^^^^^^
 
-hint: declare it with `--config /etc/app=config/` or `[[config]]`, or do not publish a contract
+hint: declare it with `--config config/:/etc/app` or `[[config]]`, or do not publish a contract
 
 "#]],
     );
@@ -306,7 +348,7 @@ fn rejects_a_contract_too_large_for_a_label() {
     for number in 0..200 {
         project.file(&format!("config/a-file-of-the-program-{number}"), "a\n");
     }
-    project.coracle(["build", "hello", "--config=/etc/a=config"]).ends(2, str![""], str![[r#"
+    project.coracle(["build", "hello", "--config=config:/etc/a"]).ends(2, str![""], str![[r#"
 error: the contract is too large for an image label: 7267 bytes, at most 3500 are allowed
 
 hint: the label lists every mount, file, variable and writable directory: shorten their names, or merge several files into one

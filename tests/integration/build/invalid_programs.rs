@@ -87,7 +87,7 @@ fn rejects_special_files() {
         str![[r#"
 error: cannot use `[FOLDER]` as a program: it is a directory
 
-hint: check the path, and build the program first
+hint: name the program in it; neither a Dockerfile nor sources are read
 
 "#]],
     );

@@ -103,7 +103,7 @@ fn uses_the_final_version_of_templates_and_libraries() {
     .unwrap();
     project.file("conf/app.toml.j2", "a = {{ old }}\n").file("target/new.j2", "a = {{ new }}\n");
     library(&project, "target/new.so", "2");
-    let args = ["build", "-q", "--config", "/etc/app=conf", "--set", "old=1", "--set", "new=2"];
+    let args = ["build", "-q", "--config", "conf:/etc/app", "--set", "old=1", "--set", "new=2"];
     for change in ["cat target/new.j2 >conf/app.toml.j2", "cat target/new.so >target/release/libplug.so"] {
         fake_cargo::cargo(&project, &format!("cat target/app\nsleep 0.7\n{change}"));
         let early = run(&project, args).command().output().unwrap();

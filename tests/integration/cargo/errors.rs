@@ -118,7 +118,7 @@ error: the argument `--release` cannot be used with `--debug`
 
   usage: cargo coracle build --release [-- <ARG>...]
 
-hint: `--help` lists all flags, with examples
+hint: `cargo coracle build --help` lists all flags, with examples
 
 "#]],
     );
@@ -193,7 +193,7 @@ fn hints_at_cargo_toml_if_no_configuration_is_named() {
         str![[r#"
 error: nothing to render: no configuration is specified
 
-hint: write `[[package.metadata.coracle.config]]` in `Cargo.toml`, or pass `--config /etc/app=FOLDER`
+hint: write `[[package.metadata.coracle.config]]` in `Cargo.toml`, or pass `--config FOLDER:/etc/app`
 
 "#]],
     );
@@ -204,7 +204,7 @@ hint: write `[[package.metadata.coracle.config]]` in `Cargo.toml`, or pass `--co
         str![[r#"
 error: nothing to render: no configuration is specified
 
-hint: write `[[config]]` in `coracle.toml`, or pass `--config /etc/app=FOLDER`
+hint: write `[[config]]` in `coracle.toml`, or pass `--config FOLDER:/etc/app`
 
 "#]],
     );
@@ -248,7 +248,7 @@ fn reports_invalid_settings_before_cargo_runs() {
             let expected = format!(
                 "error: `--config {config}`: `--config` mounts configuration here; it does not set cargo's settings\n\n\
                  hint: set cargo's settings in `.cargo/config.toml`, or in environment variables such as CARGO_BUILD_JOBS; \
-                 `--config /etc/app=FOLDER` mounts a folder\n"
+                 `--config FOLDER:/etc/app` mounts a folder\n"
             );
             assert_eq!(said, expected);
         }

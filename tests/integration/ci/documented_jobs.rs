@@ -86,13 +86,35 @@ fn the_shell_lines_work() {
     let folder = TempDir::new().unwrap();
     program(folder.path(), "shop");
     let programs = std::path::Path::new(env!("CARGO_BIN_EXE_coracle")).parent().unwrap();
-    let mut shell = Command::new("sh");
-    shell
-        .args(["-euc", &commands.replace("registry.acme.example", &registry.host)])
-        .current_dir(folder.path());
-    shell.env_clear().env("PATH", format!("{}:/usr/bin:/bin", programs.display())).env("HOME", folder.path());
-    let output = shell.env("CI_USER", USER).env("CI_TOKEN", PASSWORD).stdin(Stdio::null()).output().unwrap();
-    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let run = |commands: &str| {
+        let mut shell = Command::new("sh");
+        let commands = commands.replace("registry.acme.example", &registry.host);
+        shell.args(["-euc", &commands]).current_dir(folder.path()).env_clear().env("HOME", folder.path());
+        shell.env("PATH", format!("{}:/usr/bin:/bin", programs.display()));
+        shell.env("CI_USER", USER).env("CI_TOKEN", PASSWORD).stdin(Stdio::null()).output().unwrap()
+    };
+    let previous = " --previous \"docker://$name:latest\"";
+    assert!(commands.contains(previous));
+    let output = run(&commands.replace(previous, ""));
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert!(
+        output.status.success() && said.contains("warning: no image exists at the destination yet"),
+        "{said}"
+    );
+    let output = run(&commands);
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success() && !said.contains("warning"), "{said}");
+    assert!(
+        said.contains(&format!("compared   the same size as docker://{}/shop:latest", registry.host)),
+        "{said}"
+    );
+    data(folder.path(), "data", 20_000);
+    let output = run(&commands.replace("./shop", "./shop --include data:/data"));
+    let said = String::from_utf8_lossy(&output.stderr);
+    let grown =
+        format!("growth of files since `docker://{}/shop:latest`, before compression:", registry.host);
+    assert!(output.status.code() == Some(4) && said.contains(&grown), "{said}");
+    assert!(said.contains("20.00 kB  /data  new, included from "), "{said}");
     let digest = registry.digest("shop:1.3").unwrap();
     let image = fs::read_to_string(folder.path().join("image.txt")).unwrap();
     assert_eq!(image, format!("{}/shop:1.3@{digest}\n", registry.host));
@@ -108,7 +130,7 @@ fn the_documented_summary_is_real_output() {
         data(folder.path(), "assets/pages", length);
         let name = format!("ghcr.io/acme/shop:{tag}");
         let args = ["build", "./shop", "--no-cache", "--quiet", "--include", "assets/:/srv/", "--tag", &name];
-        let mounts = ["--config", "/etc/shop=config", "--secret", "/run/secrets/shop=token"];
+        let mounts = ["--config", "config:/etc/shop", "--secret", "token:/run/secrets/shop"];
         let reports = ["--summary", "summary.md", "--previous", "oci:shop.oci:1.2"];
         let build = coracle_in(folder.path(), args).more_args(mounts);
         let build = if tag == "1.2" { build } else { build.more_args(reports) };

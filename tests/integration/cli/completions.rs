@@ -107,8 +107,7 @@ fn the_other_shells_get_a_script() {
 error: invalid value `tcsh` for `<SHELL>`
   [possible values: bash, elvish, fish, powershell, zsh]
 
-hint: a similar value exists: `zsh`
-hint: `--help` lists all flags, with examples
+hint: `coracle completions --help` lists all flags, with examples
 
 "#]],
     );

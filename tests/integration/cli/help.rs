@@ -132,17 +132,16 @@ Secret scanner:
                              files that look like configuration
 
 Configuration:
-      --config <MOUNT=FOLDER>     Mount the files of FOLDER at MOUNT; replaces the recipe's mounts
-      --secret <MOUNT=KEY[,KEY]>  Mount a Secret with these keys at MOUNT; replaces the recipe's
-                                  Secrets
-      --state <PATH>              Declare a directory that the program writes to; replaces those of
-                                  the recipe
-      --schema <FILE>             Validate values with this JSON Schema
-      --environment <NAME>        Use the values of `[environments.NAME]`
-      --values <FILE>             Override values with those in FILE: TOML, YAML or JSON
-      --set <KEY=VALUE>           Override one value; VALUE is JSON or else text
-      --set-file <KEY=FILE>       Override one value with the content of FILE, or of stdin for `-`;
-                                  use it for secrets
+      --config <FOLDER:TO>     Mount the files of FOLDER at TO; replaces the recipe's mounts
+      --secret <KEY[,KEY]:TO>  Mount a Secret with these keys at TO; replaces the recipe's Secrets
+      --state <PATH>           Declare a directory that the program writes to; replaces those of the
+                               recipe
+      --schema <FILE>          Validate values with this JSON Schema
+      --environment <NAME>     Use the values of `[environments.NAME]`
+      --values <FILE>          Override values with those in FILE: TOML, YAML or JSON
+      --set <KEY=VALUE>        Override one value; VALUE is JSON or else text
+      --set-file <KEY=FILE>    Override one value with the content of FILE, or of stdin for `-`; use
+                               it for secrets
 
 Runtime:
       --certificates <WHEN>    Add CA certificates: `auto` (if an object uses TLS), `true`, `false`
@@ -263,7 +262,7 @@ hint: name a program, as in `coracle build ./app`, or write a `coracle.toml`
 error: invalid value `sometimes` for `--color <WHEN>`
   [possible values: auto, always, never]
 
-hint: `--help` lists all flags, with examples
+hint: `coracle build --help` lists all flags, with examples
 
 "#]],
     );

@@ -6,5 +6,7 @@ mod invalid_recipe_keys;
 mod manual_pages;
 mod output;
 mod recipe_keys;
+#[cfg(target_os = "linux")]
+mod terminal_width;
 mod unreadable_recipes;
 mod usage_errors;

@@ -3,35 +3,107 @@
 use coracle_testing::coracle;
 use snapbox::str;
 
+/// Returns stderr of `coracle` with these arguments, which are invalid.
+fn said(args: &[&str]) -> String {
+    let run = coracle([]);
+    let output = run.command().args(args).output().unwrap();
+    assert_eq!((output.status.code(), output.stdout.as_slice()), (Some(2), b"".as_slice()), "{args:?}");
+    String::from_utf8(output.stderr).unwrap()
+}
+
 #[test]
-fn reports_unknown_arguments() {
-    coracle(["bild"]).ends(
-        2,
-        str![],
-        str![[r#"
-error: unrecognized subcommand `bild`
+fn suggests_the_name_that_was_misspelled() {
+    for (args, message, hint) in [
+        (&["bild"][..], "`coracle` has no command `bild`", "did you mean `coracle build`?"),
+        (
+            &["config", "rendr"],
+            "`coracle config` has no command `rendr`",
+            "did you mean `coracle config render`?",
+        ),
+        (&["build", "--taag", "shop"], "`coracle build` has no flag `--taag`", "did you mean `--tag`?"),
+        (&["build", "--plat=x"], "`coracle build` has no flag `--plat`", "did you mean `--platform`?"),
+        (&["copy", "--referers"], "`coracle copy` has no flag `--referers`", "did you mean `--referrers`?"),
+        (
+            &["deps", "--cmpressed"],
+            "`coracle deps` has no flag `--cmpressed`",
+            "did you mean `--compressed`?",
+        ),
+    ] {
+        assert_eq!(said(args), format!("error: {message}\n\nhint: {hint}\n"));
+    }
+}
 
-  usage: coracle [OPTIONS] <COMMAND>
+#[test]
+fn suggests_nothing_that_only_looks_similar() {
+    for args in [
+        &["build", "--sort"][..],
+        &["build", "--cat"],
+        &["build", "--word"],
+        &["build", "--stack"],
+        &["copy", "--formula"],
+        &["init", "--precipitate"],
+        &["reply"],
+        &["coppice"],
+        &["bold"],
+    ] {
+        let said = said(args);
+        assert!(said.contains("--help` lists all ") && !said.contains("did you mean"), "{said}");
+    }
+}
 
-hint: a similar subcommand exists: `build`
-hint: `--help` lists all flags, with examples
+#[test]
+fn words_of_other_tools_get_ours() {
+    for (args, hint) in [
+        (&["build", "app", "-p", "80:80"][..], "`--expose PORT` declares a port"),
+        (&["build", "app", "--port", "80"], "`--expose PORT` declares a port"),
+        (&["build", "app", "-v", "./a:/b"], "`--include FROM:TO` adds files to the image"),
+        (&["build", "app", "-e", "A=B"], "`--env NAME=VALUE` sets a variable"),
+        (&["build", "app", "--entrypoint", "x"], "the program is the entrypoint"),
+        (&["build", "app", "--workdir", "/"], "`--working-dir PATH` sets the directory"),
+        (&["build", "app", "--name", "x"], "`-t NAME[:TAG]` names the image"),
+        (&["build", "app", "--bare"], "`-t NAME[:TAG]` names the image"),
+        (&["build", "app", "--build-arg", "A=B"], "leave it out: Coracle runs no Dockerfile"),
+        (&["build", "app", "--tarball", "x.tar"], "`-o oci-archive:FILE` or `-o docker-archive:FILE`"),
+        (&["build", "app", "--iidfile", "x"], "stdout is the image's reference with its digest"),
+        (&["build", "app", "--timestamp", "0"], "`--epoch SECONDS`, or SOURCE_DATE_EPOCH"),
+        (&["build", "app", "--tls-verify=false"], "`--insecure HOST[:PORT]` allows one registry without TLS"),
+        (&["build", "app", "--creds", "a:b"], "log in with `docker login` or `podman login`"),
+        (&["build", "app", "--rm"], "Coracle starts no containers"),
+        (&["build", "app", "--verbose"], "leave it out: there are no log levels"),
+        (&["copy", "a", "b", "--all"], "leave it out: all bytes are preserved"),
+        (&["copy", "a", "b", "--dest-creds", "a:b"], "log in with `docker login` or `podman login`"),
+        (&["index", "a", "b", "--amend"], "the first argument is the index"),
+        (&["manifests", "-n", "prod"], "`namespace` below `[kubernetes]` of the recipe"),
+        (&["manifests", "--set-string", "a=b"], "`--set KEY=VALUE` overrides one value"),
+        (&["deps", "-r", "app"], "`--symbols` checks for undefined symbols"),
+        (&["deps", "--json", "app"], "`--format json` prints JSON"),
+        (&["run", "app"], "Coracle starts no containers"),
+        (&["push"], "`coracle build ./app -t NAME:TAG --push` builds and pushes"),
+        (&["save"], "`coracle build ./app -o docker-archive:FILE`"),
+        (&["inspect"], "`coracle build ./app --dry-run` lists an image's files"),
+        (&["ldd", "app"], "`coracle deps FILE` shows what the loader would map"),
+        (&["apply"], "`coracle manifests` prints Kubernetes manifests"),
+        (&["help"], "`--help` after any command describes it"),
+        (&["cache", "clean"], "`coracle cache prune` removes the least recently used files"),
+        (&["config", "validate"], "`coracle config check IMAGE MANIFEST` checks Kubernetes manifests"),
+        (&["recipe", "show"], "`coracle recipe keys` prints every key"),
+        (&["./app"], "`coracle build ./app` builds an image of it"),
+        (&["record", "ls"], "write the command to run after `--`: `coracle record -- ls`"),
+        (&["build", "app", "--push=false"], "write `--push` alone, or leave it out"),
+        (&["build", "app", "--unknown"], "`coracle build --help` lists all flags, with examples"),
+    ] {
+        let said = said(args);
+        let (message, hints) = said.split_once("\n\n").unwrap();
+        assert!(message.starts_with("error: `") && !message.contains('\n'), "{said}");
+        assert!(
+            hints.starts_with(&format!("hint: {hint}")) && hints.lines().count() == 1,
+            "{args:?}: {said}"
+        );
+    }
+}
 
-"#]],
-    );
-    coracle(["build", "--taag", "shop"]).ends(
-        2,
-        str![],
-        str![[r#"
-error: unexpected argument `--taag` found
-
-  usage: coracle build --tag <NAME[:TAG]> [PROGRAM[:TO]]... [-- <ARG>...]
-
-hint: a similar argument exists: `--tag`
-hint: to pass `--taag` as a value, use `-- --taag`
-hint: `--help` lists all flags, with examples
-
-"#]],
-    );
+#[test]
+fn reports_invalid_values() {
     coracle(["build", "--format", "xml", "app"]).ends(
         2,
         str![],
@@ -39,7 +111,7 @@ hint: `--help` lists all flags, with examples
 error: invalid value `xml` for `--format <FORMAT>`
   [possible values: text, json]
 
-hint: `--help` lists all flags, with examples
+hint: `coracle build --help` lists all flags, with examples
 
 "#]],
     );

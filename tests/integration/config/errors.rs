@@ -99,11 +99,11 @@ fn reports_invalid_arguments() {
         str![""],
         str![[r#"
 error: 3 problems on the command line
-  `--config`: `/etc/a` is not of the form `MOUNT=FOLDER`
+  `--config`: `/etc/a` is not of the form `FOLDER:TO`
   `--environment`: there is no environment `staging`
   `--set`: `port` has no value
 
-hint: write it as `--config /etc/app=config/`
+hint: write it as `--config config/:/etc/app`, with an absolute TO
 hint: the recipe has no environments: write `[environments.NAME]` with `values = ["FILE"]`
 hint: write it as `--set a.b=VALUE`
 
@@ -118,7 +118,7 @@ hint: write it as `--set a.b=VALUE`
 #[test]
 fn names_a_missing_folder() {
     let project = project();
-    render(project.path(), ["--config", "/etc/a=none"]).ends(
+    render(project.path(), ["--config", "none:/etc/a"]).ends(
         2,
         str![""],
         str![[r#"
@@ -139,7 +139,7 @@ fn nothing_to_render(folder: &Path) {
         str![[r#"
 error: nothing to render: no configuration is specified
 
-hint: write `[[config]]` in `coracle.toml`, or pass `--config /etc/app=FOLDER`
+hint: write `[[config]]` in `coracle.toml`, or pass `--config FOLDER:/etc/app`
 
 "#]],
     );
@@ -152,7 +152,7 @@ fn rejects_a_folder_with_special_files() {
     fs::create_dir_all(path("empty/sub")).unwrap();
     fs::create_dir(path("links")).unwrap();
     std::os::unix::fs::symlink("nowhere", path("links/a")).unwrap();
-    coracle_in(folder.path(), ["config", "render", "--config=/etc/app=empty"]).ends(
+    coracle_in(folder.path(), ["config", "render", "--config=empty:/etc/app"]).ends(
         2,
         str![""],
         str![[r#"
@@ -162,7 +162,7 @@ hint: name the directory that has the files
 
 "#]],
     );
-    coracle_in(folder.path(), ["config", "render", "--config=/etc/app=links"]).ends(
+    coracle_in(folder.path(), ["config", "render", "--config=links:/etc/app"]).ends(
         2,
         str![""],
         str![[r#"

@@ -20,7 +20,7 @@ fn rendered(names: &[&str]) -> TempDir {
 }
 
 fn again(folder: &Path) -> Coracle {
-    coracle_in(folder, ["config", "render", "--config=/etc/app=c", "--output=out"])
+    coracle_in(folder, ["config", "render", "--config=c:/etc/app", "--output=out"])
 }
 
 #[test]
@@ -42,7 +42,7 @@ out/etc/app/b 1 bytes
     assert_eq!(identity(), before, "a container that has mounted the directory sees what changes in it");
     // A directory becomes a file and is one again.
     let to = |mount| coracle_in(at, ["config", "render", "--output=out", mount]).command().output().unwrap();
-    for (mount, file) in [("--config=/etc/app/b=c", "etc/app/b/b"), ("--config=/etc/app=c", "etc/app/b")] {
+    for (mount, file) in [("--config=c:/etc/app/b", "etc/app/b/b"), ("--config=c:/etc/app", "etc/app/b")] {
         assert!(to(mount).status.success());
         assert_eq!(fs::read(at.join("out").join(file)).unwrap(), b"b");
     }
@@ -103,7 +103,7 @@ hint: name a directory that is empty, does not exist, or was written by this com
     // The directory itself may be one.
     link("else/new", "out.link");
     fs::create_dir(at.join("else/new")).unwrap();
-    let linked = coracle_in(at, ["config", "render", "--config=/etc/app=c", "--output=out.link"]);
+    let linked = coracle_in(at, ["config", "render", "--config=c:/etc/app", "--output=out.link"]);
     assert!(linked.command().output().unwrap().status.success());
     assert_eq!(fs::read(at.join("else/new/etc/app/a")).unwrap(), b"a");
 }

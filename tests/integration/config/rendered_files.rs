@@ -38,7 +38,7 @@ fn a_folder_needs_no_recipe() {
     fs::remove_file(project.path().join("config/login.env.j2")).unwrap();
     fs::remove_file(project.path().join("config/logo.bin")).unwrap();
     fs::remove_file(project.path().join("config/production.yaml")).unwrap();
-    render(project.path(), ["--config", "/etc/shop=config", "--set", "port=1"]).ends(
+    render(project.path(), ["--config", "config:/etc/shop", "--set", "port=1"]).ends(
         0,
         str![[r#"
 name = 'shop "1"'
@@ -54,7 +54,7 @@ fn does_not_print_secrets_to_a_terminal() {
     let project = project();
     fs::remove_file(project.path().join("config/logo.bin")).unwrap();
     fs::remove_file(project.path().join("config/production.yaml")).unwrap();
-    render(project.path(), ["--config", "/etc/shop=config", "--set-file", "password=password"]).ends(
+    render(project.path(), ["--config", "config:/etc/shop", "--set-file", "password=password"]).ends(
         0,
         str![[r#"
 ==> /etc/shop/login.env
@@ -78,7 +78,7 @@ fn checks_the_syntax_of_verbatim_files_by_their_names() {
         fs::write(folder.path().join("c").join(name), text).unwrap();
     }
     fs::write(folder.path().join("c/d.yaml"), b"a: \xff").unwrap();
-    coracle_in(folder.path(), ["config", "render", "--config=/etc/app=c"]).ends(
+    coracle_in(folder.path(), ["config", "render", "--config=c:/etc/app"]).ends(
         2,
         str![""],
         str![[r#"

@@ -33,7 +33,7 @@ fn reports_an_image_without_a_contract() {
     folder.run(&["build", program.to_str().unwrap(), "-o", "oci:plain.oci"]);
     let ended = folder.run(&["config", "show", "oci:plain.oci"]);
     let expected = "error: `oci:plain.oci` has no contract: its label `io.coracle.config.v1` is missing\n\n\
-                    hint: build the image with `[[config]]` in its recipe, or with `--config MOUNT=FOLDER`\n";
+                    hint: build the image with `[[config]]` in its recipe, or with `--config FOLDER:TO`\n";
     assert_eq!((ended.status, ended.stdout.as_str(), ended.stderr.as_str()), (1, "", expected));
 }
 

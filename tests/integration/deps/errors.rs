@@ -59,11 +59,14 @@ fn fails_if_no_file_is_readable() {
 #[test]
 fn distinguishes_a_missing_root_from_a_missing_file() {
     let project = project();
-    let (code, _, stderr) = deps(project.path(), &["--root", "nowhere", "/usr/bin/main"]);
-    assert_eq!(
-        (code, stderr.lines().next()),
-        (1, Some("error: cannot use `nowhere` as a root: it is not a directory"))
-    );
+    for (root, expected) in [
+        ("nowhere", "error: cannot use the root `nowhere`: No such file or directory (os error 2)"),
+        ("main.c", "error: cannot use `main.c` as a root: it is not a directory"),
+        ("main.c/x", "error: cannot use the root `main.c/x`: Not a directory (os error 20)"),
+    ] {
+        let (code, _, stderr) = deps(project.path(), &["--root", root, "/usr/bin/main"]);
+        assert_eq!((code, stderr.lines().next()), (1, Some(expected)));
+    }
     let (code, _, stderr) = deps(project.path(), &[""]);
     assert!(code != 0 && !stderr.contains("stdout"), "{stderr}");
 }

@@ -117,6 +117,37 @@ fn a_hint_about_an_option_ends_with_the_option() {
     }
 }
 
+/// Hints are about what the image lacks, whatever has brought the rest.
+#[test]
+fn a_hint_about_data_ends_with_included_files() {
+    let (zone, locale) = ("/usr/share/zoneinfo/Etc/GMT", "/usr/lib/locale/C.utf8");
+    if !Path::new(zone).exists() || !Path::new(locale).exists() {
+        return skipped("time zones or locales are not installed (on Debian: tzdata, libc-bin)");
+    }
+    let project = Project::new();
+    let library = ["-Wl,-soname,libnamed0.so.1"];
+    project.library("lib/libnamed0.so.1", "answer", "1", &library);
+    let source = "#include <dlfcn.h>\n#include <locale.h>\n#include <time.h>\nint main(void) {\n\
+                  time_t now = 0; localtime(&now); setlocale(LC_ALL, \"\");\n\
+                  return !dlopen(\"libnamed0.so.1\", RTLD_NOW); }\n";
+    project.program("app", source, &["-Wl,-rpath,$ORIGIN/lib"]);
+    let include = |path: &str| format!("{path}:{path}");
+    let (zone, locale) = (include(zone), include(locale));
+    for (subject, args) in [
+        ("time zones", &["--include", &zone][..]),
+        ("time zones", &["--ignore", "time-zones"]),
+        ("locales", &["--include", &locale]),
+        ("locales", &["--ignore", "locale"]),
+        ("libnamed0.so.1", &["--include", "lib/libnamed0.so.1:/opt/lib/libnamed0.so.1"]),
+        ("libnamed0.so.1", &["--include", "lib:/app/lib"]),
+    ] {
+        let plain = subjects(&hints(&project, &["app"]));
+        assert!(plain.contains(subject), "{subject}: {plain}");
+        let left = subjects(&hints_with(&project, &words(&[&["app"], args])));
+        assert!(!left.contains(subject) && !left.is_empty(), "{args:?}: {left}");
+    }
+}
+
 /// Adds the arguments of all hints until there is none left.
 #[track_caller]
 fn followed(project: &Project, build: &[&str]) -> Vec<String> {

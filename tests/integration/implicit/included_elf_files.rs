@@ -185,3 +185,40 @@ fn what_is_found_of_an_incomplete_module_comes_along() {
     assert!(image.said.contains("cannot find `libgone.so`"), "{}", image.said);
     assert!(maps_zlib(&image));
 }
+
+/// Packages for Node have addons for many platforms in one directory.
+#[test]
+fn files_for_other_platforms_are_one_warning() {
+    let project = Project::hello(&[]);
+    project.library("pre/linux-x64/a.node", "answer", "puts(\"\")", &["-include", "stdio.h"]);
+    let own = std::fs::read(project.path("pre/linux-x64/a.node")).unwrap();
+    let for_machine = |machine: u16| {
+        let mut bytes = own.clone();
+        bytes[18..20].copy_from_slice(&machine.to_le_bytes());
+        bytes
+    };
+    let for_musl = {
+        let at = own.windows(10).position(|name| name == b"libc.so.6\0").unwrap();
+        let mut bytes = own.clone();
+        bytes[at..at + 10].copy_from_slice(b"libc.so\0\0\0");
+        bytes
+    };
+    let build = || Image::of(&project, &["hello", "--include", "pre:/srv/pre"]).said;
+    assert!(!build().contains("warning"));
+    project.file("pre/linux-arm64/a.node", for_machine(183));
+    let warning = "warning: `/srv/pre/linux-arm64/a.node` is for linux/arm64: this image cannot load it\n";
+    assert!(build().contains(warning), "{}", build());
+    project.file("pre/linux-riscv64/a.node", for_machine(243));
+    project.file("pre/linux-riscv64/b.node", for_machine(243));
+    project.file("pre/linux-x64-musl/a.node", for_musl);
+    let said = build();
+    let warning = "warning: 4 included files such as `/srv/pre/linux-arm64/a.node` are for linux/arm64, \
+                   linux/riscv64, another C library: this image cannot load them\n";
+    assert!(said.contains(warning) && said.matches("warning").count() == 1, "{said}");
+    // A file for this platform that lacks a library is still named.
+    project.library("lib/libgone.so", "gone", "1", &["-Wl,-soname,libgone.so"]);
+    project.library("pre/linux-x64/b.node", "answer", "gone()", &["lib/libgone.so"]);
+    let said = build();
+    assert!(said.contains("  /srv/pre/linux-x64/b.node: cannot find `libgone.so`\n"), "{said}");
+    assert_eq!(said.matches("warning").count(), 2, "{said}");
+}

@@ -295,7 +295,7 @@ fn rejects_invalid_arguments() {
 error: invalid value `jenkins` for `--ci <CI>`
   [possible values: github, gitlab, none]
 
-hint: `--help` lists all flags, with examples
+hint: `coracle init --help` lists all flags, with examples
 
 "#]],
     );
@@ -303,11 +303,9 @@ hint: `--help` lists all flags, with examples
         2,
         str![],
         str![[r#"
-error: unexpected argument `b` found
+error: `coracle init` does not take the argument `b`
 
-  usage: coracle init [OPTIONS] [PROGRAM|DIR]
-
-hint: `--help` lists all flags, with examples
+hint: `coracle init --help` lists all arguments, with examples
 
 "#]],
     );

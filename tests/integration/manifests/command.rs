@@ -31,7 +31,7 @@ fn builds_a_recipe_for_its_digest_and_leaves_nothing() {
 
 #[test]
 fn a_folder_and_an_image_need_no_recipe() {
-    coracle(["manifests", IMAGE, "--config", "/etc/app=config"])
+    coracle(["manifests", IMAGE, "--config", "config:/etc/app"])
         .file("config/app.conf", "greeting=hello\nport=8080\n")
         .ends(
             0,
@@ -181,12 +181,12 @@ fn manifests_name_the_image_and_not_its_location() {
         let text = |bytes: Vec<u8>| String::from_utf8(bytes).unwrap();
         (output.status.code().unwrap(), text(output.stdout), text(output.stderr))
     };
-    let build = ["build", "/usr/bin/env", "--user=7:8", "--expose=90", "--config=/etc/env=config", "-q"];
+    let build = ["build", "/usr/bin/env", "--user=7:8", "--expose=90", "--config=config:/etc/env", "-q"];
     std::fs::create_dir(folder.path().join("config")).unwrap();
     std::fs::write(folder.path().join("config/a"), "a").unwrap();
     let (status, built, said) = run(&[&build[..], &["--tag=acme/env:1"]].concat());
     assert_eq!((status, said.as_str()), (0, ""));
-    let (_, printed, said) = run(&["manifests", "oci:env.oci", "--config=/etc/env=config"]);
+    let (_, printed, said) = run(&["manifests", "oci:env.oci", "--config=config:/etc/env"]);
     assert_eq!(said, "");
     for line in [format!("image: {}", built.trim()), "runAsUser: 7".into(), "containerPort: 90".into()] {
         assert!(printed.contains(&line), "{line}: {printed}");

@@ -91,7 +91,7 @@ fn publishes_a_contract_as_a_referrer() {
         assert!(said.contains("has no whole contract of"), "{said}");
         let name = format!("-t={host}/shop:2");
         let published = format!("--publish-contract={contract}");
-        let args = ["build", "./app", &name, "--push", "-q", "-o=oci:two.oci", "--config=/etc/shop=config"];
+        let args = ["build", "./app", &name, "--push", "-q", "-o=oci:two.oci", "--config=config:/etc/shop"];
         let args = [&args[..], &[&published, "--cache-dir=cache"]].concat();
         fake.take_requests();
         let (code, stdout, said) = run(at, &args);
@@ -141,7 +141,7 @@ fn reports_destinations_that_can_not_hold_a_contract() {
     ] {
         let published = format!("--publish-contract={place}");
         let (code, stdout, said) =
-            run(at, &["build", "./app", "-q", "-o=oci:app.oci", "--config=/etc/a=config", &published]);
+            run(at, &["build", "./app", "-q", "-o=oci:app.oci", "--config=config:/etc/a", &published]);
         assert_eq!((code, stdout.as_str()), (Some(exit), ""), "{said}");
         assert!(said.contains(part), "{said}");
     }

@@ -40,7 +40,7 @@ pub(crate) fn shop(fake: &FakeRegistry) -> (TempDir, String) {
     fs::write(at.join("pod.yaml"), POD).unwrap();
     let name = format!("{}/shop:1", fake.address);
     let args =
-        ["build", "./app", "-t", &name, "--push", "-q", "-o=oci:shop.oci", "--config=/etc/shop=config"];
+        ["build", "./app", "-t", &name, "--push", "-q", "-o=oci:shop.oci", "--config=config:/etc/shop"];
     let (code, stdout, said) = run(at, &args);
     assert_eq!(code, Some(0), "{said}");
     let digest = stdout.trim().split_once('@').unwrap().1.to_owned();
@@ -77,12 +77,12 @@ fn reads_images_at_registries_like_images_on_disk() {
     same(at, &there, &["config", "check", "@", "pod.yaml"]);
     let resolved = same(at, &there, &["resolve", "pod.yaml", "--image", "shop=@"]);
     assert!(resolved.contains(&format!("image: {}/shop:1@{digest}", fake.address)), "{resolved}");
-    let made = same(at, &there, &["manifests", "@", "--config=/etc/shop=config", "-q"]);
+    let made = same(at, &there, &["manifests", "@", "--config=config:/etc/shop", "-q"]);
     assert!(made.contains(&format!("{}/shop:1@{digest}", fake.address)), "{made}");
     // By its digest alone it has no tag, not even `latest`.
     let by_digest = format!("docker://{}/shop@{digest}", fake.address);
     for args in [
-        &["manifests", &by_digest, "--config=/etc/shop=config", "-q"][..],
+        &["manifests", &by_digest, "--config=config:/etc/shop", "-q"][..],
         &["resolve", "pod.yaml", "--image", &format!("shop={by_digest}")],
     ] {
         let (code, stdout, said) = run(at, args);

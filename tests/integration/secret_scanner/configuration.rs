@@ -89,7 +89,7 @@ hint: to accept it, pass `--allow '/etc/shop/index.html=REASON'`, or add `"/etc/
 #[test]
 fn rejects_mounts_that_hide_files() {
     let project = project();
-    project.coracle(["build", "app", "--config", "/app=config"]).ends(
+    project.coracle(["build", "app", "--config", "config:/app"]).ends(
         4,
         str![""],
         str![[r#"

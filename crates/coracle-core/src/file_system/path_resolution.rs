@@ -9,7 +9,7 @@ use crate::path::{ImagePath, RawPath};
 pub struct PathResolution {
     /// The directories entered and links followed, in order.
     pub steps: Vec<ResolutionStep>,
-    /// What the path resolves to.
+    /// The result: a file, a directory, or the reason why there is none.
     pub end: ResolutionEnd,
 }
 
@@ -27,7 +27,7 @@ pub enum ResolutionStep {
     },
 }
 
-/// What a raw path resolves to.
+/// The result of resolving a raw path.
 #[derive(Clone, Debug)]
 pub enum ResolutionEnd {
     /// A regular file, with its resolved path.

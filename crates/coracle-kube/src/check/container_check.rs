@@ -9,6 +9,7 @@ use super::parsed_config_object::ParsedConfigObject;
 use super::parsed_volume::{ParsedVolume, ReferencedObject};
 use crate::kubernetes_limits::reserved_reason;
 use crate::yaml::NodeKind;
+use coracle_core::entry::Owner;
 
 /// A container to check. The modules of the checks add methods, which push onto a report.
 pub(super) struct ContainerCheck<'a, 'b> {
@@ -17,7 +18,7 @@ pub(super) struct ContainerCheck<'a, 'b> {
     /// Every ConfigMap and Secret of the manifests.
     pub(super) config_objects: &'b [ParsedConfigObject<'a>],
     pub(super) expected: &'b Expectations<'b>,
-    /// What the full contract renders, if it is given.
+    /// The files that the full contract renders, if it is given.
     pub(super) expected_files: Option<&'b ExpectedFiles>,
 }
 
@@ -33,8 +34,8 @@ impl ContainerCheck<'_, '_> {
         } else {
             &self.expected.contract.user
         };
-        let (uid, gid) = user.split_once(':').unwrap_or((user, "0"));
-        (id("runAsUser").or(uid.parse().ok()), id("runAsGroup").or(gid.parse().ok()))
+        let (uid, gid) = Owner::split(user);
+        (id("runAsUser").or(uid.parse().ok()), id("runAsGroup").or(gid.unwrap_or("0").parse().ok()))
     }
 }
 

@@ -10,7 +10,7 @@ use coracle_core::hint::Hint;
 use coracle_core::path::ImagePath;
 use coracle_core::signal::{ParseSignalError, Signal};
 
-/// What a program needs at run time in addition to its image.
+/// The files, Secrets, directories and variables that a program needs in addition to its image.
 #[derive(Clone, PartialEq, Eq, Default, Debug, Hash)]
 pub struct Configuration {
     /// Mounted directories with rendered files.

@@ -45,6 +45,13 @@ fn mount_problems(configuration: &Configuration) -> Vec<LocatedProblem> {
                 "use a directory that only the program uses, such as `/etc/NAME` or `/var/lib/NAME`",
             ));
         }
+        if path.as_bytes().contains(&b':') {
+            problems.push(mount_problem(
+                path,
+                format!("cannot mount on `{path}`: Kubernetes allows no `:` in a mount path"),
+                "remove the colon: what is mounted is read-only except for `--state`",
+            ));
+        }
         let earlier = mounts.get(..index).unwrap_or_default();
         if earlier.iter().any(|(other, other_path)| other_path == path && !can_share_directory(*other, *kind))
         {

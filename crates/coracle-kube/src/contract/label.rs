@@ -21,7 +21,7 @@ pub const MAX_LABEL_BYTES: usize = 3_500;
 /// The version of the contract format.
 pub const CONTRACT_VERSION: u32 = 1;
 
-/// What an image expects at run time. Lists are sorted; empty fields are not serialized.
+/// The expectations of an image at run time. Lists are sorted; empty fields are not serialized.
 #[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
 pub struct Contract {
     /// The format version, [`CONTRACT_VERSION`].

@@ -113,7 +113,7 @@ pub struct Probes {
 /// A probe.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Probe {
-    /// What the probe does.
+    /// The request or command of the probe.
     pub action: ProbeAction,
     /// Seconds before the first probe.
     pub initial_delay: Option<u32>,

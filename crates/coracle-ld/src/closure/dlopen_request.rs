@@ -15,7 +15,7 @@ pub struct DlopenRequest {
     pub names: Vec<Vec<u8>>,
     /// The purpose, for reports.
     pub purpose: String,
-    /// What happens if none is found.
+    /// The consequence if none is found.
     pub priority: DlopenPriority,
 }
 

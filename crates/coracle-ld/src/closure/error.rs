@@ -20,7 +20,7 @@ pub enum Error {
     UnusableProgram {
         /// The path as given.
         program: RawPath,
-        /// What is at that path.
+        /// The reason, such as `it is a directory`.
         reason: String,
         /// The path of a program with that name in `PATH`.
         found_in_path: Option<RawPath>,
@@ -30,7 +30,7 @@ pub enum Error {
     InvalidElf {
         /// The path as given.
         program: RawPath,
-        /// What is wrong with the file.
+        /// The problem of the file.
         source: elf::Error,
     },
     /// The file is ELF, but not a program.
@@ -38,7 +38,7 @@ pub enum Error {
     NotExecutable {
         /// The path as given.
         program: RawPath,
-        /// What kind of file it is.
+        /// The kind of file.
         file_kind: &'static str,
     },
     /// The `#!` line has no interpreter, or can't be parsed.
@@ -46,7 +46,7 @@ pub enum Error {
     InvalidShebang {
         /// The path as given.
         script: RawPath,
-        /// What is wrong with the line.
+        /// The problem of the line.
         why: String,
     },
     /// Scripts are nested deeper than the kernel allows.
@@ -125,11 +125,17 @@ pub enum Error {
     Internal(&'static str),
 }
 
+/// Why a directory is not a program.
+pub(super) const IS_DIRECTORY: &str = "it is a directory";
+
 impl Hint for Error {
     fn hint(&self) -> Option<String> {
         Some(match self {
             Self::UnusableProgram { found_in_path: Some(path), .. } => {
                 format!("did you mean `{path}`? `PATH` is not searched")
+            }
+            Self::UnusableProgram { reason, .. } if reason == IS_DIRECTORY => {
+                "name the program in it; neither a Dockerfile nor sources are read".into()
             }
             Self::UnusableProgram { .. } => "check the path, and build the program first".into(),
             Self::InvalidElf { source: elf::Error::NotElf, .. } => {

@@ -111,7 +111,7 @@ pub struct MissingLibrary {
     pub added_at: Option<ImagePath>,
 }
 
-/// What happens if a library is missing, depending on the kind of dependency.
+/// The kinds of dependencies, by the consequence of a missing library.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum DependencyKind {
     /// `DT_NEEDED` or `DT_FILTER`: the program does not start.

@@ -60,7 +60,7 @@ impl ProblemKind {
     }
 }
 
-/// What a loader does about a [`Problem`].
+/// The reaction of a loader to a [`Problem`].
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub enum Severity {
     /// The loader fails; the program does not start.

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::rc::Rc;
 
 use super::dlopen_request::DlopenCaller;
-use super::error::Error;
+use super::error::{Error, IS_DIRECTORY};
 use super::executed_file::{Closure, ElfProgram, ExecutedFile, ExecutedKind};
 use super::interpreter::LoaderCache;
 use super::link_map::{LinkMap, MapReason, MappedObject};
@@ -161,7 +161,7 @@ fn locate_executed(
             "it is a dangling link".into()
         }
         ResolutionEnd::Missing(_) => "there is no such file".into(),
-        ResolutionEnd::Directory(_) => "it is a directory".into(),
+        ResolutionEnd::Directory(_) => IS_DIRECTORY.into(),
         ResolutionEnd::Special(_, kind) => format!("it is a {kind}"),
         ResolutionEnd::NotDirectory(path) => format!("`{path}` is not a directory"),
         ResolutionEnd::TooManyLinks => "its symbolic links form a loop".into(),

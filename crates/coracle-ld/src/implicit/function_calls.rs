@@ -7,7 +7,7 @@ use crate::elf::gnu_hash;
 use coracle_core::fs;
 use coracle_core::path::RawPath;
 
-/// What a function needs at run time.
+/// The things that functions need at run time.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub(super) enum FunctionNeed {
     /// `libgcc_s.so.1`, to unwind the stack: all exported functions of glibc that call

@@ -7,7 +7,7 @@ use coracle_core::path::{RawPath, escape_bytes};
 /// Something that a program may need and that its image may lack.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct DependencyHint {
-    /// What kind of thing it is.
+    /// The kind of thing.
     pub kind: HintKind,
     /// The missing paths, the name of the library, or a description of the data.
     pub subject: String,
@@ -15,7 +15,7 @@ pub struct DependencyHint {
     pub reason: String,
     /// The size of the files that [`Self::remedy`] names, in bytes. `None` if it is unknown.
     pub size: Option<u64>,
-    /// What adds it.
+    /// The arguments that add it.
     pub remedy: Remedy,
     /// How likely it is that the program needs it.
     pub likelihood: Likelihood,
@@ -143,7 +143,7 @@ pub enum Likelihood {
     Possible,
 }
 
-/// What adds the subject of a hint to the image.
+/// The ways to add the subject of a hint to the image.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub enum Remedy {
     /// Files and directories are included.

@@ -59,9 +59,11 @@ fn time_zones_hint(
     reason: String,
     subject: String,
 ) -> Result<Option<DependencyHint>, Error> {
-    let utc = RawPath::new("/usr/share/zoneinfo/UTC");
+    let directory = RawPath::new("/usr/share/zoneinfo");
+    let utc = RawPath::join_bytes(directory.as_bytes(), b"UTC");
     let exists = path_contents::is_file(program.sources.untracked, &utc)?;
-    Ok(exists.then(|| option_hint(subject, reason, Remedy::TimeZones, None, vec![utc])))
+    // Any zone ends the hint: only the user knows which ones the program needs.
+    Ok(exists.then(|| option_hint(subject, reason, Remedy::TimeZones, None, vec![directory])))
 }
 
 fn option_hint(
@@ -94,7 +96,10 @@ fn hints_from_calls(program: &ProgramContext<'_>) -> Result<Vec<DependencyHint>,
     }
     if let Some(call) = program.own_call(FunctionNeed::Locale).filter(|_| policy.locales.is_none()) {
         let (subject, remedy) = (subject("locales other than C", call), Remedy::Locale("C.UTF-8".into()));
-        hints.extend(data_hint(program, subject, reason(call), remedy, "/usr/lib/locale/C.utf8")?);
+        let hint = data_hint(program, subject, reason(call), remedy, "/usr/lib/locale/C.utf8")?;
+        // Any locale ends the hint.
+        let files = vec![RawPath::new("/usr/lib/locale")];
+        hints.extend(hint.map(|hint| DependencyHint { files, ..hint }));
     }
     if let Some(call) = program.own_call(FunctionNeed::Charset).filter(|_| policy.charsets.is_none())
         && let Some(directory) = charsets::gconv_directory_of(program)?

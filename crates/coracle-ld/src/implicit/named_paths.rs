@@ -27,7 +27,7 @@ pub(super) struct NamedPath {
     pub(super) is_in_program: bool,
 }
 
-/// What is at a path.
+/// The kinds of files at a path.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub(super) enum PathKind {
     /// A file that is not executable.

@@ -61,7 +61,7 @@ pub(super) struct ProgramContext<'a> {
     pub(super) maps: Vec<&'a LinkMap>,
     program_object: &'a MappedObject,
     objects: Vec<&'a MappedObject>,
-    /// What is in the data of the program itself.
+    /// The matches in the data of the program itself.
     pub(super) own_data: Rc<DataMatches>,
     /// The calls of functions that need more than the mapped libraries.
     pub(super) calls: FunctionCalls,

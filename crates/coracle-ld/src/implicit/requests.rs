@@ -1,4 +1,4 @@
-//! What the rules request for one program: libraries to open, data files, notes for the user.
+//! The requests of the rules for one program: libraries to open, data files, notes for the user.
 
 use std::collections::BTreeMap;
 

@@ -1,4 +1,4 @@
-//! What scripts need besides their interpreter: the commands of a shell script, the modules beside a
+//! The needs of scripts besides their interpreter: the commands of a shell script, the modules beside a
 //! Python or Node script.
 
 use std::collections::BTreeSet;

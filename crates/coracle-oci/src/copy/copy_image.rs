@@ -20,9 +20,9 @@ use coracle_core::reference::ImageReference;
 pub struct CopyOutcome {
     /// The digest of the manifest or index.
     pub digest: Digest,
-    /// What was sent to a registry. `None` for other destinations.
+    /// The push to a registry. `None` for other destinations.
     pub pushed: Option<PushSummary>,
-    /// What was loaded into an engine. `None` for other destinations.
+    /// The image that was loaded into an engine. `None` for other destinations.
     pub loaded: Option<LoadedImage>,
     /// Problems that did not prevent the copy.
     pub warnings: Vec<layout::LayoutWarning>,

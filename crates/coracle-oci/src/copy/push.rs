@@ -12,7 +12,7 @@ use crate::registry::{
 };
 use coracle_core::progress::Progress;
 
-/// What a push sent, and what it did not need to send.
+/// The numbers of blobs that a push sent, and that it did not need to send.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub struct PushSummary {
     /// The number of blobs sent.

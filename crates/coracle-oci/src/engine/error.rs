@@ -48,7 +48,7 @@ pub enum EngineError {
     InvalidEndpoint {
         /// The endpoint, as configured.
         endpoint: String,
-        /// What is wrong with it.
+        /// The problem.
         why: &'static str,
     },
     /// The connection was closed, or the engine did not respond in time.
@@ -68,7 +68,7 @@ pub enum EngineError {
         engine: EngineName,
         /// The operation, as in "load an image".
         operation: String,
-        /// What is wrong with it.
+        /// The problem.
         why: String,
     },
     /// The engine refused the operation, or failed.

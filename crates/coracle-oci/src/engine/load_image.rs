@@ -23,11 +23,11 @@ pub struct LoadedImage {
     pub digest: Digest,
     /// The selected platform. `None` if the image has one platform only.
     pub selected_platform: Option<Platform>,
-    /// What was done.
+    /// The outcome.
     pub outcome: LoadOutcome,
 }
 
-/// What loading an image did.
+/// The outcome of loading an image.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum LoadOutcome {
     /// Nothing: the engine had the image with this name.

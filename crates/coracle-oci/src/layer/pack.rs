@@ -32,7 +32,7 @@ pub struct Layer {
     pub kind: LayerKind,
 }
 
-/// What to pack into a layer, and how.
+/// The entries to pack into a layer, and the options.
 #[derive(Clone, Copy)]
 pub struct PackRequest<'a> {
     /// The entries, in any order. No path occurs twice.

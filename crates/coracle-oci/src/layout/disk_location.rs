@@ -63,9 +63,10 @@ pub enum ParseDiskLocationError {
 impl Hint for ParseDiskLocationError {
     fn hint(&self) -> Option<String> {
         Some(match self {
-            Self::NoTransport(path) => format!("write `oci:{path}` for an image layout (a directory)"),
+            Self::NoTransport(text) => missing_transport_hint(text),
             Self::UnknownTransport { .. } => {
-                "write `oci:DIR[:TAG]`, `oci-archive:FILE[:TAG]` or `docker-archive:FILE[:TAG]`".into()
+                "write `oci:DIR[:TAG]`, `oci-archive:FILE[:TAG]`, `docker-archive:FILE[:TAG]` or `docker://NAME[:TAG]`"
+                    .into()
             }
             Self::NoPath(text) => format!("add a path, such as `{text}./image`"),
             Self::InvalidTag { .. } => {
@@ -74,6 +75,28 @@ impl Hint for ParseDiskLocationError {
                     .into()
             }
         })
+    }
+}
+
+/// Returns a hint about the transport that `text` probably lacks. `docker build -o` has the form `type=T,dest=FILE`.
+fn missing_transport_hint(text: &str) -> String {
+    let field = |name: &str| text.split(',').find_map(|field| field.strip_prefix(name)?.strip_prefix('='));
+    let path = field("dest").unwrap_or(text);
+    let is_archive = [".tar", ".tar.gz", ".tgz"].iter().any(|end| path.ends_with(end));
+    let has_registry = |name: &str| {
+        name.split_once('/').is_some_and(|(host, _)| !host.starts_with('.') && host.contains(['.', ':']))
+    };
+    match (field("type"), field("name")) {
+        (Some("registry" | "image"), Some(name)) => format!("write `docker://{name}` for a registry"),
+        (Some("docker"), _) if path != text => format!("write `docker-archive:{path}` for an archive"),
+        (Some("docker"), _) => "write `docker-daemon:NAME[:TAG]` for an engine, or pass `--load`".into(),
+        (Some("registry" | "image"), None) => {
+            "write `docker://NAME[:TAG]` for a registry, or pass `--push`".into()
+        }
+        _ if path == "-" => "an image cannot be written to stdout: write `oci-archive:FILE`".into(),
+        _ if is_archive => format!("write `oci-archive:{path}` or `docker-archive:{path}` for an archive"),
+        _ if has_registry(path) => format!("write `docker://{path}` for a registry"),
+        _ => format!("write `oci:{path}` for an image layout (a directory)"),
     }
 }
 
@@ -168,6 +191,38 @@ mod tests {
         for (text, message, hint) in [
             ("x", "`x` has no transport such as `oci:`", "write `oci:x` for"),
             ("./x:1", "`./x:1` has no transport such as `oci:`", "write `oci:./x:1` for"),
+            (
+                "x.tar",
+                "`x.tar` has no transport such as `oci:`",
+                "write `oci-archive:x.tar` or `docker-archive:x.tar`",
+            ),
+            ("-", "`-` has no transport such as `oci:`", "an image cannot be written to stdout"),
+            (
+                "ghcr.io/a/b:1",
+                "`ghcr.io/a/b:1` has no transport such as `oci:`",
+                "write `docker://ghcr.io/a/b:1` for",
+            ),
+            (
+                "type=oci,dest=x.tar",
+                "`type=oci,dest=x.tar` has no transport such as `oci:`",
+                "write `oci-archive:x.tar` or",
+            ),
+            (
+                "type=docker,dest=x.tar",
+                "`type=docker,dest=x.tar` has no transport such as `oci:`",
+                "write `docker-archive:x.tar`",
+            ),
+            (
+                "type=local,dest=out",
+                "`type=local,dest=out` has no transport such as `oci:`",
+                "write `oci:out` for",
+            ),
+            (
+                "type=registry,name=a.b/c",
+                "`type=registry,name=a.b/c` has no transport such as `oci:`",
+                "write `docker://a.b/c`",
+            ),
+            ("type=docker", "`type=docker` has no transport such as `oci:`", "or pass `--load`"),
             ("docker://x/y", "`docker:` is not a supported destination", "write `oci:DIR"),
             ("oci:", "`oci:` has no path", "add a path, such as `oci:./image`"),
             ("oci:x:", "`` in `oci:x:` is not a valid tag", "a tag consists of"),

@@ -24,7 +24,7 @@ pub enum RegistryError {
     InvalidCertificates {
         /// The file.
         path: PathBuf,
-        /// What is wrong with it.
+        /// The problem.
         why: String,
     },
     /// The proxy URL is invalid. It is not shown, because it may hold a password.
@@ -35,7 +35,7 @@ pub enum RegistryError {
     InvalidCredentialFile {
         /// The file.
         path: PathBuf,
-        /// What is wrong with it.
+        /// The problem.
         why: String,
     },
     /// A credential helper failed.
@@ -130,7 +130,7 @@ pub enum RegistryError {
     InvalidResponse {
         /// The request.
         request: RequestSummary,
-        /// What is wrong with the response.
+        /// The problem of the response.
         why: String,
     },
     /// Content does not match its digest.

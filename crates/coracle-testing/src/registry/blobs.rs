@@ -70,7 +70,7 @@ impl State {
         Response::new(status).header("location", &location).header("range", &range)
     }
 
-    /// What is wrong with the next bytes of an upload, if anything is.
+    /// Appends the next bytes of an upload. Returns the response if they are wrong.
     fn append_to_upload(&mut self, request: &Request, id: &str) -> Option<Response> {
         let Some(there) = self.uploads.get_mut(id) else {
             return Some(Response::error(404, "BLOB_UPLOAD_UNKNOWN"));

@@ -19,7 +19,7 @@ pub struct Response {
     status: u16,
     headers: Vec<(String, String)>,
     body: Vec<u8>,
-    /// What a HEAD says of a body that is not sent.
+    /// The length of a body that is not sent, for HEAD.
     length: Option<usize>,
 }
 

@@ -5,13 +5,13 @@ use std::path::{Path, PathBuf};
 
 use crate::{Gap, MAX_PATHS, RecordedPath, Trace};
 
-/// What was observed so far.
+/// The observations so far.
 #[derive(Default)]
 pub(super) struct ObservedPaths {
     /// All but what was opened for reading, which is classified at the end.
     trace: Trace,
     opened: BTreeSet<RecordedPath>,
-    /// What existed when it was checked.
+    /// The paths that existed when they were checked.
     checked: BTreeSet<RecordedPath>,
     /// Directories that were listed and files that were mapped, by their real paths.
     listed: BTreeSet<PathBuf>,
@@ -19,7 +19,7 @@ pub(super) struct ObservedPaths {
     count: usize,
 }
 
-/// What was done with a path.
+/// The uses of a path.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) enum Observation {
     Opened,

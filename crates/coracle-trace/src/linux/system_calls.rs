@@ -2,7 +2,7 @@
 
 use nix::libc::{self, c_long};
 
-/// What a recorded system call does. The numbers are positions of arguments.
+/// The effects of recorded system calls. The numbers are positions of arguments.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) enum CallKind {
     /// Opens a path with flags.

@@ -114,9 +114,25 @@ impl ParsedImage {
     /// # Errors
     /// Fails if a layer is missing, does not match its digest, or has an unsupported compression.
     pub fn read_files(&self, image: &ParsedPlatform) -> Result<ImageFiles, LayoutError> {
+        self.read_files_without(image, |_| false)
+    }
+
+    /// Returns the paths of `image` like [`ParsedImage::read_files`], without the layers for which
+    /// `is_skipped` returns true.
+    ///
+    /// # Errors
+    /// Fails like [`ParsedImage::read_files`], and if a layer has a hard link into one that is skipped.
+    pub fn read_files_without(
+        &self,
+        image: &ParsedPlatform,
+        is_skipped: impl Fn(&Digest) -> bool,
+    ) -> Result<ImageFiles, LayoutError> {
         let mut files = ImageFiles::default();
         for (number, layer) in image.layers.iter().enumerate() {
             let digest = layer.descriptor.as_ref().map(|descriptor| descriptor.digest);
+            if digest.as_ref().is_some_and(&is_skipped) {
+                continue;
+            }
             let name = digest.map_or_else(|| layer.archive_member.clone(), |digest| digest.to_string());
             let refused = |why: ReadFailure| {
                 why.in_part(&format!("layer {number}, `{name}`")).into_layout_error(&self.source.location)
