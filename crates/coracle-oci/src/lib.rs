@@ -43,7 +43,8 @@
 //! let file = |text: &str| Entry {
 //!     node: EntryNode::File(Content::from_bytes(text)),
 //!     owner: Owner::ROOT,
-//!     mode: 0o644, modified: 0,
+//!     mode: 0o644,
+//!     modified: 0,
 //!     reason: EntryReason::Program,
 //!     layer_kind: LayerKind::Data,
 //! };

@@ -2,6 +2,7 @@
 
 use super::{Check, NONE, Page};
 use crate::doc_runner::DocRunner;
+use crate::page;
 
 pub(super) const PAGE: Page = Page {
     path: "docs/python.md",
@@ -23,5 +24,7 @@ print(json.dumps({"sqlite": version}))
 "#;
 
 fn prepare(runner: &DocRunner) {
-    runner.file("app.py", APP);
+    let text = page::text(PAGE.path);
+    let recipe = text.split("```toml\n").nth(1).and_then(|block| block.split("```").next());
+    runner.file("app.py", APP).file("coracle.toml", recipe.unwrap());
 }

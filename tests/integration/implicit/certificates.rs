@@ -127,9 +127,12 @@ fn certificate(project: &Project, name: &str) -> Option<String> {
     output.status.success().then(|| std::fs::read_to_string(file).unwrap())
 }
 
+/// Paths and contents.
+type Files = &'static [(&'static str, &'static str)];
+
 /// Where distributions keep certificates: the bundle, then files with the certificates of the package and of the machine.
 /// `{one}`, `{two}`, `{local}` and `{other}` are certificates; the package has the first two.
-const DISTRIBUTIONS: &[(&str, &str, &[(&str, &str)])] = &[
+const DISTRIBUTIONS: &[(&str, &str, Files)] = &[
     (
         "Debian",
         "/etc/ssl/certs/ca-certificates.crt",

@@ -43,9 +43,9 @@ pub(super) fn without_local_certificates(
 ) -> Result<Option<DataFile>, Error> {
     let bytes = read(&bundle)?;
     let (blocks, rest) = pem_blocks(&bytes);
-    let is_local = local_test(program, &blocks)?;
+    let local = local_certificates(program, &blocks)?;
     let (local, kept): (Vec<&PemBlock<'_>>, Vec<&PemBlock<'_>>) =
-        blocks.iter().partition(|block| is_local(block));
+        blocks.iter().partition(|block| local.contains(&block.body));
     if local.is_empty() {
         return Ok(Some(bundle));
     }
@@ -59,18 +59,19 @@ pub(super) fn without_local_certificates(
     }
     let mut bytes: Vec<u8> = kept.iter().flat_map(|block| block.text).copied().collect();
     bytes.extend(rest);
-    Ok((!kept.is_empty()).then(|| DataFile { content: DataContent::Bytes(bytes), ..bundle }))
+    Ok((!kept.is_empty()).then_some(DataFile { content: DataContent::Bytes(bytes), ..bundle }))
 }
 
-/// Returns what tells the machine's own certificates in a bundle: they are not in the package's files. Where those are not
-/// installed, or are another package's, they are in a directory of local certificates.
-fn local_test<'a>(
+/// Returns the certificates of a bundle that are the machine's own: they are not in the package's files. Where those are
+/// not installed, or are another package's, they are in a directory of local certificates.
+fn local_certificates(
     program: &ProgramContext<'_>,
     blocks: &[PemBlock<'_>],
-) -> Result<Box<dyn Fn(&PemBlock<'_>) -> bool + 'a>, Error> {
+) -> Result<BTreeSet<Vec<u8>>, Error> {
     let packaged = certificates_of_packages(program)?;
     if blocks.iter().any(|block| packaged.contains(&block.body)) {
-        return Ok(Box::new(move |block| !packaged.contains(&block.body)));
+        let local = blocks.iter().filter(|block| !packaged.contains(&block.body));
+        return Ok(local.map(|block| block.body.clone()).collect());
     }
     let mut local = BTreeSet::new();
     for directory in LOCAL_DIRECTORIES {
@@ -78,7 +79,7 @@ fn local_test<'a>(
             local.extend(certificates_of(&file)?);
         }
     }
-    Ok(Box::new(move |block| local.contains(&block.body)))
+    Ok(local)
 }
 
 /// Returns the certificates in the package's files.

@@ -251,6 +251,15 @@ mod tests {
     }
 
     #[test]
+    fn writes_times_of_any_size() {
+        let head = |modified| TarMember { modified, ..TarMember::file(b"a", 0) }.encode_header();
+        assert_eq!(text(&head(86_400)[136..148]), "00000250600_");
+        let late = head(MAX_TIME + 1);
+        assert_eq!(text(&late[512..532]), "20 mtime=8589934592\n");
+        assert_eq!(text(&late[1024 + 136..1024 + 148]), "00000000000_");
+    }
+
+    #[test]
     fn record_length_includes_its_own_digits() {
         for size in 1..1200 {
             let mut out = Vec::new();

@@ -255,3 +255,13 @@ fn rejects_existing_output_and_invalid_links() {
     let error = packed(1, &link).unwrap_err();
     assert_eq!(error.to_string(), "cannot pack the link `/l`: its target contains a NUL byte");
 }
+
+#[test]
+fn rejects_names_that_delete_files() {
+    let file = entry(EntryNode::File(Content::from_bytes("x")), 0o644);
+    for path in ["/.wh.a", "/srv/.wh.d/x", "/srv/.wh..wh..opq"] {
+        let path: ImagePath = path.parse().unwrap();
+        let packed = compute_diff_id(&[(&path, &file)], &(), &mut NoScanner);
+        assert!(matches!(packed, Err(LayerError::WhiteoutName(_))), "{path}");
+    }
+}
