@@ -105,7 +105,7 @@ impl SelectedCommand {
 
     /// Returns the error for a positional argument that the command does not take.
     fn unexpected_argument(&self, word: &str) -> CliError {
-        let trailing = self.command.get_positionals().any(|arg| arg.is_last_set());
+        let trailing = self.command.get_positionals().any(clap::Arg::is_last_set);
         let hint = match trailing {
             true => format!("write the command to run after `--`: `{} -- {word}`", self.name),
             false => self.help_hint("arguments, with examples"),

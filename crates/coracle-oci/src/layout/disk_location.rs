@@ -222,7 +222,11 @@ mod tests {
                 "`type=registry,name=a.b/c` has no transport such as `oci:`",
                 "write `docker://a.b/c`",
             ),
-            ("type=docker", "`type=docker` has no transport such as `oci:`", "or pass `--load`"),
+            (
+                "type=docker",
+                "`type=docker` has no transport such as `oci:`",
+                "write `docker-daemon:NAME[:TAG]`",
+            ),
             ("docker://x/y", "`docker:` is not a supported destination", "write `oci:DIR"),
             ("oci:", "`oci:` has no path", "add a path, such as `oci:./image`"),
             ("oci:x:", "`` in `oci:x:` is not a valid tag", "a tag consists of"),
