@@ -190,15 +190,17 @@ fn source_files(recipe: &Recipe) -> Vec<ConfigSource> {
     files.chain(values).chain(schema).collect()
 }
 
-/// Returns the contents of the source files, to find copies in the image. Pipes cannot be read twice,
-/// and files that are too large for a ConfigMap are not configuration; both are left out.
+/// Returns the contents of the source files, to find copies in the image. Standard input and pipes
+/// cannot be read twice, and files that are too large for a ConfigMap are not configuration; both are
+/// left out.
 ///
 /// # Errors
 /// Fails if a file cannot be read.
 #[cfg(feature = "kube")]
 fn source_contents(recipe: &Recipe) -> fs::Result<Vec<ConfigFile>> {
     let mut contents = Vec::new();
-    for source in source_files(recipe) {
+    let is_stdin = |source: &ConfigSource| source.path.as_os_str() == "-";
+    for source in source_files(recipe).into_iter().filter(|source| !is_stdin(source)) {
         let metadata = std::fs::metadata(&source.path).context("read the metadata of", &source.path)?;
         if metadata.is_file() && metadata.len() <= config::MAX_OBJECT_BYTES as u64 {
             contents.push(ConfigFile {

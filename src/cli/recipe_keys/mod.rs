@@ -151,7 +151,7 @@ mod tests {
         for (wanted, expected) in [
             ("image.user", vec!["image.user"]),
             ("version", vec!["version"]),
-            ("[[include]]", vec!["include.from", "include.to"]),
+            ("[[include]]", vec!["include.exclude", "include.from", "include.times", "include.to"]),
             ("environments.production.values", vec!["environments.NAME.values"]),
             ("platform.linux/arm64.root", vec!["platform.\"OS/ARCH\".root"]),
             ("kubernetes.probes.liveness.http", vec!["kubernetes.probes.liveness.http"]),

@@ -191,9 +191,21 @@ fn problems_of_mounts_name_their_flag() {
             "/var/lib/app:rw",
             "cannot mount on `/var/lib/app:rw`: Kubernetes allows no `:` in a mount path",
         ),
-        ("--config", "config:/proc", "cannot mount on `/proc`: the container runtime needs this directory"),
-        ("--secret", "token:/proc", "cannot mount on `/proc`: the container runtime needs this directory"),
-        ("--state", "/proc", "cannot mount on `/proc`: the container runtime needs this directory"),
+        (
+            "--config",
+            "config:/proc",
+            "cannot mount on `/proc`: the container runtime mounts the kernel's processes there and refuses other mounts",
+        ),
+        (
+            "--secret",
+            "token:/proc",
+            "cannot mount on `/proc`: the container runtime mounts the kernel's processes there and refuses other mounts",
+        ),
+        (
+            "--state",
+            "/proc",
+            "cannot mount on `/proc`: the container runtime mounts the kernel's processes there and refuses other mounts",
+        ),
     ] {
         let output = project.coracle(["build", "hello", flag, value]).command().output().unwrap();
         let said = String::from_utf8(output.stderr).unwrap();

@@ -294,7 +294,7 @@ hint: rename them, or place them elsewhere with `FROM:TO`; a directory can leave
         assert_eq!(output.status.code(), Some(1), "{said}");
         assert!(said.contains(&format!("\n  {name}: ")), "{said}");
     }
-    for mount in ["--state=/var/.wh.state", "--secret=/etc/.wh.secret=key"] {
+    for mount in ["--state=/var/.wh.state", "--secret=key:/etc/.wh.secret"] {
         let output = project.coracle(["build", "hello", mount]).command().output().unwrap();
         let said = String::from_utf8(output.stderr).unwrap();
         let flag = mount.split('=').next().unwrap();

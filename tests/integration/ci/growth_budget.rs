@@ -118,7 +118,10 @@ warning: no image exists at the destination yet, so `--budget-growth` was not ch
     coracle_in(folder.path(), BUILD).more_args(["5%", "--quiet"]).ends(
         0,
         str!["shop:latest@sha256:[..]\n"],
-        str![],
+        str![[r#"
+warning: no image exists at the destination yet, so `--budget-growth` was not checked; name one with `--previous IMAGE`
+
+"#]],
     );
     data(folder.path(), "data", 12_000);
     coracle_in(folder.path(), BUILD).more_args(["5%", "--quiet"]).ends(4, str![], str![[r#"
@@ -126,7 +129,7 @@ error: the image for linux/amd64 has 13.52 kB, 3.00 kB (28.5 %) more than `oci:s
   layers for linux/amd64:
      12.33 kB  data
         133 B  program, as before
-  growth of files since `oci:shop.oci`, before compression:
+  growth of files since `oci:shop.oci:latest`, before compression:
       3.00 kB  /data  9.00 kB before, included from [FOLDER]/data
 
 hint: leave out what is not needed (`--dry-run` lists every file and why it is there), or raise the budget: `--budget-growth`

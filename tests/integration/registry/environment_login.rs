@@ -41,7 +41,7 @@ fn reading_needs_the_registry_to_be_named() {
         &["config", "check", &image, "pod.yaml"],
         &["config", "diff", &image, "oci:shop.oci"],
         &["config", "show", "oci:shop.oci", "--contract", &image],
-        &["manifests", &image, "--config=/etc/shop=config", "-q"],
+        &["manifests", &image, "--config=config:/etc/shop", "-q"],
         &["copy", &image, "oci:copy.oci"],
         &["index", "oci:index.oci", &image],
         &["build", "./app", "--no-cache", "-o=oci:x.oci", "--cache-from", &cache],

@@ -43,7 +43,7 @@ fn what_is_written_may_be_hidden_until_then() {
                 "./app",
                 "-o",
                 &place("b"),
-                "--config=/etc/app=config",
+                "--config=config:/etc/app",
                 "--publish-contract",
                 &contract,
             ],
