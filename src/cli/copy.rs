@@ -3,6 +3,7 @@
 
 use std::collections::BTreeMap;
 
+use coracle_core::escape::escape_text;
 use coracle_core::note::Note;
 use coracle_oci::copy::{self, CopySettings, CreatedIndex, ImageLocation, RegistryImageName, create_index};
 use serde::Serialize;
@@ -13,7 +14,7 @@ use super::error::{CliError, CliExit};
 use super::image_reader::{parse_location, registry_image};
 use super::interrupt;
 use super::progress::ProgressDisplay;
-use super::terminal::{self, count_noun, escape_control};
+use super::terminal::{self, count_noun};
 use super::transfer_report::{LoadedReport, SentReport, copied_reference, transfer_text};
 
 /// A copied image.
@@ -75,7 +76,7 @@ pub(super) fn run_copy(args: &CopyArgs) -> Result<CliExit, CliError> {
         terminal::print_message(&report.to_text());
         for referrer in &referrers {
             let kind = referrer.artifact_type.as_deref().unwrap_or(&referrer.media_type);
-            terminal::print_message(&format!("  referrer  {}  {}\n", referrer.digest, escape_control(kind)));
+            terminal::print_message(&format!("  referrer  {}  {}\n", referrer.digest, escape_text(kind)));
         }
     }
     match args.format {
@@ -87,7 +88,7 @@ pub(super) fn run_copy(args: &CopyArgs) -> Result<CliExit, CliError> {
 
 impl CopyReport {
     fn to_text(&self) -> String {
-        format!("{}: {}\n", self.to, transfer_text(self.sent.as_ref(), self.loaded.as_ref()))
+        format!("{}: {}\n", escape_text(&self.to), transfer_text(self.sent.as_ref(), self.loaded.as_ref()))
     }
 }
 
@@ -165,9 +166,10 @@ impl IndexReport {
     }
 
     fn to_text(&self) -> String {
-        let mut text = format!("{}: {}\n", self.to, transfer_text(self.sent.as_ref(), self.loaded.as_ref()));
+        let sent = transfer_text(self.sent.as_ref(), self.loaded.as_ref());
+        let mut text = format!("{}: {sent}\n", escape_text(&self.to));
         for IndexedImage { platform, digest, .. } in &self.images {
-            text += &format!("  {platform:<16}  {digest}\n");
+            text += &format!("  {:<16}  {digest}\n", escape_text(platform));
         }
         text
     }

@@ -3,6 +3,7 @@
 use std::fmt::Write as _;
 
 use coracle::{BaseInfo, Built, PlatformSize, SizeDelta};
+use coracle_core::escape::escape_text;
 use coracle_core::note::DependencyNote;
 use coracle_kube::contract::Contract;
 use coracle_oci::copy::ImageLocation;
@@ -144,7 +145,7 @@ impl ImageReport {
         let unpacked = DecimalBytes(self.layers.iter().map(|layer| layer.unpacked_size).sum());
         let mut text = format!(
             "{BOLD}{}{BOLD:#}  {}  {}, {unpacked} → {BOLD}{}{BOLD:#} in {}\n",
-            self.title,
+            escape_text(&self.title),
             self.platforms.join(", "),
             count_noun(self.file_count, "file"),
             DecimalBytes(self.size - self.bases.iter().map(|base| base.size).sum::<u64>()),
@@ -160,13 +161,14 @@ impl ImageReport {
         for size in &self.sizes {
             let platform = if self.sizes.len() > 1 { format!(", {}", size.platform) } else { String::new() };
             if let Some((change, previous)) = &size.change {
-                let _ = writeln!(text, "  compared   {}{platform}", change.compared_with(previous));
+                let _ =
+                    writeln!(text, "  compared   {}{platform}", change.compared_with(&escape_text(previous)));
             }
         }
         write_contract(&mut text, &self.contract);
         let verb = if self.unchanged { "unchanged in" } else { "written to" };
         for destination in &self.disk_destinations {
-            let _ = writeln!(text, "  {verb} {destination}");
+            let _ = writeln!(text, "  {verb} {}", escape_text(destination));
         }
         for RegistryPushReport { to, sent } in &self.sent {
             let _ = writeln!(text, "  pushed to  {to}: {}", sent.to_text());
@@ -229,7 +231,7 @@ fn write_base(text: &mut String, base: &BaseReport) {
         0 => String::new(),
         files => format!("; already contains {}", count_noun(files, "file")),
     };
-    let (name, digest) = (base.display_name(), &base.digest);
+    let (name, digest) = (escape_text(base.display_name()), &base.digest);
     let _ = writeln!(text, "  {:<9}  {size:>9} in {layers} of {name}{shared}  {DIM}{digest}{DIM:#}", "base");
 }
 
@@ -237,12 +239,13 @@ fn write_base(text: &mut String, base: &BaseReport) {
 fn write_contract(text: &mut String, contract: &Contract) {
     let secret = |is_secret| if is_secret { " (secret)" } else { "" };
     for mount in &contract.mounts {
-        let files = mount.files.iter().map(|file| format!("{}{}", file.key, secret(file.secret)));
+        let files =
+            mount.files.iter().map(|file| format!("{}{}", escape_text(&file.key), secret(file.secret)));
         let files: Vec<String> = files.collect();
-        let _ = writeln!(text, "  expects    {}: {}", mount.path, files.join(", "));
+        let _ = writeln!(text, "  expects    {}: {}", escape_text(&mount.path), files.join(", "));
     }
     for writable in &contract.writable {
-        let _ = writeln!(text, "  expects    {}: writable", writable.path);
+        let _ = writeln!(text, "  expects    {}: writable", escape_text(&writable.path));
     }
 }
 

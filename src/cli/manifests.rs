@@ -89,7 +89,7 @@ pub(super) fn run_manifests(
         _ => {
             let generated = manifests::generate_manifests(&application).map_err(with_positions)?;
             terminal::print_notes(&generated.notes, args.quiet);
-            terminal::print_data(&yaml_writer::to_yaml_stream(&generated.all_objects()))?;
+            terminal::print_bytes(yaml_writer::to_yaml_stream(&generated.all_objects()).as_bytes())?;
             return Ok(CliExit::Success);
         }
     };

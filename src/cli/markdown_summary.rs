@@ -3,6 +3,7 @@
 use std::fmt::Write as _;
 
 use coracle_core::byte_size::ByteSize;
+use coracle_core::escape::{escape_text, push_escaped};
 use coracle_kube::contract::{Contract, ContractFile};
 
 use super::error::CliError;
@@ -22,8 +23,9 @@ pub(super) fn image_section(image: &ImageReport) -> String {
 pub(super) fn failure_section(failure: &CliError) -> String {
     let hint = failure.hint.as_deref().map(|hint| format!("\nhint: {hint}")).unwrap_or_default();
     let text = format!("error: {}\n{hint}", failure.message);
+    let text = text.trim_end().lines().map(escape_text).collect::<Vec<_>>().join("\n");
     // The message may contain a fence of the same length, which would end this one.
-    format!("### No image\n\n~~~~~~~~text\n{}\n~~~~~~~~\n\n", text.trim_end().replace("~~~~~~~~", "~~~~"))
+    format!("### No image\n\n~~~~~~~~text\n{}\n~~~~~~~~\n\n", text.replace("~~~~~~~~", "~~~~"))
 }
 
 fn size_table(image: &ImageReport) -> String {
@@ -94,16 +96,15 @@ fn markdown_table<const N: usize>(heading: &[&str; N], columns: &str, rows: &[[S
     text
 }
 
-/// Escapes Markdown and control characters.
+/// Escapes Markdown and unsafe characters.
 fn escape_markdown(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     for c in text.chars() {
         match c {
-            c if c.is_control() => out.extend(c.escape_default()),
             '\\' | '`' | '*' | '_' | '[' | ']' | '<' | '>' | '#' | '|' | '~' | '&' | '!' => {
                 out.extend(['\\', c]);
             }
-            c => out.push(c),
+            c => push_escaped(&mut out, c),
         }
     }
     out
@@ -115,10 +116,9 @@ fn code_span(text: &str) -> String {
     let mut out = String::from("`");
     for c in text.chars() {
         match c {
-            c if c.is_control() => out.extend(c.escape_default()),
             '`' => out.push('\''),
             '|' => out.push_str("\\|"),
-            c => out.push(c),
+            c => push_escaped(&mut out, c),
         }
     }
     out.push('`');

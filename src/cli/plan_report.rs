@@ -7,6 +7,7 @@ use anstyle::Style;
 use coracle::Plan;
 use coracle::recipe::Recipe;
 use coracle::rootfs::{Entry, EntryNode, LayerKind};
+use coracle_core::escape::{column_width, escape_text};
 use coracle_core::note::{DependencyNote, Note};
 use indicatif::DecimalBytes;
 use serde::Serialize;
@@ -112,7 +113,7 @@ impl PlanReport {
     /// Formats the plan: every entry with its reason, then the sums.
     pub(super) fn to_text(&self) -> String {
         let rows: Vec<[String; 4]> = self.entries.iter().map(EntryReport::row).collect();
-        let width = rows.iter().map(|[_, _, path, _]| path.chars().count()).max().unwrap_or_default();
+        let width = column_width(rows.iter().map(|[_, _, path, _]| path.as_str()));
         let heading = ["SIZE", "MODE", "PATH", "REASON"].map(String::from);
         let mut text = String::new();
         for (index, [size, mode, path, reason]) in std::iter::once(heading).chain(rows).enumerate() {
@@ -131,7 +132,7 @@ impl PlanReport {
             count_noun(self.layers.len(), "layer"),
         );
         if let Some(PlannedBase { name, digest, shared_files }) = &self.base {
-            let name = name.as_deref().unwrap_or("the base image");
+            let name = escape_text(name.as_deref().unwrap_or("the base image"));
             let shared = count_noun(*shared_files, "file");
             let _ =
                 writeln!(text, "  based on {name}, which already contains {shared}  {DIM}{digest}{DIM:#}");

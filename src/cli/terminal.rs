@@ -1,9 +1,11 @@
 //! Output of the command line: data on stdout, messages (`error:`, `warning:`, `hint:`) on stderr.
-//! Errors of writing messages are ignored. Text that is not trusted is escaped.
+//! Errors of writing messages are ignored. Reports escape untrusted text where they format it. What
+//! reaches a terminal is escaped once more, except for styles and line ends.
 
 use std::io::{self, IsTerminal as _, Write as _};
 
 use anstyle::{AnsiColor, Style};
+use coracle_core::escape::{escape_json, escape_text, push_escaped};
 use coracle_core::note::{DependencyNote, Note};
 use serde::Serialize;
 
@@ -24,7 +26,7 @@ pub(super) const DIM: Style = Style::new().dimmed();
 
 /// Writes `text` to stdout. A broken pipe is not an error.
 pub(super) fn print_data(text: &str) -> Result<(), CliError> {
-    write_and_flush(anstream::stdout().lock(), text.as_bytes())
+    write_and_flush(anstream::stdout().lock(), escape_except_styles(text).as_bytes())
 }
 
 /// Writes a report for people to stdout, wrapped between words on a terminal.
@@ -65,7 +67,7 @@ pub(super) fn print_json(report: &impl Serialize) -> Result<(), CliError> {
 pub(super) fn json_line(report: &impl Serialize) -> Result<String, CliError> {
     let bytes = coracle_core::json::to_bytes(report)
         .map_err(|error| CliError::internal(&format!("cannot write the report as JSON: {error}")))?;
-    Ok(String::from_utf8_lossy(&bytes).into_owned() + "\n")
+    Ok(escape_json(&String::from_utf8_lossy(&bytes)) + "\n")
 }
 
 /// Prints a command's error, and its hints after an empty line.
@@ -119,8 +121,9 @@ fn print_notes_with(notes: &[Note], quiet: bool, format: fn(&[&DependencyNote]) 
 
 /// Prints text to stderr, wrapped between words on a terminal.
 pub(super) fn print_message(text: &str) {
+    let text = escape_except_styles(text);
     let _ = match terminal_width(&io::stderr()) {
-        Some(width) => anstream::stderr().write_all(wrap(text, width, None).as_bytes()),
+        Some(width) => anstream::stderr().write_all(wrap(&text, width, None).as_bytes()),
         None => anstream::stderr().write_all(text.as_bytes()),
     };
 }
@@ -146,8 +149,7 @@ fn with_label(style: Style, label: &str, message: &str) -> String {
     format!("{style}{label}:{style:#} {}\n", indent_and_escape(message))
 }
 
-/// Indents all lines except the first. Control characters are escaped, because file names are
-/// untrusted and must not control the terminal.
+/// Indents all lines except the first, and escapes them.
 fn indent_and_escape(message: &str) -> String {
     let mut text = String::with_capacity(message.len());
     for (index, line) in message.lines().enumerate() {
@@ -157,9 +159,37 @@ fn indent_and_escape(message: &str) -> String {
         if index > 0 && !line.is_empty() && !line.starts_with(' ') {
             text.push_str("  ");
         }
-        text.push_str(&escape_control(line));
+        text.push_str(&escape_text(line));
     }
     text
+}
+
+/// Escapes everything except line ends, tabs and styles, `ESC [ NUMBERS m`. Styles in untrusted text were
+/// escaped before.
+fn escape_except_styles(text: &str) -> String {
+    let mut escaped = String::with_capacity(text.len());
+    let mut rest = text;
+    while let Some(c) = rest.chars().next() {
+        if let Some((style, after)) = split_style(rest) {
+            escaped.push_str(style);
+            rest = after;
+            continue;
+        }
+        if matches!(c, '\n' | '\t') {
+            escaped.push(c)
+        } else {
+            push_escaped(&mut escaped, c)
+        }
+        rest = rest.get(c.len_utf8()..).unwrap_or_default();
+    }
+    escaped
+}
+
+/// Splits a style off the start of `text`.
+fn split_style(text: &str) -> Option<(&str, &str)> {
+    let numbers = text.strip_prefix("\x1b[")?;
+    let end = numbers.find(|c: char| !c.is_ascii_digit() && c != ';')?;
+    numbers.get(end..)?.starts_with('m').then(|| text.split_at_checked("\x1b[".len() + end + 1))?
 }
 
 /// Returns a number with its noun: `1 file`, `2 files`, `2 directories`.
@@ -171,16 +201,6 @@ pub(super) fn count_noun(number: usize, noun: &str) -> String {
     }
 }
 
-/// Escapes control characters, because labels, manifests and file names are untrusted and must not
-/// control the terminal.
-pub(super) fn escape_control(text: &str) -> String {
-    let mut escaped = String::with_capacity(text.len());
-    for c in text.chars() {
-        if c.is_control() { escaped.extend(c.escape_default()) } else { escaped.push(c) }
-    }
-    escaped
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -188,6 +208,16 @@ mod tests {
     #[test]
     fn indents_lines_and_escapes_control_characters() {
         assert_eq!(indent_and_escape("a\nb\n  c\n\nd\x1b[2J"), "a\n  b\n  c\n\n  d\\u{1b}[2J");
+    }
+
+    #[test]
+    fn only_styles_reach_the_terminal() {
+        let styled = format!("{BOLD}a{BOLD:#}\n{ERROR}b{ERROR:#}");
+        assert_eq!(escape_except_styles(&styled), styled);
+        assert_eq!(
+            escape_except_styles("\x1b[2Ja\x1b]8;;x\x07\r\u{202e}\x1b[1"),
+            "\\u{1b}[2Ja\\u{1b}]8;;x\\u{7}\\r\\u{202e}\\u{1b}[1"
+        );
     }
 
     #[test]

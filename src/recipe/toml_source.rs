@@ -8,6 +8,7 @@ use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
 use super::error::{RecipeError, RecipeProblem, SourcePosition};
+use coracle_core::escape::is_unsafe;
 use coracle_core::fs::Context;
 
 /// The maximum size of a recipe, in bytes.
@@ -142,9 +143,9 @@ fn position_in_text(path: &Path, text: &str, span: &Range<usize>) -> SourcePosit
         path: path.to_owned(),
         line: lines + 1,
         column: column + 1,
-        // Control characters become spaces: the marker stays aligned, and a terminal does not act
+        // Unsafe characters become spaces: the marker stays aligned, and a terminal does not act
         // on them.
-        text: shown.map(|c| if c.is_control() { ' ' } else { c }).collect(),
+        text: shown.map(|c| if is_unsafe(c) { ' ' } else { c }).collect(),
         marker: (column - hidden, marked.min(SHOWN_COLUMNS.1 - (column - hidden).min(SHOWN_COLUMNS.1))),
     }
 }

@@ -65,7 +65,7 @@ fn directory_mode(path: &ImagePath) -> u32 {
 pub(super) struct RootfsBuilder {
     pub(super) rootfs: Rootfs,
     conflicts: Vec<Conflict>,
-    /// Files with several hard links on the host.
+    /// Files that the loader maps and that have several hard links on the host.
     hard_linked: BTreeMap<ImagePath, FileId>,
     dropped: DroppedAttributes,
     /// Whether extended attributes are not read: the tree is not packed.
@@ -83,11 +83,6 @@ impl RootfsBuilder {
     /// Continues with a finished tree.
     pub(super) fn continue_from(rootfs: Rootfs) -> Self {
         Self { rootfs, ..Self::default() }
-    }
-
-    /// Returns the identity of a file that has several hard links on the host.
-    pub(super) fn hard_linked_file(&self, path: &ImagePath) -> Option<FileId> {
-        self.hard_linked.get(path).copied()
     }
 
     /// Adds a directory and its parents.
@@ -145,8 +140,10 @@ impl RootfsBuilder {
         self.insert_copy(path, file, origin.entry(EntryNode::File(stripped), 0o755));
     }
 
-    /// Adds `copy`, an entry with the content of `file` or a stripped copy. Records what is dropped,
-    /// and the file's identity if it has several hard links and is not stripped.
+    /// Adds `copy`, an entry with the content of `file` or a stripped copy, and records what is dropped.
+    ///
+    /// Loaders identify objects by inode, so a file that a loader maps stays one file under several names.
+    /// Any other file is one by itself: a checkout or a copy of a directory does not keep hard links.
     fn insert_copy(&mut self, path: &ImagePath, file: &FsFile, copy: Entry) {
         self.dropped.record_mode(path, file.stat.mode);
         let is_whole =
@@ -155,11 +152,16 @@ impl RootfsBuilder {
         if let Some(host) = file.content.host_path() {
             self.record_attributes(path, host);
         }
+        let is_mapped = copy.reason.is_mapped_by_loader();
         if let Some(path) = self.insert(path, copy)
             && is_whole
             && file.stat.hard_links > 1
         {
-            self.hard_linked.entry(path).or_insert(file.stat.file_id);
+            if is_mapped {
+                self.hard_linked.entry(path).or_insert(file.stat.file_id);
+            } else {
+                self.dropped.record_hard_link(path, file.stat.file_id);
+            }
         }
     }
 
@@ -298,8 +300,8 @@ impl RootfsBuilder {
         None
     }
 
-    /// Returns the tree, in which files with several names became hard links, and warnings. Fails
-    /// if there are conflicts.
+    /// Returns the tree, in which mapped files with several names became hard links, and warnings.
+    /// Fails if there are conflicts.
     pub(super) fn finish(mut self) -> Result<(Rootfs, Vec<Note>), RootfsError> {
         if let Some(error) = self.read_error {
             return Err(error.into());

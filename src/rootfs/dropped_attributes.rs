@@ -4,7 +4,9 @@ use std::collections::BTreeMap;
 
 use super::MAX_LISTED;
 use super::file_tree::Rootfs;
+use coracle_core::byte_size::ByteSize;
 use coracle_core::entry::{Entry, EntryNode, Owner};
+use coracle_core::fs::FileId;
 use coracle_core::note::Note;
 use coracle_core::path::ImagePath;
 
@@ -17,6 +19,8 @@ const STICKY_BIT: u32 = 0o1000;
 pub(super) struct DroppedAttributes {
     modes: BTreeMap<ImagePath, u32>,
     extended: BTreeMap<ImagePath, Vec<String>>,
+    /// Paths of files with several hard links.
+    hard_links: BTreeMap<FileId, Vec<ImagePath>>,
 }
 
 impl DroppedAttributes {
@@ -25,6 +29,14 @@ impl DroppedAttributes {
         let bits = mode & (SET_ID_BITS | STICKY_BIT);
         if bits != 0 {
             *self.modes.entry(path.clone()).or_default() |= bits;
+        }
+    }
+
+    /// Records a path of a file that has several hard links on the host. Each becomes a file.
+    pub(super) fn record_hard_link(&mut self, path: ImagePath, file_id: FileId) {
+        let paths = self.hard_links.entry(file_id).or_default();
+        if !paths.contains(&path) {
+            paths.push(path);
         }
     }
 
@@ -56,7 +68,24 @@ impl DroppedAttributes {
             paths_by_names.entry(names).or_default().push(path);
         }
         notes.extend(paths_by_names.into_iter().map(|(names, paths)| attributes_warning(names, &paths)));
+        notes.extend(self.hard_link_warning(rootfs));
         notes.into_iter().map(Note::Warning).collect()
+    }
+
+    /// Warns if hard links that became copies add [`MIN_COPIES_SIZE`] or more to the image.
+    fn hard_link_warning(&self, rootfs: &Rootfs) -> Option<String> {
+        let size = |path: &ImagePath| match rootfs.entries.get(path).map(|entry| &entry.node) {
+            Some(EntryNode::File(content)) => content.size(),
+            _ => 0,
+        };
+        let copies: Vec<&ImagePath> =
+            self.hard_links.values().flat_map(|paths| paths.iter().skip(1)).collect();
+        let added: u64 = copies.iter().map(|path| size(path)).sum();
+        if added < MIN_COPIES_SIZE {
+            return None;
+        }
+        let text = listed("hard links become copies", &copies)?;
+        Some(format!("{text}\nthis adds {} to the image: symbolic links add nothing", ByteSize(added)))
     }
 
     /// Returns the paths whose entries lack one of `bits`. State directories have a mode of their own.
@@ -68,6 +97,9 @@ impl DroppedAttributes {
         self.modes.iter().filter(|(path, mode)| is_lost(path, **mode)).map(|(path, _)| path).collect()
     }
 }
+
+/// The size of copies of hard links that is worth a warning, in bytes.
+const MIN_COPIES_SIZE: u64 = 1 << 20;
 
 /// Returns `what` and the first of `paths`; `None` without paths.
 fn listed(what: &str, paths: &[&ImagePath]) -> Option<String> {

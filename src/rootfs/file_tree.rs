@@ -96,7 +96,6 @@ impl FileSystem for Rootfs {
     }
 
     fn list(&self, path: &ImagePath) -> fs::Result<Vec<Vec<u8>>> {
-        let inside = self.entries.keys().filter(|entry| entry.parent().as_ref() == Some(path));
-        Ok(inside.filter_map(|entry| Some(entry.file_name()?.to_vec())).collect())
+        Ok(file_system::child_names(&self.entries, path))
     }
 }

@@ -51,8 +51,7 @@ impl<'a> IncludedFs<'a> {
                 EntryNode::Directory => FsNode::Directory,
                 EntryNode::Symlink(target) => FsNode::Link(target.clone()),
                 EntryNode::File(content) => {
-                    let file_id = builder.hard_linked_file(path).unwrap_or_else(|| synthetic_id(&place));
-                    let stat = Stat::synthetic(file_id, content.size(), entry.mode);
+                    let stat = Stat::synthetic(synthetic_id(&place), content.size(), entry.mode);
                     FsNode::File(FsFile { stat, content: content.clone() })
                 }
                 EntryNode::HardLink(_) => continue,

@@ -23,3 +23,4 @@ mod links;
 mod page;
 mod pages;
 mod registry_hosts;
+mod security_page;

@@ -142,6 +142,13 @@ pub enum EntryReason {
     MuslPathFile,
 }
 
+impl EntryReason {
+    /// Whether a dynamic loader maps the file, or the kernel as an interpreter.
+    pub fn is_mapped_by_loader(&self) -> bool {
+        matches!(self, Self::Interpreter(_) | Self::Needed { .. } | Self::Dlopened { .. })
+    }
+}
+
 impl fmt::Display for EntryReason {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {

@@ -8,6 +8,7 @@
 //! | [`digest`], [`platform`], [`mod@reference`], [`port`], [`signal`] | values of the OCI specifications |
 //! | [`fs`], [`input_tracker`] | the host's file system, and changes of the files that were read |
 //! | [`json`] | canonical JSON |
+//! | [`escape`] | untrusted text in messages and reports |
 //! | [`content_scanner`] | the interface between a packer and a scanner of contents |
 //! | [`hint`], [`note`], [`distribution_directories`] | next steps after errors, notes for users, directories of distributions |
 //!
@@ -47,6 +48,7 @@ pub mod content_scanner;
 pub mod digest;
 pub mod distribution_directories;
 pub mod entry;
+pub mod escape;
 pub mod file_system;
 pub mod fs;
 pub mod hint;

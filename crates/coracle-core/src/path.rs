@@ -7,6 +7,8 @@
 use std::fmt;
 use std::str::FromStr;
 
+pub use crate::escape::escape_bytes;
+
 /// An absolute path without `.`, `..`, empty names or NUL, inside some root.
 ///
 /// Paths are ordered by their components: a directory comes before its entries, and these come
@@ -40,14 +42,15 @@ impl ImagePath {
         if bytes.contains(&0) {
             return Err(error("it contains a NUL byte"));
         }
-        let mut path = Self::root();
+        let mut path = Vec::with_capacity(bytes.len());
         for name in bytes.split(|&byte| byte == b'/').filter(|name| !name.is_empty()) {
             if name == b"." || name == b".." {
                 return Err(error("it contains `.` or `..`"));
             }
-            path = path.join(name);
+            path.push(b'/');
+            path.extend_from_slice(name);
         }
-        Ok(path)
+        Ok(Self(path))
     }
 
     /// Appends one component. `name` must not contain a slash.
@@ -138,7 +141,7 @@ impl Ord for ImagePath {
 
 impl fmt::Display for ImagePath {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write_escaped(f, self.as_bytes())
+        f.pad(&escape_bytes(self.as_bytes()))
     }
 }
 
@@ -203,7 +206,7 @@ impl From<&ImagePath> for RawPath {
 
 impl fmt::Display for RawPath {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write_escaped(f, &self.0)
+        f.pad(&escape_bytes(&self.0))
     }
 }
 
@@ -211,26 +214,6 @@ impl fmt::Debug for RawPath {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         fmt::Display::fmt(self, f)
     }
-}
-
-/// Writes bytes as text. Control characters and invalid UTF-8 are escaped, so that a hostile name
-/// cannot control the terminal.
-fn write_escaped(f: &mut fmt::Formatter<'_>, bytes: &[u8]) -> fmt::Result {
-    let mut text = String::with_capacity(bytes.len());
-    for chunk in bytes.utf8_chunks() {
-        for c in chunk.valid().chars() {
-            if c.is_control() { text.extend(c.escape_default()) } else { text.push(c) }
-        }
-        for byte in chunk.invalid() {
-            text.push_str(&format!("\\x{byte:02x}"));
-        }
-    }
-    f.pad(&text)
-}
-
-/// Returns `bytes` as text, with control characters and invalid UTF-8 escaped.
-pub fn escape_bytes(bytes: &[u8]) -> String {
-    RawPath::new(bytes).to_string()
 }
 
 #[cfg(test)]

@@ -6,6 +6,7 @@
 use std::fmt;
 use std::str::FromStr;
 
+use crate::escape::escape_text;
 use crate::hint::Hint;
 
 /// An operating system and an architecture, such as `linux/arm/v7`.
@@ -65,8 +66,10 @@ impl FromStr for Platform {
 
 impl fmt::Display for Platform {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}/{}", self.os, self.architecture)?;
-        self.variant.iter().try_for_each(|variant| write!(f, "/{variant}"))
+        // The fields may come from an image of others.
+        let Self { os, architecture, variant } = self;
+        write!(f, "{}/{}", escape_text(os), escape_text(architecture))?;
+        variant.iter().try_for_each(|variant| write!(f, "/{}", escape_text(variant)))
     }
 }
 

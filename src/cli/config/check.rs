@@ -4,6 +4,7 @@
 use std::io::Read as _;
 use std::path::{Path, PathBuf};
 
+use coracle_core::escape::escape_text;
 use coracle_core::fs::Context as _;
 use coracle_core::note::Note;
 use coracle_core::path::ImagePath;
@@ -20,7 +21,7 @@ use crate::cli::args::{ConfigCheckArgs, OutputFormat};
 use crate::cli::contract_lookup;
 use crate::cli::error::{CliError, CliExit};
 use crate::cli::image_reader::{ImageReader, parse_platform};
-use crate::cli::terminal::{self, escape_control};
+use crate::cli::terminal;
 
 /// The JSON of a [`CheckReport`].
 #[derive(Serialize)]
@@ -68,7 +69,7 @@ pub(super) fn run_config_check(args: &ConfigCheckArgs) -> Result<CliExit, CliErr
     match args.common.format {
         OutputFormat::Text => {
             print_notes(&report);
-            let line = |finding: &CheckFinding| escape_control(&finding.to_string()) + "\n";
+            let line = |finding: &CheckFinding| escape_text(&finding.to_string()) + "\n";
             terminal::print_report(&report.findings.iter().map(line).collect::<String>())?;
         }
         OutputFormat::Json => terminal::print_json(&CheckReportJson::from(&report))?,

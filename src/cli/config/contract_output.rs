@@ -1,6 +1,7 @@
 //! `coracle config show` prints an image's contract as text or JSON, and `coracle config diff` the
 //! changes between two contracts.
 
+use coracle_core::escape::escape_text;
 use coracle_kube::contract::{self, Contract, ContractChange, ContractFile};
 use serde::Serialize;
 
@@ -8,7 +9,7 @@ use crate::cli::args::{ConfigDiffArgs, ConfigShowArgs, OutputFormat};
 use crate::cli::contract_lookup;
 use crate::cli::error::{CliError, CliExit};
 use crate::cli::image_reader::{ImageReader, parse_platform};
-use crate::cli::terminal::{self, BOLD, DIM, escape_control};
+use crate::cli::terminal::{self, BOLD, DIM};
 
 /// The changes between two contracts.
 #[derive(Serialize)]
@@ -66,7 +67,7 @@ impl ChangeReport<'_> {
     fn to_line(&self) -> String {
         let Self { part, name, message, breaking } = self;
         let label = if *breaking { "breaking  " } else { "          " };
-        escape_control(&format!("{label}{part} {name} {message}")) + "\n"
+        escape_text(&format!("{label}{part} {name} {message}")) + "\n"
     }
 }
 
@@ -75,8 +76,8 @@ fn contract_text(contract: &Contract) -> String {
     for mount in &contract.mounts {
         out += &format!(
             "{BOLD}{}{BOLD:#}  {DIM}reload: {}{DIM:#}\n",
-            escape_control(&mount.path),
-            escape_control(&mount.reload)
+            escape_text(&mount.path),
+            escape_text(&mount.reload)
         );
         mount.files.iter().for_each(|file| out += &entry_line(&file.key, &describe_file(file)));
     }
@@ -109,18 +110,18 @@ fn contract_text(contract: &Contract) -> String {
             .map(|writable| (writable.path.clone(), join_selected(&[(writable.persistent, "persistent")]))),
     );
     if !contract.ports.is_empty() {
-        out += &format!("{BOLD}ports{BOLD:#}  {}\n", escape_control(&contract.ports.join(", ")));
+        out += &format!("{BOLD}ports{BOLD:#}  {}\n", escape_text(&contract.ports.join(", ")));
     }
     if !contract.user.is_empty() {
-        out += &format!("{BOLD}user{BOLD:#}  {}\n", escape_control(&contract.user));
+        out += &format!("{BOLD}user{BOLD:#}  {}\n", escape_text(&contract.user));
     }
     if let Some(schema) = &contract.schema {
-        out += &format!("{BOLD}schema{BOLD:#}  {}\n", escape_control(schema));
+        out += &format!("{BOLD}schema{BOLD:#}  {}\n", escape_text(schema));
     }
     if let Some(document) = &contract.document {
         out += &format!(
             "{BOLD}whole contract{BOLD:#}  {}, which also has the parameters, for which the label has no room; pass `--contract` to read it\n",
-            escape_control(document)
+            escape_text(document)
         );
     }
     out
@@ -135,7 +136,7 @@ fn write_section(out: &mut String, title: &str, lines: impl Iterator<Item = (Str
 }
 
 fn entry_line(name: &str, details: &str) -> String {
-    let (name, details) = (escape_control(name), escape_control(details));
+    let (name, details) = (escape_text(name), escape_text(details));
     if details.is_empty() { format!("  {name}\n") } else { format!("  {name}  {DIM}{details}{DIM:#}\n") }
 }
 

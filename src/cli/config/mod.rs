@@ -10,6 +10,7 @@ use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 use coracle::recipe;
+use coracle_core::escape::escape_text;
 use coracle_kube::config::{self, RenderedFile, RenderedMount};
 
 use super::args::{ConfigCommand, ConfigRenderArgs};
@@ -68,11 +69,12 @@ fn print_files(mounts: &[RenderedMount]) -> Result<(), CliError> {
     let files: Vec<(String, &RenderedFile)> = files_with_paths(mounts).collect();
     for (path, file) in &files {
         if files.len() > 1 {
-            terminal::print_data(&format!("{BOLD}==> {path}{BOLD:#}\n"))?;
+            terminal::print_data(&format!("{BOLD}==> {}{BOLD:#}\n", escape_text(path)))?;
         }
         if file.is_secret {
             terminal::print_message(&format!(
-                "{DIM}{path} is secret: use `--output DIR` to write it{DIM:#}\n"
+                "{DIM}{} is secret: use `--output DIR` to write it{DIM:#}\n",
+                escape_text(path)
             ));
         } else {
             terminal::print_bytes(&file.bytes)?;

@@ -2,6 +2,7 @@
 
 use std::fmt::Write as _;
 
+use coracle_core::escape::escape_text;
 use coracle_core::path::RawPath;
 use coracle_ld::closure::{Closure, Edge, LinkMap, MapReason, MissingLibrary};
 use coracle_ld::ldso::Rule;
@@ -17,6 +18,7 @@ pub(super) fn tree_text(file: &str, closure: &Closure, report: &DepsReport, size
     let mut text = String::new();
     let Some((_, elf)) = mapped_program(closure) else { return text };
     let map = &*elf.link_map;
+    let file = escape_text(file);
     let program_size = sizes.first().copied().unwrap_or_default().to_text();
     if closure.executed.len() == 1 {
         let _ = writeln!(text, "{BOLD}{file}{BOLD:#}  {DIM}{program_size}{DIM:#}");

@@ -4,6 +4,7 @@
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
 
+use coracle_core::escape::column_width;
 use coracle_core::hint::most_similar;
 use coracle_core::path::RawPath;
 use coracle_ld::closure::{Closure, Edge, ElfProgram, LinkMap, MapReason, MissingLibrary};
@@ -274,7 +275,10 @@ impl WhyReport {
         };
         let refused = self.refused.iter().map(|refused| (&*refused.path, &*refused.message)).collect();
         for (heading, rows) in [(heading, searched), ("found but refused:", refused)] {
-            let Some(width) = rows.iter().map(|(left, _)| left.chars().count()).max() else { continue };
+            if rows.is_empty() {
+                continue;
+            }
+            let width = column_width(rows.iter().map(|(left, _)| *left));
             let _ = writeln!(text, "  {heading}");
             for (left, right) in rows {
                 let _ = writeln!(text, "    {left:width$}  {DIM}{right}{DIM:#}");

@@ -7,11 +7,12 @@ mod write;
 
 use std::path::{Path, PathBuf};
 
+use coracle_core::escape::escape_text;
 use coracle_core::note::Note;
 
 use super::args::{Ci, InitArgs};
 use super::error::{CliError, CliExit};
-use super::terminal::{self, BOLD, DIM, escape_control};
+use super::terminal::{self, BOLD, DIM};
 use super::{Invocation, interrupt};
 use files::InitFile;
 use names::{Forge, GitRemote};
@@ -87,7 +88,7 @@ fn print_files(folder: &Path, files: &[InitFile]) -> Result<(), CliError> {
     files.iter().enumerate().try_for_each(|(index, file)| {
         let (gap, end) =
             (if index > 0 { "\n" } else { "" }, if file.is_appended() { ", at its end" } else { "" });
-        let path = escape_control(&display_path(folder, file).to_string_lossy());
+        let path = escape_text(&display_path(folder, file).to_string_lossy());
         terminal::print_data(&format!("{gap}{BOLD}==> {path}{end}{BOLD:#}\n"))?;
         terminal::print_bytes(file.text.trim_start().as_bytes())
     })
@@ -96,7 +97,7 @@ fn print_files(folder: &Path, files: &[InitFile]) -> Result<(), CliError> {
 /// Prints the paths that are written, one per line.
 fn print_paths(folder: &Path, files: &[InitFile]) -> Result<(), CliError> {
     files.iter().try_for_each(|file| {
-        terminal::print_data(&(escape_control(&display_path(folder, file).to_string_lossy()) + "\n"))
+        terminal::print_data(&(escape_text(&display_path(folder, file).to_string_lossy()) + "\n"))
     })
 }
 
@@ -106,7 +107,7 @@ fn report_kept_files(folder: &Path, files: &[InitFile]) {
         let path = display_path(folder, file);
         terminal::print_message(&format!(
             "kept `{}`, which exists already\n",
-            escape_control(&path.to_string_lossy())
+            escape_text(&path.to_string_lossy())
         ));
         if file.path == Path::new(files::GITLAB_CI_FILE) {
             let job: String = file.text.lines().map(|line| format!("  {line}\n")).collect();

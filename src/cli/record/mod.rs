@@ -47,7 +47,7 @@ pub(super) fn run_record(args: &RecordArgs) -> Result<CliExit, CliError> {
     let fragment = recipe_edit::fragment(&recipe_file, &proposals)?;
     let is_written = args.write && !proposals.is_empty();
     if args.format == OutputFormat::Text {
-        terminal::print_data(&fragment)?;
+        terminal::print_bytes(fragment.as_bytes())?;
     }
     if is_written {
         let mut document = recipe_file.document_to_edit(&command.program)?;

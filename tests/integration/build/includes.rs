@@ -34,13 +34,38 @@ fn includes_files_and_directories() {
     assert_eq!(std::fs::read_to_string(root.path().join("srv/assets/up")).unwrap(), "2");
 }
 
+/// Contents and paths alone decide the digest: a checkout does not keep hard links.
 #[test]
-fn hard_links_stay_hard_links() {
+fn hard_links_among_inputs_do_not_change_the_image() {
+    let built = |link: fn(&Project, &str, &str)| {
+        let project = Project::hello(&["-static"]);
+        project.file("assets/first", "the same");
+        link(&project, "assets/first", "assets/second");
+        link(&project, "hello", "hello-again");
+        let layout = project.built(&["hello", "hello-again", "--include", "assets:/srv"], "hello.oci");
+        assert_eq!(layout.below(&["/srv"]), ["/srv/", "/srv/first", "/srv/second"]);
+        std::fs::read(project.path("hello.oci/index.json")).unwrap()
+    };
+    let linked = built(|project, from, to| {
+        std::fs::hard_link(project.path(from), project.path(to)).unwrap();
+    });
+    let copied = built(|project, from, to| {
+        std::fs::copy(project.path(from), project.path(to)).unwrap();
+    });
+    assert_eq!(String::from_utf8(linked).unwrap(), String::from_utf8(copied).unwrap());
+}
+
+#[test]
+fn warns_of_large_hard_links_that_become_copies() {
     let project = Project::hello(&["-static"]);
-    project.file("assets/first", "the same");
-    std::fs::hard_link(project.path("assets/first"), project.path("assets/second")).unwrap();
-    let layout = project.built(&["hello", "--include", "assets:/srv"], "hello.oci");
-    assert_eq!(layout.below(&["/srv"]), ["/srv/", "/srv/first", "/srv/second = /srv/first"]);
+    project.file("assets/first", &"x".repeat(600_000));
+    for name in ["second", "third"] {
+        std::fs::hard_link(project.path("assets/first"), project.path(&format!("assets/{name}"))).unwrap();
+    }
+    let run = project.coracle(["build", "hello", "--include", "assets:/srv"]).output();
+    let stderr = String::from_utf8(run.stderr).unwrap();
+    assert!(stderr.contains("warning: hard links become copies: /srv/second, /srv/third\n"), "{stderr}");
+    assert!(stderr.contains("this adds 1.2 MB to the image: symbolic links add nothing\n"), "{stderr}");
 }
 
 #[test]

@@ -7,6 +7,7 @@
 
 use std::collections::BTreeMap;
 
+use super::child_names::child_names;
 use super::view::{FileSystem, FsFile, FsNode};
 use crate::content::Content;
 use crate::fs::{self, FileId, Stat};
@@ -83,7 +84,6 @@ impl FileSystem for MemoryFs {
     }
 
     fn list(&self, path: &ImagePath) -> fs::Result<Vec<Vec<u8>>> {
-        let entries = self.0.keys().filter(|entry| entry.parent().as_ref() == Some(path));
-        Ok(entries.filter_map(|entry| Some(entry.file_name()?.to_vec())).collect())
+        Ok(child_names(&self.0, path))
     }
 }

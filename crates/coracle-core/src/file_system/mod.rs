@@ -4,11 +4,13 @@
 //! resolve in each of them alike. Links never leave the root: absolute targets start at the root,
 //! and `..` stops there.
 
+mod child_names;
 mod host_fs;
 mod memory_fs;
 mod path_resolution;
 mod view;
 
+pub use child_names::child_names;
 pub use host_fs::HostFs;
 pub use memory_fs::MemoryFs;
 pub use path_resolution::{PathResolution, ResolutionEnd, ResolutionStep, resolve_path};

@@ -11,19 +11,49 @@ use minijinja::{
 use serde_json::Value;
 
 use super::error::TemplateError;
+use super::nesting::measure_nesting;
 use super::source::{Includes, TemplateSource, UsedKeys};
 
 /// The most steps of one rendering; a loop over 10,000 values takes about a tenth.
 const MAX_STEPS: u64 = 10_000_000;
+/// The same for templates with a namespace, in which each step of a loop can nest a value once more.
+/// They are few enough for [`STACK_SIZE`].
+const MAX_NAMESPACE_STEPS: u64 = 500_000;
 /// The deepest nesting of includes and macros.
 const MAX_NESTING: usize = 64;
+/// The size of the engine's stack, in bytes. It prints and drops values recursively. The kernel provides only
+/// the part that is used.
+const STACK_SIZE: usize = 256 << 20;
 
 pub(super) fn render_template(
     template: &TemplateSource,
     included: Includes,
     values: &Value,
 ) -> Result<RenderedText, TemplateError> {
-    let included = Arc::new(included);
+    with_large_stack(template, || render_on_this_stack(template, Arc::new(included), values))
+}
+
+/// Runs `work` on a thread whose stack suffices for all that the limits allow.
+fn with_large_stack<T: Send>(
+    template: &TemplateSource,
+    work: impl FnOnce() -> Result<T, TemplateError> + Send,
+) -> Result<T, TemplateError> {
+    std::thread::scope(|scope| {
+        let thread = std::thread::Builder::new().stack_size(STACK_SIZE).spawn_scoped(scope, work);
+        let thread = thread.map_err(|error| TemplateError::Other {
+            message: format!("cannot start a thread: {error}"),
+            file: template.path.display().to_string(),
+            line: 1,
+        })?;
+        thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
+    })
+}
+
+fn render_on_this_stack(
+    template: &TemplateSource,
+    included: Arc<Includes>,
+    values: &Value,
+) -> Result<RenderedText, TemplateError> {
     let environment = new_engine(template, &included)?;
     let template_error = |error| TemplateError::from_engine(&error, template, values);
     let name = template.file_name();
@@ -37,12 +67,14 @@ pub(super) fn find_used_keys(
     included: Includes,
 ) -> Result<UsedKeys, TemplateError> {
     let included = Arc::new(included);
-    let environment = new_engine(template, &included)?;
-    let name = template.file_name();
-    let main = environment
-        .template_from_named_str(&name, &template.text)
-        .map_err(|error| TemplateError::from_engine(&error, template, &Value::Null))?;
-    Ok(used_keys_with_includes(&environment, &main, &included))
+    with_large_stack(template, || {
+        let environment = new_engine(template, &included)?;
+        let name = template.file_name();
+        let main = environment
+            .template_from_named_str(&name, &template.text)
+            .map_err(|error| TemplateError::from_engine(&error, template, &Value::Null))?;
+        Ok(used_keys_with_includes(&environment, &main, &included))
+    })
 }
 
 /// Returns the keys that a template and its includes use.
@@ -73,9 +105,11 @@ fn new_engine<'a>(
     environment.set_undefined_behavior(UndefinedBehavior::Strict);
     environment.set_auto_escape_callback(|_| AutoEscape::None);
     environment.set_debug(true);
-    environment.set_fuel(Some(MAX_STEPS));
     environment.set_recursion_limit(MAX_NESTING);
-    environment.set_syntax(engine_syntax(template)?);
+    let syntax = engine_syntax(template)?;
+    let has_namespace = check_nesting(template, included, &syntax)?;
+    environment.set_fuel(Some(if has_namespace { MAX_NAMESPACE_STEPS } else { MAX_STEPS }));
+    environment.set_syntax(syntax);
     // It prints all values, secrets included.
     environment.remove_global("debug");
     register_filters(&mut environment);
@@ -109,6 +143,27 @@ fn format_value(
     };
     let why = format!("cannot print {type_name}: use `|json`, `|toml` or `|yaml`");
     Err(minijinja::Error::new(ErrorKind::InvalidOperation, why))
+}
+
+/// Fails if the template or an include is nested too deeply for the engine. Returns whether one has a
+/// namespace.
+fn check_nesting(
+    template: &TemplateSource,
+    included: &Includes,
+    syntax: &SyntaxConfig,
+) -> Result<bool, TemplateError> {
+    let included =
+        included.iter().filter_map(|(name, text)| Some((name.as_str(), text.as_ref().ok()?.as_deref()?)));
+    let name = template.file_name();
+    let mut has_namespace = false;
+    for (name, text) in std::iter::once((name.as_str(), template.text.as_str())).chain(included) {
+        let nesting = measure_nesting(text, syntax.clone());
+        if let Some((message, line)) = nesting.exceeded {
+            return Err(TemplateError::Other { message, file: template.path_of(name), line });
+        }
+        has_namespace |= nesting.has_namespace;
+    }
+    Ok(has_namespace)
 }
 
 fn engine_syntax(template: &TemplateSource) -> Result<SyntaxConfig, TemplateError> {

@@ -6,6 +6,7 @@
 mod engine;
 mod error;
 mod format;
+mod nesting;
 mod source;
 
 use std::collections::BTreeMap;

@@ -252,3 +252,72 @@ fn yaml_filter_escapes_yaml_1_1_line_breaks() {
     assert_eq!(text, r#""x\u0085\u2028\ufeff""#);
     assert_eq!(crate::yaml::parse_documents(&text), Ok(vec![values["a"].clone()]));
 }
+
+/// Renders `text` and finds its keys.
+fn rendering(text: String) -> Result<String, String> {
+    let template = TemplateSource { path: "x.j2".into(), text, delimiters: Delimiters::default() };
+    let values = serde_json::json!({ "a": 1 });
+    template.used_keys().map_err(|error| error.to_string())?;
+    template.render(&values).map(|rendered| rendered.text).map_err(|error| error.to_string())
+}
+
+#[test]
+fn deep_nesting_is_an_error_and_no_stack_overflow() {
+    let many = 40_000;
+    for text in [
+        format!("{{{{ a{} }}}}", "+a".repeat(many)),
+        format!("{{{{ {}a }}}}", "-".repeat(many)),
+        format!("{{{{ {}a }}}}", "not ".repeat(many)),
+        format!("{{{{ a{} }}}}", ".b".repeat(many)),
+        format!("{{{{ a{} }}}}", "[0]".repeat(many)),
+        format!("{{{{ a{} }}}}", "()".repeat(many)),
+        format!("{{{{ a{} }}}}", "|string".repeat(many)),
+        format!("{{{{ a{} }}}}", " is defined".repeat(many)),
+        format!("{{{{ a{} }}}}", " if a else a".repeat(many)),
+        format!("{{{{ a{} }}}}", " ~ a".repeat(many)),
+        format!("{{{{ {}a{} }}}}", "(".repeat(many), ")".repeat(many)),
+        format!("{{{{ a.f(a, a){} }}}}", ".f(a, a)".repeat(many)),
+        format!("{{% if a %}}{}{{% endif %}}", "{% elif a %}".repeat(many)),
+        format!("{}{}", "{% if a %}".repeat(many), "{% endif %}".repeat(many)),
+        format!("{{% set x = [] %}}{}{{{{ x|json }}}}", "{% set x = [x] %}".repeat(many)),
+        format!(
+            "{{% set x = [] %}}{}",
+            format!("{{% set x = {}x{} %}}", "[".repeat(99), "]".repeat(99)).repeat(many)
+        ),
+        format!("{{% raw %}}{{# \" {{% endraw %}}{{{{ a{} }}}}", "+a".repeat(many)),
+    ] {
+        let start: String = text.chars().take(60).collect();
+        assert!(rendering(text).is_err(), "{start}");
+    }
+}
+
+#[test]
+fn loops_cannot_nest_values_deeper_than_the_stack() {
+    for use_of_value in ["", "{{ ns.x|json }}", "{{ ns.x ~ '' }}", "{{ ns.x == [ns.x] }}", "{{ ns.x|sort }}"]
+    {
+        for list in ["[ns.x]", "{'a': ns.x}"] {
+            let text = format!(
+                "{{% set ns = namespace(x=[]) %}}{{% for i in range(60000) %}}{{% set ns.x = {list} %}}{{% endfor %}}{use_of_value}"
+            );
+            let _ = rendering(text);
+        }
+    }
+}
+
+#[test]
+fn ordinary_templates_are_within_the_limits() {
+    let items = |separator: &str, number: usize| vec!["a"; number].join(separator);
+    for (text, expected) in [
+        (format!("{{{{ [{}]|length }}}}", items(", ", 10_000)), "10000"),
+        (format!("{{{{ {} }}}}", items(" + ", 150)), "150"),
+        (format!("{{% if a == 0 %}}{}{{% endif %}}", "{% elif a == 1 %}x".repeat(150)), "x"),
+        ("{% set x = a %}".repeat(500) + "{{ x }}", "1"),
+        (
+            "{% set ns = namespace(x=0) %}{% for i in range(10000) %}{% set ns.x = ns.x + 1 %}{% endfor %}{{ ns.x }}"
+                .into(),
+            "10000",
+        ),
+    ] {
+        assert_eq!(rendering(text).as_deref(), Ok(expected));
+    }
+}

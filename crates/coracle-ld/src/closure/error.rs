@@ -8,6 +8,7 @@ use super::link_map::{DependencyKind, LinkMap, MissingLibrary};
 use crate::elf::{self, Machine};
 use crate::ldso::ld_so_conf::ConfDirectory;
 use crate::ldso::{self, Rejection};
+use coracle_core::escape::column_width;
 use coracle_core::fs;
 use coracle_core::hint::Hint;
 use coracle_core::path::{RawPath, escape_bytes};
@@ -208,9 +209,8 @@ fn format_missing_library(
 
 /// Formats a heading and two columns. Empty if there are no rows.
 fn format_table(heading: &str, rows: &[(String, String)]) -> String {
-    let width = rows.iter().map(|(left, _)| left.chars().count()).max();
-    let heading = width.map(|_| format!("\n  {heading}")).unwrap_or_default();
-    let width = width.unwrap_or_default();
+    let heading = if rows.is_empty() { String::new() } else { format!("\n  {heading}") };
+    let width = column_width(rows.iter().map(|(left, _)| left.as_str()));
     rows.iter().fold(heading, |text, (left, right)| format!("{text}\n    {left:width$}  {right}"))
 }
 

@@ -77,8 +77,7 @@ impl FileSystem for BaseFs {
     }
 
     fn list(&self, path: &ImagePath) -> fs::Result<Vec<Vec<u8>>> {
-        let inside = self.files.at_and_below(path).filter(|(found, _)| found.parent().as_ref() == Some(path));
-        Ok(inside.filter_map(|(found, _)| Some(found.file_name()?.to_vec())).collect())
+        Ok(self.files.child_names(path))
     }
 }
 

@@ -11,6 +11,7 @@ use super::descriptor::{Blob, Descriptor};
 use super::error::ImageError;
 use super::image_graph::RawManifest;
 use super::media_type;
+use coracle_core::escape::escape_text;
 use coracle_core::platform::Platform;
 
 /// The entry of a platform's image in an index.
@@ -64,7 +65,7 @@ impl IndexEntry {
 impl fmt::Display for IndexEntry {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.descriptor.platform.iter().try_for_each(|platform| platform.fmt(f))?;
-        self.os_version.iter().try_for_each(|version| write!(f, " {version}"))
+        self.os_version.iter().try_for_each(|version| write!(f, " {}", escape_text(version)))
     }
 }
 

@@ -92,7 +92,7 @@ impl ReachabilityWalk<'_> {
 
     fn load_document(&self, digest: &str) -> Option<Value> {
         let path = blob_path(self.directory, digest)?;
-        let bytes = fs::read_regular_file(&path, FinalLink::Follow, MAX_DOCUMENT_SIZE).ok()?;
+        let bytes = fs::read_regular_file(&path, FinalLink::Refuse, MAX_DOCUMENT_SIZE).ok()?;
         json::parse(&bytes).ok()
     }
 }

@@ -117,3 +117,58 @@ fn mends_files_that_a_crash_left_without_content() {
         sandbox.assert_sound("x");
     }
 }
+
+#[test]
+fn reads_nothing_outside_of_a_layout() {
+    let sandbox = Sandbox::new();
+    let (built, _) = sandbox.build("one", &[], "oci:x").unwrap();
+    let refusal = |destination: &str| {
+        let location = destination.parse().unwrap();
+        let error = read_disk_image(&location).and_then(|image| {
+            let platform = image.image_for_platform(None)?;
+            image.read_files(platform)
+        });
+        let error = error.unwrap_err();
+        let cause = std::error::Error::source(&error).map(|cause| format!(": {cause}")).unwrap_or_default();
+        format!("{error}{cause}")
+    };
+    fs::rename(sandbox.path("x"), sandbox.path("outside")).unwrap();
+    // A document, a directory and the index that are links to files of somebody else.
+    for linked in ["blobs", "blobs/sha256", "index.json", &format!("blobs/sha256/{}", built.digest().hex())] {
+        let _ = fs::remove_dir_all(sandbox.path("x"));
+        fs::create_dir_all(sandbox.path("x").join(linked).parent().unwrap()).unwrap();
+        if linked != "index.json" {
+            fs::copy(sandbox.path("outside/index.json"), sandbox.path("x/index.json")).unwrap();
+        }
+        symlink(sandbox.path("outside").join(linked), sandbox.path("x").join(linked)).unwrap();
+        let why = refusal(&format!("oci:{}", sandbox.path("x").display()));
+        assert!(why.ends_with("it is outside of the layout"), "{linked}: {why}");
+    }
+    // Docker's `manifest.json`, whose members are paths.
+    fs::write(sandbox.path("secret"), "{}").unwrap();
+    let secret = sandbox.path("secret").display().to_string();
+    fs::write(sandbox.path("x/config.json"), "{}").unwrap();
+    for (config, layer) in [
+        ("../secret", "layer"),
+        (secret.as_str(), "layer"),
+        ("config.json", "../secret"),
+        ("config.json", secret.as_str()),
+        ("config.json", "blobs/../../secret"),
+    ] {
+        let _ = fs::remove_file(sandbox.path("x/index.json"));
+        let manifest = serde_json::json!([{"Config": config, "Layers": [layer]}]);
+        fs::write(sandbox.path("x/manifest.json"), manifest.to_string()).unwrap();
+        let why = refusal(&format!("oci:{}", sandbox.path("x").display()));
+        assert!(why.ends_with("it is outside of the layout"), "{config}, {layer}: {why}");
+    }
+}
+
+#[test]
+fn links_inside_of_a_layout_are_followed() {
+    let sandbox = Sandbox::new();
+    sandbox.build("one", &[], "oci:x").unwrap();
+    fs::rename(sandbox.path("x/blobs"), sandbox.path("x/stored")).unwrap();
+    symlink("stored", sandbox.path("x/blobs")).unwrap();
+    let location = format!("oci:{}", sandbox.path("x").display()).parse().unwrap();
+    assert_eq!(read_disk_image(&location).unwrap().images.len(), 1);
+}

@@ -1,22 +1,13 @@
 //! Escaping: untrusted text for display, and text for URL queries.
 
-/// Returns at most `limit` characters of `text`, with control and bidirectional characters escaped.
+use coracle_core::escape::escape_text;
+
+/// Returns at most `limit` characters of `text`, with unsafe characters escaped.
 pub(super) fn escape_untrusted(text: &str, limit: usize) -> String {
-    let mut out = String::new();
-    for (index, c) in text.chars().enumerate() {
-        if index == limit {
-            out.push('…');
-            break;
-        }
-        let is_bidi =
-            matches!(c, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
-        if c.is_control() || is_bidi || matches!(c, '\u{2028}' | '\u{2029}') {
-            out.extend(c.escape_unicode());
-        } else {
-            out.push(c);
-        }
+    match text.char_indices().nth(limit) {
+        Some((end, _)) => escape_text(text.get(..end).unwrap_or_default()) + "…",
+        None => escape_text(text),
     }
-    out
 }
 
 /// Percent-encodes `text` for a URL query. `:` and `/` are kept. Source: RFC 3986, 2.1 and 3.4.
@@ -38,7 +29,7 @@ mod tests {
 
     #[test]
     fn escapes_control_characters_and_truncates() {
-        assert_eq!(escape_untrusted("a\x1b[2Jb\r\u{202e}é\u{9b}", 99), r"a\u{1b}[2Jb\u{d}\u{202e}é\u{9b}");
+        assert_eq!(escape_untrusted("a\x1b[2Jb\r\u{202e}é\u{9b}", 99), r"a\u{1b}[2Jb\r\u{202e}é\u{9b}");
         assert_eq!(escape_untrusted("abcdef", 3), "abc…");
         assert_eq!(escape_untrusted("abc", 3), "abc");
     }

@@ -5,7 +5,7 @@
 
 use std::collections::BTreeMap;
 use std::io::{self, Read, Seek as _, SeekFrom};
-use std::path::PathBuf;
+use std::path::{Component, Path, PathBuf};
 
 use serde_json::Value;
 
@@ -72,7 +72,8 @@ impl DiskBlobs {
         match self {
             Self::Layout(directory) => {
                 let path = directory.join(name);
-                let file = match fs::open_regular_file(&path, FinalLink::Follow) {
+                let Some(real_path) = path_inside(directory, name)? else { return Ok(None) };
+                let file = match fs::open_regular_file(&real_path, FinalLink::Refuse) {
                     Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
                     file => file?,
                 };
@@ -127,6 +128,23 @@ impl DiskBlobs {
         } else {
             Err(format!("the content of `{digest}` has the digest `{found}`"))
         }
+    }
+}
+
+/// Returns the real path of the file `name` of the layout at `directory`; `None` if it does not exist. Others
+/// can have written the layout and its `manifest.json`: neither names nor links lead out of it.
+fn path_inside(directory: &Path, name: &str) -> fs::Result<Option<PathBuf>> {
+    let path = directory.join(name);
+    let outside = || fs::Error::new("open", &path, invalid_data("it is outside of the layout"));
+    if !Path::new(name).components().all(|part| matches!(part, Component::Normal(_))) {
+        return Err(outside());
+    }
+    let root = std::fs::canonicalize(directory).context("open", directory)?;
+    match std::fs::canonicalize(&path) {
+        Ok(real_path) if real_path.starts_with(&root) => Ok(Some(real_path)),
+        Ok(_) => Err(outside()),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(error).context("open", &path),
     }
 }
 

@@ -12,6 +12,7 @@ use super::layer_changes::{
 };
 use crate::layer::Codec;
 use coracle_core::digest::{Digest, HashingReader};
+use coracle_core::file_system;
 use coracle_core::path::ImagePath;
 
 /// The maximum number of symbolic links that are followed for a path.
@@ -38,6 +39,11 @@ impl ImageFiles {
     /// Returns the entry at `path`, without following links.
     pub fn get(&self, path: &ImagePath) -> Option<&FileEntry> {
         self.paths.get(path)
+    }
+
+    /// Returns the names of the entries of the directory at `path`.
+    pub fn child_names(&self, path: &ImagePath) -> Vec<Vec<u8>> {
+        file_system::child_names(&self.paths, path)
     }
 
     /// Returns the entries at and below `path`.

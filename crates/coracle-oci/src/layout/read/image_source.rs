@@ -20,6 +20,7 @@ use crate::layout::image_names::{ImageNames, names_with_tag};
 use crate::layout::index_json::is_image_entry;
 use crate::registry::{ManifestReference, Referrer, RepositoryClient};
 use coracle_core::digest::Digest;
+use coracle_core::escape::escape_text;
 use coracle_core::platform::Platform;
 
 /// An image, or an index of images of several platforms, on disk or at a registry. Only its root is
@@ -242,7 +243,7 @@ impl ImageSource {
         match (&layer.descriptor, &self.bytes) {
             (Some(descriptor), bytes) => bytes.open_blob(descriptor).map_err(ReadFailure::from),
             (None, BlobSource::Disk(blobs)) => {
-                let source = blobs.open_file(&layer.archive_member).map_err(|error| error.to_string())?;
+                let source = blobs.open_file(&layer.archive_member).map_err(ReadFailure::File)?;
                 source.ok_or_else(|| "it is missing".to_owned().into())
             }
             (None, BlobSource::Registry(_)) => Err("it has no digest".to_owned().into()),
@@ -267,7 +268,8 @@ impl ImageSource {
                 })
             }
             kind => Err(ReadFailure::Message(format!(
-                "the media type `{kind}` is not supported, only tar, gzip and zstd layers"
+                "the media type `{}` is not supported, only tar, gzip and zstd layers",
+                escape_text(kind)
             ))),
         }
     }

@@ -8,6 +8,7 @@ use crate::layout::disk_location::DiskLocation;
 use crate::layout::error::LayoutError;
 use crate::layout::index_json::{FULL_NAME, REF_NAME, is_image_entry};
 use coracle_core::digest::Digest;
+use coracle_core::escape::escape_text;
 use coracle_core::platform::Platform;
 
 /// A selected entry of `index.json`, with all full names of its image.
@@ -32,7 +33,7 @@ pub(super) fn select_entry(index: &Value, location: &DiskLocation) -> Result<Sel
         .filter(|entry| is_image_entry(entry) && !is_referrers_tag(annotation(entry, REF_NAME)))
         .collect();
     let tags: BTreeSet<&str> = images.iter().filter_map(|entry| annotation(entry, REF_NAME)).collect();
-    let tags = tags.into_iter().collect::<Vec<_>>().join(", ");
+    let tags = tags.into_iter().map(escape_text).collect::<Vec<_>>().join(", ");
     let matching: Vec<&Value> = match &location.tag {
         Some(tag) => {
             images.iter().copied().filter(|entry| annotation(entry, REF_NAME) == Some(tag.as_str())).collect()
