@@ -29,29 +29,38 @@
 //! }
 //! assert_eq!(
 //!     findings[0].to_string(),
-//!     "/srv/app.ini at byte 20: a password in a configuration file (password)"
+//!     "/srv/app.ini at byte 11: a password in a configuration file (password)"
 //! );
 //! # Ok::<(), coracle_core::path::ParseImagePathError>(())
 //! ```
 
 mod alphabet;
+mod archives;
+mod assignments;
 mod candidates;
 mod config_file_names;
-mod context_rules;
 mod data;
-mod entropy;
+mod encodings;
+mod escapes;
 mod evaluate;
 mod file_scan;
 mod finding;
+mod key_files;
+mod logins;
+mod passwords;
 mod plan_scan;
 mod policy;
 mod private_keys;
+mod randomness;
 mod scanner;
 mod secret_values;
+mod segments;
 #[cfg(test)]
 mod tests;
+mod text_format;
 mod text_rules;
-mod token_formats;
+mod token_form;
+mod tokens;
 mod window;
 
 pub use file_scan::ScanScope;

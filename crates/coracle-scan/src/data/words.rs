@@ -9,37 +9,96 @@
 /// Words in example credentials.
 pub(crate) const PLACEHOLDERS: &[&str] = &[
     "example",
-    "xxxx",
-    "0000000",
-    "1234567",
-    "abcdef",
-    "aaaaaa",
     "placeholder",
     "changeme",
+    "change_me",
+    "change-me",
     "yourtoken",
+    "yourkey",
+    "yoursecret",
+    "yourpass",
     "your_",
     "your-",
     "dummy",
     "redacted",
-    "insert",
     "notreal",
-    "deadbeef",
+    "not-a-real",
+    "replace_me",
+    "replaceme",
+    "foobar",
+    "1234567890",
+    "xxxxxx",
 ];
 
-/// Endings of names whose values are secrets.
-pub(crate) const SECRET_NAME_ENDINGS: &[&str] = &[
+/// Words in passwords that people choose, and in names.
+pub(crate) const PASSWORD_WORDS: &[&str] = &[
+    "pass", "word", "secret", "admin", "test", "user", "login", "token", "demo", "sample", "12345", "qwerty", "letmein",
+    "welcome", "temp", "default", "hello", "abc123", "asdf", "root", "guest", "mysql", "postgres", "horse", "hunter2",
+    "key_", "_key", "apikey", "value", "client", "string", "auth",
+];
+
+/// Ends of names whose values are passwords, even if they are words. Names are in lower case, with
+/// `_` between words.
+pub(crate) const PASSWORD_NAMES: &[&str] = &[
     "password",
     "passwd",
-    "secret",
+    "passwort",
+    "passphrase",
+    "pass_phrase",
+    "_pass",
+    "_pwd",
+    "_pw",
+    "_psk",
+    "_passwd",
+    "userpass",
+    "dbpass",
+    "requirepass",
+    "masterauth",
+    "bindpw",
+    "rootpw",
+    "identified by",
+    "_secret",
     "secret_key",
     "secretkey",
-    "api_key",
+    "secret_key_base",
+    "_api_key",
     "apikey",
-    "token",
+    "_token",
+    "authtoken",
     "private_key",
-    "passphrase",
     "access_key",
-    "pwd",
+    "accesskey",
+    "encryption_key",
+    "signing_key",
+    "master_key",
+    "_auth",
+    "clientsecret",
+    "_credential",
+    "_credentials",
+];
+
+/// Words of names whose values are secrets if they are random.
+pub(crate) const SECRET_WORDS: &[&str] = &[
+    "key", "token", "secret", "password", "passwd", "pass", "pwd", "auth", "authorization", "credential",
+    "credentials", "creds", "salt", "psk", "apikey", "passphrase", "authtoken", "secretkey", "webhook", "dsn",
+    "cookie", "bearer", "sas", "pat",
+];
+
+/// Words of names whose values are not secrets, although another word says so.
+pub(crate) const PUBLIC_WORDS: &[&str] = &[
+    "public", "pub", "next", "page", "pagination", "continuation", "csrf", "xsrf", "idempotency", "etag", "hash",
+    "checksum", "sha", "sha1", "sha256", "sha512", "md5", "digest", "integrity", "fingerprint", "thumbprint", "signature", "nonce",
+    "type", "url", "uri", "file", "path", "name", "field", "header", "label", "length", "size", "format", "id", "ids",
+    "version", "expires", "expiry", "ttl", "code", "request", "resource", "marker", "cursor",
+    "sort", "primary", "foreign", "partition", "cache", "index", "keyword", "keyboard", "hint", "prompt",
+    "arn", "alg", "algorithm", "endpoint", "host", "method", "scheme", "mode", "policy", "ref", "description",
+    "regex", "pattern", "sample", "mock", "fake", "commit", "revision", "snapshot", "trusted", "author", "delta", "uuid", "guid",
+];
+
+/// Words by which names of secrets are searched for, in lower case.
+pub(crate) const NAME_ANCHORS: &[&str] = &[
+    "pass", "pwd", "secret", "token", "key", "auth", "cred", "psk", "salt", "bindpw", "rootpw", "identified by", "_pw",
+    "dsn", "webhook", "cookie",
 ];
 
 /// Values of such names that are keywords or types, not passwords.
@@ -49,6 +108,7 @@ pub(crate) const NOT_PASSWORDS: &[&str] = &[
     "pass",
     "secret",
     "user",
+    "username",
     "token",
     "true",
     "false",
@@ -56,9 +116,12 @@ pub(crate) const NOT_PASSWORDS: &[&str] = &[
     "none",
     "nil",
     "required",
+    "requisite",
     "string",
     "optional",
     "sufficient",
+    "include",
+    "substack",
     "undefined",
     "default",
     "auto",
@@ -69,15 +132,24 @@ pub(crate) const NOT_PASSWORDS: &[&str] = &[
     "files",
     "compat",
     "systemd",
+    "prompt",
+    "value",
+    "enabled",
+    "disabled",
+    "text",
 ];
 
-/// Starts of values that refer to a secret elsewhere, such as `${NAME}` and `file:PATH`.
-pub(crate) const REFERENCE_STARTS: &[&str] =
-    &["$", "{", "<", "%", "@", "/", "*", "!", "(", "[", "file:", "env:", "vault:", "pass:", "..."];
+/// Starts of values that are references to a secret elsewhere, or encrypted: SOPS, Jasypt, Spring
+/// Cloud, Ansible, 1Password, vals, AWS, Azure, Google.
+pub(crate) const REFERENCE_STARTS: &[&str] = &[
+    "file:", "env:", "env.", "vault:", "pass:", "op://", "ref+", "ssm:", "arn:", "sm://", "secret://",
+    "secrets/", "projects/", "keyring:", "enc[", "enc(", "{cipher}", "!vault", "!ref", "!sub", "!env", "$ansible_vault",
+    "@microsoft.keyvault(", "secretref:", "gcp:", "aws:", "az:", "azurekeyvault", "awsssm", "process.env", "os.environ", "...", "var.", "local.", "data.", "module.",
+    "self.", "this.", "config.", "settings.", "secretkeyref", "random_password", "fromjson", "lookup(",
+];
 
-/// Parts of values that are replaced later, such as `${NAME}` and `%s`.
-pub(crate) const REFERENCE_PARTS: &[&str] = &["${", "{{", "$(", "%s", "..", "()"];
+/// Kinds of documents whose secrets are encrypted.
+pub(crate) const ENCRYPTED_DOCUMENTS: &[&str] = &["SealedSecret"];
 
-/// Starts of host names in examples.
-pub(crate) const EXAMPLE_HOST_STARTS: &[&str] =
-    &["example", "host", "server", "domain", "proxy.", "www.bogus"];
+/// Words of host names in examples.
+pub(crate) const EXAMPLE_HOSTS: &[&str] = &["example", "host", "server", "domain", "proxy.", "www.bogus"];
