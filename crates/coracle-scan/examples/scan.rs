@@ -5,7 +5,7 @@
 
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "it is a program")]
 
-use std::io::Read as _;
+use std::collections::BTreeSet;
 use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
@@ -13,74 +13,69 @@ use std::time::{Duration, Instant};
 use coracle_core::content::Content;
 use coracle_core::content_scanner::ContentScanner as _;
 use coracle_core::entry::{Entry, EntryNode, EntryReason, LayerKind, Owner};
+use coracle_core::file_system::HostFs;
 use coracle_core::path::ImagePath;
-use coracle_scan::{ScanPolicy, SecretScanner, Severity};
+use coracle_scan::{Finding, ScanPolicy, SecretScanner, Severity};
 
 /// The size of the blocks that layers are packed in.
 const BLOCK: usize = 1 << 20;
 
 fn main() {
-    let mut totals = Totals::default();
+    let mut files = Vec::new();
     for argument in std::env::args_os().skip(1) {
-        visit(Path::new(&argument), &mut |path| totals.add(path));
+        visit(Path::new(&argument), &mut files);
     }
-    let Totals { files, bytes, rejected, time } = totals;
-    let seconds = time.as_secs_f64();
+    let entry = Entry {
+        node: EntryNode::File(Content::from_bytes(Vec::new())),
+        owner: Owner::ROOT,
+        mode: 0o644,
+        reason: EntryReason::Included(String::new()),
+        layer_kind: LayerKind::Data,
+    };
+    let entries: Vec<(ImagePath, &Entry)> =
+        files.iter().filter_map(|file| Some((image_path(file)?, &entry))).collect();
+    let mut scanner = SecretScanner::new(ScanPolicy::default());
+    scanner.scan_plan(entries.iter().map(|(path, entry)| (path, *entry)), &HostFs::new("/"));
+    let (mut bytes, mut time) = (0, Duration::ZERO);
+    for (file, (path, entry)) in files.iter().zip(&entries) {
+        let Ok(content) = std::fs::read(file) else {
+            eprintln!("cannot read {}", file.display());
+            continue;
+        };
+        bytes += content.len();
+        let start = Instant::now();
+        if let Some(mut scan) = scanner.start_scan(path, entry) {
+            content.chunks(BLOCK).for_each(|block| scan.update(block));
+            scan.finish();
+        }
+        time += start.elapsed();
+    }
+    let in_content = |finding: &&Finding| finding.offset.is_some();
+    let mut rejected = BTreeSet::new();
+    for finding in scanner.findings().iter().filter(in_content) {
+        let is_error = finding.severity == Severity::Error;
+        if is_error {
+            rejected.insert(&finding.subject);
+        }
+        println!("{}: {finding}", if is_error { "error" } else { "warning" });
+    }
+    let (rejected, files, seconds) = (rejected.len(), files.len(), time.as_secs_f64());
     println!("{rejected} of {files} files rejected; {bytes} bytes in {seconds:.2} s");
 }
 
-#[derive(Default)]
-struct Totals {
-    files: u64,
-    bytes: u64,
-    rejected: u64,
-    time: Duration,
+fn image_path(path: &Path) -> Option<ImagePath> {
+    ImagePath::parse(std::path::absolute(path).ok()?.as_os_str().as_bytes()).ok()
 }
 
-impl Totals {
-    fn add(&mut self, path: &Path) {
-        let Some((image_path, bytes)) = read(path) else { return eprintln!("cannot read {}", path.display()) };
-        let entry = Entry {
-            node: EntryNode::File(Content::from_bytes(Vec::new())),
-            owner: Owner::ROOT,
-            mode: 0o644,
-            reason: EntryReason::Included(String::new()),
-            layer_kind: LayerKind::Data,
-        };
-        let mut scanner = SecretScanner::new(ScanPolicy::default());
-        let start = Instant::now();
-        if let Some(mut scan) = scanner.start_scan(&image_path, &entry) {
-            bytes.chunks(BLOCK).for_each(|block| scan.update(block));
-            scan.finish();
-        }
-        self.time += start.elapsed();
-        self.files += 1;
-        self.bytes += bytes.len() as u64;
-        let findings = scanner.findings();
-        self.rejected += u64::from(findings.iter().any(|finding| finding.severity == Severity::Error));
-        for finding in findings {
-            let severity = if finding.severity == Severity::Error { "error" } else { "warning" };
-            println!("{severity}: {finding}");
-        }
-    }
-}
-
-fn read(path: &Path) -> Option<(ImagePath, Vec<u8>)> {
-    let absolute = std::path::absolute(path).ok()?;
-    let mut bytes = Vec::new();
-    std::fs::File::open(path).ok()?.read_to_end(&mut bytes).ok()?;
-    Some((ImagePath::parse(absolute.as_os_str().as_bytes()).ok()?, bytes))
-}
-
-/// Calls `file` with every regular file at or below `path`, sorted by name.
-fn visit(path: &Path, file: &mut dyn FnMut(&Path)) {
+/// Adds every regular file at or below `path`, sorted by name.
+fn visit(path: &Path, files: &mut Vec<PathBuf>) {
     let Ok(metadata) = path.symlink_metadata() else { return eprintln!("cannot read {}", path.display()) };
     if metadata.is_file() {
-        file(path);
+        files.push(path.to_owned());
     } else if metadata.is_dir() {
         let entries = std::fs::read_dir(path).into_iter().flatten().flatten();
         let mut entries: Vec<PathBuf> = entries.map(|entry| entry.path()).collect();
         entries.sort();
-        entries.iter().for_each(|entry| visit(entry, file));
+        entries.iter().for_each(|entry| visit(entry, files));
     }
 }

@@ -85,8 +85,8 @@ impl Archives {
             visit(ArchiveEvent::Content(&output));
             let written = stream.total_out() - written_before;
             let is_at_limit = written >= self.remaining;
-            let needs_input = output.len() < output.capacity()
-                && stream.total_in() - read_before >= input.len() as u64;
+            let needs_input =
+                output.len() < output.capacity() && stream.total_in() - read_before >= input.len() as u64;
             if !matches!(status, Ok(Status::Ok)) && !(matches!(status, Ok(Status::BufError)) && needs_input)
                 || is_at_limit
             {

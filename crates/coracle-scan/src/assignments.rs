@@ -19,36 +19,81 @@ pub(super) struct Assignment<'a> {
     pub(super) is_quoted: bool,
     /// The offset of the name.
     pub(super) start: usize,
-    /// The offset of the end of the name.
-    pub(super) name_end: usize,
 }
 
-/// Returns the assignment whose name contains the offset `at`, where a word of a name starts.
-pub(super) fn assignment_at(bytes: &[u8], at: usize, format: TextFormat) -> Option<Assignment<'_>> {
+/// Returns the range of the name that contains the offset `at`, where a word of a name starts.
+pub(super) fn name_range(bytes: &[u8], at: usize) -> Option<(usize, usize)> {
     let (before, rest) = bytes.split_at_checked(at)?;
     let is_name = |byte: &u8| byte.is_ascii_alphanumeric() || b"_-.".contains(byte);
     let in_front = last_bytes(before, MAX_NAME).iter().rev().take_while(|byte| is_name(byte)).count();
-    let is_phrase = rest.get(..10).is_some_and(|start| start.eq_ignore_ascii_case(b"identified"));
-    let behind = if is_phrase { 13 } else { rest.iter().take(MAX_NAME).take_while(|byte| is_name(byte)).count() };
-    let (start, end) = (at - in_front, at + behind);
+    let behind = if starts_phrase(rest) {
+        IDENTIFIED_BY.len()
+    } else {
+        rest.iter().take(MAX_NAME).take_while(|byte| is_name(byte)).count()
+    };
+    Some((at - in_front, at + behind))
+}
+
+/// The words before a password in SQL.
+const IDENTIFIED_BY: &str = "identified by";
+
+fn starts_phrase(bytes: &[u8]) -> bool {
+    bytes.get(..IDENTIFIED_BY.len()).is_some_and(|start| start.eq_ignore_ascii_case(IDENTIFIED_BY.as_bytes()))
+}
+
+/// Returns the assignment of the name from `start` until `end`.
+pub(super) fn assignment_of(
+    bytes: &[u8],
+    start: usize,
+    end: usize,
+    format: TextFormat,
+) -> Option<Assignment<'_>> {
     let name = bytes.get(start..end)?;
-    let line_start = before.iter().rposition(|byte| *byte == b'\n').map_or(0, |line_end| line_end + 1);
-    if line_start < at && format.is_comment(bytes.get(line_start..at)?) {
+    let after = first_bytes(bytes.get(end..)?, MAX_VALUE);
+    // Most names are followed by something else.
+    let next = after.iter().find(|byte| !b"\"'`\\])[} \t\r\n".contains(byte))?;
+    let is_flag = name.starts_with(b"--") || starts_phrase(name);
+    let is_spaced = after.first().is_some_and(|byte| b" \t\"'\r\n".contains(byte));
+    if !b"=:,>?+".contains(next) && !is_flag && !is_spaced {
         return None;
     }
-    let after = first_bytes(bytes.get(end..)?, MAX_VALUE);
-    let is_flag = name.starts_with(b"--");
-    let (value, is_quoted) = if bytes.get(..start)?.ends_with(b"<") && after.starts_with(b">") {
+    let before = last_bytes(bytes.get(..start)?, MAX_LINE);
+    let line_start = before.iter().rposition(|byte| *byte == b'\n').map_or(0, |line_end| line_end + 1);
+    let line = before.get(line_start..)?;
+    if !line.is_empty() && format.is_comment(line) {
+        return None;
+    }
+    let (value, is_quoted) = if before.ends_with(b"<") && after.starts_with(b">") {
         (after.get(1..)?.split(|byte| *byte == b'<').next()?.trim_ascii(), true)
     } else {
-        let first_on_line = bytes.get(line_start..start).is_some_and(|start| start.trim_ascii().is_empty());
-        value_after(after, format, is_flag || is_phrase, first_on_line)?
+        let context = Context {
+            format,
+            is_flag,
+            is_first: line.trim_ascii().is_empty(),
+            is_argument: matches!(before, [.., b'(', b'"' | b'\'']),
+        };
+        value_after(after, &context)?
     };
-    Some(Assignment { name: normalized_name(name), value, is_quoted, start, name_end: end })
+    Some(Assignment { name: normalized_name(name), value, is_quoted, start })
+}
+
+/// The maximum number of bytes of a line before a name that are looked at.
+const MAX_LINE: usize = 512;
+
+/// Where a name is.
+struct Context {
+    format: TextFormat,
+    /// The name is a flag of a command line.
+    is_flag: bool,
+    /// The name is the first word of its line.
+    is_first: bool,
+    /// The name is the first argument of a call.
+    is_argument: bool,
 }
 
 /// Returns the value in the text after a name.
-fn value_after(after: &[u8], format: TextFormat, is_flag: bool, first_on_line: bool) -> Option<(&[u8], bool)> {
+fn value_after<'a>(after: &'a [u8], context: &Context) -> Option<(&'a [u8], bool)> {
+    let format = context.format;
     // A quote, a bracket or an array's dimensions after the name: `config['name'] = `.
     let quotes = after.iter().take_while(|byte| b"\"'`\\])[}".contains(byte)).count();
     let rest = after.get(quotes..)?;
@@ -59,17 +104,27 @@ fn value_after(after: &[u8], format: TextFormat, is_flag: bool, first_on_line: b
         [b'=', b'=', ..] | [b'=', b'~', ..] => return None,
         [b'=', b'>', rest @ ..] | [b':', b'=', rest @ ..] | [b'?' | b'+', b'=', rest @ ..] => rest,
         [b':', b':', ..] => return None,
+        // In a shell, a value follows directly.
+        [b':', ..] if format == TextFormat::Shell && quotes == 0 => return None,
+        [b'=', ..] if format == TextFormat::Shell && spaces > 0 => return None,
         [b'=' | b':', rest @ ..] => rest,
         [b',', rest @ ..] if quotes > 0 => match value_of_pair(rest) {
             Some(value) => value,
-            None => return quoted_value(rest.trim_ascii_start()),
+            // `define('NAME', 'value')`
+            None if context.is_argument && quotes == 1 => return quoted_value(rest.trim_ascii_start()),
+            None => return None,
         },
         [b'>', rest @ ..] if quotes > 0 => {
             return Some((rest.split(|byte| *byte == b'<').next()?.trim_ascii(), true));
         }
         [b'\n' | b'\r', ..] => value_of_pair(signed)?,
         _ if quotes > 0 => value_of_pair(signed)?,
-        _ if spaces > 0 && (is_flag || first_on_line && matches!(format, TextFormat::Lines | TextFormat::Unknown)) => signed,
+        _ if spaces > 0
+            && (context.is_flag
+                || context.is_first && matches!(format, TextFormat::Lines | TextFormat::Unknown)) =>
+        {
+            signed
+        }
         [b'"' | b'\'', ..] if spaces > 0 => return quoted_value(signed),
         _ => return None,
     };
@@ -83,7 +138,7 @@ fn value_after(after: &[u8], format: TextFormat, is_flag: bool, first_on_line: b
         let typed = line.iter().position(|byte| *byte == b'=').and_then(|at| line.get(at + 1..));
         return quoted_value(typed?.trim_ascii_start());
     }
-    Some((unquoted_value(value, format, is_flag), false))
+    Some((unquoted_value(value, format, context.is_flag), false))
 }
 
 /// Returns the text after `value` and its sign, which belongs to a pair such as
@@ -114,9 +169,10 @@ fn quoted_value(text: &[u8]) -> Option<(&[u8], bool)> {
         let byte = *value.get(end)?;
         if escapes == 0 && byte == b'\\' {
             end += 2;
-        } else if value.get(end..).is_some_and(|rest| {
-            rest.strip_prefix(escape).is_some_and(|rest| rest.first() == Some(&quote))
-        }) {
+        } else if value
+            .get(end..)
+            .is_some_and(|rest| rest.strip_prefix(escape).is_some_and(|rest| rest.first() == Some(&quote)))
+        {
             return Some((value.get(..end)?, true));
         } else if byte == b'\n' {
             return None;
@@ -180,7 +236,8 @@ mod tests {
     /// Returns name and value at the first `pass` in `text`.
     fn parsed(text: &str, format: TextFormat) -> Option<(String, String, bool)> {
         let at = text.to_ascii_lowercase().find("pass")?;
-        let found = assignment_at(text.as_bytes(), at, format)?;
+        let (start, end) = name_range(text.as_bytes(), at)?;
+        let found = assignment_of(text.as_bytes(), start, end, format)?;
         let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
         Some((text(&found.name), text(found.value), found.is_quoted))
     }

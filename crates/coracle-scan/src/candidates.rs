@@ -78,7 +78,7 @@ mod tests {
         for (text, expected) in [
             (format!(" {run} "), vec![(1, 21)]),
             (run.clone(), vec![(0, 20)]),
-            (run[1..].to_owned(), vec![]),
+            (run[4..].to_owned(), vec![]),
             (format!("key={run}:{run}"), vec![(0, 24), (25, 45)]),
         ] {
             assert_eq!(visited(text.as_bytes(), 0, text.len()), expected, "{text}");

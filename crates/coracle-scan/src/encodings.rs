@@ -35,11 +35,17 @@ pub(super) fn decode_run(bytes: &[u8], start: usize) -> Option<Decoded> {
             let digits = joined_lines(run.get(skipped..)?, CharSet::BASE64_ANY);
             if digits.len() >= MIN_BASE64 {
                 let text = decode_base64_prefix(&digits);
-                return Some(Decoded { text, encoding: "in base64", start: start + skipped, bytes_per_three: 4 });
+                return Some(Decoded {
+                    text,
+                    encoding: "in base64",
+                    start: start + skipped,
+                    bytes_per_three: 4,
+                });
             }
         }
     }
-    let skipped = starts_after_signs(run).chain([0]).find(|&at| run.get(at..).is_some_and(starts_with_plain_hex))?;
+    let skipped =
+        starts_after_signs(run).chain([0]).find(|&at| run.get(at..).is_some_and(starts_with_plain_hex))?;
     let digits = joined_lines(run.get(skipped..)?, CharSet::HEX);
     let text = decode_hex(&digits)?;
     Some(Decoded { text, encoding: "in hexadecimal", start: start + skipped, bytes_per_three: 6 })
@@ -49,7 +55,8 @@ pub(super) fn decode_run(bytes: &[u8], start: usize) -> Option<Decoded> {
 fn starts_after_signs(run: &[u8]) -> impl Iterator<Item = usize> + '_ {
     let bytes = super::window::first_bytes(run, MAX_NAME);
     let run = super::alphabet::leading_run(bytes, super::candidates::is_run_byte);
-    (1..run.len()).filter(|at| at.checked_sub(1).and_then(|at| run.get(at)).is_some_and(|byte| b"=.".contains(byte)))
+    (1..run.len())
+        .filter(|at| at.checked_sub(1).and_then(|at| run.get(at)).is_some_and(|byte| b"=.".contains(byte)))
 }
 
 /// The maximum length of a name before an encoded value.
@@ -67,13 +74,12 @@ fn starts_with_plain_base64(bytes: &[u8]) -> bool {
     groups.all(|group| {
         let bytes = decode_base64_prefix(group);
         bytes.len() == 3 && bytes.iter().all(|&byte| is_text(byte))
-    }) || start.starts_with(b"//") || is_utf16(&decode_base64_prefix(start))
+    }) || start.starts_with(b"//")
+        || is_utf16(&decode_base64_prefix(start))
 }
 
 fn starts_with_plain_hex(bytes: &[u8]) -> bool {
-    bytes.get(..MIN_HEX).is_some_and(|start| {
-        start.chunks(2).all(|pair| hex_byte(pair).is_some_and(is_text))
-    })
+    bytes.get(..MIN_HEX).is_some_and(|start| start.chunks(2).all(|pair| hex_byte(pair).is_some_and(is_text)))
 }
 
 fn is_text(byte: u8) -> bool {

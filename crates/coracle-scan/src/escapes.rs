@@ -90,9 +90,9 @@ fn decode_escape(bytes: &[u8]) -> Option<(Option<u8>, usize)> {
             let number = std::str::from_utf8(rest.get(..digits)?).ok()?.parse().ok()?;
             Some((Some(number), digits + 3))
         }
-        [b'&', rest @ ..] => XML_ENTITIES.iter().find_map(|(name, byte)| {
-            rest.starts_with(name).then_some((Some(*byte), name.len() + 1))
-        }),
+        [b'&', rest @ ..] => XML_ENTITIES
+            .iter()
+            .find_map(|(name, byte)| rest.starts_with(name).then_some((Some(*byte), name.len() + 1))),
         _ => None,
     }
 }

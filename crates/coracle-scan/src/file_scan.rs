@@ -93,10 +93,15 @@ impl<'a> FileScan<'a> {
             }
         };
         let kind = match &subject {
-            FindingSubject::File(path) => TextKind::of_file(path.file_name().unwrap_or_default()),
+            FindingSubject::File(path) => TextKind::of_file(path.as_bytes()),
             FindingSubject::ConfigValue(..) => TextKind::VALUE,
         };
         Self { equal_candidates, ..Self::encoded(secrets, subject, scope, kind, 0) }
+    }
+
+    /// Sets whether the file is part of a published package.
+    pub(super) fn set_published(&mut self, is_published: bool) {
+        self.examiner.kind.is_public |= is_published;
     }
 
     /// Creates the scan of a text or file that is encoded in another one.
@@ -161,6 +166,7 @@ impl<'a> Examiner<'a> {
         if bytes.starts_with(b"\x7fELF") {
             self.scope = ScanScope::Program;
         }
+        self.kind.inspect_first_bytes(bytes);
         if self.scope == ScanScope::Program {
             return;
         }
@@ -193,8 +199,7 @@ impl<'a> Examiner<'a> {
     fn examine_anchor(&mut self, window: &Window<'_>, position: u64) {
         let is_program = self.scope == ScanScope::Program;
         let found = tokens::find_token(window, is_program)
-            .or_else(|| logins::json_web_token(window))
-            .or_else(|| logins::azure_signature(window));
+            .or_else(|| logins::signed_token(window).filter(|_| !self.kind.is_public));
         if let Some(found) = found {
             self.add_match(found, position);
         }
@@ -245,9 +250,10 @@ impl<'a> Examiner<'a> {
             let position = segment.position(at);
             // A token is not also a password.
             let value = position..=position + (length as u64 + MAX_NAME);
-            let is_known = self.findings.iter().any(|finding| {
-                finding.offset.is_some_and(|offset| value.contains(&offset))
-            });
+            let is_known = self
+                .findings
+                .iter()
+                .any(|finding| finding.offset.is_some_and(|offset| value.contains(&offset)));
             if !is_known || length == 0 {
                 self.add_match(found, position);
             }
@@ -266,8 +272,8 @@ impl<'a> Examiner<'a> {
         let end = segment.position(segment.to);
         archives.read(segment.bytes, segment.start, end, &mut |event| match event {
             ArchiveEvent::Start { position, name } => {
-                let name = name.rsplit(|byte| *byte == b'/').next().unwrap_or_default();
-                self.member = Some((position, Box::new(self.encoded_scan(TextKind::of_file(name)))));
+                let kind = self.kind_of_member(name);
+                self.member = Some((position, Box::new(self.encoded_scan(kind))));
             }
             ArchiveEvent::Content(bytes) => {
                 if let Some((_, scan)) = &mut self.member {
@@ -282,7 +288,8 @@ impl<'a> Examiner<'a> {
     /// Scans text that was decoded.
     fn examine_decoded(&mut self, decoded: Decoded, segment: &Segment<'_>) {
         // Text in UTF-16 has the format of the file.
-        let kind = if decoded.encoding == "in UTF-16" { self.kind } else { TextKind::of_file(b"") };
+        let text = TextKind { is_public: self.kind.is_public, ..TextKind::of_file(b"") };
+        let kind = if decoded.encoding == "in UTF-16" { self.kind } else { text };
         let mut scan = self.encoded_scan(kind);
         scan.update(&decoded.text);
         let start = segment.position(decoded.start);
@@ -297,6 +304,17 @@ impl<'a> Examiner<'a> {
             let description = format!("{} {}", finding.description, decoded.encoding);
             self.add_finding(Finding { offset, description, ..finding });
         }
+    }
+
+    /// Returns the kind of a compressed file. One without a name is named as the file that has it.
+    fn kind_of_member(&self, name: &[u8]) -> TextKind {
+        let kind = match &self.subject {
+            FindingSubject::File(path) if name.is_empty() => {
+                TextKind::of_file(path.as_bytes().strip_suffix(b".gz").unwrap_or_default())
+            }
+            _ => TextKind::of_file(name),
+        };
+        TextKind { is_public: self.kind.is_public || kind.is_public, ..kind }
     }
 
     /// Creates the scan of a text or file in this file.

@@ -32,9 +32,10 @@ pub(super) fn recognize_key_file(start: &[u8]) -> Option<RuleMatch> {
 
 /// Returns what kind of key in DER `start` is the beginning of: PKCS #1 (RFC 8017, A.1.2), PKCS #8
 /// (RFC 5208, 5), SEC 1 (RFC 5915, 3), PKCS #12 (RFC 7292, 4).
-pub(super) fn recognize_der_key(start: &[u8]) -> Option<&'static str> {
+fn recognize_der_key(start: &[u8]) -> Option<&'static str> {
     let body = der_sequence(start)?;
     match body {
+        _ if !is_complete_der(start) => None,
         [2, 1, 0, 2, 0x81 | 0x82, ..]
         | [2, 1, 0 | 1, 0x30, _, 6, 3..=9, ..]
         | [2, 1, 0 | 1, 0x30, 0x81, _, 6, ..]
@@ -44,6 +45,21 @@ pub(super) fn recognize_der_key(start: &[u8]) -> Option<&'static str> {
         _ if is_encrypted_pkcs8(body) => Some("an encrypted private key (DER)"),
         _ => None,
     }
+}
+
+/// Returns whether `bytes` have as many as the sequence at their start says. Templates and examples
+/// have less.
+pub(super) fn is_complete_der(bytes: &[u8]) -> bool {
+    let length = |count: usize| {
+        let digits = bytes.get(2..2 + count).unwrap_or_default();
+        2 + count + digits.iter().fold(0, |number: usize, digit| number << 8 | usize::from(*digit))
+    };
+    let size = match bytes.get(1) {
+        Some(short @ 0..=0x7f) => 2 + usize::from(*short),
+        Some(long @ 0x81..=0x83) => length(usize::from(long - 0x80)),
+        _ => 0,
+    };
+    size <= bytes.len()
 }
 
 /// `SEQUENCE { SEQUENCE { OID pkcs-5 or pkcs-12 …`
@@ -145,7 +161,7 @@ fn is_openpgp_key(start: &[u8]) -> bool {
         _ => return false,
     };
     match packet {
-        [3..=6, time @ .., ] if time.len() > 64 => {
+        [3..=6, time @ ..] if time.len() > 64 => {
             let year_is_plausible = matches!(time.first(), Some(0x30..=0x9f));
             let algorithm = time.get(4);
             year_is_plausible && matches!(algorithm, Some(1..=3 | 16..=19 | 22 | 25..=28))
@@ -165,14 +181,15 @@ mod tests {
             [&[0, 0, 0, 2, 0, 1, b'a'][..], &[0; 8], &[0, 5], b"X.509", &[0, 0, 0, 3, 1, 2, 3]].concat();
         let openpgp = [&[0x95, 3, 0x98, 4, 0x65, 1, 2, 3, 1][..], &[7; 64]].concat();
         for (bytes, expected) in [
-            (&[0x30, 0x82, 4, 0xa4, 2, 1, 0, 2, 0x82, 1, 1][..], true),
-            (&[0x30, 0x82, 4, 0xbd, 2, 1, 0, 0x30, 13, 6, 9, 0x2a], true),
-            (&[0x30, 0x2e, 2, 1, 0, 0x30, 5, 6, 3, 0x2b], true),
-            (&[0x30, 0x77, 2, 1, 1, 4, 0x20], true),
+            (&[0x30, 0x82, 0, 7, 2, 1, 0, 2, 0x82, 1, 1][..], true),
+            (&[0x30, 0x82, 0, 8, 2, 1, 0, 0x30, 13, 6, 9, 0x2a], true),
+            (&[0x30, 8, 2, 1, 0, 0x30, 5, 6, 3, 0x2b], true),
+            (&[0x30, 5, 2, 1, 1, 4, 0x20], true),
+            (&[0x30, 6, 2, 1, 1, 4, 0x20], false),
             (
                 &[
-                    0x30, 0x82, 9, 9, 2, 1, 3, 0x30, 0x82, 9, 9, 6, 9, 0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 1,
-                    7,
+                    0x30, 0x82, 0, 17, 2, 1, 3, 0x30, 0x82, 9, 9, 6, 9, 0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d,
+                    1, 7,
                 ],
                 true,
             ),

@@ -8,10 +8,11 @@ use super::data::words::EXAMPLE_HOSTS;
 use super::finding::RuleMatch;
 use super::passwords::{is_password_hash, is_random_password, may_be_password};
 use super::randomness;
+use super::text_format::TextKind;
 use super::window::{Window, first_bytes, last_bytes};
 
 /// `SCHEME://USER:PASSWORD@HOST`
-pub(super) fn url_password(window: &Window<'_>, is_config: bool) -> Option<RuleMatch> {
+pub(super) fn url_password(window: &Window<'_>, kind: TextKind) -> Option<RuleMatch> {
     let scheme = window
         .before
         .iter()
@@ -35,10 +36,12 @@ pub(super) fn url_password(window: &Window<'_>, is_config: bool) -> Option<RuleM
         return None;
     }
     let is_example = is_example_host(host, password);
-    let is_password = if is_config && !is_example {
+    let is_password = if kind.is_config && !is_example {
         may_be_password(password)
     } else {
-        is_random_password(password) && !randomness::is_placeholder(user)
+        is_random_password(password)
+            && !randomness::is_placeholder(user)
+            && !(is_example && kind.format.is_code())
     };
     is_password.then(|| RuleMatch::new_error("password", "a password in a URL").starting_before(scheme))
 }
@@ -79,7 +82,9 @@ pub(super) fn netrc_login(window: &Window<'_>) -> Option<RuleMatch> {
         let Some(name) = words.next() else { break };
         match name {
             b"login" | b"account" | b"user" => login = words.next().is_some() || login,
-            b"password" | b"passwd" => password = words.next().is_some_and(|word| may_be_password(unquoted(word))),
+            b"password" | b"passwd" => {
+                password = words.next().is_some_and(|word| may_be_password(unquoted(word)))
+            }
             _ => break,
         }
     }
@@ -91,7 +96,8 @@ pub(super) fn docker_login(window: &Window<'_>) -> Option<RuleMatch> {
     let rest = window.rest.get("auth".len()..)?;
     let rest = rest.trim_ascii_start().strip_prefix(b"\\").unwrap_or(rest).strip_prefix(b"\"")?;
     let rest = rest.trim_ascii_start().strip_prefix(b":")?.trim_ascii_start();
-    let value = CharSet::BASE64_ANY.leading_run(rest.strip_prefix(b"\\").unwrap_or(rest).strip_prefix(b"\"")?);
+    let value =
+        CharSet::BASE64_ANY.leading_run(rest.strip_prefix(b"\\").unwrap_or(rest).strip_prefix(b"\"")?);
     basic_login(value, false).then(|| RuleMatch::new_error("password", "a login of a registry"))
 }
 
@@ -103,7 +109,12 @@ fn basic_login(value: &[u8], has_to_be_random: bool) -> bool {
     let (user, password) = login.split_at(colon);
     let password = password.get(1..).unwrap_or_default();
     let is_text = login.iter().all(u8::is_ascii_graphic);
-    is_text && if has_to_be_random { is_random_password(password) } else { !user.is_empty() && may_be_password(password) }
+    is_text
+        && if has_to_be_random {
+            is_random_password(password)
+        } else {
+            !user.is_empty() && may_be_password(password)
+        }
 }
 
 /// `Authorization: Bearer TOKEN`, `Authorization: Basic LOGIN`
@@ -117,7 +128,9 @@ pub(super) fn authorization(window: &Window<'_>) -> Option<RuleMatch> {
     }
     let token = CharSet::BASE64_ANY.with(b".~").leading_run(value);
     let has_digits = token.iter().any(u8::is_ascii_digit);
-    let is_token = token.len() >= 20 && has_digits && !token.starts_with(b"eyJ")
+    let is_token = token.len() >= 20
+        && has_digits
+        && !token.starts_with(b"eyJ")
         && randomness::is_random(token, CharSet::BASE64URL);
     is_token.then(|| RuleMatch::new_error("token", "a token in an HTTP header"))
 }
@@ -128,9 +141,17 @@ pub(super) fn kubeconfig_credential(bytes: &[u8]) -> Option<(usize, RuleMatch)> 
     if !has(b"clusters") || !has(b"users") || !has(b"contexts") {
         return None;
     }
-    let names =
-        [&b"token:"[..], b"password:", b"client-key-data:", b"\"token\":", b"\"password\":", b"\"client-key-data\":"];
-    let found = names.iter().filter_map(|name| memmem::find_iter(bytes, name).find(|at| is_value_after(bytes, at + name.len())));
+    let names = [
+        &b"token:"[..],
+        b"password:",
+        b"client-key-data:",
+        b"\"token\":",
+        b"\"password\":",
+        b"\"client-key-data\":",
+    ];
+    let found = names
+        .iter()
+        .filter_map(|name| memmem::find_iter(bytes, name).find(|at| is_value_after(bytes, at + name.len())));
     found.min().map(|at| (at, RuleMatch::new_error("kubeconfig", "a kubeconfig with a login")))
 }
 
@@ -138,7 +159,10 @@ fn is_value_after(bytes: &[u8], at: usize) -> bool {
     let rest = bytes.get(at..).unwrap_or_default();
     let line = rest.split(|byte| b"\n\r,}".contains(byte)).next().unwrap_or_default().trim_ascii();
     let value = unquoted(line);
-    value.len() >= 4 && !value.starts_with(b"<") && !value.starts_with(b"$") && !value.starts_with(b"{")
+    value.len() >= 4
+        && !value.starts_with(b"<")
+        && !value.starts_with(b"$")
+        && !value.starts_with(b"{")
         && (may_be_password(value) || value.len() > 40)
 }
 
@@ -221,8 +245,13 @@ pub(super) fn has_password_field(line: &[u8]) -> bool {
     !line.starts_with(b"#") && fields.count() >= 2 && may_be_password(unquoted(last))
 }
 
+/// A JSON Web Token, or a URL that is signed by Azure.
+pub(super) fn signed_token(window: &Window<'_>) -> Option<RuleMatch> {
+    json_web_token(window).or_else(|| azure_signature(window))
+}
+
 /// A signed JSON Web Token: two JSON objects and a signature, each in base64url.
-pub(super) fn json_web_token(window: &Window<'_>) -> Option<RuleMatch> {
+fn json_web_token(window: &Window<'_>) -> Option<RuleMatch> {
     if !window.rest.starts_with(b"eyJ") && !window.rest.starts_with(b"ewo") {
         return None;
     }
@@ -231,7 +260,8 @@ pub(super) fn json_web_token(window: &Window<'_>) -> Option<RuleMatch> {
     let (header, payload, signature) = (parts.next()?, parts.next()?, parts.next()?);
     let signature = CharSet::BASE64URL.leading_run(signature);
     let (header, payload) = (decode_base64_prefix(header), decode_base64_prefix(payload));
-    let is_token = memmem::find(&header, b"\"alg\"").is_some() && payload.trim_ascii_start().starts_with(b"{");
+    let is_token =
+        memmem::find(&header, b"\"alg\"").is_some() && payload.trim_ascii_start().starts_with(b"{");
     let is_signed = signature.len() >= 40 && randomness::is_random(signature, CharSet::BASE64URL);
     (is_token && is_signed && !is_example_payload(&payload))
         .then(|| RuleMatch::new_error("token", "a signed JSON Web Token"))
@@ -242,12 +272,13 @@ pub(super) fn json_web_token(window: &Window<'_>) -> Option<RuleMatch> {
 fn is_example_payload(payload: &[u8]) -> bool {
     let has = |text: &[u8]| memmem::find(payload, text).is_some();
     let claims = [&b"\"exp\""[..], b"\"iat\"", b"\"iss\"", b"\"aud\"", b"\"sub\"", b"\"jti\"", b"\"nbf\""];
-    let examples = [&b"\"1234567890\""[..], b"example", b"John Doe", b"\"joe\"", b"\"foo\"", b"\"bar\"", b"\"test\""];
+    let examples =
+        [&b"\"1234567890\""[..], b"example", b"John Doe", b"\"joe\"", b"\"foo\"", b"\"bar\"", b"\"test\""];
     !claims.iter().any(|claim| has(claim)) || examples.iter().any(|text| has(text))
 }
 
 /// The signature in a shared access URL of Azure: `sig=`, with the version `sv=` nearby.
-pub(super) fn azure_signature(window: &Window<'_>) -> Option<RuleMatch> {
+fn azure_signature(window: &Window<'_>) -> Option<RuleMatch> {
     let body = CharSet::BASE64.with(b"%").leading_run(window.rest.strip_prefix(b"sig=")?);
     let context = [last_bytes(window.before, 300), first_bytes(window.rest, 300)];
     let has_version = context.iter().any(|text| memmem::find(text, b"sv=20").is_some());
@@ -291,10 +322,18 @@ mod tests {
             (["mailto://", "ada@acme.dev"], false),
             (["http://a:", "<password>@git.acme.dev"], false),
         ] {
-            assert_eq!(url_password(&at(&text.concat(), "://"), true).is_some(), expected, "{text:?}");
+            assert_eq!(
+                url_password(&at(&text.concat(), "://"), TextKind::VALUE).is_some(),
+                expected,
+                "{text:?}"
+            );
         }
         let text = ["https://ada:", "correct-horse@git.acme.dev/"].concat();
-        assert_eq!(url_password(&at(&text, "://"), false), None, "words count only in configuration");
+        assert_eq!(
+            url_password(&at(&text, "://"), TextKind::of_file(b"notes")),
+            None,
+            "words count only in configuration"
+        );
     }
 
     #[test]
@@ -306,13 +345,19 @@ mod tests {
             (["machine HOST login USER ", "password \"PASSWORD\""], false),
             (["machine learning is not what ", "this login password is"], false),
         ] {
-            assert_eq!(netrc_login(&Window::new(text.concat().as_bytes(), 0)).is_some(), expected, "{text:?}");
+            assert_eq!(
+                netrc_login(&Window::new(text.concat().as_bytes(), 0)).is_some(),
+                expected,
+                "{text:?}"
+            );
         }
     }
 
     #[test]
     fn finds_logins_of_registries_and_headers() {
-        let auth = |login: &str| format!("{{\"auths\":{{\"r\":{{\"auth\": \"{}\"}}}}}}", BASE64_STANDARD.encode(login));
+        let auth = |login: &str| {
+            format!("{{\"auths\":{{\"r\":{{\"auth\": \"{}\"}}}}}}", BASE64_STANDARD.encode(login))
+        };
         assert!(docker_login(&at(&auth("ada:tr0ub4dor!!"), "auth\"")).is_some());
         assert!(docker_login(&at(&auth("no colon at all"), "auth\"")).is_none());
         for (text, expected) in [
@@ -328,7 +373,9 @@ mod tests {
     #[test]
     fn finds_kubeconfigs_with_credentials() {
         let authority = "A".repeat(1400);
-        let config = format!("kind: Config\nclusters:\n- cluster:\n    certificate-authority-data: {authority}\ncontexts: []\ncurrent-context: dev\nusers:\n- name: a\n  user:\n    ");
+        let config = format!(
+            "kind: Config\nclusters:\n- cluster:\n    certificate-authority-data: {authority}\ncontexts: []\ncurrent-context: dev\nusers:\n- name: a\n  user:\n    "
+        );
         let found = |text: &str| kubeconfig_credential(format!("{config}{text}").as_bytes()).is_some();
         assert!(found("token: sha256~Qz8vXw2n"));
         assert!(!found("token: <token>"));

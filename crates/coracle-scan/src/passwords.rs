@@ -26,6 +26,26 @@ pub(super) fn is_random_password(value: &[u8]) -> bool {
     may_be_password(value) && randomness::is_random_password(value)
 }
 
+/// Returns whether `value` is a long secret that a program has chosen: not one of the identifiers and
+/// public keys that look like one.
+pub(super) fn is_random_secret(value: &[u8]) -> bool {
+    may_be_password(value) && randomness::is_random_secret(value) && !is_uuid(value) && !is_public_key(value)
+}
+
+/// Returns whether `value` is a UUID.
+pub(super) fn is_uuid(value: &[u8]) -> bool {
+    let mut groups = value.split(|byte| *byte == b'-');
+    let is_group = |group: &[u8], size| group.len() == size && CharSet::HEX.leading_run(group).len() == size;
+    [8, 4, 4, 4, 12].iter().all(|size| groups.next().is_some_and(|group| is_group(group, *size)))
+        && groups.next().is_none()
+}
+
+/// Returns whether `value` is a public key or certificate in base64: DER, or a key of SSH.
+fn is_public_key(value: &[u8]) -> bool {
+    let starts: [&[u8]; 6] = [b"MI", b"MFkw", b"MHYw", b"MCow", b"AAAAB3Nza", b"AAAAC3Nza"];
+    value.len() >= 48 && starts.iter().any(|start| value.starts_with(start))
+}
+
 /// Returns whether `value`, in lower case, refers to a secret elsewhere, such as `${NAME}`, or is an
 /// encrypted one.
 fn is_reference(value: &[u8]) -> bool {
@@ -66,9 +86,10 @@ fn is_reference(value: &[u8]) -> bool {
 
 /// Returns whether `value` is the path of a file, or a pattern of paths.
 fn is_path(value: &[u8]) -> bool {
-    let is_start = [&b"/"[..], b"./", b"../", b"~/", b"*"].iter().any(|start| value.starts_with(start));
+    let is_relative = [&b"./"[..], b"../", b"~/"].iter().any(|start| value.starts_with(start));
     let is_windows = matches!(value, [drive, b':', b'\\' | b'/', ..] if drive.is_ascii_alphabetic());
-    (is_start || is_windows) && !randomness::is_random_password(value)
+    let is_absolute = value.starts_with(b"/") || value.starts_with(b"*");
+    is_relative || is_windows || is_absolute && !randomness::is_random_password(value)
 }
 
 /// Returns whether `value` is an expression of source code: a call, an index, or names joined by
@@ -76,7 +97,8 @@ fn is_path(value: &[u8]) -> bool {
 pub(super) fn is_expression(value: &[u8]) -> bool {
     let is_name =
         |part: &[u8]| !part.is_empty() && part.iter().all(|byte| byte.is_ascii_alphabetic() || *byte == b'_');
-    let names = value.split(|&byte| b".:".contains(&byte)).filter(|part| !part.is_empty()).collect::<Vec<_>>();
+    let names =
+        value.split(|&byte| b".:".contains(&byte)).filter(|part| !part.is_empty()).collect::<Vec<_>>();
     let is_path = names.len() > 1 && names.into_iter().all(is_name);
     let is_call = value.iter().position(|byte| b"([".contains(byte)).is_some_and(|at| {
         let (name, inner) = value.split_at(at);
@@ -111,17 +133,45 @@ mod tests {
     #[test]
     fn references_and_keywords_are_no_passwords() {
         for value in [
-            "password", "changeme", "${DB_PASSWORD}", "$DB_PASSWORD", "{{ password }}", "<password>",
-            "%DB_PASSWORD%", "@DB_PASSWORD@", "/run/secrets/db", "~/.ssh/id", "C:\\keys\\id",
-            "ENC[AES256_GCM,data:uj2tbg9GzMZ7wA==,iv:abc]", "ENC(b6ZDkMfp8Yf)", "op://vault/item/field",
-            "vault:secret/data/db#password", "arn:aws:secretsmanager:eu-west-1:1:secret:x", "true", "xxxx", "abc",
-            "https://acme.dev/reset", "%s", "****", "[secret]",
+            "password",
+            "changeme",
+            "${DB_PASSWORD}",
+            "$DB_PASSWORD",
+            "{{ password }}",
+            "<password>",
+            "%DB_PASSWORD%",
+            "@DB_PASSWORD@",
+            "/run/secrets/db",
+            "~/.ssh/id",
+            "C:\\keys\\id",
+            "ENC[AES256_GCM,data:uj2tbg9GzMZ7wA==,iv:abc]",
+            "ENC(b6ZDkMfp8Yf)",
+            "op://vault/item/field",
+            "vault:secret/data/db#password",
+            "arn:aws:secretsmanager:eu-west-1:1:secret:x",
+            "true",
+            "xxxx",
+            "abc",
+            "https://acme.dev/reset",
+            "%s",
+            "****",
+            "[secret]",
         ] {
             assert!(!may_be_password(value.as_bytes()), "{value}");
         }
         for value in [
-            "tr0ub4dor", "$aX9k#Lm2", "%x7Kq2Lm", "@b8Rt5%nQ", "/kL9x+Qz7vB", "*9xKq#mL2", "{q8Z;t!Lx", "x(9)Kq..L",
-            "[k9X#qL2z", "<k9X#qL2z", "!K9xq#mL2", "postgres",
+            "tr0ub4dor",
+            "$aX9k#Lm2",
+            "%x7Kq2Lm",
+            "@b8Rt5%nQ",
+            "/kL9x+Qz7vB",
+            "*9xKq#mL2",
+            "{q8Z;t!Lx",
+            "x(9)Kq..L",
+            "[k9X#qL2z",
+            "<k9X#qL2z",
+            "!K9xq#mL2",
+            "postgres",
         ] {
             assert!(may_be_password(value.as_bytes()), "{value}");
         }
@@ -129,7 +179,8 @@ mod tests {
 
     #[test]
     fn recognizes_expressions() {
-        for value in ["options.token", "config.get(server,", "record[\"_id\"]", "os.environ['X']", "Foo::bar"] {
+        for value in ["options.token", "config.get(server,", "record[\"_id\"]", "os.environ['X']", "Foo::bar"]
+        {
             assert!(is_expression(value.as_bytes()), "{value}");
         }
         for value in ["tr0ub4dor", "x9(k#L)q", "a1.b2", "(x)"] {
@@ -140,10 +191,18 @@ mod tests {
     #[test]
     fn recognizes_password_hashes() {
         let hash = "Xk9wQz7LmR2vTnB4cYp6HsJdEaGf1uoKiW3xZq8UbNeXk9wQz7LmR2vTnB4cYp6HsJdEaGf1uoKiW3xZq8UbNe";
-        for (start, length, expected) in
-            [("$6$salt$", 86, true), ("$2y$10$", 53, true), ("$apr1$salt$", 22, true), ("$9$x$", 22, false), ("$6$x$", 22, false)]
-        {
-            assert_eq!(is_password_hash(format!("{start}{}", &hash[..length]).as_bytes()), expected, "{start}");
+        for (start, length, expected) in [
+            ("$6$salt$", 86, true),
+            ("$2y$10$", 53, true),
+            ("$apr1$salt$", 22, true),
+            ("$9$x$", 22, false),
+            ("$6$x$", 22, false),
+        ] {
+            assert_eq!(
+                is_password_hash(format!("{start}{}", &hash[..length]).as_bytes()),
+                expected,
+                "{start}"
+            );
         }
     }
 }

@@ -2,9 +2,10 @@
 //!
 //! Programs that read keys contain the headers, so a header alone is not a finding.
 
-use super::alphabet::CharSet;
+use super::alphabet::{CharSet, decode_base64_prefix};
 use super::escapes;
 use super::finding::RuleMatch;
+use super::key_files;
 use super::randomness;
 use super::window::{Window, bytes_after, last_bytes};
 
@@ -16,6 +17,8 @@ pub(super) const KEY_HEADERS: [&[u8]; 2] = [b"PRIVATE KEY", b"Static key V"];
 const MAX_HEADER_START: usize = 64;
 /// The minimum number of base64 digits of a body. A key of Ed25519 has 64.
 const MIN_BODY: usize = 56;
+/// The number of digits from which on a body is not tested for completeness.
+const MIN_LONG_BODY: usize = 128;
 
 /// Finds a private key at the offset of a text of its header.
 pub(super) fn find_key(window: &Window<'_>) -> Option<RuleMatch> {
@@ -41,7 +44,12 @@ pub(super) fn find_key(window: &Window<'_>) -> Option<RuleMatch> {
     let is_end = after.strip_prefix(b"END ").is_some_and(|after| after.trim_ascii_start().starts_with(label));
     let body = key_body(text.get(..end)?);
     let header_start = begin - (start.get(..begin)?.len() - dashes.len()) - dash_count;
-    (is_end && body.len() >= MIN_BODY && randomness::is_random(&body, CharSet::BASE64)).then(|| {
+    // An example has only the first line of a key.
+    let is_example = body.len() < MIN_LONG_BODY
+        && !key_files::is_complete_der(&decode_base64_prefix(&body))
+        && body.starts_with(b"M");
+    let is_key = is_end && body.len() >= MIN_BODY && !is_example;
+    (is_key && randomness::is_random(&body, CharSet::BASE64)).then(|| {
         let what = if is_encrypted(label, &text) { "an encrypted private key" } else { "a private key" };
         RuleMatch::new_error("private-key", what).starting_before(start.len() - header_start)
     })
@@ -56,9 +64,13 @@ fn is_encrypted(label: &[u8], text: &[u8]) -> bool {
 /// Returns none if there is other text.
 fn key_body(text: &[u8]) -> Vec<u8> {
     let is_header = |line: &&[u8]| memchr::memmem::find(line, b": ").is_some() || line.starts_with(b"=");
-    let lines = text.split(|byte| b"\n\r".contains(byte)).map(<[u8]>::trim_ascii).filter(|line| !is_header(line));
+    let lines =
+        text.split(|byte| b"\n\r".contains(byte)).map(<[u8]>::trim_ascii).filter(|line| !is_header(line));
     let is_noise = |byte: &u8| b" \t\"'`,.|>*#;()\\".contains(byte);
-    let pieces: Vec<&[u8]> = lines.flat_map(|line| line.split(is_noise)).filter(|piece| !piece.is_empty() && *piece != b"+").collect();
+    let pieces: Vec<&[u8]> = lines
+        .flat_map(|line| line.split(is_noise))
+        .filter(|piece| !piece.is_empty() && *piece != b"+")
+        .collect();
     let Some((_, full)) = pieces.split_last() else { return Vec::new() };
     // Words are shorter than the lines of a key.
     let is_body = full.iter().all(|piece| piece.len() >= MIN_LINE)
@@ -153,7 +165,8 @@ mod tests {
         assert_eq!(found(&format!("the PRIVATE{} of a server, ---- {LINES}", " KEY")), None);
         assert_eq!(found(&format!("{begin}\nMIIE{}\n{end}", "x".repeat(60))), None);
         assert_eq!(found(&format!("-----BEGIN CERTIFICATE-----\n{LINES}")), None);
-        let key = found(&format!("key: {begin}\n{LINES}\n{end}")).unwrap();
+        assert_eq!(found(&format!("{begin}\n{LINES}\n{end}")), None, "an example");
+        let key = found(&format!("key: {begin}\n{LINES}\n{LINES}\n{end}")).unwrap();
         assert_eq!(key.start_before, "-----BEGIN RSA ".len(), "starts at the first dash");
     }
 

@@ -11,8 +11,13 @@ use super::data::words::{PASSWORD_WORDS, PLACEHOLDERS};
 /// The number of bits that a written text saves at least. Of each code, one in 4,096 random texts
 /// saves as much.
 const MIN_SAVED_TOKEN: f64 = 12.0;
-/// The same for passwords, which are short.
-const MIN_SAVED_PASSWORD: f64 = 5.0;
+/// The number of bits per character by which the code for written text needs more for a password and
+/// for a longer secret. They are short, and names are their alternative. One in fifty random
+/// passwords of twelve characters is closer to text.
+const PASSWORD_MARGIN: f64 = 0.1;
+const SECRET_MARGIN: f64 = 0.5;
+/// The number of bits that a sequence in a password saves at least.
+const MIN_SAVED_SEQUENCE: f64 = 5.0;
 
 /// Returns whether `text` looks like random characters of `set`.
 pub(super) fn is_random(text: &[u8], set: CharSet) -> bool {
@@ -30,9 +35,19 @@ pub(super) fn is_written(saved_bits: f64) -> bool {
     saved_bits >= MIN_SAVED_TOKEN
 }
 
-/// Returns whether a password looks as if a program has chosen it: its characters are those that
-/// are random in one of the usual alphabets, and it is long enough to tell.
+/// Returns whether a password looks as if a program has chosen it: its characters are random in one
+/// of the usual alphabets, and it is long enough to tell.
 pub(super) fn is_random_password(text: &[u8]) -> bool {
+    text.len() >= MIN_PASSWORD && has_margin(text, PASSWORD_MARGIN)
+}
+
+/// Returns whether a text looks even more like random characters, because its name does not say that
+/// it is a password.
+pub(super) fn is_random_secret(text: &[u8]) -> bool {
+    text.len() >= MIN_SECRET && has_margin(text, SECRET_MARGIN)
+}
+
+fn has_margin(text: &[u8], margin: f64) -> bool {
     // Letters, letters and digits and so on are equally probable.
     let choice = (PASSWORD_ALPHABETS.len() as f64).log2();
     let alphabets = PASSWORD_ALPHABETS.iter().filter(|set| text.iter().all(|&byte| set.contains(byte)));
@@ -40,15 +55,18 @@ pub(super) fn is_random_password(text: &[u8]) -> bool {
     let Some(bits) = smallest else { return false };
     let size = text.len() as f64;
     let lower = text.to_ascii_lowercase();
-    let has_word = PASSWORD_WORDS.iter().any(|word| memchr::memmem::find(&lower, word.as_bytes()).is_some());
-    text.len() >= MIN_PASSWORD
-        && saved_bits(text, bits + choice / size.max(1.0)) < MIN_SAVED_PASSWORD
-        && !has_word
+    let has_word =
+        || PASSWORD_WORDS.iter().any(|word| memchr::memmem::find(&lower, word.as_bytes()).is_some());
+    written_bits(text) - (size * bits + choice) > margin * size
+        && size * bits - sequence_bits(text, bits) < MIN_SAVED_SEQUENCE
+        && !has_word()
         && !is_placeholder(text)
 }
 
 /// The minimum length of a password that is recognized by its characters.
 const MIN_PASSWORD: usize = 8;
+/// The same for other secrets.
+const MIN_SECRET: usize = 16;
 
 /// The alphabets that generators of passwords use.
 const PASSWORD_ALPHABETS: [CharSet; 7] = [
@@ -88,6 +106,7 @@ fn written_bits(text: &[u8]) -> f64 {
         bits += f64::from(tenths.unwrap_or(u8::MAX)) / 10.0;
         let is_upper = byte.is_ascii_uppercase();
         bits += match symbol {
+            OTHER if b"_-.".contains(&byte) => JOINER_BITS,
             OTHER => OTHER_BITS,
             DIGIT => DIGIT_BITS,
             // The first letter of a word can have any case.
@@ -105,8 +124,9 @@ const DIGIT: usize = 26;
 const OTHER: usize = 27;
 /// log2(10)
 const DIGIT_BITS: f64 = 3.32;
-/// Punctuation is mostly `_`, `-`, `.` or `/`.
-const OTHER_BITS: f64 = 2.5;
+/// Words are mostly joined by `_`, `-` or `.`.
+const JOINER_BITS: f64 = 2.5;
+const OTHER_BITS: f64 = 5.5;
 /// -log2(7/8) and -log2(1/8)
 const SAME_CASE_BITS: f64 = 0.19;
 const OTHER_CASE_BITS: f64 = 3.0;

@@ -7,10 +7,12 @@ use std::sync::LazyLock;
 use aho_corasick::AhoCorasick;
 
 use super::alphabet::CharSet;
-use super::assignments::{Assignment, assignment_at};
+use super::assignments::{Assignment, assignment_of, name_range};
 use super::data::words::{ENCRYPTED_DOCUMENTS, NAME_ANCHORS, PASSWORD_NAMES, PUBLIC_WORDS, SECRET_WORDS};
 use super::finding::RuleMatch;
-use super::passwords::{is_expression, is_password_hash, is_random_password, may_be_password};
+use super::passwords::{
+    is_expression, is_password_hash, is_random_password, is_random_secret, is_uuid, may_be_password,
+};
 use super::segments::Segment;
 use super::text_format::{TextFormat, TextKind};
 use super::window::{Window, first_bytes, last_bytes};
@@ -26,6 +28,8 @@ enum Action {
     Name,
     Url,
     Login(fn(&Window<'_>) -> Option<RuleMatch>),
+    /// A login in a file that is neither source code nor documentation.
+    Line(fn(&Window<'_>) -> Option<RuleMatch>),
     Kubeconfig,
 }
 
@@ -37,22 +41,27 @@ struct Anchors {
 static ANCHORS: LazyLock<Anchors> = LazyLock::new(|| {
     let mut anchors: Vec<(&str, Action)> = vec![
         ("://", Action::Url),
-        ("machine", Action::Login(logins::netrc_login)),
-        ("default", Action::Login(logins::netrc_login)),
+        ("machine", Action::Line(logins::netrc_login)),
+        ("default", Action::Line(logins::netrc_login)),
         ("auth\"", Action::Login(logins::docker_login)),
         ("auth\\\"", Action::Login(logins::docker_login)),
         ("bearer ", Action::Login(logins::authorization)),
         ("basic ", Action::Login(logins::authorization)),
-        (":$", Action::Login(|window| {
-            let rest = window.rest.get(1..)?;
-            let before = [window.before, b":"].concat();
-            logins::password_hash(&Window { before: last_bytes(&before, 65), rest })
-        })),
+        (
+            ":$",
+            Action::Line(|window| {
+                let rest = window.rest.get(1..)?;
+                let before = [window.before, b":"].concat();
+                logins::password_hash(&Window { before: last_bytes(&before, 65), rest })
+            }),
+        ),
         ("\"kty\"", Action::Login(private_keys::find_json_web_key)),
         ("\\\"kty\\\"", Action::Login(private_keys::find_json_web_key)),
         ("current-context", Action::Kubeconfig),
     ];
-    anchors.extend(logins::programs_with_passwords().map(|program| (program, Action::Login(logins::command_line))));
+    anchors.extend(
+        logins::programs_with_passwords().map(|program| (program, Action::Line(logins::command_line))),
+    );
     let mut words: Vec<&str> = NAME_ANCHORS.iter().copied().chain(tokens::name_words()).collect();
     words.sort();
     words.dedup();
@@ -90,14 +99,21 @@ pub(super) fn visit_text(
         match action {
             Action::Name if !has_assignments || at < named => {}
             Action::Name => {
-                let Some(assignment) = assignment_at(bytes, at, kind.format) else { continue };
-                named = assignment.name_end;
-                if let Some(found) = examine(&assignment, kind, &window) {
-                    visit(assignment.start, assignment.value.len(), found);
+                let Some((start, end)) = name_range(bytes, at) else { continue };
+                named = end;
+                let assignment = assignment_of(bytes, start, end, kind.format);
+                let found = assignment.and_then(|assignment| {
+                    Some((assignment.value.len(), examine(&assignment, kind, &window)?))
+                });
+                if let Some((length, found)) = found {
+                    visit(start, length, found);
                 }
             }
-            Action::Url => report(logins::url_password(&window, kind.is_config), at, visit),
+            _ if kind.is_public && !kind.is_config => {}
+            Action::Url => report(logins::url_password(&window, kind), at, visit),
             Action::Login(rule) => report(rule(&window), at, visit),
+            Action::Line(rule) if kind.format.has_logins() => report(rule(&window), at, visit),
+            Action::Line(_) => {}
             Action::Kubeconfig => {
                 if let Some((at, found)) = logins::kubeconfig_credential(bytes) {
                     visit(at, 0, found);
@@ -118,7 +134,8 @@ fn report(found: Option<RuleMatch>, at: usize, visit: &mut dyn FnMut(usize, usiz
 
 /// Returns whether the bytes around the offset are text: none of them is NUL.
 fn is_in_text(window: &Window<'_>) -> bool {
-    !last_bytes(window.before, TEXT_CONTEXT).contains(&0) && !first_bytes(window.rest, TEXT_CONTEXT).contains(&0)
+    !last_bytes(window.before, TEXT_CONTEXT).contains(&0)
+        && !first_bytes(window.rest, TEXT_CONTEXT).contains(&0)
 }
 
 /// Visits the lines whose last field is a password.
@@ -136,32 +153,54 @@ fn visit_password_fields(segment: &Segment<'_>, visit: &mut dyn FnMut(usize, usi
 fn examine(assignment: &Assignment<'_>, kind: TextKind, window: &Window<'_>) -> Option<RuleMatch> {
     let Assignment { name, value, is_quoted, .. } = assignment;
     let value = value.strip_prefix(b"Bearer ").or(value.strip_prefix(b"Token ")).unwrap_or(value);
-    if value.len() < 4 || !is_quoted && is_expression(value) {
+    if value.len() < 4 || !is_quoted && is_expression(value) || kind.is_public && !kind.is_config {
         return None;
     }
-    if let Some(description) = tokens::find_named_token(name, value).filter(|_| may_be_password(value)) {
+    let is_named = has_password_name(name);
+    let named =
+        tokens::find_named_token(name, value).filter(|_| is_named || has_secret_word(name) || kind.is_config);
+    if let Some(description) = named.filter(|_| may_be_password(value)) {
         return Some(RuleMatch::new_error("token", description));
     }
-    let is_password = || RuleMatch::new_error("password", ASSIGNED_PASSWORD);
-    if has_password_name(name) {
-        let is_found = is_password_hash(value)
-            || if kind.is_config { may_be_password(value) } else { is_random_value(value, kind.format) };
-        return (is_found && !is_encrypted_document(window)).then(is_password);
-    }
-    let is_secret = has_secret_word(name) && value.len() >= MIN_SECRET && is_random_value(value, kind.format);
-    (is_secret && !is_encrypted_document(window)).then(is_password)
+    let is_found = if is_named {
+        is_password_hash(value) || is_password(value, kind, window)
+    } else {
+        has_secret_word(name)
+            && is_random_secret(value)
+            && is_plain(value, kind.format)
+            && !is_fingerprint(value)
+            && kind.format != TextFormat::Prose
+    };
+    (is_found && !is_encrypted_document(window)).then(|| RuleMatch::new_error("password", ASSIGNED_PASSWORD))
 }
 
-/// The minimum length of the value of a name such as `session_key_2`.
-const MIN_SECRET: usize = 12;
+/// Returns whether `value` is a password: any in configuration, else one that a program has chosen.
+fn is_password(value: &[u8], kind: TextKind, window: &Window<'_>) -> bool {
+    let is_random = is_random_password(value) && is_plain(value, kind.format) && !is_uuid(value);
+    let is_any =
+        || kind.is_config && !kind.is_public && may_be_password(value) && !is_default_login(value, window);
+    is_random && kind.format != TextFormat::Prose || is_any()
+}
 
-/// Returns whether `value` is random. In source code and documentation, it has to be so long or so
-/// mixed that it is no name of something.
-fn is_random_value(value: &[u8], format: TextFormat) -> bool {
+/// Returns whether `value` has the length of the fingerprint of a key, in hexadecimal.
+fn is_fingerprint(value: &[u8]) -> bool {
+    matches!(value.len(), 16 | 40) && CharSet::HEX.leading_run(value).len() == value.len()
+}
+
+/// Returns whether `value` is no text with a meaning: in source code and documentation, it has no
+/// brackets and no separators of paths, and both letters and digits.
+fn is_plain(value: &[u8], format: TextFormat) -> bool {
     let has = |is_in: fn(&u8) -> bool| value.iter().any(is_in);
     let is_mixed = has(u8::is_ascii_digit) && has(u8::is_ascii_alphabetic);
-    let is_demanding = format.is_code() || format == TextFormat::Prose;
-    is_random_password(value) && (!is_demanding || is_mixed)
+    let is_data = !format.is_code() && !matches!(format, TextFormat::Unknown | TextFormat::Prose);
+    is_data || is_mixed && !has(|byte| b"()[]{}\\<>|^".contains(byte))
+}
+
+/// Returns whether `value` is a word that is nearby, too, such as the name of the user: the default
+/// of a program that everybody knows.
+fn is_default_login(value: &[u8], window: &Window<'_>) -> bool {
+    let around = [last_bytes(window.before, 256), first_bytes(window.rest, 256)].concat();
+    value.iter().all(u8::is_ascii_lowercase) && memchr::memmem::find_iter(&around, value).count() > 1
 }
 
 /// Returns whether `name` ends as names of passwords do; the last words can be a number or an
@@ -172,7 +211,9 @@ fn has_password_name(name: &[u8]) -> bool {
     let name = name.get(..name.len() - digits).unwrap_or(name);
     let name = name.strip_suffix(b"_").unwrap_or(name);
     let name = [b"_", name].concat();
-    let is_public = name.split(|byte| *byte == b'_').any(|word| [&b"public"[..], b"csrf", b"next", b"page"].contains(&word));
+    let is_public = name
+        .split(|byte| *byte == b'_')
+        .any(|word| [&b"public"[..], b"csrf", b"next", b"page"].contains(&word));
     !is_public && PASSWORD_NAMES.iter().any(|ending| name.ends_with(ending.as_bytes()))
 }
 

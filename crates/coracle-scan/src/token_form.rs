@@ -62,9 +62,8 @@ impl TokenForm {
     /// Returns whether the anchor is no part of names and of encoded data, so that a token is recognized
     /// next to other text.
     pub(super) fn is_distinctive(&self) -> bool {
-        let has_checksum = || {
-            self.after.iter().any(|part| matches!(part, Part::Run { has_checksum: true, .. }))
-        };
+        let has_checksum =
+            || self.after.iter().any(|part| matches!(part, Part::Run { has_checksum: true, .. }));
         !WORDS.contains(&self.anchor) && (self.anchor.len() >= MIN_DISTINCTIVE || has_checksum())
             || !self.has_separator() && self.anchor.len() >= MIN_LETTERS
     }
@@ -77,9 +76,8 @@ impl TokenForm {
     /// Returns whether the whole of `value` has the form.
     pub(super) fn matches_value(&self, value: &[u8]) -> bool {
         let found = match_parts(&self.after, value, false);
-        found.is_some_and(|found| {
-            found.length == value.len() && !randomness::is_written(found.saved_bits)
-        }) && !randomness::is_placeholder(value)
+        found.is_some_and(|found| found.length == value.len() && !randomness::is_written(found.saved_bits))
+            && !randomness::is_placeholder(value)
     }
 
     /// Matches the form if its anchor is at the start of `rest`. Unless the token is delimited, other

@@ -2,8 +2,8 @@
 
 use std::sync::LazyLock;
 
-use super::finding::{RuleMatch, Severity};
 use super::alphabet::CharSet;
+use super::finding::{RuleMatch, Severity};
 use super::token_form::{TokenForm, TokenMatch};
 use super::window::{Window, first_bytes, last_bytes};
 
@@ -21,8 +21,9 @@ struct TokenForms {
 }
 
 static TOKEN_FORMS: LazyLock<TokenForms> = LazyLock::new(|| {
-    let (named, anchored): (Vec<_>, Vec<_>) =
-        table_lines().filter_map(|[_, what, form]| TokenForm::parse(what, form)).partition(|form| !form.names.is_empty());
+    let (named, anchored): (Vec<_>, Vec<_>) = table_lines()
+        .filter_map(|[_, what, form]| TokenForm::parse(what, form))
+        .partition(|form| !form.names.is_empty());
     let mut first_bytes = vec![0; 1024];
     let mut anchored: Vec<(u16, TokenForm)> = anchored
         .into_iter()
@@ -213,8 +214,8 @@ mod tests {
         }
         let prefixes = ["gl", "pat-gldt-glrt-glcbt-glptt-glft-glsoat-glagent-", "gloas-glimt-"].concat();
         for text in [prefixes, ["rk_", "live_variablepriorityKeyShareClientHello"].concat()] {
-            let is_found = (0..text.len())
-                .any(|at| find_token(&Window::new(text.as_bytes(), at), true).is_some());
+            let is_found =
+                (0..text.len()).any(|at| find_token(&Window::new(text.as_bytes(), at), true).is_some());
             assert!(!is_found, "{text}");
         }
     }
