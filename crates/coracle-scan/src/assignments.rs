@@ -121,7 +121,7 @@ fn value_after<'a>(after: &'a [u8], context: &Context) -> Option<(&'a [u8], bool
         _ if quotes > 0 => value_of_pair(signed)?,
         _ if spaces > 0
             && (context.is_flag
-                || context.is_first && matches!(format, TextFormat::Lines | TextFormat::Unknown)) =>
+                || context.is_first && format == TextFormat::Lines) =>
         {
             signed
         }

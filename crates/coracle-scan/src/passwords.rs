@@ -81,6 +81,8 @@ fn is_reference(value: &[u8]) -> bool {
         || is_whole(b"{", b"}")
         || value == b"%s"
         || memmem::find(value, b"://").is_some()
+        // Translations of a label.
+        || memmem::find(value, b"\\u").is_some()
         || REFERENCE_STARTS.iter().any(|start| value.starts_with(start.as_bytes()))
 }
 
