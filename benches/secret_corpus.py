@@ -33,6 +33,10 @@ PASSWORD_ALPHABETS = {
 BASE62 = string.digits + string.ascii_uppercase + string.ascii_lowercase
 
 
+# What follows a token in the expressions of gitleaks.
+ENDS = ("""(?:[\\x60'"\\s;]|\\\\[nr]|$)""", """(?:[\\x60'"\\s;]|\\\\[nr]|$|\\b)""", r"(?:[^\w-]|\z)", r"(?:[^a-zA-Z0-9+/]|\z)")
+
+
 class Corpus:
     def __init__(self, directory, seed):
         self.directory = pathlib.Path(directory)
@@ -106,13 +110,14 @@ def add_forms(corpus, rules):
     for rule in rules:
         pattern = rule.get("regex", "")
         name = rule["id"].replace("-", "_")
-        skipped = ("generic-api-key", "curl-", "kubernetes-secret", "private-key", "pkcs12", "-pub", "jwt-base64", "hashicorp-tf-password", "public-key", "client-id", "access-id", "api-id")
+        # Those of GitHub and npm have checksums.
+        skipped = ("github-", "npm-", "nuget", "jwt", "generic-api-key", "curl-", "kubernetes-secret", "private-key", "pkcs12", "-pub", "jwt-base64", "hashicorp-tf-password", "public-key", "client-id", "access-id", "api-id")
         if any(word in rule["id"] for word in skipped) or not pattern:
             continue
         prefix = re.search(r"\(\?:=\|>\|.*?\{0,5\}", pattern)
         body = pattern[prefix.end():] if prefix else pattern
-        for end in (r"(?:[\x60'\"\s;]|\\[nr]|$)", r"(?:[\x60'\"\s;]|\\[nr]|$|\b)", r"(?:[^\w-]|\z)", r"(?:[^a-zA-Z0-9+/]|\z)"):
-            body = body.removesuffix(end)
+        for end in ENDS:
+            body = body.replace(end, "")
         body = re.sub(r"\(\?-?i:|\(\?P<\w+>", "(?:", body.replace("(?i)", "").replace(r"\z", "").replace("[[:alnum:]]", "[a-zA-Z0-9]"))
         body = body.replace("\\x60", "`").replace(r"\b", "")
         for attempt in range(2):

@@ -70,7 +70,7 @@ pub(super) fn assignment_of(
             format,
             is_flag,
             is_first: line.trim_ascii().is_empty(),
-            is_argument: matches!(before, [.., b'(', b'"' | b'\'']),
+            is_argument: matches!(before, [.., b'(', b'"' | b'\''] | [.., b'(', b' ', b'"' | b'\'']),
         };
         value_after(after, &context)?
     };
@@ -101,7 +101,7 @@ fn value_after<'a>(after: &'a [u8], context: &Context) -> Option<(&'a [u8], bool
     let signed = rest.get(spaces..)?;
     let value = match signed {
         // A comparison.
-        [b'=', b'=', ..] | [b'=', b'~', ..] => return None,
+        [b'=', b'=' | b'~', ..] if format.is_code() || spaces > 0 => return None,
         [b'=', b'>', rest @ ..] | [b':', b'=', rest @ ..] | [b'?' | b'+', b'=', rest @ ..] => rest,
         [b':', b':', ..] => return None,
         // In a shell, a value follows directly.
@@ -119,12 +119,7 @@ fn value_after<'a>(after: &'a [u8], context: &Context) -> Option<(&'a [u8], bool
         }
         [b'\n' | b'\r', ..] => value_of_pair(signed)?,
         _ if quotes > 0 => value_of_pair(signed)?,
-        _ if spaces > 0
-            && (context.is_flag
-                || context.is_first && format == TextFormat::Lines) =>
-        {
-            signed
-        }
+        _ if spaces > 0 && (context.is_flag || context.is_first && format == TextFormat::Lines) => signed,
         [b'"' | b'\'', ..] if spaces > 0 => return quoted_value(signed),
         _ => return None,
     };
@@ -200,7 +195,9 @@ fn unquoted_value(text: &[u8], format: TextFormat, is_flag: bool) -> &[u8] {
     let value = line.get(..end).unwrap_or_default();
     // A comment after the value.
     let comment = memchr::memmem::find(value, b" #").or_else(|| memchr::memmem::find(value, b"\t#"));
-    comment.and_then(|at| value.get(..at)).unwrap_or(value).trim_ascii()
+    let value = comment.and_then(|at| value.get(..at)).unwrap_or(value).trim_ascii();
+    // The end of a text that contains the assignment: `Environment="NAME=VALUE"`.
+    value.strip_suffix(b"\"").or(value.strip_suffix(b"'")).unwrap_or(value)
 }
 
 /// Returns whether other assignments follow in the line, as in a connection string or a URL's query:

@@ -2,6 +2,7 @@
 
 use super::alphabet::{CharSet, decode_base64_prefix};
 use super::escapes;
+use super::key_files;
 
 /// The minimum number of base64 digits that are decoded.
 const MIN_BASE64: usize = 24;
@@ -65,17 +66,41 @@ const MAX_NAME: usize = 128;
 /// Returns whether `bytes` starts with base64 of what a credential can be in: text, or the start of
 /// a file of keys or of compressed data. Nearly every run fails at its first digits.
 fn starts_with_plain_base64(bytes: &[u8]) -> bool {
-    const MAGIC: [&[u8]; 6] = [b"H4sI", b"UEsDB", b"/u3+7Q", b"zs7Ozg", b"b3BlbnNzaC1rZXktdjE", b"MII"];
-    if MAGIC.iter().any(|magic| bytes.starts_with(magic)) {
-        return true;
-    }
     let Some(start) = bytes.get(..16) else { return false };
     let mut groups = start.chunks(4);
-    groups.all(|group| {
+    let is_text = groups.all(|group| {
         let bytes = decode_base64_prefix(group);
         bytes.len() == 3 && bytes.iter().all(|&byte| is_text(byte))
-    }) || start.starts_with(b"//")
-        || is_utf16(&decode_base64_prefix(start))
+    });
+    is_text
+        || may_start_binary(start)
+            && is_binary_start(&decode_base64_prefix(bytes.get(..KEY_START).unwrap_or(start)))
+}
+
+/// Returns whether four base64 digits can be the start of binary data that is recognized. Words
+/// rarely are.
+fn may_start_binary(digits: &[u8]) -> bool {
+    match decode_base64_prefix(digits.get(..4).unwrap_or_default())[..] {
+        [0x30, ..] | [0x94..=0x9e | 0xc5 | 0xc7, ..] | [0xfe, 0xed, ..] | [0xce, 0xce, ..] => true,
+        [0x1f, 0x8b, 8] | [b'P', b'K', 3] | [0, 0, 0] | [3, 0xd9, _] => true,
+        [first, 0, second] => is_text(first) && is_text(second),
+        [0, first, 0] => is_text(first),
+        [0xff, 0xfe, _] | [0xfe, 0xff, _] => true,
+        [b'o', b'p', b'e'] => true,
+        _ => false,
+    }
+}
+
+/// The number of base64 digits that are enough to recognize a key.
+const KEY_START: usize = 128;
+
+/// Returns whether `start` is that of a file of keys, of compressed data or of text in UTF-16.
+fn is_binary_start(start: &[u8]) -> bool {
+    const MAGIC: [&[u8]; 2] = [b"\x1f\x8b\x08", b"PK\x03\x04"];
+    MAGIC.iter().any(|magic| start.starts_with(magic))
+        || key_files::may_be_key_file(start)
+        || start.get(..12).is_some_and(is_utf16)
+        || start.get(2..14).is_some_and(is_utf16)
 }
 
 fn starts_with_plain_hex(bytes: &[u8]) -> bool {

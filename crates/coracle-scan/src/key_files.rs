@@ -30,12 +30,22 @@ pub(super) fn recognize_key_file(start: &[u8]) -> Option<RuleMatch> {
     Some(RuleMatch::new_error("private-key", what))
 }
 
+/// Returns whether `start`, of which the rest is not known, can be that of a key file.
+pub(super) fn may_be_key_file(start: &[u8]) -> bool {
+    let is_der = der_sequence(start).is_some_and(|body| der_key_kind(body).is_some());
+    is_der || recognize_key_file(start).is_some() || start.starts_with(&[0xfe, 0xed, 0xfe, 0xed])
+}
+
 /// Returns what kind of key in DER `start` is the beginning of: PKCS #1 (RFC 8017, A.1.2), PKCS #8
 /// (RFC 5208, 5), SEC 1 (RFC 5915, 3), PKCS #12 (RFC 7292, 4).
 fn recognize_der_key(start: &[u8]) -> Option<&'static str> {
-    let body = der_sequence(start)?;
+    let body = der_sequence(start).filter(|_| is_complete_der(start))?;
+    der_key_kind(body)
+}
+
+/// Returns the kind of the key whose sequence has `body`.
+fn der_key_kind(body: &[u8]) -> Option<&'static str> {
     match body {
-        _ if !is_complete_der(start) => None,
         [2, 1, 0, 2, 0x81 | 0x82, ..]
         | [2, 1, 0 | 1, 0x30, _, 6, 3..=9, ..]
         | [2, 1, 0 | 1, 0x30, 0x81, _, 6, ..]

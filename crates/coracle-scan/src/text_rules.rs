@@ -8,7 +8,9 @@ use aho_corasick::AhoCorasick;
 
 use super::alphabet::CharSet;
 use super::assignments::{Assignment, assignment_of, name_range};
-use super::data::words::{ENCRYPTED_DOCUMENTS, NAME_ANCHORS, PASSWORD_NAMES, PUBLIC_WORDS, SECRET_WORDS};
+use super::data::words::{
+    ENCRYPTED_DOCUMENTS, NAME_ANCHORS, PASSWORD_NAMES, PUBLIC_WORDS, SECRET_NAMES, SECRET_WORDS,
+};
 use super::finding::RuleMatch;
 use super::passwords::{
     is_expression, is_password_hash, is_random_password, is_random_secret, is_uuid, may_be_password,
@@ -156,14 +158,15 @@ fn examine(assignment: &Assignment<'_>, kind: TextKind, window: &Window<'_>) -> 
     if value.len() < 4 || !is_quoted && is_expression(value) || kind.is_public && !kind.is_config {
         return None;
     }
-    let is_named = has_password_name(name);
+    let (is_login, is_named) = (ends_with_any(name, PASSWORD_NAMES), ends_with_any(name, SECRET_NAMES));
+    let is_named = is_login || is_named;
     let named =
         tokens::find_named_token(name, value).filter(|_| is_named || has_secret_word(name) || kind.is_config);
     if let Some(description) = named.filter(|_| may_be_password(value)) {
         return Some(RuleMatch::new_error("token", description));
     }
     let is_found = if is_named {
-        is_password_hash(value) || is_password(value, kind, window)
+        is_password_hash(value) || is_password(value, is_login, kind, window)
     } else {
         has_secret_word(name)
             && is_random_secret(value)
@@ -174,11 +177,17 @@ fn examine(assignment: &Assignment<'_>, kind: TextKind, window: &Window<'_>) -> 
     (is_found && !is_encrypted_document(window)).then(|| RuleMatch::new_error("password", ASSIGNED_PASSWORD))
 }
 
-/// Returns whether `value` is a password: any in configuration, else one that a program has chosen.
-fn is_password(value: &[u8], kind: TextKind, window: &Window<'_>) -> bool {
+/// Returns whether `value` is a password: any of a login in configuration, else one that a program has
+/// chosen.
+fn is_password(value: &[u8], is_login: bool, kind: TextKind, window: &Window<'_>) -> bool {
     let is_random = is_random_password(value) && is_plain(value, kind.format) && !is_uuid(value);
-    let is_any =
-        || kind.is_config && !kind.is_public && may_be_password(value) && !is_default_login(value, window);
+    let is_any = || {
+        is_login
+            && kind.is_config
+            && !kind.is_public
+            && may_be_password(value)
+            && !is_default_login(value, window)
+    };
     is_random && kind.format != TextFormat::Prose || is_any()
 }
 
@@ -193,7 +202,7 @@ fn is_plain(value: &[u8], format: TextFormat) -> bool {
     let has = |is_in: fn(&u8) -> bool| value.iter().any(is_in);
     let is_mixed = has(u8::is_ascii_digit) && has(u8::is_ascii_alphabetic);
     let is_data = !format.is_code() && !matches!(format, TextFormat::Unknown | TextFormat::Prose);
-    is_data || is_mixed && !has(|byte| b"()[]{}\\<>|^".contains(byte))
+    is_data || is_mixed && !has(|byte| b"()[]{}\\".contains(byte))
 }
 
 /// Returns whether `value` is a word that is nearby, too, such as the name of the user: the default
@@ -203,18 +212,16 @@ fn is_default_login(value: &[u8], window: &Window<'_>) -> bool {
     value.iter().all(u8::is_ascii_lowercase) && memchr::memmem::find_iter(&around, value).count() > 1
 }
 
-/// Returns whether `name` ends as names of passwords do; the last words can be a number or an
-/// environment.
-fn has_password_name(name: &[u8]) -> bool {
+/// Returns whether `name` ends with one of `endings`; the last words can be a number.
+fn ends_with_any(name: &[u8], endings: &[&str]) -> bool {
     let name = name.strip_suffix(b"_").unwrap_or(name);
     let digits = CharSet::DIGITS.trailing_run(name);
     let name = name.get(..name.len() - digits).unwrap_or(name);
-    let name = name.strip_suffix(b"_").unwrap_or(name);
-    let name = [b"_", name].concat();
+    let name = [b"_", name.strip_suffix(b"_").unwrap_or(name)].concat();
     let is_public = name
         .split(|byte| *byte == b'_')
         .any(|word| [&b"public"[..], b"csrf", b"next", b"page"].contains(&word));
-    !is_public && PASSWORD_NAMES.iter().any(|ending| name.ends_with(ending.as_bytes()))
+    !is_public && endings.iter().any(|ending| name.ends_with(ending.as_bytes()))
 }
 
 /// Returns whether a word of `name` says that its value is a secret, and none that it is not.

@@ -102,8 +102,10 @@ impl TokenForm {
         let length = self.anchor.len() + found.length;
         let token = rest.get(..length)?;
         let is_end = rest.get(length).is_none_or(|next| !CharSet::WORD.contains(*next));
-        let is_start = before.get(..before.len() - start_before).is_some_and(can_precede_token);
-        let is_bounded = !is_delimited || is_end && is_start;
+        let is_domain =
+            self.before.is_empty() && self.anchor.first().is_some_and(|byte| !CharSet::WORD.contains(*byte));
+        let is_start = is_domain || before.get(..before.len() - start_before).is_some_and(can_precede_token);
+        let is_bounded = if is_delimited { is_end && is_start } else { length >= MIN_UNDELIMITED };
         (is_bounded
             && !randomness::is_written(saved_bits + found.saved_bits)
             && !randomness::is_placeholder(token))
@@ -114,6 +116,9 @@ impl TokenForm {
 /// The minimum lengths of anchors with and without separators that are recognized next to other text.
 const MIN_DISTINCTIVE: usize = 5;
 const MIN_LETTERS: usize = 4;
+
+/// The minimum length of a token that is recognized next to other text.
+const MIN_UNDELIMITED: usize = 20;
 
 /// Anchors that are words, so that names can have them.
 const WORDS: [&[u8]; 6] = [b"secret_", b"live_", b"test_", b"live_pub_", b"test_pub_", b"figma_"];

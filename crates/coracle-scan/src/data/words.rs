@@ -58,6 +58,11 @@ pub(crate) const PASSWORD_NAMES: &[&str] = &[
     "bindpw",
     "rootpw",
     "identified by",
+    "__auth",
+];
+
+/// Ends of names whose values are secrets if a program has chosen them. Words are names of objects.
+pub(crate) const SECRET_NAMES: &[&str] = &[
     "_secret",
     "secret_key",
     "secretkey",
@@ -72,7 +77,6 @@ pub(crate) const PASSWORD_NAMES: &[&str] = &[
     "encryption_key",
     "signing_key",
     "master_key",
-    "__auth",
     "clientsecret",
     "_credential",
     "_credentials",
