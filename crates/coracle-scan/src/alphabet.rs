@@ -12,6 +12,7 @@ impl CharSet {
     pub(super) const LETTERS_LOWER: Self = Self::EMPTY.with_range(b'a', b'z');
     pub(super) const LOWER_HEX: Self = Self::DIGITS.with_range(b'a', b'f');
     pub(super) const HEX: Self = Self::LOWER_HEX.with_range(b'A', b'F');
+    pub(super) const HEX_OR_DASH: Self = Self::HEX.with(b"-");
     /// RFC 4648, section 6.
     pub(super) const BASE32: Self = Self::EMPTY.with_range(b'A', b'Z').with_range(b'2', b'7');
     pub(super) const LOWER_OR_DIGIT: Self = Self::DIGITS.with_range(b'a', b'z');

@@ -57,8 +57,8 @@ fn der_key_kind(body: &[u8]) -> Option<&'static str> {
     }
 }
 
-/// Returns whether `bytes` have as many as the sequence at their start says. Templates and examples
-/// have less.
+/// Returns whether `bytes` have as many as the sequence at their start says, or are more than a
+/// template or an example.
 pub(super) fn is_complete_der(bytes: &[u8]) -> bool {
     let length = |count: usize| {
         let digits = bytes.get(2..2 + count).unwrap_or_default();
@@ -69,8 +69,11 @@ pub(super) fn is_complete_der(bytes: &[u8]) -> bool {
         Some(long @ 0x81..=0x83) => length(usize::from(long - 0x80)),
         _ => 0,
     };
-    size <= bytes.len()
+    size <= bytes.len() || bytes.len() >= MIN_KEY_PART
 }
+
+/// The number of bytes from which on a part of a key is a secret.
+const MIN_KEY_PART: usize = 256;
 
 /// `SEQUENCE { SEQUENCE { OID pkcs-5 or pkcs-12 …`
 fn is_encrypted_pkcs8(body: &[u8]) -> bool {

@@ -14,8 +14,7 @@
 //!
 //! The crate does not depend on recipes, tar or registries, does not connect to issuers to verify
 //! tokens, and never prints a secret. docs/secret-scanner.md lists what is found and what is not.
-//! `src/data/` has the formats of tokens and names of files, and the public lists that they
-//! correspond to.
+//! `src/data/` has the forms of tokens, names and words, and the public lists that they correspond to.
 //!
 //! ```
 //! use coracle_scan::{ScanPolicy, ScanScope, SecretScanner};
@@ -44,6 +43,8 @@ mod encodings;
 mod escapes;
 mod evaluate;
 mod file_scan;
+#[cfg(test)]
+mod file_tests;
 mod finding;
 mod key_files;
 mod logins;

@@ -21,12 +21,15 @@ const MIN_SAVED_SEQUENCE: f64 = 5.0;
 
 /// Returns whether `text` looks like random characters of `set`.
 pub(super) fn is_random(text: &[u8], set: CharSet) -> bool {
-    saved_bits(text, bits_per_character(set)) < MIN_SAVED_TOKEN && !is_placeholder(text)
+    saved_bits_in(text, set) < MIN_SAVED_TOKEN && !is_placeholder(text)
 }
 
 /// Returns the number of bits by which `text` is shorter as written text or as a sequence than as
 /// random characters of `set`.
 pub(super) fn saved_bits_in(text: &[u8], set: CharSet) -> f64 {
+    // Hexadecimal digits are no random text of a larger alphabet, but they are random, too.
+    let is_hex = CharSet::HEX_OR_DASH.leading_run(text).len() == text.len();
+    let set = if is_hex && set.size() > CharSet::HEX_OR_DASH.size() { CharSet::LOWER_HEX } else { set };
     saved_bits(text, bits_per_character(set))
 }
 

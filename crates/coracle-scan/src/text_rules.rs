@@ -166,7 +166,8 @@ fn examine(assignment: &Assignment<'_>, kind: TextKind, window: &Window<'_>) -> 
         return Some(RuleMatch::new_error("token", description));
     }
     let is_found = if is_named {
-        is_password_hash(value) || is_password(value, is_login, kind, window)
+        is_password_hash(value)
+            || (is_login || !has_brackets(value)) && is_password(value, is_login, kind, window)
     } else {
         has_secret_word(name)
             && is_random_secret(value)
@@ -180,7 +181,8 @@ fn examine(assignment: &Assignment<'_>, kind: TextKind, window: &Window<'_>) -> 
 /// Returns whether `value` is a password: any of a login in configuration, else one that a program has
 /// chosen.
 fn is_password(value: &[u8], is_login: bool, kind: TextKind, window: &Window<'_>) -> bool {
-    let is_random = is_random_password(value) && is_plain(value, kind.format) && !is_uuid(value);
+    let is_random =
+        is_random_password(value) && (kind.is_config || is_plain(value, kind.format) && !is_uuid(value));
     let is_any = || {
         is_login
             && kind.is_config
@@ -202,7 +204,11 @@ fn is_plain(value: &[u8], format: TextFormat) -> bool {
     let has = |is_in: fn(&u8) -> bool| value.iter().any(is_in);
     let is_mixed = has(u8::is_ascii_digit) && has(u8::is_ascii_alphabetic);
     let is_data = !format.is_code() && !matches!(format, TextFormat::Unknown | TextFormat::Prose);
-    is_data || is_mixed && !has(|byte| b"()[]{}\\".contains(byte))
+    is_data || is_mixed && !has_brackets(value)
+}
+
+fn has_brackets(value: &[u8]) -> bool {
+    value.iter().any(|byte| b"()[]{}\\".contains(byte))
 }
 
 /// Returns whether `value` is a word that is nearby, too, such as the name of the user: the default

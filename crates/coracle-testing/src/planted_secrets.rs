@@ -160,7 +160,7 @@ fn files() -> Vec<(&'static str, Vec<u8>)> {
         ("keys/one-line.js", text(format!("const key = {:?};", pem("")))),
         ("keys/service-account.txt", text(format!("{{\"type\": \"service_account\", \"private_key\": {:?}}}", pem("")))),
         ("keys/putty.txt", text(format!("PuTTY-User-Key-{}-3: ssh-rsa\nEncryption: none\nPrivate-Lines: 1\n{}\n", "File", random_text(BASE64_DIGITS, 64)))),
-        ("keys/openvpn.txt", text(format!("-----BEGIN OpenVPN {} V1-----\n{}\n", "Static key", random_text(HEX_DIGITS, 32)))),
+        ("keys/openvpn.txt", text(pem_block(&["OpenVPN Static", "key V1"].join(" "), ""))),
         ("keys/secret.txt", text(format!("  tls.key: {}\n", BASE64_STANDARD.encode(pem("").as_bytes())))),
         ("keys/wireguard.txt", text(format!("[Interface]\nPrivate{} = {}=\n", "Key", random_text(BASE64_DIGITS, 43)))),
         ("keys/pkcs1.der", der(&[0x30, 0x82, 4, 0xa4, 2, 1, 0, 2, 0x82, 1, 1, 0])),
