@@ -67,20 +67,52 @@ const MAX_NAME: usize = 128;
 /// a file of keys or of compressed data. Nearly every run fails at its first digits.
 fn starts_with_plain_base64(bytes: &[u8]) -> bool {
     let Some(start) = bytes.get(..16) else { return false };
-    let mut groups = start.chunks(4);
-    let is_text = groups.all(|group| {
-        let bytes = decode_base64_prefix(group);
-        bytes.len() == 3 && bytes.iter().all(|&byte| is_text(byte))
-    });
-    is_text
-        || may_start_binary(start)
-            && is_binary_start(&decode_base64_prefix(bytes.get(..KEY_START).unwrap_or(start)))
+    let Some(first) = decode_group(start) else { return false };
+    if first.iter().all(|byte| is_text(*byte)) {
+        let mut groups = start.chunks(4).skip(1);
+        if groups
+            .all(|group| decode_group(group).is_some_and(|bytes| bytes.iter().all(|byte| is_text(*byte))))
+        {
+            return true;
+        }
+    }
+    may_start_binary(first) && is_binary_start(&decode_base64_prefix(bytes.get(..KEY_START).unwrap_or(start)))
 }
 
-/// Returns whether four base64 digits can be the start of binary data that is recognized. Words
-/// rarely are.
-fn may_start_binary(digits: &[u8]) -> bool {
-    match decode_base64_prefix(digits.get(..4).unwrap_or_default())[..] {
+/// Decodes the four base64 digits at the start of `digits`.
+fn decode_group(digits: &[u8]) -> Option<[u8; 3]> {
+    let mut bits = 0;
+    for digit in digits.first_chunk::<4>()? {
+        bits = bits << 6
+            | u32::from(BASE64_VALUES.get(usize::from(*digit)).copied().filter(|value| *value < 64)?);
+    }
+    let [_, bytes @ ..] = u32::to_be_bytes(bits);
+    Some(bytes)
+}
+
+/// The values of base64 digits in either alphabet; 64 for other bytes.
+const BASE64_VALUES: [u8; 256] = {
+    let mut values = [64; 256];
+    let mut value = 0;
+    while value < 62 {
+        #[allow(clippy::indexing_slicing, reason = "both have more elements")]
+        {
+            values[b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789"[value as usize]
+                as usize] = value;
+        }
+        value += 1;
+    }
+    values[b'+' as usize] = 62;
+    values[b'-' as usize] = 62;
+    values[b'/' as usize] = 63;
+    values[b'_' as usize] = 63;
+    values
+};
+
+/// Returns whether three bytes can be the start of binary data that is recognized. Those that words
+/// decode to rarely are.
+fn may_start_binary(bytes: [u8; 3]) -> bool {
+    match bytes {
         [0x30, ..] | [0x94..=0x9e | 0xc5 | 0xc7, ..] | [0xfe, 0xed, ..] | [0xce, 0xce, ..] => true,
         [0x1f, 0x8b, 8] | [b'P', b'K', 3] | [0, 0, 0] | [3, 0xd9, _] => true,
         [first, 0, second] => is_text(first) && is_text(second),

@@ -166,13 +166,13 @@ fn is_value_after(bytes: &[u8], at: usize) -> bool {
         && (may_be_password(value) || value.len() > 40)
 }
 
-/// A line of `shadow` or `.htpasswd`: `NAME:$ID$SALT$HASH`, at its first `$`.
+/// A line of `shadow` or `.htpasswd`: `NAME:$ID$SALT$HASH`, at its first colon.
 pub(super) fn password_hash(window: &Window<'_>) -> Option<RuleMatch> {
-    let before = last_bytes(window.before, 64).strip_suffix(b":")?;
-    let name = CharSet::BASE64URL.with(b".@").trailing_run(before);
-    let hash = window.rest.split(|byte| byte.is_ascii_whitespace() || b":\"',\\".contains(byte)).next()?;
+    let name = CharSet::BASE64URL.with(b".@").trailing_run(last_bytes(window.before, 64));
+    let hash =
+        window.rest.get(1..)?.split(|byte| byte.is_ascii_whitespace() || b":\"',\\".contains(byte)).next()?;
     (name > 0 && is_password_hash(hash))
-        .then(|| RuleMatch::new_error("password", "the hash of a password").starting_before(name + 1))
+        .then(|| RuleMatch::new_error("password", "the hash of a password").starting_before(name))
 }
 
 /// Programs whose flags take passwords, and the flag. `%` takes `USER%PASSWORD`, `:` `USER:PASSWORD`.
@@ -419,10 +419,10 @@ mod tests {
     #[test]
     fn finds_password_hashes() {
         let hash = "Xk9wQz7LmR2vTnB4cYp6HsJdEaGf1uoKiW3xZq8UbNeXk9wQz7LmR2vTnB4cYp6HsJdEaGf1uoKiW3xZq8UbNe";
-        let found = |text: &str| password_hash(&at(text, "$")).is_some();
+        let found = |text: &str| password_hash(&at(text, ":")).is_some();
         assert!(found(&format!("root:$6$saltsalt${hash}:19000:0")));
         assert!(found(&format!("admin:$apr1$salt${}\n", &hash[..22])));
-        assert!(!found(&format!("$6$saltsalt${hash}")), "no user name");
+        assert!(!found(&format!(":$6$saltsalt${hash}")), "no user name");
         assert!(!found(&format!("root:$6$salt${}:", &hash[..43])), "wrong length");
     }
 }

@@ -4,7 +4,7 @@
 
 use std::sync::LazyLock;
 
-use aho_corasick::AhoCorasick;
+use aho_corasick::{AhoCorasick, AhoCorasickKind};
 
 use super::alphabet::CharSet;
 use super::assignments::{Assignment, assignment_of, name_range};
@@ -30,48 +30,66 @@ enum Action {
     Name,
     Url,
     Login(fn(&Window<'_>) -> Option<RuleMatch>),
-    /// A login in a file that is neither source code nor documentation.
-    Line(fn(&Window<'_>) -> Option<RuleMatch>),
     Kubeconfig,
 }
 
+/// Finds the anchors of some rules.
 struct Anchors {
     searcher: Option<AhoCorasick>,
     actions: Vec<Action>,
 }
 
-static ANCHORS: LazyLock<Anchors> = LazyLock::new(|| {
+/// Anchors for all kinds of text, for text that has logins of programs, and for configuration, in which
+/// names of issuers count.
+static ANCHORS: LazyLock<[Anchors; 3]> = LazyLock::new(|| {
     let mut anchors: Vec<(&str, Action)> = vec![
         ("://", Action::Url),
-        ("machine", Action::Line(logins::netrc_login)),
-        ("default", Action::Line(logins::netrc_login)),
         ("auth\"", Action::Login(logins::docker_login)),
         ("auth\\\"", Action::Login(logins::docker_login)),
         ("bearer ", Action::Login(logins::authorization)),
         ("basic ", Action::Login(logins::authorization)),
-        (
-            ":$",
-            Action::Line(|window| {
-                let rest = window.rest.get(1..)?;
-                let before = [window.before, b":"].concat();
-                logins::password_hash(&Window { before: last_bytes(&before, 65), rest })
-            }),
-        ),
         ("\"kty\"", Action::Login(private_keys::find_json_web_key)),
         ("\\\"kty\\\"", Action::Login(private_keys::find_json_web_key)),
         ("current-context", Action::Kubeconfig),
     ];
+    anchors.extend(NAME_ANCHORS.iter().map(|word| (*word, Action::Name)));
+    let all = anchors.clone();
+    anchors.extend([
+        ("machine", Action::Login(logins::netrc_login)),
+        ("default", Action::Login(logins::netrc_login)),
+        (":$", Action::Login(logins::password_hash)),
+    ]);
     anchors.extend(
-        logins::programs_with_passwords().map(|program| (program, Action::Line(logins::command_line))),
+        logins::programs_with_passwords().map(|program| (program, Action::Login(logins::command_line))),
     );
-    let mut words: Vec<&str> = NAME_ANCHORS.iter().copied().chain(tokens::name_words()).collect();
+    let with_logins = anchors.clone();
+    let mut words: Vec<&str> = tokens::name_words().filter(|word| !NAME_ANCHORS.contains(word)).collect();
     words.sort();
     words.dedup();
     anchors.extend(words.into_iter().map(|word| (word, Action::Name)));
-    let (texts, actions): (Vec<&str>, Vec<Action>) = anchors.into_iter().unzip();
-    let searcher = AhoCorasick::builder().ascii_case_insensitive(true).build(texts).ok();
-    Anchors { searcher, actions }
+    [all, with_logins, anchors].map(Anchors::new)
 });
+
+impl Anchors {
+    fn new(anchors: Vec<(&str, Action)>) -> Self {
+        let (texts, actions): (Vec<&str>, Vec<Action>) = anchors.into_iter().unzip();
+        // Its tables are larger and faster than those that would be chosen.
+        let kind = Some(AhoCorasickKind::DFA);
+        let searcher = AhoCorasick::builder().ascii_case_insensitive(true).kind(kind).build(texts).ok();
+        Self { searcher, actions }
+    }
+
+    /// Returns the anchors for a kind of file; `None` if no rule applies.
+    fn of_kind(kind: TextKind) -> Option<&'static Self> {
+        let [all, with_logins, with_issuers] = &*ANCHORS;
+        match kind {
+            TextKind { is_config: true, .. } => Some(with_issuers),
+            TextKind { is_public: true, .. } => None,
+            TextKind { format, .. } if format.has_logins() => Some(with_logins),
+            _ => Some(all),
+        }
+    }
+}
 
 /// The maximum length of an anchor.
 const MAX_ANCHOR: usize = 24;
@@ -85,7 +103,7 @@ pub(super) fn visit_text(
     has_assignments: bool,
     visit: &mut dyn FnMut(usize, usize, RuleMatch),
 ) {
-    let Some(searcher) = &ANCHORS.searcher else { return };
+    let Some(Anchors { searcher: Some(searcher), actions }) = Anchors::of_kind(kind) else { return };
     let bytes = segment.bytes;
     let end = (segment.to + MAX_ANCHOR).min(bytes.len());
     let part = bytes.get(segment.from..end).unwrap_or_default();
@@ -94,8 +112,8 @@ pub(super) fn visit_text(
     for found in searcher.find_overlapping_iter(part) {
         let at = segment.from + found.start();
         let window = Window::new(bytes, at);
-        let Some(action) = ANCHORS.actions.get(found.pattern().as_usize()) else { continue };
-        if at >= segment.to || !is_in_text(&window) {
+        let Some(action) = actions.get(found.pattern().as_usize()) else { continue };
+        if at >= segment.to {
             continue;
         }
         match action {
@@ -103,7 +121,8 @@ pub(super) fn visit_text(
             Action::Name => {
                 let Some((start, end)) = name_range(bytes, at) else { continue };
                 named = end;
-                let assignment = assignment_of(bytes, start, end, kind.format);
+                let assignment =
+                    assignment_of(bytes, start, end, kind.format).filter(|_| is_in_text(&window));
                 let found = assignment.and_then(|assignment| {
                     Some((assignment.value.len(), examine(&assignment, kind, &window)?))
                 });
@@ -111,11 +130,8 @@ pub(super) fn visit_text(
                     visit(start, length, found);
                 }
             }
-            _ if kind.is_public && !kind.is_config => {}
             Action::Url => report(logins::url_password(&window, kind), at, visit),
             Action::Login(rule) => report(rule(&window), at, visit),
-            Action::Line(rule) if kind.format.has_logins() => report(rule(&window), at, visit),
-            Action::Line(_) => {}
             Action::Kubeconfig => {
                 if let Some((at, found)) = logins::kubeconfig_credential(bytes) {
                     visit(at, 0, found);

@@ -169,6 +169,14 @@ mod tests {
     }
 
     #[test]
+    fn finds_nothing_in_the_table() {
+        for at in 0..TABLE.len() {
+            let window = Window::new(TABLE.as_bytes(), at);
+            assert_eq!(find_token(&window, true), None, "{}", &TABLE[at..at + 40]);
+        }
+    }
+
+    #[test]
     fn finds_every_form() {
         let mut numbers = numbers();
         for (_, form) in &TOKEN_FORMS.anchored {
