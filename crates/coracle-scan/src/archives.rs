@@ -87,9 +87,9 @@ impl Archives {
             let is_at_limit = written >= self.remaining;
             let needs_input =
                 output.len() < output.capacity() && stream.total_in() - read_before >= input.len() as u64;
-            if !matches!(status, Ok(Status::Ok)) && !(matches!(status, Ok(Status::BufError)) && needs_input)
-                || is_at_limit
-            {
+            let continues =
+                matches!(status, Ok(Status::Ok)) || matches!(status, Ok(Status::BufError)) && needs_input;
+            if !continues || is_at_limit {
                 self.done += stream.total_in() - read_before;
                 self.remaining = self.remaining.saturating_sub(written);
                 self.stream = None;

@@ -191,7 +191,7 @@ fn unquoted_value(text: &[u8], format: TextFormat, is_flag: bool) -> &[u8] {
         TextFormat::Xml => b"<\"'&;".contains(byte),
         _ => b" \t".contains(byte),
     };
-    let end = line.iter().position(|byte| ends_value(byte)).unwrap_or(line.len());
+    let end = line.iter().position(ends_value).unwrap_or(line.len());
     let value = line.get(..end).unwrap_or_default();
     // A comment after the value.
     let comment = memchr::memmem::find(value, b" #").or_else(|| memchr::memmem::find(value, b"\t#"));

@@ -91,15 +91,13 @@ fn decode_group(digits: &[u8]) -> Option<[u8; 3]> {
 }
 
 /// The values of base64 digits in either alphabet; 64 for other bytes.
+#[allow(clippy::indexing_slicing, reason = "it is evaluated by the compiler")]
 const BASE64_VALUES: [u8; 256] = {
     let mut values = [64; 256];
     let mut value = 0;
     while value < 62 {
-        #[allow(clippy::indexing_slicing, reason = "both have more elements")]
-        {
-            values[b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789"[value as usize]
-                as usize] = value;
-        }
+        values[b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789"[value as usize] as usize] =
+            value;
         value += 1;
     }
     values[b'+' as usize] = 62;

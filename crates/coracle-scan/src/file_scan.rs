@@ -1,17 +1,15 @@
 //! Scans one file, in the chunks in which it is packed, and the files and texts that are encoded in it.
 
-use coracle_core::entry::{Entry, EntryReason, LayerKind};
-use coracle_core::path::ImagePath;
-
 use super::archives::{ArchiveEvent, Archives};
 use super::encodings::{self, Decoded};
 use super::finding::{Finding, FindingSubject, RuleMatch, Severity};
 use super::policy::ConfigFile;
+use super::scan_scope::ScanScope;
 use super::secret_values::SecretSearch;
 use super::segments::{Segment, Segments};
 use super::text_format::TextKind;
 use super::window::{BYTES_AFTER, Window};
-use super::{candidates, config_file_names, escapes, key_files, logins, private_keys, text_rules, tokens};
+use super::{candidates, escapes, key_files, private_keys, signed_tokens, text_rules, tokens};
 
 /// The maximum number of findings per file.
 const MAX_FINDINGS: usize = 64;
@@ -41,41 +39,6 @@ struct Examiner<'a> {
     /// The compressed file that is being read: where it is, and its scan.
     member: Option<(u64, Box<FileScan<'a>>)>,
     findings: Vec<Finding>,
-}
-
-/// Which rules apply to a file.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum ScanScope {
-    /// An included file: all rules except passwords in assignments.
-    Included,
-    /// An included file that looks like configuration: all rules.
-    IncludedConfig,
-    /// A file of a ConfigMap: as `Included`, but not compared with files of the configuration.
-    ConfigMap,
-    /// A program or one of its own libraries: only tokens, keys and secret values.
-    Program,
-}
-
-impl ScanScope {
-    /// Returns the scope for a file of an image; `None` if it is a file of the distribution.
-    pub(super) fn for_entry(path: &ImagePath, entry: &Entry) -> Option<Self> {
-        match &entry.reason {
-            EntryReason::Included(_)
-                if path.file_name().is_some_and(config_file_names::is_config_file_name) =>
-            {
-                Some(Self::IncludedConfig)
-            }
-            EntryReason::Included(_) => Some(Self::Included),
-            EntryReason::Program => Some(Self::Program),
-            // Libraries that are packed with the program are the user's own, as the program is.
-            EntryReason::Needed { .. } | EntryReason::Dlopened { .. }
-                if entry.layer_kind == LayerKind::Program =>
-            {
-                Some(Self::Program)
-            }
-            _ => None,
-        }
-    }
 }
 
 impl<'a> FileScan<'a> {
@@ -188,10 +151,9 @@ impl<'a> Examiner<'a> {
                     self.examine_anchor(&Window::new(bytes, at), segment.position(at));
                 }
             }
-            if self.scope != ScanScope::Program && self.depth < MAX_DEPTH {
-                if let Some(decoded) = encodings::decode_run(bytes, start) {
-                    self.examine_decoded(decoded, segment);
-                }
+            let decodes = self.scope != ScanScope::Program && self.depth < MAX_DEPTH;
+            if let Some(decoded) = decodes.then(|| encodings::decode_run(bytes, start)).flatten() {
+                self.examine_decoded(decoded, segment);
             }
         });
     }
@@ -199,7 +161,7 @@ impl<'a> Examiner<'a> {
     fn examine_anchor(&mut self, window: &Window<'_>, position: u64) {
         let is_program = self.scope == ScanScope::Program;
         let found = tokens::find_token(window, is_program)
-            .or_else(|| logins::signed_token(window).filter(|_| !self.kind.is_public));
+            .or_else(|| signed_tokens::signed_token(window).filter(|_| !self.kind.is_public));
         if let Some(found) = found {
             self.add_match(found, position);
         }

@@ -7,9 +7,10 @@ use coracle_core::entry::{Entry, EntryNode};
 use coracle_core::fs;
 use coracle_core::path::ImagePath;
 
-use super::file_scan::{FileScan, ScanScope};
+use super::file_scan::FileScan;
 use super::finding::{ConfigValueKind, Finding, FindingCategory, FindingSubject};
 use super::policy::ScanPolicy;
+use super::scan_scope::ScanScope;
 use super::secret_values::SecretSearch;
 use super::text_rules;
 

@@ -72,11 +72,11 @@ mod tests {
 
     #[test]
     fn segments_do_not_depend_on_chunks() {
-        let bytes: Vec<u8> = (0..3 * SEGMENT_SIZE + 5).map(|index| (index % 251) as u8).collect();
+        let bytes: Vec<u8> = (0..=250).cycle().take(3 * SEGMENT_SIZE + 5).collect();
         let segments = |chunk: usize| {
             let mut found = Vec::new();
             let mut examine = |segment: Segment<'_>| {
-                let from = segment.position(segment.from) as usize;
+                let from = usize::try_from(segment.position(segment.from)).unwrap();
                 let before = segment.from.min(BYTES_BEFORE);
                 assert_eq!(segment.bytes[segment.from - before..][..before], bytes[from - before..from]);
                 found.push((segment.position(segment.from), segment.position(segment.to)));

@@ -18,7 +18,7 @@ use super::passwords::{
 use super::segments::Segment;
 use super::text_format::{TextFormat, TextKind};
 use super::window::{Window, first_bytes, last_bytes};
-use super::{logins, private_keys, tokens};
+use super::{command_lines, logins, private_keys, tokens, urls};
 
 /// The description of a password with a name.
 pub(super) const ASSIGNED_PASSWORD: &str = "a password in a configuration file";
@@ -60,7 +60,8 @@ static ANCHORS: LazyLock<[Anchors; 3]> = LazyLock::new(|| {
         (":$", Action::Login(logins::password_hash)),
     ]);
     anchors.extend(
-        logins::programs_with_passwords().map(|program| (program, Action::Login(logins::command_line))),
+        command_lines::programs_with_passwords()
+            .map(|program| (program, Action::Login(command_lines::command_line))),
     );
     let with_logins = anchors.clone();
     let mut words: Vec<&str> = tokens::name_words().filter(|word| !NAME_ANCHORS.contains(word)).collect();
@@ -130,7 +131,7 @@ pub(super) fn visit_text(
                     visit(start, length, found);
                 }
             }
-            Action::Url => report(logins::url_password(&window, kind), at, visit),
+            Action::Url => report(urls::url_password(&window, kind), at, visit),
             Action::Login(rule) => report(rule(&window), at, visit),
             Action::Kubeconfig => {
                 if let Some((at, found)) = logins::kubeconfig_credential(bytes) {
@@ -188,7 +189,7 @@ fn examine(assignment: &Assignment<'_>, kind: TextKind, window: &Window<'_>) -> 
         has_secret_word(name)
             && is_random_secret(value)
             && is_plain(value, kind.format)
-            && !is_fingerprint(value)
+            && !is_fingerprint(value, kind.format)
             && kind.format != TextFormat::Prose
     };
     (is_found && !is_encrypted_document(window)).then(|| RuleMatch::new_error("password", ASSIGNED_PASSWORD))
@@ -209,9 +210,11 @@ fn is_password(value: &[u8], is_login: bool, kind: TextKind, window: &Window<'_>
     is_random && kind.format != TextFormat::Prose || is_any()
 }
 
-/// Returns whether `value` has the length of the fingerprint of a key, in hexadecimal.
-fn is_fingerprint(value: &[u8]) -> bool {
-    matches!(value.len(), 16 | 40) && CharSet::HEX.leading_run(value).len() == value.len()
+/// Returns whether `value` has the length of the fingerprint of a key, in hexadecimal; in source code,
+/// that of any hash.
+fn is_fingerprint(value: &[u8], format: TextFormat) -> bool {
+    let is_length = matches!(value.len(), 16 | 40) || format.is_code() && matches!(value.len(), 32 | 64);
+    is_length && CharSet::HEX.leading_run(value).len() == value.len()
 }
 
 /// Returns whether `value` is no text with a meaning: in source code and documentation, it has no

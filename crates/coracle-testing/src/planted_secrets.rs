@@ -97,7 +97,7 @@ fn tokens() -> Vec<(&'static str, String)> {
         ("google-access.txt", token("ya", format!("29.{}", alnum(120)))),
         ("grafana.txt", token("gl", format!("sa_{}_{}", alnum(32), hex(8)))),
         ("groq.py", token("gs", format!("k_{}", alnum(52)))),
-        ("hubspot.js", format!("pat-{}-{}-{}-{}-{}-{}", "na1", hex(8), hex(4), hex(4), hex(4), hex(12))),
+        ("hubspot.js", format!("pat-{}-{}-{}-{}-{}-{}", "na1", hex(8), &hex(12)[..4], &hex(12)[4..8], &hex(12)[8..], hex(12))),
         ("hugging-face.py", token("h", format!("f_{}", alnum(34)))),
         ("langsmith.py", token("ls", format!("v2_pt_{}_{}", hex(32), hex(10)))),
         ("linear.js", token("lin", format!("_api_{}", alnum(40)))),
