@@ -27,10 +27,10 @@ pub(super) struct Decoded {
 
 /// Decodes the run of credential characters that starts at `start` of `bytes`, if it is text, a key
 /// or compressed data in base64 or hexadecimal.
-pub(super) fn decode_run(bytes: &[u8], start: usize) -> Option<Decoded> {
+pub(super) fn decode_run(bytes: &[u8], start: usize, is_text: bool) -> Option<Decoded> {
     let run = bytes.get(start..)?;
-    // An escape or a length can precede it.
-    let base64_starts = (0..4).chain(starts_after_signs(run));
+    // An escape or, in binary data, a length can precede it.
+    let base64_starts = (0..if is_text { 2 } else { 4 }).chain(starts_after_signs(run));
     for skipped in base64_starts {
         if starts_with_plain_base64(run.get(skipped..)?) {
             let digits = joined_lines(run.get(skipped..)?, CharSet::BASE64_ANY);
@@ -241,7 +241,7 @@ mod tests {
     const TEXT: &str = "user: ada\npassword: tr0ub4dor, and more of it, so that there are lines.\n";
 
     fn decoded(text: &str) -> Option<String> {
-        let found = decode_run(text.as_bytes(), 0)?;
+        let found = decode_run(text.as_bytes(), 0, true)?;
         Some(String::from_utf8_lossy(&found.text).into_owned())
     }
 

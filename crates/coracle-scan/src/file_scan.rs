@@ -142,17 +142,17 @@ impl<'a> Examiner<'a> {
     /// Finds tokens.
     fn examine_runs(&mut self, segment: &Segment<'_>) {
         let Segment { bytes, from, to, .. } = *segment;
+        let is_text = self.scope != ScanScope::Program && segment.is_text();
         candidates::visit_runs(bytes, from, to, &mut |start, end| {
             // The text that a form is searched by can start with the separator before a run.
             let first = start.saturating_sub(1).max(from);
             for at in first..end.min(to) {
-                let Some(rest) = bytes.get(at..) else { return };
-                if tokens::may_be_anchor(rest) {
+                if tokens::may_be_token(bytes, at, is_text) {
                     self.examine_anchor(&Window::new(bytes, at), segment.position(at));
                 }
             }
             let decodes = self.scope != ScanScope::Program && self.depth < MAX_DEPTH;
-            if let Some(decoded) = decodes.then(|| encodings::decode_run(bytes, start)).flatten() {
+            if let Some(decoded) = decodes.then(|| encodings::decode_run(bytes, start, is_text)).flatten() {
                 self.examine_decoded(decoded, segment);
             }
         });
@@ -197,9 +197,8 @@ impl<'a> Examiner<'a> {
         let Segment { bytes, from, to, .. } = *segment;
         escapes::visit_escaped_runs(bytes, from, to, &mut |start, text| {
             for at in 0..text.len() {
-                let window = Window::new(&text, at);
-                if tokens::may_be_anchor(window.rest) {
-                    self.examine_anchor(&window, segment.position(start + at));
+                if tokens::may_be_token(&text, at, true) {
+                    self.examine_anchor(&Window::new(&text, at), segment.position(start + at));
                 }
             }
         });
@@ -227,9 +226,11 @@ impl<'a> Examiner<'a> {
         if self.depth >= MAX_DEPTH {
             return;
         }
-        encodings::visit_utf16(segment.bytes, segment.from, segment.to, &mut |decoded| {
-            self.examine_decoded(decoded, segment);
-        });
+        if !segment.is_text() {
+            encodings::visit_utf16(segment.bytes, segment.from, segment.to, &mut |decoded| {
+                self.examine_decoded(decoded, segment);
+            });
+        }
         let mut archives = std::mem::take(&mut self.archives);
         let end = segment.position(segment.to);
         archives.read(segment.bytes, segment.start, end, &mut |event| match event {

@@ -32,6 +32,11 @@ impl Segment<'_> {
         self.start + offset as u64
     }
 
+    /// Returns whether there are no control characters, which all binary data has.
+    pub(super) fn is_text(&self) -> bool {
+        !self.bytes.iter().any(|byte| *byte < b'\t')
+    }
+
     /// Returns the offsets at which `text` starts.
     pub(super) fn find_all(&self, text: &[u8]) -> Vec<usize> {
         let end = (self.to + text.len().saturating_sub(1)).min(self.bytes.len());

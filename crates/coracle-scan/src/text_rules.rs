@@ -177,8 +177,8 @@ fn examine(assignment: &Assignment<'_>, kind: TextKind, window: &Window<'_>) -> 
     }
     let (is_login, is_named) = (ends_with_any(name, PASSWORD_NAMES), ends_with_any(name, SECRET_NAMES));
     let is_named = is_login || is_named;
-    let named =
-        tokens::find_named_token(name, value).filter(|_| is_named || has_secret_word(name) || kind.is_config);
+    let is_token = value.len() >= MIN_TOKEN && (is_named || has_secret_word(name) || kind.is_config);
+    let named = is_token.then(|| tokens::find_named_token(name, value)).flatten();
     if let Some(description) = named.filter(|_| may_be_password(value)) {
         return Some(RuleMatch::new_error("token", description));
     }
@@ -194,6 +194,9 @@ fn examine(assignment: &Assignment<'_>, kind: TextKind, window: &Window<'_>) -> 
     };
     (is_found && !is_encrypted_document(window)).then(|| RuleMatch::new_error("password", ASSIGNED_PASSWORD))
 }
+
+/// The minimum length of a value with the form of an issuer.
+const MIN_TOKEN: usize = 14;
 
 /// Returns whether `value` is a password: any of a login in configuration, else one that a program has
 /// chosen.

@@ -73,6 +73,11 @@ impl TokenForm {
         !self.anchor.iter().all(u8::is_ascii_alphanumeric)
     }
 
+    /// Returns whether a token starts with its anchor.
+    pub(super) fn starts_with_anchor(&self) -> bool {
+        self.before.is_empty() && self.anchor.first().is_some_and(|byte| CharSet::WORD.contains(*byte))
+    }
+
     /// Returns whether the whole of `value` has the form.
     pub(super) fn matches_value(&self, value: &[u8]) -> bool {
         let found = match_parts(&self.after, value, false);
@@ -125,7 +130,7 @@ const WORDS: [&[u8]; 6] = [b"secret_", b"live_", b"test_", b"live_pub_", b"test_
 
 /// Returns whether a token can start after `before`: there is no letter or digit, or it belongs to an
 /// escape such as `\n`, `\x3d`, `\u003d` or `%3D`.
-fn can_precede_token(before: &[u8]) -> bool {
+pub(super) fn can_precede_token(before: &[u8]) -> bool {
     let is_hex = |digits: &[u8]| digits.iter().all(u8::is_ascii_hexdigit);
     match before {
         [.., b'\\', b'n' | b'r' | b't'] => true,

@@ -4,7 +4,7 @@ use std::sync::LazyLock;
 
 use super::alphabet::CharSet;
 use super::finding::{RuleMatch, Severity};
-use super::token_form::{TokenForm, TokenMatch};
+use super::token_form::{TokenForm, TokenMatch, can_precede_token};
 use super::window::{Window, first_bytes, last_bytes};
 
 /// The table. A test checks that every line is a form.
@@ -15,28 +15,46 @@ const TABLE: &str = include_str!("data/token_forms.txt");
 struct TokenForms {
     anchored: Vec<(u16, TokenForm)>,
     named: Vec<TokenForm>,
-    /// A bit set of the first two bytes of anchors, which rules out nearly every offset with one
-    /// test.
-    first_bytes: Vec<u64>,
+    /// The first two bytes of anchors.
+    first_bytes: PairSet,
+    /// Those of anchors that other parts of a token can precede.
+    inner_first_bytes: PairSet,
+}
+
+/// A set of pairs of bytes, which rules out nearly every offset with one test.
+#[derive(Debug)]
+struct PairSet(Vec<u64>);
+
+impl PairSet {
+    fn new(pairs: impl Iterator<Item = u16>) -> Self {
+        let mut bits = vec![0; 1024];
+        for pair in pairs {
+            if let Some(bits) = bits.get_mut(usize::from(pair / 64)) {
+                *bits |= 1_u64 << (pair % 64);
+            }
+        }
+        Self(bits)
+    }
+
+    fn contains(&self, pair: u16) -> bool {
+        self.0.get(usize::from(pair / 64)).is_some_and(|bits| bits >> (pair % 64) & 1 == 1)
+    }
 }
 
 static TOKEN_FORMS: LazyLock<TokenForms> = LazyLock::new(|| {
     let (named, anchored): (Vec<_>, Vec<_>) = table_lines()
         .filter_map(|[_, what, form]| TokenForm::parse(what, form))
         .partition(|form| !form.names.is_empty());
-    let mut first_bytes = vec![0; 1024];
     let mut anchored: Vec<(u16, TokenForm)> = anchored
         .into_iter()
         .filter_map(|form| first_two_bytes(form.anchor).map(|pair| (pair, form)))
         .collect();
     anchored.sort_by_key(|(pair, _)| *pair);
     let others = OTHER_STARTS.iter().map(|start| u16::from_be_bytes(**start));
-    for pair in anchored.iter().map(|(pair, _)| *pair).chain(others) {
-        if let Some(bits) = first_bytes.get_mut(usize::from(pair / 64)) {
-            *bits |= 1_u64 << (pair % 64);
-        }
-    }
-    TokenForms { anchored, named, first_bytes }
+    let first_bytes = PairSet::new(anchored.iter().map(|(pair, _)| *pair).chain(others));
+    let inner = anchored.iter().filter(|(_, form)| !form.starts_with_anchor());
+    let inner_first_bytes = PairSet::new(inner.map(|(pair, _)| *pair));
+    TokenForms { anchored, named, first_bytes, inner_first_bytes }
 });
 
 /// The first two bytes of what has rules of its own: JSON Web Tokens, signatures of Azure.
@@ -55,11 +73,14 @@ fn first_two_bytes(bytes: &[u8]) -> Option<u16> {
     bytes.first_chunk().map(|pair| u16::from_be_bytes(*pair))
 }
 
-/// Returns whether the anchor of a form, or another token, can be at the offset.
-pub(super) fn may_be_anchor(bytes: &[u8]) -> bool {
+/// Returns whether the anchor of a form, or another token, can be at the offset `at`. In text, what is
+/// before a token separates it.
+pub(super) fn may_be_token(bytes: &[u8], at: usize, is_text: bool) -> bool {
     let forms = &*TOKEN_FORMS;
-    first_two_bytes(bytes).is_some_and(|pair| {
-        forms.first_bytes.get(usize::from(pair / 64)).is_some_and(|bits| bits >> (pair % 64) & 1 == 1)
+    let Some((before, rest)) = bytes.split_at_checked(at) else { return false };
+    first_two_bytes(rest).is_some_and(|pair| {
+        forms.first_bytes.contains(pair)
+            && (!is_text || can_precede_token(before) || forms.inner_first_bytes.contains(pair))
     })
 }
 
