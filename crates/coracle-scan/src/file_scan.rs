@@ -1,70 +1,44 @@
-//! Scans one file, in the chunks in which it is packed.
-//!
-//! Every offset is examined with the same bytes around it, however the file was split: offsets near
-//! the end of a chunk are examined once the next one is available.
+//! Scans one file, in the chunks in which it is packed, and the files and texts that are encoded in it.
 
-use memchr::memmem;
-
-use coracle_core::entry::{Entry, EntryReason, LayerKind};
-use coracle_core::path::ImagePath;
-
+use super::archives::{ArchiveEvent, Archives};
+use super::encodings::{self, Decoded};
 use super::finding::{Finding, FindingSubject, RuleMatch, Severity};
 use super::policy::ConfigFile;
+use super::scan_scope::ScanScope;
 use super::secret_values::SecretSearch;
-use super::window::{BYTES_AFTER, BYTES_BEFORE, Window, last_bytes};
-use super::{candidates, config_file_names, context_rules, private_keys, text_rules, token_formats};
+use super::segments::{Segment, Segments};
+use super::text_format::TextKind;
+use super::window::{BYTES_AFTER, Window};
+use super::{candidates, escapes, key_files, private_keys, signed_tokens, text_rules, tokens};
 
 /// The maximum number of findings per file.
-const MAX_FINDINGS: usize = 16;
+const MAX_FINDINGS: usize = 64;
+/// The maximum depth of encodings: compressed text in base64.
+const MAX_DEPTH: usize = 2;
 
 /// The scan of one file. Its content is passed in chunks of any size, in order.
 #[derive(Debug)]
 pub(super) struct FileScan<'a> {
+    segments: Segments,
+    examiner: Examiner<'a>,
+    /// The number of bytes received.
+    received: u64,
+    /// Files of the configuration that have had the same content so far.
+    equal_candidates: Vec<&'a ConfigFile>,
+}
+
+/// What is known about a file, and what was found so far.
+#[derive(Debug)]
+struct Examiner<'a> {
     secrets: &'a SecretSearch,
     subject: FindingSubject,
     scope: ScanScope,
-    /// The number of bytes received.
-    received: u64,
-    /// The last bytes received. The last [`BYTES_AFTER`] of them have not been examined yet.
-    tail: Vec<u8>,
-    /// Files of the configuration that have had the same content so far.
-    equal_candidates: Vec<&'a ConfigFile>,
+    kind: TextKind,
+    depth: usize,
+    archives: Archives,
+    /// The compressed file that is being read: where it is, and its scan.
+    member: Option<(u64, Box<FileScan<'a>>)>,
     findings: Vec<Finding>,
-}
-
-/// Which rules apply to a file.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum ScanScope {
-    /// An included file: all rules except passwords in assignments.
-    Included,
-    /// An included file that looks like configuration: all rules.
-    IncludedConfig,
-    /// A file of a ConfigMap: as `Included`, but not compared with files of the configuration.
-    ConfigMap,
-    /// A program or one of its own libraries: only tokens, keys and secret values.
-    Program,
-}
-
-impl ScanScope {
-    /// Returns the scope for a file of an image; `None` if it is a file of the distribution.
-    pub(super) fn for_entry(path: &ImagePath, entry: &Entry) -> Option<Self> {
-        match &entry.reason {
-            EntryReason::Included(_)
-                if path.file_name().is_some_and(config_file_names::is_config_file_name) =>
-            {
-                Some(Self::IncludedConfig)
-            }
-            EntryReason::Included(_) => Some(Self::Included),
-            EntryReason::Program => Some(Self::Program),
-            // Libraries that are packed with the program are the user's own, as the program is.
-            EntryReason::Needed { .. } | EntryReason::Dlopened { .. }
-                if entry.layer_kind == LayerKind::Program =>
-            {
-                Some(Self::Program)
-            }
-            _ => None,
-        }
-    }
 }
 
 impl<'a> FileScan<'a> {
@@ -81,48 +55,49 @@ impl<'a> FileScan<'a> {
                 config_files.iter().filter(|file| file.can_equal_file_of_size(size)).collect()
             }
         };
-        let (tail, findings) = (Vec::new(), Vec::new());
-        Self { secrets, subject, scope, received: 0, tail, equal_candidates, findings }
+        let kind = match &subject {
+            FindingSubject::File(path) => TextKind::of_file(path.as_bytes()),
+            FindingSubject::ConfigValue(..) => TextKind::VALUE,
+        };
+        Self { equal_candidates, ..Self::encoded(secrets, subject, scope, kind, 0) }
+    }
+
+    /// Sets whether the file is part of a published package.
+    pub(super) fn set_published(&mut self, is_published: bool) {
+        self.examiner.kind.is_public |= is_published;
+    }
+
+    /// Creates the scan of a text or file that is encoded in another one.
+    fn encoded(
+        secrets: &'a SecretSearch,
+        subject: FindingSubject,
+        scope: ScanScope,
+        kind: TextKind,
+        depth: usize,
+    ) -> Self {
+        let (archives, member, findings) = (Archives::default(), None, Vec::new());
+        let examiner = Examiner { secrets, subject, scope, kind, depth, archives, member, findings };
+        Self { segments: Segments::default(), examiner, received: 0, equal_candidates: Vec::new() }
     }
 
     /// Scans the next bytes.
     pub(super) fn update(&mut self, bytes: &[u8]) {
-        if self.received == 0 {
-            self.inspect_first_bytes(bytes);
-        }
         self.compare_with_config_files(bytes);
-        let start = self.received;
         self.received += bytes.len() as u64;
-        let mut tail = std::mem::take(&mut self.tail);
-        let old_len = tail.len();
-        // The first offset that has not been examined.
-        let pending = old_len - old_len.min(BYTES_AFTER);
-        // The boundary of the tail and the new bytes.
-        tail.extend_from_slice(bytes.get(..BYTES_AFTER + BYTES_BEFORE).unwrap_or(bytes));
-        let tail_start = start - old_len as u64;
-        if bytes.len() <= BYTES_AFTER + BYTES_BEFORE {
-            let end = tail.len().saturating_sub(BYTES_AFTER);
-            self.examine(&tail, tail_start, pending.min(end), end);
-            tail.drain(..tail.len().saturating_sub(BYTES_AFTER + BYTES_BEFORE));
-        } else {
-            self.examine(&tail, tail_start, pending, old_len + BYTES_BEFORE);
-            self.examine(bytes, start, BYTES_BEFORE, bytes.len() - BYTES_AFTER);
-            tail.clear();
-            tail.extend_from_slice(last_bytes(bytes, BYTES_AFTER + BYTES_BEFORE));
-        }
-        self.tail = tail;
+        let examiner = &mut self.examiner;
+        self.segments.push(bytes, |segment| examiner.examine(&segment));
     }
 
     /// Returns the findings once all bytes have been received.
-    pub(super) fn finish(mut self) -> Vec<Finding> {
-        let tail = std::mem::take(&mut self.tail);
-        let tail_start = self.received - tail.len() as u64;
-        self.examine(&tail, tail_start, tail.len() - tail.len().min(BYTES_AFTER), tail.len());
-        for file in std::mem::take(&mut self.equal_candidates) {
+    pub(super) fn finish(self) -> Vec<Finding> {
+        let mut examiner = self.examiner;
+        self.segments.finish(|segment| examiner.examine(&segment));
+        examiner.finish_member();
+        for file in self.equal_candidates {
             let description = format!("it has the same content as {}", file.description);
-            self.add_finding(Finding::new_error(self.subject.clone(), "configuration", description));
+            examiner.add_finding(Finding::new_error(examiner.subject.clone(), "configuration", description));
         }
-        self.findings
+        examiner.findings
     }
 
     /// Drops the files of the configuration that do not continue with `bytes`.
@@ -131,64 +106,191 @@ impl<'a> FileScan<'a> {
         self.equal_candidates
             .retain(|file| file.content.get(received..).is_some_and(|rest| rest.starts_with(bytes)));
     }
+}
+
+impl<'a> Examiner<'a> {
+    /// Examines a segment.
+    fn examine(&mut self, segment: &Segment<'_>) {
+        if segment.position(segment.from) == 0 {
+            self.inspect_first_bytes(segment.bytes);
+        }
+        self.examine_key_headers(segment);
+        self.examine_runs(segment);
+        self.search_secrets(segment);
+        if self.scope != ScanScope::Program {
+            self.examine_escapes(segment);
+            self.examine_text(segment);
+            self.examine_encodings(segment);
+        }
+    }
 
     /// Recognizes ELF and key files by the first bytes.
     fn inspect_first_bytes(&mut self, bytes: &[u8]) {
         if bytes.starts_with(b"\x7fELF") {
             self.scope = ScanScope::Program;
         }
+        self.kind.inspect_first_bytes(bytes);
         if self.scope == ScanScope::Program {
             return;
         }
-        if let Some(found) = private_keys::recognize_key_file(bytes) {
+        // A store can have a certificate before its first key.
+        if let Some(found) = key_files::recognize_key_file(bytes) {
             self.add_match(found, 0);
         }
     }
 
-    /// Examines the offsets of `bytes` from `from` until `to`. `start` is the position of `bytes` in
-    /// the file.
-    fn examine(&mut self, bytes: &[u8], start: u64, from: usize, to: usize) {
-        if from >= to {
-            return;
-        }
-        let in_file = |position: usize| start + position as u64;
-        candidates::visit_candidates(bytes, from, to, &mut |position| {
-            let window = Window::new(bytes, position);
-            let found = token_formats::find_token(&window)
-                .or_else(|| context_rules::find_contextual_credential(&window))
-                .or_else(|| private_keys::find_encoded_key(&window));
-            if let Some(found) = found.or_else(|| private_keys::find_key_body(&window)) {
-                self.add_match(found, in_file(position));
+    /// Finds tokens.
+    fn examine_runs(&mut self, segment: &Segment<'_>) {
+        let Segment { bytes, from, to, .. } = *segment;
+        let is_text = self.scope != ScanScope::Program && segment.is_text();
+        candidates::visit_runs(bytes, from, to, &mut |start, end| {
+            // The text that a form is searched by can start with the separator before a run.
+            let first = start.saturating_sub(1).max(from);
+            for at in first..end.min(to) {
+                if tokens::may_be_token(bytes, at, is_text) {
+                    self.examine_anchor(&Window::new(bytes, at), segment.position(at));
+                }
+            }
+            let decodes = self.scope != ScanScope::Program && self.depth < MAX_DEPTH;
+            if let Some(decoded) = decodes.then(|| encodings::decode_run(bytes, start, is_text)).flatten() {
+                self.examine_decoded(decoded, segment);
             }
         });
-        let secrets = self.secrets;
-        secrets.visit_matches(bytes, from, to, &mut |position, name| {
-            let description = format!("the secret value `{name}`").into();
-            let found = RuleMatch { rule: "secret", description, start_before: 0, severity: Severity::Error };
-            self.add_match(found, in_file(position));
-        });
-        if self.scope != ScanScope::Program {
-            self.examine_text(bytes, start, from, to);
+    }
+
+    fn examine_anchor(&mut self, window: &Window<'_>, position: u64) {
+        let is_program = self.scope == ScanScope::Program;
+        let found = tokens::find_token(window, is_program)
+            .or_else(|| signed_tokens::signed_token(window).filter(|_| !self.kind.is_public));
+        if let Some(found) = found {
+            self.add_match(found, position);
         }
     }
 
-    /// Applies the rules for text, like [`FileScan::examine`].
-    fn examine_text(&mut self, bytes: &[u8], start: u64, from: usize, to: usize) {
-        let scope = self.scope;
-        let mut apply_rule = |position: usize, rule: text_rules::AnchorRule| {
-            let window = Window::new(bytes, position);
-            if let Some(found) = rule(&window).filter(|_| text_rules::is_in_text(&window)) {
-                self.add_match(found, start + position as u64);
+    /// Finds private keys by their headers.
+    fn examine_key_headers(&mut self, segment: &Segment<'_>) {
+        let mut apply_rule = |text: &[u8], rule: fn(&Window<'_>) -> Option<RuleMatch>| {
+            for at in segment.find_all(text) {
+                if let Some(found) = rule(&Window::new(segment.bytes, at)) {
+                    self.add_match(found, segment.position(at));
+                }
             }
         };
-        for (anchor, rule) in text_rules::ANCHORS {
-            // An anchor that starts before `to` may end after it.
-            let part = bytes.get(from..(to + anchor.len() - 1).min(bytes.len())).unwrap_or_default();
-            memmem::find_iter(part, anchor).for_each(|position| apply_rule(from + position, rule));
+        for header in private_keys::KEY_HEADERS {
+            apply_rule(header, private_keys::find_key);
         }
-        if scope == ScanScope::IncludedConfig {
-            text_rules::assignment_signs(bytes, from, to)
-                .for_each(|position| apply_rule(position, text_rules::password_assignment));
+        apply_rule(private_keys::PUTTY_HEADER, private_keys::find_putty_key);
+    }
+
+    /// Finds the secret values of the build.
+    fn search_secrets(&mut self, segment: &Segment<'_>) {
+        let secrets = self.secrets;
+        secrets.visit_matches(segment.bytes, segment.from, segment.to, &mut |at, name| {
+            let description = format!("the secret value `{name}`").into();
+            let found = RuleMatch { rule: "secret", description, start_before: 0, severity: Severity::Error };
+            self.add_match(found, segment.position(at));
+        });
+    }
+
+    /// Finds tokens that are written with escapes.
+    fn examine_escapes(&mut self, segment: &Segment<'_>) {
+        let Segment { bytes, from, to, .. } = *segment;
+        escapes::visit_escaped_runs(bytes, from, to, &mut |start, text| {
+            for at in 0..text.len() {
+                if tokens::may_be_token(&text, at, true) {
+                    self.examine_anchor(&Window::new(&text, at), segment.position(start + at));
+                }
+            }
+        });
+    }
+
+    /// Applies the rules for text.
+    fn examine_text(&mut self, segment: &Segment<'_>) {
+        let has_assignments = self.scope != ScanScope::ConfigMap;
+        text_rules::visit_text(segment, self.kind, has_assignments, &mut |at, length, found| {
+            let position = segment.position(at);
+            // A token is not also a password.
+            let value = position..=position + (length as u64 + MAX_NAME);
+            let is_known = self
+                .findings
+                .iter()
+                .any(|finding| finding.offset.is_some_and(|offset| value.contains(&offset)));
+            if !is_known || length == 0 {
+                self.add_match(found, position);
+            }
+        });
+    }
+
+    /// Scans what is compressed or in UTF-16.
+    fn examine_encodings(&mut self, segment: &Segment<'_>) {
+        if self.depth >= MAX_DEPTH {
+            return;
+        }
+        if !segment.is_text() {
+            encodings::visit_utf16(segment.bytes, segment.from, segment.to, &mut |decoded| {
+                self.examine_decoded(decoded, segment);
+            });
+        }
+        let mut archives = std::mem::take(&mut self.archives);
+        let end = segment.position(segment.to);
+        archives.read(segment.bytes, segment.start, end, &mut |event| match event {
+            ArchiveEvent::Start { position, name } => {
+                let kind = self.kind_of_member(name);
+                self.member = Some((position, Box::new(self.encoded_scan(kind))));
+            }
+            ArchiveEvent::Content(bytes) => {
+                if let Some((_, scan)) = &mut self.member {
+                    scan.update(bytes);
+                }
+            }
+            ArchiveEvent::End => self.finish_member(),
+        });
+        self.archives = archives;
+    }
+
+    /// Scans text that was decoded.
+    fn examine_decoded(&mut self, decoded: Decoded, segment: &Segment<'_>) {
+        // Text in UTF-16 has the format of the file.
+        let text = TextKind { is_public: self.kind.is_public, ..TextKind::of_file(b"") };
+        let kind = if decoded.encoding == "in UTF-16" { self.kind } else { text };
+        let mut scan = self.encoded_scan(kind);
+        scan.update(&decoded.text);
+        let start = segment.position(decoded.start);
+        // The body of a key is a key, too.
+        let is_body = self.findings.iter().any(|finding| {
+            finding.rule == "private-key"
+                && finding.offset.is_some_and(|offset| (offset..offset + BYTES_AFTER as u64).contains(&start))
+        });
+        for finding in scan.finish().into_iter().filter(|finding| !is_body || finding.rule != "private-key") {
+            let inner = finding.offset.unwrap_or_default();
+            let offset = Some(start + inner * decoded.bytes_per_three as u64 / 3);
+            let description = format!("{} {}", finding.description, decoded.encoding);
+            self.add_finding(Finding { offset, description, ..finding });
+        }
+    }
+
+    /// Returns the kind of a compressed file. One without a name is named as the file that has it.
+    fn kind_of_member(&self, name: &[u8]) -> TextKind {
+        let kind = match &self.subject {
+            FindingSubject::File(path) if name.is_empty() => {
+                TextKind::of_file(path.as_bytes().strip_suffix(b".gz").unwrap_or_default())
+            }
+            _ => TextKind::of_file(name),
+        };
+        TextKind { is_public: self.kind.is_public || kind.is_public, ..kind }
+    }
+
+    /// Creates the scan of a text or file in this file.
+    fn encoded_scan(&self, kind: TextKind) -> FileScan<'a> {
+        FileScan::encoded(self.secrets, self.subject.clone(), self.scope, kind, self.depth + 1)
+    }
+
+    /// Adds the findings in a compressed file, at its start.
+    fn finish_member(&mut self) {
+        let Some((position, scan)) = self.member.take() else { return };
+        for finding in scan.finish() {
+            let description = format!("{} in compressed data", finding.description);
+            self.add_finding(Finding { offset: Some(position), description, ..finding });
         }
     }
 
@@ -198,10 +300,16 @@ impl<'a> FileScan<'a> {
         self.add_finding(Finding { offset, severity: found.severity, ..finding });
     }
 
-    /// Several offsets can produce the same finding: a key is found at each of its first lines.
+    /// The same token can be found by several forms, and in overlapping encodings.
     fn add_finding(&mut self, finding: Finding) {
-        if self.findings.len() < MAX_FINDINGS && !self.findings.contains(&finding) {
+        let is_known = self.findings.iter().any(|known| {
+            known.rule == finding.rule && known.offset == finding.offset && finding.offset.is_some()
+        });
+        if self.findings.len() < MAX_FINDINGS && !is_known && !self.findings.contains(&finding) {
             self.findings.push(finding);
         }
     }
 }
+
+/// The maximum length of a name and the signs before its value.
+const MAX_NAME: u64 = 80;

@@ -14,8 +14,7 @@
 //!
 //! The crate does not depend on recipes, tar or registries, does not connect to issuers to verify
 //! tokens, and never prints a secret. docs/secret-scanner.md lists what is found and what is not.
-//! `src/data/` has the formats of tokens and names of files, and the public lists that they
-//! correspond to.
+//! `src/data/` has the forms of tokens, names and words, and the public lists that they correspond to.
 //!
 //! ```
 //! use coracle_scan::{ScanPolicy, ScanScope, SecretScanner};
@@ -29,33 +28,48 @@
 //! }
 //! assert_eq!(
 //!     findings[0].to_string(),
-//!     "/srv/app.ini at byte 20: a password in a configuration file (password)"
+//!     "/srv/app.ini at byte 11: a password in a configuration file (password)"
 //! );
 //! # Ok::<(), coracle_core::path::ParseImagePathError>(())
 //! ```
 
 mod alphabet;
+mod archives;
+mod assignments;
 mod candidates;
+mod command_lines;
 mod config_file_names;
-mod context_rules;
 mod data;
-mod entropy;
+mod encodings;
+mod escapes;
 mod evaluate;
 mod file_scan;
+#[cfg(test)]
+mod file_tests;
 mod finding;
 mod finding_list;
+mod key_files;
+mod logins;
+mod passwords;
 mod plan_scan;
 mod policy;
 mod private_keys;
+mod randomness;
+mod scan_scope;
 mod scanner;
 mod secret_values;
+mod segments;
+mod signed_tokens;
 #[cfg(test)]
 mod tests;
+mod text_format;
 mod text_rules;
-mod token_formats;
+mod token_form;
+mod tokens;
+mod urls;
 mod window;
 
-pub use file_scan::ScanScope;
 pub use finding::{ConfigValueKind, Finding, FindingCategory, FindingSubject, FindingsError, Severity};
 pub use policy::{ConfigFile, ConfigSource, PackagedFiles, ScanPolicy, SecretValue};
+pub use scan_scope::ScanScope;
 pub use scanner::SecretScanner;

@@ -9,6 +9,7 @@ use coracle_core::fs::{self, FileId};
 use coracle_core::path::ImagePath;
 
 use super::config_file_names;
+use super::data::text_formats::{PACKAGE_INFO_DIRECTORIES, PACKAGE_MARKS};
 use super::finding::{Finding, FindingCategory, FindingSubject, Severity};
 use super::scanner::{SecretScanner, collect_findings};
 
@@ -30,6 +31,7 @@ impl SecretScanner {
         let mut found = Vec::new();
         let mut allowed_for_libraries = Vec::new();
         for (path, entry) in entries.filter(|(_, entry)| !matches!(entry.node, EntryNode::Directory)) {
+            self.package_directories.extend(package_directory(path));
             let subject = || FindingSubject::File(path.clone());
             let above = mounts.iter().filter(|(mount, real)| path.is_within(mount) || path.is_within(real));
             let is_needed = !matches!(entry.reason, EntryReason::Included(_));
@@ -61,6 +63,17 @@ impl SecretScanner {
         self.allowed_for_libraries.extend(allowed_for_libraries);
         collect_findings(&mut self.findings, found);
     }
+}
+
+/// Returns the directory of a published package, if the file at `path` is one that registries put into
+/// each.
+fn package_directory(path: &ImagePath) -> Option<ImagePath> {
+    let (directory, name) = (path.parent()?, path.file_name()?.to_ascii_lowercase());
+    let parent_name = directory.file_name().unwrap_or_default();
+    if PACKAGE_INFO_DIRECTORIES.iter().any(|ending| parent_name.ends_with(ending.as_bytes())) {
+        return directory.parent();
+    }
+    PACKAGE_MARKS.iter().any(|mark| name == mark.as_bytes()).then_some(directory)
 }
 
 /// Describes the finding for an entry below a mount.

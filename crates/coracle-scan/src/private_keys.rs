@@ -1,215 +1,192 @@
-//! Private keys: as text with a header, in base64, and as binary key files.
+//! Private keys as text: a header, a body in base64, and an end that fits the header.
 //!
-//! Programs that read keys contain the headers. A header is a finding only if a body follows.
+//! Programs that read keys contain the headers, so a header alone is not a finding.
 
-use memchr::memmem;
-
-use super::alphabet::{decode_base64_prefix, is_base64, leading_run};
-use super::entropy;
+use super::alphabet::{CharSet, decode_base64_prefix};
+use super::escapes;
 use super::finding::RuleMatch;
+use super::key_files;
+use super::randomness;
 use super::window::{Window, bytes_after, last_bytes};
 
 /// Text in headers of private keys: PEM of every kind, OpenSSH, PGP, SSH2; and OpenVPN's shared
 /// keys.
-const KEY_HEADERS: [&[u8]; 2] = [b"PRIVATE KEY", b"Static key V"];
-/// The maximum distance of the body from its header. Headers of encrypted keys and comments can be
-/// between them.
-const MAX_HEADER_DISTANCE: usize = 320;
-/// The minimum length of a body's first line. OpenVPN writes 32 characters per line.
-const MIN_BODY_LINE: usize = 32;
+pub(super) const KEY_HEADERS: [&[u8]; 2] = [b"PRIVATE KEY", b"Static key V"];
 
-/// Finds a private key whose body starts at the offset.
-pub(super) fn find_key_body(window: &Window<'_>) -> Option<RuleMatch> {
-    // Most runs are shorter than a line, so this test rules them out by one byte.
-    if !window.rest.get(MIN_BODY_LINE - 1).is_some_and(|&byte| is_base64(byte)) {
+/// The maximum length of a header before its text, such as `-----BEGIN ENCRYPTED `.
+const MAX_HEADER_START: usize = 64;
+/// The minimum number of base64 digits of a body. A key of Ed25519 has 64.
+const MIN_BODY: usize = 56;
+/// The number of digits from which on a body is not tested for completeness.
+const MIN_LONG_BODY: usize = 128;
+
+/// Finds a private key at the offset of a text of its header.
+pub(super) fn find_key(window: &Window<'_>) -> Option<RuleMatch> {
+    let start = last_bytes(window.before, MAX_HEADER_START);
+    let begin = memchr::memmem::rfind(start, b"BEGIN ")?;
+    let label_start = start.get(begin + "BEGIN ".len()..)?;
+    let label_rest = window.rest.get(..window.rest.iter().position(|byte| *byte == b'-')?)?;
+    let label = [label_start, label_rest].concat();
+    let label = label.trim_ascii();
+    let is_label = label.len() <= 48 && label.iter().all(|byte| byte.is_ascii_graphic() || *byte == b' ');
+    let dashes = start.get(..begin)?.trim_ascii_end();
+    let dash_count = CharSet::DASH.trailing_run(dashes);
+    if !is_label || dash_count < 4 {
         return None;
     }
-    let line = window.leading_run(is_base64);
-    if line.len() < MIN_BODY_LINE {
-        return None;
-    }
-    let before = last_bytes(window.before, MAX_HEADER_DISTANCE);
-    let (header, header_size) =
-        KEY_HEADERS.iter().filter_map(|header| Some((memmem::rfind(before, header)?, header.len()))).max()?;
-    let between = before.get(header + header_size..).unwrap_or_default();
-    // `PRIVATE KEY-----`, `PRIVATE KEY BLOCK-----`, `PRIVATE KEY ----`, `Static key V1-----`
-    let end = memmem::find(between, b"----").filter(|end| *end <= " BLOCK".len());
-    let is_header = end.is_some() && memmem::find(between, b"-END").is_none();
-    if !is_header || between.contains(&0) || !entropy::is_random(line) {
-        return None;
-    }
-    let start = memmem::rfind(before.get(..header).unwrap_or_default(), b"---").map_or(header, |dashes| {
-        let dashes = before.get(..dashes + 3).unwrap_or_default();
-        dashes.len() - dashes.iter().rev().take_while(|&&byte| byte == b'-').count()
-    });
-    Some(RuleMatch::new_error("private-key", "a private key").starting_before(before.len() - start))
+    let rest = window.rest.get(label_rest.len()..)?;
+    let rest = rest.get(CharSet::DASH.leading_run(rest).len()..)?;
+    // The text can be a string in source code, JSON, or a URL.
+    let text = escapes::unescape(rest);
+    let end = memchr::memmem::find(&text, b"---")?;
+    let after = text.get(end..)?.trim_ascii_start();
+    let after = after.get(CharSet::DASH.leading_run(after).len()..)?.trim_ascii_start();
+    let is_end = after.strip_prefix(b"END ").is_some_and(|after| after.trim_ascii_start().starts_with(label));
+    let body = key_body(text.get(..end)?);
+    let header_start = begin - (start.get(..begin)?.len() - dashes.len()) - dash_count;
+    // An example has only the first line of a key.
+    let is_example = body.len() < MIN_LONG_BODY
+        && !key_files::is_complete_der(&decode_base64_prefix(&body))
+        && body.starts_with(b"M");
+    let is_key = is_end && body.len() >= MIN_BODY && !is_example;
+    (is_key && randomness::is_random(&body, CharSet::BASE64)).then(|| {
+        let what = if is_encrypted(label, &text) { "an encrypted private key" } else { "a private key" };
+        RuleMatch::new_error("private-key", what).starting_before(start.len() - header_start)
+    })
 }
 
-/// Finds a private key that is encoded in base64 including its header, as in Kubernetes Secrets and
-/// kubeconfigs; or a PuTTY key file.
-pub(super) fn find_encoded_key(window: &Window<'_>) -> Option<RuleMatch> {
-    if window.rest.starts_with(b"LS0tLS1CRUdJTi") {
-        let text = decode_base64_prefix(leading_run(window.rest, is_base64));
-        let body = bytes_after(&text, b"PRIVATE KEY-----")?;
-        return (body.len() >= 48).then(|| RuleMatch::new_error("private-key", "a private key in base 64"));
-    }
-    let key = window.rest.strip_prefix(b"PuTTY-User-Key-File-")?;
+fn is_encrypted(label: &[u8], text: &[u8]) -> bool {
+    label.starts_with(b"ENCRYPTED") || memchr::memmem::find(text, b"4,ENCRYPTED").is_some()
+}
+
+/// Returns the base64 digits of a body: those of all lines but headers, such as `DEK-Info: …` and
+/// `Comment: …`, and PGP's checksum. Quotes and operators of source code can be between the lines.
+/// Returns none if there is other text.
+fn key_body(text: &[u8]) -> Vec<u8> {
+    let is_header = |line: &&[u8]| memchr::memmem::find(line, b": ").is_some() || line.starts_with(b"=");
+    let lines =
+        text.split(|byte| b"\n\r".contains(byte)).map(<[u8]>::trim_ascii).filter(|line| !is_header(line));
+    let is_noise = |byte: &u8| b" \t\"'`,.|>*#;()\\".contains(byte);
+    let pieces: Vec<&[u8]> = lines
+        .flat_map(|line| line.split(is_noise))
+        .filter(|piece| !piece.is_empty() && *piece != b"+")
+        .collect();
+    let Some((_, full)) = pieces.split_last() else { return Vec::new() };
+    // Words are shorter than the lines of a key.
+    let is_body = full.iter().all(|piece| piece.len() >= MIN_LINE)
+        && pieces.iter().all(|piece| CharSet::BASE64.leading_run(piece).len() == piece.len());
+    if is_body { pieces.concat() } else { Vec::new() }
+}
+
+/// The minimum length of a line but the last one. OpenVPN writes 32 characters per line.
+const MIN_LINE: usize = 32;
+
+/// Finds a PuTTY key file.
+pub(super) fn find_putty_key(window: &Window<'_>) -> Option<RuleMatch> {
+    let key = window.rest.strip_prefix(PUTTY_HEADER)?;
     let lines = bytes_after(key, b"Private-Lines:")?;
     let body = lines.get(lines.iter().position(|&byte| byte == b'\n')? + 1..)?;
-    let is_key = leading_run(body, is_base64).len() >= 40 || body.len() < 2;
-    is_key.then(|| RuleMatch::new_error("private-key", "a private key of PuTTY"))
+    (CharSet::BASE64.leading_run(body).len() >= 40)
+        .then(|| RuleMatch::new_error("private-key", "a private key of PuTTY"))
 }
 
-/// Recognizes a key file by its first bytes: DER, Java key store, PKCS #12, GnuPG, KeePass.
-pub(super) fn recognize_key_file(start: &[u8]) -> Option<RuleMatch> {
-    let what = if is_der_key(start) {
-        "a private key (DER)"
-    } else if is_java_key_store(start) {
-        "a Java key store with a private key"
-    } else if is_pkcs12(start) {
-        "a key store (PKCS #12)"
-    } else if is_gnupg_key(start) {
-        "a private key of GnuPG"
-    } else if start.starts_with(&[0x03, 0xd9, 0xa2, 0x9a]) && start.get(5..8) == Some(&[0xfb, 0x4b, 0xb5]) {
-        "a password store of KeePass"
-    } else {
-        return None;
-    };
-    Some(RuleMatch::new_error("private-key", what))
+/// The start of a PuTTY key file.
+pub(super) const PUTTY_HEADER: &[u8] = b"PuTTY-User-Key-File-";
+
+/// Finds a private JSON Web Key: an object with `kty` and the private parameter `d`, or a symmetric
+/// key `k` (RFC 7518, section 6).
+pub(super) fn find_json_web_key(window: &Window<'_>) -> Option<RuleMatch> {
+    let before = last_bytes(window.before, MAX_OBJECT);
+    let start = before.iter().rposition(|byte| *byte == b'{')?;
+    let object_start = before.get(start..)?;
+    let rest = window.rest.get(..window.rest.iter().position(|byte| *byte == b'}').unwrap_or(MAX_OBJECT))?;
+    let object = escapes::unescape(&[object_start, rest].concat());
+    let kind = json_string(&object, b"\"kty\"")?;
+    let parameter = if kind == b"oct" { b"\"k\"" } else { b"\"d\"" };
+    let value = json_string(&object, parameter)?;
+    let is_key = value.len() >= 32
+        && CharSet::BASE64URL.leading_run(value) == value
+        && randomness::is_random(value, CharSet::BASE64URL);
+    is_key.then(|| {
+        RuleMatch::new_error("private-key", "a private JSON Web Key").starting_before(object_start.len())
+    })
 }
 
-/// `SEQUENCE { INTEGER version, …`: PKCS #1 (RFC 8017, A.1.2), PKCS #8 (RFC 5208, 5), SEC 1 (RFC
-/// 5915, 3).
-fn is_der_key(start: &[u8]) -> bool {
-    let Some(body) = der_sequence(start) else { return false };
-    let rsa = || matches!(body, [2, 1, 0, 2, 0x81 | 0x82, ..]);
-    let pkcs8 = || matches!(body, [2, 1, 0 | 1, 0x30, _, 6, 3..=9, ..]);
-    let elliptic = || matches!(body, [2, 1, 1, 4, 0x1c | 0x20 | 0x30 | 0x42, ..]);
-    // PKCS #8, encrypted: SEQUENCE { SEQUENCE { OID pkcs-5 or pkcs-12 …
-    let encrypted = || {
-        let algorithm = der_sequence(body).unwrap_or_default();
-        algorithm.starts_with(&[6, 9, 0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 1, 5])
-            || algorithm.starts_with(&[6, 10, 0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 1, 12, 1])
-    };
-    rsa() || pkcs8() || elliptic() || encrypted()
-}
+/// The maximum length of a JSON Web Key on each side of `kty`.
+const MAX_OBJECT: usize = 4096;
 
-/// `SEQUENCE { INTEGER 3, SEQUENCE { OID pkcs7-data or -signedData` (RFC 7292, 4).
-fn is_pkcs12(start: &[u8]) -> bool {
-    let content = der_sequence(start).and_then(|body| der_sequence(body.strip_prefix(&[2, 1, 3])?));
-    content.is_some_and(|content| content.starts_with(&[6, 9, 0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 1, 7]))
-}
-
-/// Returns the content of the DER sequence at the start of `bytes`; it can be truncated.
-fn der_sequence(bytes: &[u8]) -> Option<&[u8]> {
-    match bytes.strip_prefix(&[0x30])? {
-        [0..=0x7f, body @ ..]
-        | [0x81, _, body @ ..]
-        | [0x82, _, _, body @ ..]
-        | [0x83, _, _, _, body @ ..] => Some(body),
-        _ => None,
-    }
-}
-
-/// JKS and JCEKS: magic, version, number of entries, and the tag of the first entry. A store of
-/// trusted certificates is not a secret.
-fn is_java_key_store(start: &[u8]) -> bool {
-    let magic = start.starts_with(&[0xfe, 0xed, 0xfe, 0xed]) || start.starts_with(&[0xce, 0xce, 0xce, 0xce]);
-    magic && matches!(start.get(12..16), Some([0, 0, 0, 1 | 3]))
-}
-
-/// A file of `private-keys-v1.d`: an S-expression, optionally after `NAME: VALUE` lines.
-fn is_gnupg_key(start: &[u8]) -> bool {
-    let head = start.get(..256).unwrap_or(start);
-    let canonical = head.starts_with(b"(11:private-key") || head.starts_with(b"(21:protected-private-key");
-    let key = bytes_after(head, b"Key: (").unwrap_or_default();
-    let extended = head.starts_with(b"Key: ") || head.starts_with(b"Created: ");
-    canonical || extended && (key.starts_with(b"private-key") || key.starts_with(b"protected-private-key"))
+/// Returns the string value of `name`, which is in quotes, in an object.
+fn json_string<'a>(object: &'a [u8], name: &[u8]) -> Option<&'a [u8]> {
+    let rest = bytes_after(object, name)?.trim_ascii_start().strip_prefix(b":")?;
+    rest.trim_ascii_start().strip_prefix(b"\"")?.split(|byte| *byte == b'"').next()
 }
 
 #[cfg(test)]
 mod tests {
-    use base64::Engine as _;
-    use base64::prelude::BASE64_STANDARD;
-
     use super::*;
 
     const LINES: &str = "MIIEvQIBADANBgkqhkiG9w0BAQEFAASCBKcwggSjAgEAAoIBAQC7VJTUt9Us8cKj";
 
-    /// Returns the header of a private key. It is joined here so that secret scanners do not report
-    /// this file.
-    fn header(kind: &str) -> String {
-        format!("-----BEGIN {kind}PRIVATE{}-----", " KEY")
+    /// Returns the first or last line of a private key. It is joined here so that secret scanners do
+    /// not report this file.
+    fn line(what: &str, kind: &str) -> String {
+        format!("-----{what} {kind}PRIVATE{}-----", " KEY")
     }
 
     fn found(text: &str) -> Option<RuleMatch> {
-        find_key_body(&Window::new(text.as_bytes(), text.find("MIIE").unwrap_or_default()))
+        let at = memchr::memmem::find(text.as_bytes(), KEY_HEADERS[0])?;
+        find_key(&Window::new(text.as_bytes(), at))
     }
 
     #[test]
-    fn finds_a_header_followed_by_a_body() {
-        let rsa = header("RSA ");
+    fn finds_a_header_with_a_body_and_an_end() {
+        let (begin, end) = (line("BEGIN", "RSA "), line("END", "RSA "));
         for (between, expected) in [
             ("\n", true),
             ("\\n", true),
+            ("\\\\n", true),
             ("\r\n", true),
             ("\n    ", true),
             ("\\n\"\n    \"", true),
+            ("\\n' +\n    '", true),
+            ("%0A", true),
             ("\nProc-Type: 4,ENCRYPTED\nDEK-Info: AES-128-CBC,0123456789\n\n", true),
             ("\0", false),
+            ("\nthis is how a key looks like\n", false),
             ("\n-----END RSA\n", false),
         ] {
-            assert_eq!(found(&format!("key: {rsa}{between}{LINES}")).is_some(), expected, "{between:?}");
+            let text = format!("key: {begin}{between}{LINES}{between}{LINES}\n{end}");
+            assert_eq!(found(&text).is_some(), expected, "{between:?}");
         }
-        assert_eq!(found(&format!("{rsa}\nMIIE...")), None);
+        assert_eq!(found(&format!("{begin}\n{LINES}\n")), None, "no end");
+        assert_eq!(found(&format!("{begin}\n{LINES}\n{}", line("END", ""))), None, "another end");
+        assert_eq!(found(&format!("{begin}\nMIIE...\n{end}")), None);
+        assert_eq!(found(&format!("{begin}{end}")), None);
         assert_eq!(found(&format!("the PRIVATE{} of a server, ---- {LINES}", " KEY")), None);
-        assert_eq!(found(&format!("{rsa}\nMIIE{}", "x".repeat(60))), None);
+        assert_eq!(found(&format!("{begin}\nMIIE{}\n{end}", "x".repeat(60))), None);
         assert_eq!(found(&format!("-----BEGIN CERTIFICATE-----\n{LINES}")), None);
-        let key = found(&format!("key: {rsa}\n{LINES}")).unwrap();
-        assert_eq!(key.start_before, rsa.len() + 1, "starts at the first dash");
-    }
-
-    #[test]
-    fn finds_keys_in_base64() {
-        let text = format!("{}\n{LINES}", header(""));
-        let is_found = |text: &str| find_encoded_key(&Window::new(text.as_bytes(), 0)).is_some();
-        assert!(is_found(&BASE64_STANDARD.encode(&text)));
-        let certificate = text.replace("PRIVATE KEY", "CERTIFICATE");
-        assert!(!is_found(&BASE64_STANDARD.encode(&certificate)));
+        assert_eq!(found(&format!("{begin}\n{LINES}\n{end}")), None, "an example");
+        let key = found(&format!("key: {begin}\n{LINES}\n{LINES}\n{end}")).unwrap();
+        assert_eq!(key.start_before, "-----BEGIN RSA ".len(), "starts at the first dash");
     }
 
     #[test]
     fn finds_putty_key_files() {
         let head = "PuTTY-User-Key-File-3: ssh-ed25519\nEncryption: none\n";
-        let is_found = |text: &str| find_encoded_key(&Window::new(text.as_bytes(), 0)).is_some();
+        let is_found = |text: &str| find_putty_key(&Window::new(text.as_bytes(), 0)).is_some();
         assert!(is_found(&format!("{head}Private-Lines: 1\n{LINES}\n")));
         assert!(!is_found(&format!("{head}\0Private-Lines: \0")));
     }
 
     #[test]
-    fn recognizes_key_files() {
-        for (bytes, expected) in [
-            (&[0x30, 0x82, 4, 0xa4, 2, 1, 0, 2, 0x82, 1, 1][..], true),
-            (&[0x30, 0x82, 4, 0xbd, 2, 1, 0, 0x30, 13, 6, 9, 0x2a], true),
-            (&[0x30, 0x2e, 2, 1, 0, 0x30, 5, 6, 3, 0x2b], true),
-            (&[0x30, 0x77, 2, 1, 1, 4, 0x20], true),
-            (
-                &[
-                    0x30, 0x82, 9, 9, 2, 1, 3, 0x30, 0x82, 9, 9, 6, 9, 0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 1,
-                    7,
-                ],
-                true,
-            ),
-            (&[0xfe, 0xed, 0xfe, 0xed, 0, 0, 0, 2, 0, 0, 0, 1, 0, 0, 0, 1], true),
-            (b"(21:protected-private-key(3:rsa", true),
-            (b"Created: 20240101T000000\nKey: (private-key (ecc", true),
-            // A certificate, a store without keys, no key file.
-            (&[0x30, 0x82, 3, 0x75, 0x30, 0x82, 2, 0x5d, 0xa0, 3, 2, 1, 2], false),
-            (&[0xfe, 0xed, 0xfe, 0xed, 0, 0, 0, 2, 0, 0, 0, 1, 0, 0, 0, 2], false),
-            (b"0", false),
-            (b"", false),
-        ] {
-            assert_eq!(recognize_key_file(bytes).is_some(), expected, "{bytes:x?}");
-        }
+    fn finds_private_json_web_keys() {
+        let found = |text: &str| {
+            let at = text.find("\"kty\"").unwrap();
+            find_json_web_key(&Window::new(text.as_bytes(), at)).is_some()
+        };
+        let value = "wJalrXUtnFEMIK7MDENGbPxRfiCYzQ9vT2LsE4pH123";
+        assert!(found(&format!("{{\"d\":\"{value}\",\"kty\": \"EC\", \"crv\":\"P-256\"}}")));
+        assert!(found(&format!("{{\"kty\":\"oct\",\"k\":\"{value}\"}}")));
+        assert!(!found(&format!("{{\"kty\":\"EC\",\"x\":\"{value}\"}}, {{\"d\":\"{value}\"}}")));
     }
 }

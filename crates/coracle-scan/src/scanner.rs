@@ -7,9 +7,10 @@ use coracle_core::entry::{Entry, EntryNode};
 use coracle_core::fs;
 use coracle_core::path::ImagePath;
 
-use super::file_scan::{FileScan, ScanScope};
+use super::file_scan::FileScan;
 use super::finding::{ConfigValueKind, Finding, FindingCategory, FindingSubject};
 use super::policy::ScanPolicy;
+use super::scan_scope::ScanScope;
 use super::secret_values::SecretSearch;
 use super::text_rules;
 
@@ -22,8 +23,12 @@ pub struct SecretScanner {
     pub(super) findings: Vec<Finding>,
     /// Entries of `allow` that are used because they contain libraries of the closure.
     pub(super) allowed_for_libraries: Vec<ImagePath>,
+    /// Directories of published packages, such as those of npm.
+    pub(super) package_directories: BTreeSet<ImagePath>,
     /// Files that have the same path on the host.
     host_files: BTreeSet<ImagePath>,
+    /// The last argument of the image config.
+    previous_argument: String,
 }
 
 impl SecretScanner {
@@ -61,7 +66,11 @@ impl SecretScanner {
         let subject = FindingSubject::ConfigValue(kind, name.to_owned());
         // As a configuration file would contain it.
         let line = match kind {
-            ConfigValueKind::Arg => value.to_owned(),
+            // `--password VALUE` is two arguments.
+            ConfigValueKind::Arg => {
+                let previous = std::mem::replace(&mut self.previous_argument, value.to_owned());
+                if previous.starts_with('-') { format!("{previous} {value}") } else { value.to_owned() }
+            }
             _ => format!("{name}={value}"),
         };
         let mut found = self.scan_subject(subject.clone(), ScanScope::IncludedConfig, line.as_bytes());
@@ -111,9 +120,12 @@ impl ContentScanner for SecretScanner {
         if content.host_path().is_some_and(|host| fs::path_to_bytes(host) == path.as_bytes()) {
             self.host_files.insert(path.clone());
         }
-        let Self { policy, secrets, findings, .. } = self;
+        let Self { policy, secrets, findings, package_directories, .. } = self;
+        let mut directories = std::iter::successors(path.parent(), ImagePath::parent);
+        let is_published = directories.any(|directory| package_directories.contains(&directory));
         let subject = FindingSubject::File(path.clone());
-        let scan = FileScan::new(&policy.config_files, secrets, subject, scope, content.size());
+        let mut scan = FileScan::new(&policy.config_files, secrets, subject, scope, content.size());
+        scan.set_published(is_published);
         Some(Box::new(PackedFileScan { scan, collected: findings }))
     }
 }

@@ -46,7 +46,8 @@ fn test_scanner() -> SecretScanner {
 fn secret() -> impl Strategy<Value = String> {
     let token = ["gh", "p_zQWBuTSOoRi4A9sp", "HcVY5ncnsDkxkJ0mLq17"].concat();
     let line = "MIIEvQIBADANBgkqhkiG9w0BAQEFAASCBKcwggSjAgEAAoIBAQC7VJTUt9Us8cKj";
-    let key = format!("-----BEGIN RSA PRIVATE{}-----\n{line}\n{line}\n", " KEY");
+    let (begin, end) = (format!("BEGIN RSA PRIVATE{}", " KEY"), format!("END RSA PRIVATE{}", " KEY"));
+    let key = format!("-----{begin}-----\n{line}\n{line}\n-----{end}-----\n");
     let url = ["postgres://shop:", "tr0ub4dor@db.internal/shop"].concat();
     let bot = ["123456789:", "AAwJalrXUtnFEMIK7MDENGbPxRfiCYzQ9vT"].concat();
     prop::sample::select(vec![token, key, url, bot, "open sesame".to_owned()])

@@ -1,273 +1,268 @@
-//! Credentials in included text files: passwords in URLs, logins of `.netrc`, Docker and kubectl,
-//! and passwords in configuration files.
+//! Credentials in text: values of names such as `password`, and logins.
 //!
 //! Not used for programs, because examples in their help texts look the same.
 
-use memchr::memmem;
+use std::sync::LazyLock;
 
-use super::alphabet::{decode_base64_prefix, is_base64, leading_run};
+use aho_corasick::{AhoCorasick, AhoCorasickKind};
+
+use super::alphabet::CharSet;
+use super::assignments::{Assignment, assignment_of, name_range};
 use super::data::words::{
-    EXAMPLE_HOST_STARTS, NOT_PASSWORDS, REFERENCE_PARTS, REFERENCE_STARTS, SECRET_NAME_ENDINGS,
+    ENCRYPTED_DOCUMENTS, NAME_ANCHORS, PASSWORD_NAMES, PUBLIC_WORDS, SECRET_NAMES, SECRET_WORDS,
 };
-use super::entropy;
 use super::finding::RuleMatch;
-use super::window::{Window, bytes_after, last_bytes};
+use super::passwords::{
+    is_expression, is_password_hash, is_random_password, is_random_secret, is_uuid, may_be_password,
+};
+use super::segments::Segment;
+use super::text_format::{TextFormat, TextKind};
+use super::window::{Window, first_bytes, last_bytes};
+use super::{command_lines, logins, private_keys, tokens, urls};
 
-/// The rules of this file, each with the string that it is searched by.
-pub(super) const ANCHORS: [(&[u8], AnchorRule); 4] = [
-    (b"://", url_password),
-    (b"machine", netrc_login),
-    (b"\"auth\"", docker_login),
-    (b"current-context", kubeconfig_credential),
-];
-
-/// A rule that is called at each occurrence of its anchor.
-pub(super) type AnchorRule = fn(&Window<'_>) -> Option<RuleMatch>;
-
-/// Returns whether the bytes around the offset are text: none of them is NUL.
-pub(super) fn is_in_text(window: &Window<'_>) -> bool {
-    !last_bytes(window.before, TEXT_CONTEXT).contains(&0)
-        && !window.rest.get(..TEXT_CONTEXT).unwrap_or(window.rest).contains(&0)
-}
-
-/// The number of bytes on each side that [`is_in_text`] tests.
-const TEXT_CONTEXT: usize = 128;
-
-/// `SCHEME://USER:PASSWORD@HOST`
-fn url_password(window: &Window<'_>) -> Option<RuleMatch> {
-    let scheme = window
-        .before
-        .iter()
-        .rev()
-        .take_while(|byte| byte.is_ascii_alphanumeric() || b"+-.".contains(byte))
-        .count();
-    let rest = window.rest.get(3..)?;
-    let is_part = |byte: u8| byte.is_ascii_graphic() && !b"/?#@:\"'`<>{}[]()\\|^*,;".contains(&byte);
-    let user = leading_run(rest, is_part);
-    let rest = rest.get(user.len()..)?.strip_prefix(b":")?;
-    let password = leading_run(rest, |byte| is_part(byte) || b":*,;(){}[]".contains(&byte));
-    let host =
-        leading_run(rest.get(password.len()..)?.strip_prefix(b"@")?, |byte| is_part(byte) || byte == b'[');
-    // `cvs://:METHOD:USER@HOST` has no password.
-    let is_method = user.is_empty() && password.contains(&b':');
-    (scheme > 0
-        && !is_method
-        && !host.is_empty()
-        && !is_example_host(host, password)
-        && may_be_password(password)
-        && password != user)
-        .then(|| RuleMatch::new_error("password", "a password in a URL").starting_before(scheme))
-}
-
-/// Returns whether `host` is a placeholder in documentation. `localhost` is one only with a short
-/// password.
-fn is_example_host(host: &[u8], password: &[u8]) -> bool {
-    let host = host.to_ascii_lowercase();
-    EXAMPLE_HOST_STARTS.iter().any(|start| host.starts_with(start.as_bytes()))
-        || memmem::find(&host, b"example").is_some()
-        || host.starts_with(b"localhost") && password.len() < 8
-}
-
-/// `machine HOST login USER password PASSWORD`, in any order after the host.
-fn netrc_login(window: &Window<'_>) -> Option<RuleMatch> {
-    if window.previous_byte().is_some_and(|byte| !byte.is_ascii_whitespace()) {
-        return None;
-    }
-    let mut words = window.rest.split(u8::is_ascii_whitespace).filter(|word| !word.is_empty());
-    let (_, _host) = (words.next().filter(|word| *word == b"machine")?, words.next()?);
-    let (mut login, mut password) = (false, false);
-    for _ in 0..3 {
-        let Some(name) = words.next() else { break };
-        match name {
-            b"login" | b"account" => login = words.next().is_some() || login,
-            b"password" => password = words.next().is_some_and(|word| may_be_password(unquoted(word))),
-            _ => break,
-        }
-    }
-    (login && password).then(|| RuleMatch::new_error("password", "a login of `.netrc`"))
-}
-
-/// `"auth": "…"`, which is `USER:PASSWORD` in base64.
-fn docker_login(window: &Window<'_>) -> Option<RuleMatch> {
-    let rest = window.rest.strip_prefix(b"\"auth\"")?.trim_ascii_start().strip_prefix(b":")?;
-    let value = leading_run(rest.trim_ascii_start().strip_prefix(b"\"")?, is_base64);
-    let login = decode_base64_prefix(value);
-    let colon = login.iter().position(|&byte| byte == b':')?;
-    let (user, password) = login.split_at(colon);
-    let is_text = !user.is_empty() && login.iter().all(u8::is_ascii_graphic);
-    (is_text && may_be_password(password.get(1..)?))
-        .then(|| RuleMatch::new_error("password", "a login of a registry"))
-}
-
-/// A kubeconfig with a user's token, password or key.
-fn kubeconfig_credential(window: &Window<'_>) -> Option<RuleMatch> {
-    let around = [window.before, window.rest].concat();
-    let has = |word: &[u8]| memmem::find(&around, word).is_some();
-    let value = |name: &[u8]| {
-        let rest = bytes_after(&around, name).unwrap_or_default();
-        let value = rest.split(|byte| b"\n\r,}".contains(byte)).next().unwrap_or_default().trim_ascii();
-        value.len() >= 8 && !value.starts_with(b"<") && !value.starts_with(b"$") && !value.starts_with(b"{")
-    };
-    let is_config = has(b"clusters") && has(b"users") && has(b"contexts");
-    let has_secret =
-        [&b"token: "[..], b"password: ", b"client-key-data: ", b"\"token\":", b"\"client-key-data\":"];
-    (is_config && has_secret.iter().any(|name| value(name)))
-        .then(|| RuleMatch::new_error("kubeconfig", "a kubeconfig with a login"))
-}
-
-/// The description of a match of [`password_assignment`].
+/// The description of a password with a name.
 pub(super) const ASSIGNED_PASSWORD: &str = "a password in a configuration file";
 
-/// Finds an assignment whose sign (`=` or `:`) is at the offset, whose name ends with one of
-/// [`SECRET_NAME_ENDINGS`], and whose value can be a password.
-pub(super) fn password_assignment(window: &Window<'_>) -> Option<RuleMatch> {
-    let sign = *window.rest.first()?;
-    let line = window.before.rsplit(|&byte| byte == b'\n').next().unwrap_or_default();
-    let name = line.trim_ascii().to_ascii_lowercase();
-    let is_comment = [&b"#"[..], b";", b"//", b"-- ", b"*", b"!"].iter().any(|mark| name.starts_with(mark));
-    // A connection string has several assignments on a line.
-    let name = name.rsplit(|byte| b";,&? {".contains(byte)).next()?;
-    let name = name.trim_ascii_end();
-    let name: Vec<u8> = name
-        .iter()
-        .filter(|byte| !b"\"'".contains(byte))
-        .map(|&byte| if byte == b'-' { b'_' } else { byte })
-        .collect();
-    let is_secret = SECRET_NAME_ENDINGS.iter().any(|wanted| name.ends_with(wanted.as_bytes()));
-    if is_comment || !is_secret || !b"=:".contains(&sign) {
+/// What is done where a text occurs.
+#[derive(Clone, Copy, Debug)]
+enum Action {
+    /// The text is a word of a name.
+    Name,
+    Url,
+    Login(fn(&Window<'_>) -> Option<RuleMatch>),
+    Kubeconfig,
+}
+
+/// Finds the anchors of some rules.
+struct Anchors {
+    searcher: Option<AhoCorasick>,
+    actions: Vec<Action>,
+}
+
+/// Anchors for all kinds of text, for text that has logins of programs, and for configuration, in which
+/// names of issuers count.
+static ANCHORS: LazyLock<[Anchors; 3]> = LazyLock::new(|| {
+    let mut anchors: Vec<(&str, Action)> = vec![
+        ("://", Action::Url),
+        ("auth\"", Action::Login(logins::docker_login)),
+        ("auth\\\"", Action::Login(logins::docker_login)),
+        ("bearer ", Action::Login(logins::authorization)),
+        ("basic ", Action::Login(logins::authorization)),
+        ("\"kty\"", Action::Login(private_keys::find_json_web_key)),
+        ("\\\"kty\\\"", Action::Login(private_keys::find_json_web_key)),
+        ("current-context", Action::Kubeconfig),
+    ];
+    anchors.extend(NAME_ANCHORS.iter().map(|word| (*word, Action::Name)));
+    let all = anchors.clone();
+    anchors.extend([
+        ("machine", Action::Login(logins::netrc_login)),
+        ("default", Action::Login(logins::netrc_login)),
+        (":$", Action::Login(logins::password_hash)),
+    ]);
+    anchors.extend(
+        command_lines::programs_with_passwords()
+            .map(|program| (program, Action::Login(command_lines::command_line))),
+    );
+    let with_logins = anchors.clone();
+    let mut words: Vec<&str> = tokens::name_words().filter(|word| !NAME_ANCHORS.contains(word)).collect();
+    words.sort();
+    words.dedup();
+    anchors.extend(words.into_iter().map(|word| (word, Action::Name)));
+    [all, with_logins, anchors].map(Anchors::new)
+});
+
+impl Anchors {
+    fn new(anchors: Vec<(&str, Action)>) -> Self {
+        let (texts, actions): (Vec<&str>, Vec<Action>) = anchors.into_iter().unzip();
+        // Its tables are larger and faster than those that would be chosen.
+        let kind = Some(AhoCorasickKind::DFA);
+        let searcher = AhoCorasick::builder().ascii_case_insensitive(true).kind(kind).build(texts).ok();
+        Self { searcher, actions }
+    }
+
+    /// Returns the anchors for a kind of file; `None` if no rule applies.
+    fn of_kind(kind: TextKind) -> Option<&'static Self> {
+        let [all, with_logins, with_issuers] = &*ANCHORS;
+        match kind {
+            TextKind { is_config: true, .. } => Some(with_issuers),
+            TextKind { is_public: true, .. } => None,
+            TextKind { format, .. } if format.has_logins() => Some(with_logins),
+            _ => Some(all),
+        }
+    }
+}
+
+/// The maximum length of an anchor.
+const MAX_ANCHOR: usize = 24;
+/// The number of bytes on each side of an offset that have no NUL in text.
+const TEXT_CONTEXT: usize = 128;
+
+/// Calls `visit` with each credential in the text of a segment: its offset, and the match.
+pub(super) fn visit_text(
+    segment: &Segment<'_>,
+    kind: TextKind,
+    has_assignments: bool,
+    visit: &mut dyn FnMut(usize, usize, RuleMatch),
+) {
+    let Some(Anchors { searcher: Some(searcher), actions }) = Anchors::of_kind(kind) else { return };
+    let bytes = segment.bytes;
+    let end = (segment.to + MAX_ANCHOR).min(bytes.len());
+    let part = bytes.get(segment.from..end).unwrap_or_default();
+    // All names before this offset have been examined.
+    let mut named = 0;
+    for found in searcher.find_overlapping_iter(part) {
+        let at = segment.from + found.start();
+        let window = Window::new(bytes, at);
+        let Some(action) = actions.get(found.pattern().as_usize()) else { continue };
+        if at >= segment.to {
+            continue;
+        }
+        match action {
+            Action::Name if !has_assignments || at < named => {}
+            Action::Name => {
+                let Some((start, end)) = name_range(bytes, at) else { continue };
+                named = end;
+                let assignment =
+                    assignment_of(bytes, start, end, kind.format).filter(|_| is_in_text(&window));
+                let found = assignment.and_then(|assignment| {
+                    Some((assignment.value.len(), examine(&assignment, kind, &window)?))
+                });
+                if let Some((length, found)) = found {
+                    visit(start, length, found);
+                }
+            }
+            Action::Url => report(urls::url_password(&window, kind), at, visit),
+            Action::Login(rule) => report(rule(&window), at, visit),
+            Action::Kubeconfig => {
+                if let Some((at, found)) = logins::kubeconfig_credential(bytes) {
+                    visit(at, 0, found);
+                }
+            }
+        }
+    }
+    if kind.has_password_fields {
+        visit_password_fields(segment, visit);
+    }
+}
+
+fn report(found: Option<RuleMatch>, at: usize, visit: &mut dyn FnMut(usize, usize, RuleMatch)) {
+    if let Some(found) = found {
+        visit(at, 0, found);
+    }
+}
+
+/// Returns whether the bytes around the offset are text: none of them is NUL.
+fn is_in_text(window: &Window<'_>) -> bool {
+    !last_bytes(window.before, TEXT_CONTEXT).contains(&0)
+        && !first_bytes(window.rest, TEXT_CONTEXT).contains(&0)
+}
+
+/// Visits the lines whose last field is a password.
+fn visit_password_fields(segment: &Segment<'_>, visit: &mut dyn FnMut(usize, usize, RuleMatch)) {
+    let mut start = segment.from;
+    for line in segment.bytes.get(segment.from..segment.to).unwrap_or_default().split(|byte| *byte == b'\n') {
+        if logins::has_password_field(line) {
+            visit(start, line.len(), RuleMatch::new_error("password", "a login in a file of passwords"));
+        }
+        start += line.len() + 1;
+    }
+}
+
+/// Returns what the value of a name is.
+fn examine(assignment: &Assignment<'_>, kind: TextKind, window: &Window<'_>) -> Option<RuleMatch> {
+    let Assignment { name, value, is_quoted, .. } = assignment;
+    let value = value.strip_prefix(b"Bearer ").or(value.strip_prefix(b"Token ")).unwrap_or(value);
+    if value.len() < 4 || !is_quoted && is_expression(value) || kind.is_public && !kind.is_config {
         return None;
     }
-    let rest = window.rest.get(1..)?;
-    let rest = leading_run(rest, |byte| !b"\n\r".contains(&byte)).trim_ascii();
-    let value = match rest.first()? {
-        quote @ (b'"' | b'\'') => rest.get(1..)?.split(|byte| byte == quote).next()?,
-        _ => rest
-            .split(|byte| byte.is_ascii_whitespace() || b";,&\"'".contains(byte))
-            .next()
-            .filter(|value| !is_expression(value))?,
+    let (is_login, is_named) = (ends_with_any(name, PASSWORD_NAMES), ends_with_any(name, SECRET_NAMES));
+    let is_named = is_login || is_named;
+    let is_token = value.len() >= MIN_TOKEN && (is_named || has_secret_word(name) || kind.is_config);
+    let named = is_token.then(|| tokens::find_named_token(name, value)).flatten();
+    if let Some(description) = named.filter(|_| may_be_password(value)) {
+        return Some(RuleMatch::new_error("token", description));
+    }
+    let is_found = if is_named {
+        is_password_hash(value)
+            || (is_login || !has_brackets(value)) && is_password(value, is_login, kind, window)
+    } else {
+        has_secret_word(name)
+            && is_random_secret(value)
+            && is_plain(value, kind.format)
+            && !is_fingerprint(value, kind.format)
+            && kind.format != TextFormat::Prose
     };
-    may_be_password(value).then(|| RuleMatch::new_error("password", ASSIGNED_PASSWORD))
+    (is_found && !is_encrypted_document(window)).then(|| RuleMatch::new_error("password", ASSIGNED_PASSWORD))
 }
 
-/// Returns `word` without quotes around it.
-fn unquoted(word: &[u8]) -> &[u8] {
-    word.strip_prefix(b"\"").and_then(|word| word.strip_suffix(b"\"")).unwrap_or(word)
+/// The minimum length of a value with the form of an issuer.
+const MIN_TOKEN: usize = 14;
+
+/// Returns whether `value` is a password: any of a login in configuration, else one that a program has
+/// chosen.
+fn is_password(value: &[u8], is_login: bool, kind: TextKind, window: &Window<'_>) -> bool {
+    let is_random =
+        is_random_password(value) && (kind.is_config || is_plain(value, kind.format) && !is_uuid(value));
+    let is_any = || {
+        is_login
+            && kind.is_config
+            && !kind.is_public
+            && may_be_password(value)
+            && !is_default_login(value, window)
+    };
+    is_random && kind.format != TextFormat::Prose || is_any()
 }
 
-/// Returns whether `value` is an expression of source code: a call, or names joined by dots.
-fn is_expression(value: &[u8]) -> bool {
-    let is_name =
-        |part: &[u8]| !part.is_empty() && part.iter().all(|byte| byte.is_ascii_alphabetic() || *byte == b'_');
-    let parts: Vec<&[u8]> = value.split(|&byte| byte == b'.').collect();
-    value.iter().any(|byte| b"()".contains(byte)) || parts.len() > 1 && parts.into_iter().all(is_name)
+/// Returns whether `value` has the length of the fingerprint of a key, in hexadecimal; in source code,
+/// that of any hash.
+fn is_fingerprint(value: &[u8], format: TextFormat) -> bool {
+    let is_length = matches!(value.len(), 16 | 40) || format.is_code() && matches!(value.len(), 32 | 64);
+    is_length && CharSet::HEX.leading_run(value).len() == value.len()
 }
 
-/// Returns whether `value` can be a password, and not a placeholder, a reference or a keyword.
-fn may_be_password(value: &[u8]) -> bool {
-    let lower = value.to_ascii_lowercase();
-    let is_keyword = NOT_PASSWORDS.iter().any(|word| lower == word.as_bytes());
-    let is_reference = REFERENCE_STARTS.iter().any(|start| lower.starts_with(start.as_bytes()))
-        || REFERENCE_PARTS.iter().any(|part| memmem::find(&lower, part.as_bytes()).is_some());
-    let is_one_character = value.iter().all(|byte| Some(byte) == value.first());
-    value.len() >= 4
-        && !is_keyword
-        && !is_reference
-        && !is_one_character
-        && !entropy::is_placeholder(value)
-        && value.iter().all(|byte| byte.is_ascii_graphic() || *byte >= 0x80)
+/// Returns whether `value` is no text with a meaning: in source code and documentation, it has no
+/// brackets and no separators of paths, and both letters and digits.
+fn is_plain(value: &[u8], format: TextFormat) -> bool {
+    let has = |is_in: fn(&u8) -> bool| value.iter().any(is_in);
+    let is_mixed = has(u8::is_ascii_digit) && has(u8::is_ascii_alphabetic);
+    let is_data = !format.is_code() && !matches!(format, TextFormat::Unknown | TextFormat::Prose);
+    is_data || is_mixed && !has_brackets(value)
 }
 
-/// Returns the offsets at which [`password_assignment`] is tried: each `=` or `:` of `bytes` from
-/// `from` until `to` that follows a name.
-pub(super) fn assignment_signs(bytes: &[u8], from: usize, to: usize) -> impl Iterator<Item = usize> + '_ {
-    let part = bytes.get(from..to).unwrap_or_default();
-    memchr::memchr2_iter(b'=', b':', part).map(move |at| from + at).filter(|at| {
-        let before = at.checked_sub(1).and_then(|before| bytes.get(before));
-        before.is_some_and(|byte| byte.is_ascii_alphanumeric() || b" \t\"'_".contains(byte))
+fn has_brackets(value: &[u8]) -> bool {
+    value.iter().any(|byte| b"()[]{}\\".contains(byte))
+}
+
+/// Returns whether `value` is a word that is nearby, too, such as the name of the user: the default
+/// of a program that everybody knows.
+fn is_default_login(value: &[u8], window: &Window<'_>) -> bool {
+    let around = [last_bytes(window.before, 256), first_bytes(window.rest, 256)].concat();
+    value.iter().all(u8::is_ascii_lowercase) && memchr::memmem::find_iter(&around, value).count() > 1
+}
+
+/// Returns whether `name` ends with one of `endings`; the last words can be a number.
+fn ends_with_any(name: &[u8], endings: &[&str]) -> bool {
+    let name = name.strip_suffix(b"_").unwrap_or(name);
+    let digits = CharSet::DIGITS.trailing_run(name);
+    let name = name.get(..name.len() - digits).unwrap_or(name);
+    let name = [b"_", name.strip_suffix(b"_").unwrap_or(name)].concat();
+    let is_public = name
+        .split(|byte| *byte == b'_')
+        .any(|word| [&b"public"[..], b"csrf", b"next", b"page"].contains(&word));
+    !is_public && endings.iter().any(|ending| name.ends_with(ending.as_bytes()))
+}
+
+/// Returns whether a word of `name` says that its value is a secret, and none that it is not.
+fn has_secret_word(name: &[u8]) -> bool {
+    let mut words = name.split(|byte| *byte == b'_');
+    let is_in = |words: &[&str], word: &[u8]| words.iter().any(|known| known.as_bytes() == word);
+    words.clone().any(|word| is_in(SECRET_WORDS, word)) && !words.any(|word| is_in(PUBLIC_WORDS, word))
+}
+
+/// Returns whether the document around the offset has encrypted secrets.
+fn is_encrypted_document(window: &Window<'_>) -> bool {
+    ENCRYPTED_DOCUMENTS.iter().any(|mark| {
+        let has = |text| memchr::memmem::find(text, mark.as_bytes()).is_some();
+        has(window.before) || has(window.rest)
     })
-}
-
-#[cfg(test)]
-mod tests {
-    use base64::Engine as _;
-    use base64::prelude::BASE64_STANDARD as STANDARD;
-
-    use super::*;
-
-    /// Returns whether a rule matches at an occurrence of its anchor in `text`.
-    fn found(text: &str) -> bool {
-        let at = |anchor: &[u8]| memmem::find_iter(text.as_bytes(), anchor).collect::<Vec<_>>();
-        let window = |at| Window::new(text.as_bytes(), at);
-        ANCHORS.iter().any(|(anchor, rule)| at(anchor).into_iter().any(|at| rule(&window(at)).is_some()))
-    }
-
-    fn assigned(text: &str) -> bool {
-        assignment_signs(text.as_bytes(), 0, text.len())
-            .any(|at| password_assignment(&Window::new(text.as_bytes(), at)).is_some())
-    }
-
-    #[test]
-    fn finds_passwords_in_urls() {
-        for (text, expected) in [
-            (["url = postgres://shop:", "tr0ub4dor@db.internal:5432/shop"], true),
-            (["redis://:x", "@cache.internal"], false),
-            (["redis://:tr0ub4dor", "@cache.internal"], true),
-            (["cvs://:pserver:", "anoncvs@sources.acme.dev"], false),
-            (["https://ada:", "correct-horse@git.acme.dev/x.git"], true),
-            (["https://user:", "password@git.acme.dev/"], false),
-            (["https://ada:", "tr0ub4dor@www.example.com/"], false),
-            (["https://ada:", "${PASSWORD}@git.acme.dev/"], false),
-            (["https://git.acme.dev:8080/", "a@b"], false),
-            (["mailto://", "ada@acme.dev"], false),
-            (["http://a:", "<password>@git.acme.dev"], false),
-        ] {
-            assert_eq!(found(&text.concat()), expected, "{text:?}");
-        }
-    }
-
-    #[test]
-    fn finds_logins() {
-        assert!(found(&["machine git.acme.dev login ada ", "password tr0ub4dor"].concat()));
-        assert!(found(&["machine git.acme.dev\n\tlogin ada\n\tpass", "word tr0ub4dor\n"].concat()));
-        assert!(!found("machine HOST login USER password \"PASSWORD\""));
-        assert!(!found("the machine that you login to with a password"));
-        assert!(!found("machine learning is not what this login password is"));
-        let auth =
-            |login: &str| format!("{{\"auths\":{{\"r\":{{\"auth\": \"{}\"}}}}}}", STANDARD.encode(login));
-        assert!(found(&auth("ada:tr0ub4dor!!")));
-        assert!(!found(&auth("no colon at all")));
-        assert!(!found("{\"auth\": true}"));
-    }
-
-    #[test]
-    fn finds_kubeconfigs_with_credentials() {
-        let config = "apiVersion: v1\nkind: Config\nclusters: []\ncontexts: []\ncurrent-context: dev\nusers:\n- name: a\n  user:\n    ";
-        assert!(found(&format!("{config}token: {}", "sha256~Qz8vXw2n")));
-        assert!(!found(&format!("{config}token: <token>")));
-        assert!(!found(&format!("{config}exec: {{}}")));
-    }
-
-    #[test]
-    fn finds_passwords_in_configuration() {
-        for (text, expected) in [
-            ("DB_PASSWORD=tr0ub4dor", true),
-            ("spring:\n  datasource:\n    password: tr0ub4dor\n", true),
-            ("{ \"apiKey\": \"tr0ub4dor\" }", true),
-            ("conn = \"Server=db;User Id=sa;Password=tr0ub4dor;\"", true),
-            ("  secret-key = 'tr0ub4dor'", true),
-            ("# DB_PASSWORD=tr0ub4dor", false),
-            ("DB_PASSWORD=${PASSWORD}", false),
-            ("DB_PASSWORD=", false),
-            ("DB_PASSWORD=changeme", false),
-            ("password_file = /run/secrets/db", false),
-            ("password = /run/secrets/db", false),
-            ("password: required", false),
-            ("token = options.identityToken;", false),
-            ("password = config.get(server, 'password')", false),
-            ("passwd:         files systemd", false),
-            ("tokens = many_of_them", false),
-        ] {
-            assert_eq!(assigned(text), expected, "{text}");
-        }
-    }
 }

@@ -1,12 +1,9 @@
-//! The bytes around one offset of a file, as a rule sees them, independent of how the file was
-//! split into chunks.
-
-use super::alphabet::{Alphabet, leading_run};
+//! The bytes around one offset of a file, as a rule sees them.
 
 /// The maximum number of bytes before the offset.
-pub(super) const BYTES_BEFORE: usize = 1024;
-/// The maximum number of bytes from the offset on.
-pub(super) const BYTES_AFTER: usize = 2048;
+pub(super) const BYTES_BEFORE: usize = 4 << 10;
+/// The maximum number of bytes from the offset on. The longest credentials are private keys.
+pub(super) const BYTES_AFTER: usize = 32 << 10;
 
 /// An offset in a file, and the bytes around it.
 #[derive(Clone, Copy)]
@@ -21,18 +18,18 @@ impl<'a> Window<'a> {
     /// Creates the window of offset `at` in `bytes`.
     pub(super) fn new(bytes: &'a [u8], at: usize) -> Self {
         let (before, rest) = bytes.split_at(at.min(bytes.len()));
-        Self { before: last_bytes(before, BYTES_BEFORE), rest: rest.get(..BYTES_AFTER).unwrap_or(rest) }
+        Self { before: last_bytes(before, BYTES_BEFORE), rest: first_bytes(rest, BYTES_AFTER) }
     }
 
     /// Returns the byte before the offset.
     pub(super) fn previous_byte(&self) -> Option<u8> {
         self.before.last().copied()
     }
+}
 
-    /// Returns the longest run of bytes in `alphabet` that starts at the offset.
-    pub(super) fn leading_run(&self, alphabet: Alphabet) -> &'a [u8] {
-        leading_run(self.rest, alphabet)
-    }
+/// Returns the first `size` bytes, or all if there are fewer.
+pub(super) fn first_bytes(bytes: &[u8], size: usize) -> &[u8] {
+    bytes.get(..size).unwrap_or(bytes)
 }
 
 /// Returns the last `size` bytes, or all if there are fewer.

@@ -10,9 +10,12 @@ use std::path::{Path, PathBuf};
 use coracle::rootfs::{Entry, EntryNode, EntryReason, LayerKind, Owner};
 use coracle_core::content::Content;
 use coracle_core::content_scanner::ContentScanner as _;
+use coracle_core::file_system::HostFs;
 use coracle_core::path::ImagePath;
 use coracle_scan::{Finding, ScanPolicy, SecretScanner};
 use coracle_testing::skipped;
+
+use crate::secret_scanner::project::Project;
 
 const WANTED: usize = 1000;
 /// Larger files take long, and have nothing that smaller ones have not.
@@ -40,17 +43,9 @@ fn files(folders: &[&str]) -> Vec<PathBuf> {
 /// Returns the findings in `file` if it is packed for `reason`.
 fn findings(file: &Path, reason: EntryReason) -> Vec<Finding> {
     let bytes = std::fs::read(file).unwrap();
-    let path = ImagePath::parse(file.as_os_str().as_bytes()).unwrap();
-    let entry = Entry {
-        node: EntryNode::File(Content::from_bytes(bytes.clone())),
-        owner: Owner::ROOT,
-        mode: 0o644,
-        modified: 0,
-        reason,
-        layer_kind: LayerKind::Data,
-    };
     let mut scanner = SecretScanner::new(ScanPolicy::default());
-    let mut scan = scanner.start_scan(&path, &entry).expect("files of the user are scanned");
+    let entry = Entry { reason, ..included_file() };
+    let mut scan = scanner.start_scan(&image_path(file), &entry).expect("files of the user are scanned");
     bytes.chunks(1 << 16).for_each(|chunk| scan.update(chunk));
     scan.finish();
     scanner.findings().to_vec()
@@ -88,6 +83,55 @@ fn finds_nothing_in_a_thousand_programs_and_libraries() {
     let elf: Vec<PathBuf> =
         files(&["/usr/bin", "/usr/sbin", "/usr/lib"]).into_iter().filter(is_elf).collect();
     none_is_refused(&spread(elf), &EntryReason::Program);
+}
+
+/// Coracle has the forms of tokens and the headers of keys in its data.
+#[test]
+fn builds_an_image_of_coracle_itself() {
+    let (code, said) = Project::new().build(&[env!("CARGO_BIN_EXE_coracle")]);
+    assert_eq!((code, said.contains("possible configuration or secrets")), (Some(0), false), "{said}");
+}
+
+/// The sources of published crates have keys for tests, but no tokens and no passwords.
+#[test]
+fn finds_only_keys_in_a_thousand_files_of_crates() {
+    let home = std::env::var_os("CARGO_HOME")
+        .map_or_else(|| PathBuf::from(env!("HOME")).join(".cargo"), PathBuf::from);
+    let sources = files(&[home.join("registry/src").to_str().unwrap()]);
+    if sources.len() < WANTED {
+        return skipped(&format!("there are only {} of {WANTED} files", sources.len()));
+    }
+    let entry = included_file();
+    let paths: Vec<ImagePath> = sources.iter().map(|file| image_path(file)).collect();
+    let mut scanner = SecretScanner::new(ScanPolicy::default());
+    scanner.scan_plan(paths.iter().map(|path| (path, &entry)), &HostFs::new("/"));
+    for file in spread(sources) {
+        let mut scan = scanner.start_scan(&image_path(&file), &entry).unwrap();
+        scan.update(&std::fs::read(&file).unwrap());
+        scan.finish();
+    }
+    let unexpected: Vec<String> = scanner
+        .findings()
+        .iter()
+        .filter(|finding| finding.offset.is_some() && finding.rule != "private-key")
+        .map(ToString::to_string)
+        .collect();
+    assert!(unexpected.is_empty(), "{}", unexpected.join("\n"));
+}
+
+fn image_path(file: &Path) -> ImagePath {
+    ImagePath::parse(file.as_os_str().as_bytes()).unwrap()
+}
+
+fn included_file() -> Entry {
+    Entry {
+        node: EntryNode::File(Content::from_bytes(Vec::new())),
+        owner: Owner::ROOT,
+        mode: 0o644,
+        modified: 0,
+        reason: EntryReason::Included("/srv".into()),
+        layer_kind: LayerKind::Data,
+    }
 }
 
 /// Kinds of files that come with programs.
