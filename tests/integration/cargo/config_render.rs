@@ -25,15 +25,46 @@ fn workspace(configured: &[&str]) -> Project {
 #[test]
 fn a_package_is_selected_by_name_or_manifest() {
     let project = workspace(&["admin", "shop"]);
-    project.cargo(["config", "render", "-p", "shop"]).ends(0, str!["shop\n"], str![]);
-    project.cargo(["config", "render", "-p", "admin@1.2.3"]).ends(0, str!["admin\n"], str![]);
-    project.cargo(["config", "render", "--manifest-path", "crates/admin/Cargo.toml"]).ends(
+    project.cargo(["config", "render", "-p", "shop"]).ends(
         0,
-        str!["admin\n"],
+        str![[r#"
+shop
+
+"#]],
         str![],
     );
-    project.cargo_in("crates/shop/src", ["config", "render"]).ends(0, str!["shop\n"], str![]);
-    project.cargo_in("crates/shop", ["config", "render", "-p", "admin"]).ends(0, str!["admin\n"], str![]);
+    project.cargo(["config", "render", "-p", "admin@1.2.3"]).ends(
+        0,
+        str![[r#"
+admin
+
+"#]],
+        str![],
+    );
+    project.cargo(["config", "render", "--manifest-path", "crates/admin/Cargo.toml"]).ends(
+        0,
+        str![[r#"
+admin
+
+"#]],
+        str![],
+    );
+    project.cargo_in("crates/shop/src", ["config", "render"]).ends(
+        0,
+        str![[r#"
+shop
+
+"#]],
+        str![],
+    );
+    project.cargo_in("crates/shop", ["config", "render", "-p", "admin"]).ends(
+        0,
+        str![[r#"
+admin
+
+"#]],
+        str![],
+    );
     project.cargo(["config", "render", "-p", "nope"]).ends(
         2,
         str![],
@@ -48,7 +79,14 @@ hint: its packages: `admin`, `shop`
 
 #[test]
 fn the_only_package_with_configuration_needs_no_flag() {
-    workspace(&["shop"]).cargo(["config", "render"]).ends(0, str!["shop\n"], str![]);
+    workspace(&["shop"]).cargo(["config", "render"]).ends(
+        0,
+        str![[r#"
+shop
+
+"#]],
+        str![],
+    );
     workspace(&["admin", "shop"]).cargo(["config", "render"]).ends(
         2,
         str![],
