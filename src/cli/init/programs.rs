@@ -7,7 +7,7 @@ use coracle_ld::elf::ElfType;
 
 use super::scripts;
 use crate::cli::error::CliError;
-use crate::cli::project::{FileKind, read_file_kind};
+use crate::cli::project::{FileKind, nearest_cargo_manifest, read_file_kind};
 
 /// The directories where build tools write programs.
 const BUILD_DIRECTORIES: [&str; 7] =
@@ -48,7 +48,7 @@ pub(super) fn find_only_program(folder: &Path) -> Result<PathBuf, CliError> {
         [program] => Ok(program.clone()),
         [] => Err(CliError::usage(
             format!("no program is given, and {here} contains none"),
-            "build one first, and name it, as in `coracle init ./app`",
+            hint_without_program(folder),
         )),
         several => {
             let lines: String = several.iter().map(|path| format!("\n  {}", path.display())).collect();
@@ -57,6 +57,18 @@ pub(super) fn find_only_program(folder: &Path) -> Result<PathBuf, CliError> {
                 "name one, as in `coracle init ./app`",
             ))
         }
+    }
+}
+
+/// Returns what to do if `folder` contains no program: it may be inside a cargo package.
+fn hint_without_program(folder: &Path) -> String {
+    match nearest_cargo_manifest().filter(|_| folder == Path::new(".")) {
+        Some(manifest) if !Path::new("Cargo.toml").exists() => format!(
+            "for the package of `{}`, run `cargo coracle init`; for another program, build it first, and name it, as in \
+             `coracle init ./app`",
+            manifest.display()
+        ),
+        _ => "build one first, and name it, as in `coracle init ./app`".into(),
     }
 }
 
