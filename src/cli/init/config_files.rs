@@ -246,18 +246,18 @@ mod tests {
 
     #[test]
     fn makes_template_of_values_in_their_format() {
-        let table = json!({ "port": 1, "log-level": "info", "not": 1, "none": null });
+        let table = json!({ "port": 1, "log-level": "info", "not": 1, "empty": null });
         let table = table.as_object().unwrap();
         let note = "{# no variable of a template can have the name log-level -#}\n\
                     {# no variable of a template can have the name not -#}\n";
         assert_eq!(template_of("toml", table), format!("{note}port = {{{{ port|toml }}}}\n"));
         assert_eq!(
             template_of("yaml", table),
-            format!("{note}none: {{{{ none|yaml }}}}\nport: {{{{ port|yaml }}}}\n")
+            format!("{note}empty: {{{{ empty|yaml }}}}\nport: {{{{ port|yaml }}}}\n")
         );
         assert_eq!(
             template_of("json", table),
-            format!("{note}{{\n  \"none\": {{{{ none|json }}}},\n  \"port\": {{{{ port|json }}}}\n}}\n")
+            format!("{note}{{\n  \"empty\": {{{{ empty|json }}}},\n  \"port\": {{{{ port|json }}}}\n}}\n")
         );
     }
 }
