@@ -112,7 +112,7 @@ impl ExistingConfig {
 }
 
 /// Returns the names of the files in `directory` that may be keys of a ConfigMap, sorted so that a template precedes
-/// the file that it may have been made from. Dangling links count, because nothing can be written there.
+/// the file that it may have been made from. Dangling links to values and schemas count, because nothing can be written there.
 fn file_names(directory: &Path) -> Vec<String> {
     let Ok(entries) = std::fs::read_dir(directory) else { return Vec::new() };
     let mut names: Vec<String> = entries
@@ -128,7 +128,7 @@ fn config_name(path: PathBuf) -> Option<String> {
     let is_key = name.chars().all(|c| c.is_ascii_alphanumeric() || "-_.".contains(c));
     let is_file = match path.metadata() {
         Ok(metadata) => metadata.is_file() && metadata.len() <= MAX_OBJECT_BYTES as u64,
-        Err(_) => true,
+        Err(_) => VALUES_NAMES.contains(&name) || SCHEMA_NAMES.contains(&name),
     };
     (is_key && is_file && !name.starts_with('.')).then(|| name.to_owned())
 }
