@@ -57,7 +57,9 @@ impl RecipeConfig {
         let mut values = existing.read_values(folder)?;
         if existing.schema.is_none() && !existing.values.is_empty() {
             let mut schema = schema_of(&values);
-            schema["$schema"] = SCHEMA_DRAFT.into();
+            if let Some(table) = schema.as_object_mut() {
+                table.insert("$schema".into(), SCHEMA_DRAFT.into());
+            }
             config.add_schema(format!("{schema:#}\n"));
         }
         if existing.values.is_empty() {

@@ -63,11 +63,13 @@ pub(super) fn find_scripts(folder: &Path) -> Result<Vec<PathBuf>, CliError> {
 /// Returns the program that package.json names: of `node FILE` in `scripts.start`, the only one in `bin`, or `main`.
 fn node_program(folder: &Path) -> Option<PathBuf> {
     let package: Value = serde_json::from_slice(&std::fs::read(folder.join("package.json")).ok()?).ok()?;
-    let started = package["scripts"]["start"].as_str().and_then(|line| line.strip_prefix("node "));
+    let started =
+        package.pointer("/scripts/start").and_then(Value::as_str).and_then(|line| line.strip_prefix("node "));
+    let bin = package.get("bin");
     let only_bin =
-        package["bin"].as_object().filter(|bin| bin.len() == 1).and_then(|bin| bin.values().next());
-    let bin = package["bin"].as_str().or_else(|| only_bin?.as_str());
-    let named = [started, bin, package["main"].as_str()].into_iter().flatten();
+        bin.and_then(Value::as_object).filter(|bin| bin.len() == 1).and_then(|bin| bin.values().next());
+    let bin = bin.and_then(Value::as_str).or_else(|| only_bin?.as_str());
+    let named = [started, bin, package.get("main").and_then(Value::as_str)].into_iter().flatten();
     named
         .map(|file| super::without_dot_prefix(Path::new(file.trim())).to_owned())
         .find(|file| file.is_relative() && folder.join(file).is_file())
