@@ -13,11 +13,14 @@ use super::image_report::ImageReport;
 use super::plan_report::{PATH_COLUMN, PlanReport};
 use super::progress::ProgressDisplay;
 use super::report_files::{BuildReport, ImagesReport, ReportFiles};
-use super::{build_inputs, cache, interrupt, terminal};
+use super::{build_inputs, cache, interrupt, recipe_tables, terminal};
 
 /// Builds, or plans, one image per recipe, several concurrently. All failures are reported.
 pub(super) fn run_build(args: &BuildArgs) -> Result<CliExit, CliError> {
     interrupt::handle_signals();
+    if let [recipe] = args.files.as_slice() {
+        recipe_tables::name_tables_of(Some(recipe));
+    }
     build_images(args, |_| build_inputs::read_recipes(args), CliError::from_build_error)
 }
 

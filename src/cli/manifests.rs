@@ -13,6 +13,7 @@ use super::error::{CliError, CliExit};
 use super::generated_dir::{self, GeneratedFile};
 use super::image_reader::{ImageReader, has_transport};
 use super::manifest_image;
+use super::recipe_tables;
 use super::terminal::{self, DIM};
 
 /// Runs cargo and returns the recipe of its program's image.
@@ -23,6 +24,7 @@ pub(super) fn run_manifests(
     args: &ManifestsArgs,
     cargo_recipe: Option<&CargoRecipe<'_>>,
 ) -> Result<CliExit, CliError> {
+    recipe_tables::name_tables_of(args.file.as_deref());
     let directory = output_directory(args)?;
     let reader = ImageReader::new(&args.registry);
     let location = args.image.as_deref().filter(|text| has_transport(text));

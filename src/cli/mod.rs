@@ -29,6 +29,7 @@ mod plan_report;
 mod progress;
 mod project;
 mod recipe_keys;
+mod recipe_tables;
 mod record;
 mod report_files;
 mod resolve;
@@ -42,7 +43,10 @@ use std::process::ExitCode;
 use clap::error::ErrorKind;
 use clap::{CommandFactory as _, Parser as _};
 
-use args::{CargoCli, CargoCommand, Cli, CommonCommand, CoracleCommand, UNDER_CARGO};
+use args::{
+    CargoCli, CargoCommand, CargoConfigCommand, Cli, CommonCommand, ConfigCommand, CoracleCommand,
+    UNDER_CARGO,
+};
 use error::{CliError, CliExit};
 
 /// How the program was started.
@@ -79,6 +83,10 @@ fn run_coracle(args: &[OsString]) -> Result<CliExit, CliError> {
         Ok(cli) => match cli.command {
             CoracleCommand::Build(args) => build::run_build(&args),
             CoracleCommand::Manifests(args) => manifests::run_manifests(&args, None),
+            CoracleCommand::Config(ConfigCommand::Render(args)) => config::run_config_render(&args),
+            CoracleCommand::Config(ConfigCommand::Contract(command)) => {
+                config::run_contract_command(&command)
+            }
             CoracleCommand::Other(command) => run_common_command(&command, Invocation::Direct),
         },
         Err(error) => print_help_or_fail(&error, Cli::command(), args),
@@ -90,10 +98,11 @@ fn run_cargo_coracle(args: &[OsString]) -> Result<CliExit, CliError> {
         Ok(cli) => match cli.command {
             CargoCommand::Build(args) => cargo::run_cargo_build(&args, cli.color),
             CargoCommand::Manifests(args) => cargo::run_cargo_manifests(*args, cli.color),
-            CargoCommand::Other(mut command) => {
-                cargo::read_cargo_manifest_by_default(&mut command)?;
-                run_common_command(&command, Invocation::CargoSubcommand)
+            CargoCommand::Config(CargoConfigCommand::Render(args)) => cargo::run_cargo_config_render(*args),
+            CargoCommand::Config(CargoConfigCommand::Contract(command)) => {
+                config::run_contract_command(&command)
             }
+            CargoCommand::Other(command) => run_common_command(&command, Invocation::CargoSubcommand),
         },
         Err(error) => print_help_or_fail(&error, CargoCli::command(), args),
     }
@@ -104,7 +113,6 @@ fn run_common_command(command: &CommonCommand, caller: Invocation) -> Result<Cli
         CommonCommand::Init(args) => init::run_init(args, caller),
         CommonCommand::Deps(args) => deps::run_deps(args),
         CommonCommand::Record(args) => record::run_record(args),
-        CommonCommand::Config(command) => config::run_config(command),
         CommonCommand::Resolve(args) => resolve::run_resolve(args),
         CommonCommand::Copy(args) => copy::run_copy(args),
         CommonCommand::Index(args) => copy::run_index(args),

@@ -13,6 +13,7 @@ use indicatif::DecimalBytes;
 use serde::Serialize;
 
 use super::image_report::to_strings;
+use super::recipe_tables::in_recipe_file;
 use super::terminal::{BOLD, DIM, count_noun};
 
 /// The column in which the text has paths.
@@ -88,8 +89,8 @@ impl PlanReport {
         let (mut warnings, mut advice, mut hints) = (Vec::new(), Vec::new(), Vec::new());
         for note in &plan.notes {
             match note {
-                Note::Warning(_) => warnings.push(note.to_string()),
-                Note::Hint(_) => advice.push(note.to_string()),
+                Note::Warning(_) => warnings.push(in_recipe_file(&note.to_string()).into_owned()),
+                Note::Hint(_) => advice.push(in_recipe_file(&note.to_string()).into_owned()),
                 Note::Dependency(note) => hints.push(note.clone()),
             }
         }

@@ -16,14 +16,17 @@ use super::environment::nonempty_env_var;
 /// The part of the output of `cargo metadata` that is used. Source: the Cargo book, "cargo metadata".
 #[derive(Deserialize)]
 pub(super) struct CargoMetadata {
-    packages: Vec<MetadataPackage>,
+    pub(super) packages: Vec<MetadataPackage>,
     pub(super) target_directory: PathBuf,
+    pub(super) workspace_root: PathBuf,
 }
 
 /// A package of the workspace.
 #[derive(Deserialize)]
 pub(super) struct MetadataPackage {
-    manifest_path: PathBuf,
+    pub(super) name: String,
+    version: String,
+    pub(super) manifest_path: PathBuf,
     targets: Vec<CargoTarget>,
 }
 
@@ -44,6 +47,15 @@ pub(super) fn nearest_cargo_manifest() -> Option<PathBuf> {
     let working_dir = std::env::current_dir().ok()?;
     let mut manifests = working_dir.ancestors().map(|directory| directory.join("Cargo.toml"));
     manifests.find(|manifest| manifest.exists())
+}
+
+/// Whether `manifest` is the Cargo.toml of a workspace without a package of its own. Cargo rejects a table
+/// `[package.metadata]` in it.
+pub(super) fn is_virtual_workspace(manifest: &Path) -> bool {
+    let text = std::fs::read_to_string(manifest).unwrap_or_default();
+    manifest.ends_with("Cargo.toml")
+        && toml::from_str::<toml::Table>(&text)
+            .is_ok_and(|table| table.contains_key("workspace") && !table.contains_key("package"))
 }
 
 /// Runs `cargo metadata` for the package of `manifest`. `None` if cargo is not installed or fails; the
@@ -68,6 +80,11 @@ impl CargoMetadata {
 }
 
 impl MetadataPackage {
+    /// Whether `spec` is the package's name, or its name and version as in `shop@1.2.3`.
+    pub(super) fn has_spec(&self, spec: &str) -> bool {
+        spec == self.name || spec.split_once('@') == Some((&self.name, &self.version))
+    }
+
     /// Returns the names of the targets of one kind, such as `bin` or `example`.
     pub(super) fn target_names(&self, kind: &str) -> Vec<String> {
         let targets = self.targets.iter().filter(|target| target.kind.iter().any(|known| known == kind));

@@ -20,10 +20,13 @@ use super::error::{CliError, CliExit};
 use super::generated_dir::create_temporary_dir;
 use super::image_reader::ImageReader;
 use super::progress::ProgressDisplay;
-use super::{build_inputs, cache, contract_lookup, interrupt, terminal};
+use super::{build_inputs, cache, contract_lookup, interrupt, recipe_tables, terminal};
 
 /// Runs `coracle resolve`. Resolves and checks all manifests before anything is written.
 pub(super) fn run_resolve(args: &ResolveArgs) -> Result<CliExit, CliError> {
+    if let [recipe] = args.recipes.as_slice() {
+        recipe_tables::name_tables_of(Some(recipe));
+    }
     let builds = create_temporary_dir()?;
     let inputs = config::read_manifests(&args.manifests)?;
     // Only now, so that Ctrl-C ends the command while it waits for stdin.

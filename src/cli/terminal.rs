@@ -12,6 +12,7 @@ use serde::Serialize;
 use super::error::{CliError, CliExit};
 use super::line_wrap::wrap;
 use super::missing_dependencies;
+use super::recipe_tables::in_recipe_file;
 
 /// Narrower terminals are not wrapped for.
 const MIN_WIDTH: usize = 40;
@@ -146,7 +147,7 @@ pub(super) fn print_over_progress(text: &str) {
 }
 
 fn with_label(style: Style, label: &str, message: &str) -> String {
-    format!("{style}{label}:{style:#} {}\n", indent_and_escape(message))
+    format!("{style}{label}:{style:#} {}\n", indent_and_escape(&in_recipe_file(message)))
 }
 
 /// Indents all lines except the first, and escapes them.

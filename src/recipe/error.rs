@@ -82,6 +82,11 @@ impl Hint for RecipeError {
                 if hints.is_empty() { None } else { Some(hints.join("\n")) }
             }
             Self::NoProgram { recipe: None } => Some("name one, as in `coracle build ./app`".into()),
+            Self::NoProgram { recipe: Some(recipe) } if super::paths::is_cargo_toml(recipe) => Some(
+                "write `programs = [\"target/release/app\"]` below `[package.metadata.coracle.image]` of a package, name \
+                 one on the command line, or run `cargo coracle build`, which builds the package's programs"
+                    .into(),
+            ),
             Self::NoProgram { recipe: Some(_) } => Some(
                 "write `programs = [\"path/to/app\"]` below `[image]`, or name one on the command line"
                     .into(),

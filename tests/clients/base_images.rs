@@ -12,7 +12,7 @@ use coracle_testing::sandbox::Sandbox;
 
 use crate::podman::{self, Podman};
 
-/// What the base is made of.
+/// The files of the base.
 const PACKAGES: [&str; 4] = ["base-files", "bash", "libc6", "libtinfo6"];
 
 /// The files of these packages with everything that leads to them, as a tar; Debian's `/bin` and `/lib` are links.
@@ -76,7 +76,7 @@ fn an_image_based_on_a_podman_image_runs() {
     );
     podman.run(&["load", "--quiet", "--input", out.to_str().unwrap()]);
     assert_eq!(podman.container(&["--rm"], "localhost/top:1"), "hello 65534\n");
-    // What was there before is as it was.
+    // Existing content is unchanged.
     let bash = podman
         .container(&["--rm", "--entrypoint=[\"/bin/bash\",\"-c\",\"echo /app/* $UID\"]"], "localhost/top:1");
     assert_eq!(bash, "/app/program 65534\n");

@@ -47,7 +47,7 @@ fn coracle_builds_in_its_own_image() {
     assert!(coracle_oci::layout::verify_layout(&work.join("hello.oci")).unwrap().is_empty());
 }
 
-/// What the same build prints outside.
+/// The output of the same build outside of the container.
 fn on_host(work: &Path) -> String {
     let output = tempfile::TempDir::new().unwrap();
     let mut coracle = Command::new(env!("CARGO_BIN_EXE_coracle"));

@@ -11,7 +11,7 @@ use crate::test_images::{Subject, Subjects};
 
 pub(crate) const NEEDS: &[Program] = &[Program("dockerd", "docker.io"), Program("docker", "docker.io")];
 
-/// What would change the host's network, which is not in the sandbox.
+/// Flags that keep dockerd away from the host's network, which is not in the sandbox.
 const NO_NETWORK: [&str; 5] =
     ["--bridge=none", "--iptables=false", "--ip6tables=false", "--ip-forward=false", "--ip-masq=false"];
 

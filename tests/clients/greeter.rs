@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 
 use coracle_testing::process::poll;
 
-/// What the server is given: a directory for `/etc/greeter`, with a port of this machine in it.
+/// The configuration of the server: a directory for `/etc/greeter`, with a port of this machine.
 pub(crate) struct Greeter {
     pub(crate) directory: PathBuf,
     port: u16,
@@ -57,7 +57,7 @@ impl Greeter {
     }
 }
 
-/// What a server on this machine answers.
+/// The response of a server on this machine.
 pub(crate) fn get(port: u16, path: &str) -> std::io::Result<String> {
     let mut stream = TcpStream::connect(("127.0.0.1", port))?;
     stream.set_read_timeout(Some(Duration::from_secs(10)))?;

@@ -52,7 +52,7 @@ fn a_pod_reloads_its_config_map() {
     podman.run(&["kube", "down", manifests]);
 }
 
-/// What `coracle manifests` prints for the image, but for what podman 4.3 can't do.
+/// The output of `coracle manifests` for the image, without features that podman 4.3 lacks.
 fn manifests(image: &Subject, directory: &Path, port: u16) -> String {
     let recipe = fs::read_to_string(Path::new(TEMPLATES).join("coracle.toml")).unwrap();
     // Ports and the host's network exclude each other; probes need curl in the image and timers of systemd.

@@ -1,4 +1,4 @@
-//! What the other tests hand to clients is what it must be for them to prove something: layers of
+//! Preconditions of the other tests' images: layers of
 //! many blocks.
 
 use std::io;

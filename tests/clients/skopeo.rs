@@ -78,7 +78,7 @@ fn copies(sandbox: &Sandbox, subject: &Subject) {
         let digest = sandbox.run(["skopeo", "inspect", "--format", "{{.Digest}}", &to]);
         assert_eq!(digest.trim_end(), subject.digest, "{from} → {to}");
     }
-    // What came back is byte for byte what went out, layers included.
+    // The copied image has the same bytes, including layers.
     let (blobs, back) = (subject.layout().join("blobs"), data.join("back/blobs"));
     sandbox.run(["diff".as_ref(), "-r".as_ref(), blobs.as_os_str(), back.as_os_str()]);
 

@@ -25,9 +25,9 @@ pub(crate) struct Subject {
     pub(crate) entrypoint: &'static str,
     pub(crate) args: &'static [&'static str],
     env: &'static [&'static str],
-    /// What `--compression` says, if anything.
+    /// The value of `--compression`, if any.
     compression: Option<&'static str>,
-    /// What it prints when it runs; of the greeter, what it answers.
+    /// Its output; for the greeter, its response.
     pub(crate) says: String,
     /// The manifest's digest, as `coracle` printed it.
     pub(crate) digest: String,

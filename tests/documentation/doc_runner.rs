@@ -48,7 +48,7 @@ impl DocRunner {
         }
         let kubectl = kubernetes_tools::path("kubectl");
         let server = &runner.cluster.address;
-        // What an API server is told that it knows, tests/integration/manifests holds to its schemas.
+        // tests/integration/manifests checks these objects with the schemas of the API server.
         let kubectl = format!(
             "[ $1 = apply ] && set -- \"$@\" --validate=false\nexec {} --kubeconfig=/dev/null --server={server} \"$@\"",
             kubectl.display()
@@ -175,7 +175,7 @@ impl DocRunner {
             ("HOME", Some(format!("{at}/home"))),
             ("RUSTUP_TOOLCHAIN", var("RUSTUP_TOOLCHAIN")),
             ("RUSTUP_HOME", var("RUSTUP_HOME").or_else(|| home(".rustup"))),
-            // What compilers have compiled of their own stays for the next time.
+            // The compilers' own caches are kept for the next run.
             ("GOCACHE", Some(concat!(env!("CARGO_TARGET_TMPDIR"), "/go").into())),
             ("ZIG_GLOBAL_CACHE_DIR", Some(concat!(env!("CARGO_TARGET_TMPDIR"), "/zig").into())),
             ("CARGO_NET_OFFLINE", Some("true".into())),
@@ -195,7 +195,7 @@ impl DocRunner {
         self.registry.get_or_init(Registry::start);
     }
 
-    /// What the cluster was asked since the last time.
+    /// The requests to the cluster since the last call.
     pub(crate) fn asked(&self) -> String {
         self.cluster.asked()
     }

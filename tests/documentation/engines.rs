@@ -5,7 +5,7 @@ use std::process::Command;
 use coracle_testing::requirement::Program;
 use coracle_testing::sandbox::Sandbox;
 
-/// What has to be installed, and what else pages run where containers are.
+/// Required programs, and the other programs that pages run with containers.
 pub(crate) const NEEDS: &[Program] = &[
     Program("podman", "podman"),
     Program("dockerd", "docker.io"),
@@ -27,7 +27,7 @@ cgroup_manager = "cgroupfs"
 events_logger = "file"
 "#;
 
-/// What would change the host's network, which is not in the sandbox.
+/// Flags that keep dockerd away from the host's network, which is not in the sandbox.
 const NO_NETWORK: [&str; 5] =
     ["--bridge=none", "--iptables=false", "--ip6tables=false", "--ip-forward=false", "--ip-masq=false"];
 
@@ -87,7 +87,7 @@ impl Engines {
         self.sandbox.data().join("containerd.sock").display().to_string()
     }
 
-    /// What users of these engines have set.
+    /// The usual settings of users of these engines.
     pub(crate) fn environment(&self) -> Vec<(&'static str, String)> {
         let file = |name: &str| self.sandbox.shared().join(name).display().to_string();
         vec![

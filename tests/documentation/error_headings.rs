@@ -44,7 +44,7 @@ const PLACES: &[(&str, &str, &str)] = &[
 /// The message is the second argument.
 const SECOND: &str = ",,";
 
-/// What is put together from parts that no pattern above finds: its heading, the file, and a part of it.
+/// Messages that are made from parts and match no pattern above: heading, file, and a part of the message.
 const PARTS: &[(&str, &str, &str)] = &[
     ("cannot find `…`, needed by …", "crates/coracle-ld/src/closure/error.rs", "`{}`, needed by {}"),
     ("cannot … `…`", "crates/coracle-core/src/fs/error.rs", "cannot {verb} `{}`"),
@@ -86,7 +86,7 @@ fn messages() -> BTreeMap<String, String> {
                     if *end == SECOND { literals(argument(source), ",") } else { literals(source, end) };
                 let headings =
                     texts.iter().map(|text| heading(text)).filter(|heading| says_something(heading));
-                // What is chosen with `if` or `match` has several; what stands in a call, hints behind it.
+                // An `if` or `match` has several messages; a call may have hints after its message.
                 let several = *end == ";" && !before.contains("hint");
                 for heading in headings.take(if several { usize::MAX } else { 1 }) {
                     found.entry(heading).or_insert_with(|| name.clone());
@@ -119,7 +119,7 @@ fn literals(source: &str, end: &str) -> Vec<String> {
             }
             '(' | '{' | '[' => depth += 1,
             ')' | '}' | ']' => depth -= 1,
-            // What is in quotes of one character is no bracket.
+            // A character literal is not a bracket.
             '\'' if rest[1..].chars().nth(1) == Some('\'') => rest = &rest[2..],
             _ => {}
         }
@@ -128,7 +128,7 @@ fn literals(source: &str, end: &str) -> Vec<String> {
     found
 }
 
-/// What follows the first argument, which holds no text.
+/// The text after the first argument, which contains no string.
 fn argument(source: &str) -> &str {
     let mut depth = 0_i32;
     let comma = source.find(|character| {

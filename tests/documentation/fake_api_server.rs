@@ -30,7 +30,7 @@ impl Cluster {
         Self { address, requests }
     }
 
-    /// What it was asked since the last time: a line for each request, with the request's body.
+    /// The requests since the last call: a line for each, with its body.
     pub(crate) fn asked(&self) -> String {
         std::mem::take(&mut *self.requests.lock().unwrap_or_else(PoisonError::into_inner))
     }

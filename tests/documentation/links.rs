@@ -28,7 +28,7 @@ fn links_lead_to_existing_headings() {
     assert!(dead.is_empty(), "links lead nowhere:\n{}", dead.join("\n"));
 }
 
-/// What GitHub makes of headings.
+/// The anchors that GitHub makes for headings.
 fn anchors(page: &str) -> impl Iterator<Item = String> {
     page.lines().filter(|line| line.starts_with('#')).map(|line| {
         let text = line.trim_start_matches('#').trim().to_lowercase();

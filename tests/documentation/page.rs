@@ -10,7 +10,7 @@ pub(crate) struct Command {
     pub(crate) line: usize,
     /// Several lines where they end in a backslash.
     pub(crate) text: String,
-    /// What is shown below it, without a line feed at the end.
+    /// The output that the page shows, without a line feed at the end.
     pub(crate) output: String,
 }
 

@@ -50,7 +50,7 @@ impl Registry {
         registry
     }
 
-    /// What a machine has that reaches it.
+    /// The files of a machine that can connect to it.
     pub(crate) fn environment(&self) -> [(&'static str, String); 2] {
         let certificate = self.folder.path().join("ca.crt").display().to_string();
         [("HTTPS_PROXY", self.proxy.clone()), ("SSL_CERT_FILE", certificate)]

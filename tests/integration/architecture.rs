@@ -10,7 +10,7 @@ const HOST_CALLS_FILES: &[&str] =
 const RECORDER: &str = "crates/coracle-trace/src/linux/";
 const HOST_CALLS: &[&str] = &["std::os::", "rustix::", "libc::"];
 
-/// What only the command line may use.
+/// Names that only the command line may use.
 const COMMAND_LINE_ONLY: &[&str] = &[
     "clap",
     "anstream",

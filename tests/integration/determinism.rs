@@ -9,7 +9,7 @@ use std::sync::OnceLock;
 
 use proptest::prelude::*;
 
-/// What may differ between two machines, two users, two days.
+/// Properties that may differ between two machines, two users, two days.
 #[derive(Debug, Clone)]
 struct Surroundings {
     umask: &'static str,

@@ -13,6 +13,23 @@ use super::shared_flags::{ConfigFlags, RegistryArgs};
 pub(in crate::cli) enum ConfigCommand {
     /// Render the configuration files as the program will read them
     Render(Box<ConfigRenderArgs>),
+    #[command(flatten)]
+    Contract(ContractCommand),
+}
+
+#[derive(Subcommand)]
+#[command(disable_help_subcommand = true)]
+pub(in crate::cli) enum CargoConfigCommand {
+    /// Render the configuration files as the program will read them
+    Render(Box<CargoConfigRenderArgs>),
+    #[command(flatten)]
+    Contract(ContractCommand),
+}
+
+/// The commands that read contracts, which are the same under cargo.
+#[derive(Subcommand)]
+#[command(disable_help_subcommand = true)]
+pub(in crate::cli) enum ContractCommand {
     /// Show an image's contract: the configuration that it expects
     Show(ConfigShowArgs),
     /// Check Kubernetes manifests against an image's contract
@@ -45,6 +62,28 @@ pub(in crate::cli) struct ConfigRenderArgs {
     // Its `next_help_heading` applies to all arguments that follow, so it comes last.
     #[command(flatten)]
     config: ConfigFlags,
+}
+
+#[derive(Args)]
+#[command(after_help = "\
+Examples:
+  cargo coracle config render -p shop           the files of this package
+  cargo coracle config render --environment production -o out
+  cargo coracle config render --set-file db.password=./password -o out
+
+Settings are in Cargo.toml, in `[package.metadata.coracle]`. A file that uses a value marked `writeOnly` is secret: it is \
+written only with `-o`, readable only by its owner.")]
+pub(in crate::cli) struct CargoConfigRenderArgs {
+    /// Render the configuration of this package
+    #[arg(short, long, value_name = "SPEC", conflicts_with = "file", help_heading = "Cargo")]
+    pub(in crate::cli) package: Option<String>,
+
+    /// The Cargo.toml to read; default: the one in this or the closest parent directory
+    #[arg(long, value_name = "PATH", conflicts_with = "file", help_heading = "Cargo")]
+    pub(in crate::cli) manifest_path: Option<PathBuf>,
+
+    #[command(flatten)]
+    pub(in crate::cli) render: ConfigRenderArgs,
 }
 
 impl ConfigRenderArgs {

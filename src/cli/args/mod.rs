@@ -17,7 +17,10 @@ use clap::{Arg, Args, Parser, Subcommand, ValueEnum};
 
 pub(super) use build::{BuildArgs, ReportFileArgs};
 pub(super) use cargo_flags::CargoArgs;
-pub(super) use config::{ConfigCheckArgs, ConfigCommand, ConfigDiffArgs, ConfigRenderArgs, ConfigShowArgs};
+pub(super) use config::{
+    CargoConfigCommand, CargoConfigRenderArgs, ConfigCheckArgs, ConfigCommand, ConfigDiffArgs,
+    ConfigRenderArgs, ConfigShowArgs, ContractCommand,
+};
 pub(super) use images::{CacheCommand, CopyArgs, IndexArgs, PruneArgs};
 pub(super) use manifests::{ManifestLayout, ManifestsArgs, ResolveArgs};
 pub(super) use other_commands::{
@@ -65,8 +68,11 @@ pub(super) enum CoracleCommand {
     /// Build an image from built programs
     Build(Box<BuildArgs>),
     /// Print Kubernetes manifests for an image: ConfigMaps, workload, Service
-    #[command(display_order = 3)]
+    #[command(display_order = 4)]
     Manifests(Box<ManifestsArgs>),
+    /// Render and check a program's configuration, which is kept out of its image
+    #[command(subcommand, display_order = 6)]
+    Config(ConfigCommand),
     #[command(flatten)]
     Other(CommonCommand),
 }
@@ -80,9 +86,6 @@ pub(super) enum CommonCommand {
     Deps(Box<DepsArgs>),
     /// Run a program once, and print what it opens that its image lacks
     Record(Box<RecordArgs>),
-    /// Render and check a program's configuration, which is kept out of its image
-    #[command(subcommand)]
-    Config(ConfigCommand),
     /// Pin images in manifests by digest
     Resolve(Box<ResolveArgs>),
     /// Copy an image between registries, layouts and archives
@@ -150,8 +153,11 @@ pub(super) enum CargoCommand {
     /// Run `cargo build` and build an image of each program
     Build(Box<CargoBuildArgs>),
     /// Print Kubernetes manifests for a program's image: ConfigMaps, workload, Service
-    #[command(display_order = 3)]
+    #[command(display_order = 4)]
     Manifests(Box<CargoManifestsArgs>),
+    /// Render and check a program's configuration, which is kept out of its image
+    #[command(subcommand, display_order = 6)]
+    Config(CargoConfigCommand),
     #[command(flatten)]
     Other(CommonCommand),
 }

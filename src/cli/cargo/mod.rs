@@ -4,6 +4,7 @@
 mod built_files;
 mod cargo_build;
 mod cargo_message;
+mod config_package;
 mod cross_errors;
 mod image_recipes;
 mod targets;
@@ -12,10 +13,10 @@ use std::path::{Path, PathBuf};
 
 use coracle::recipe::{self, CargoPackage, Recipe, RecipeOverrides};
 
-use super::args::{CargoArgs, CargoBuildArgs, CargoManifestsArgs, Color, CommonCommand, ConfigCommand};
+use super::args::{CargoArgs, CargoBuildArgs, CargoConfigRenderArgs, CargoManifestsArgs, Color};
 use super::error::{CliError, CliExit};
 use super::project::nearest_cargo_manifest;
-use super::{build, interrupt, manifests};
+use super::{build, config, interrupt, manifests, recipe_tables};
 
 /// A program that cargo has built, for one or more targets.
 struct BuiltProgram {
@@ -30,6 +31,7 @@ struct BuiltProgram {
 /// Runs `cargo coracle build`: runs cargo and builds the images of its programs; no image if cargo fails.
 pub(super) fn run_cargo_build(args: &CargoBuildArgs, color: Color) -> Result<CliExit, CliError> {
     interrupt::handle_signals();
+    recipe_tables::name_tables_of_cargo_toml();
     let find_recipes = |start_early: &mut dyn FnMut(Recipe)| {
         reject_build_arguments(args)?;
         let flags = args.build.overrides();
@@ -113,18 +115,21 @@ fn relative_to_cwd(path: &Path) -> PathBuf {
     below.filter(|below| !below.as_os_str().is_empty()).unwrap_or_else(|| path.to_owned())
 }
 
-/// Makes `command` read Cargo.toml instead of `coracle.toml`, if it names no recipe.
-pub(super) fn read_cargo_manifest_by_default(command: &mut CommonCommand) -> Result<(), CliError> {
-    if let CommonCommand::Config(ConfigCommand::Render(args)) = command
-        && args.file.is_none()
-        && !args.needs_no_recipe()
-    {
+/// Runs `cargo coracle config render`, which reads Cargo.toml instead of `coracle.toml`.
+pub(super) fn run_cargo_config_render(args: CargoConfigRenderArgs) -> Result<CliExit, CliError> {
+    let CargoConfigRenderArgs { package, manifest_path, mut render } = args;
+    if let Some(spec) = package {
+        render.file = Some(config_package::manifest_of_package(manifest_path, &spec)?);
+    } else if let Some(manifest) = manifest_path {
+        render.file = Some(config_package::manifest_with_configuration(manifest)?);
+    } else if render.file.is_none() && !render.needs_no_recipe() {
         // Read even without settings, so that the error is not about a missing `coracle.toml`.
-        args.file = manifest_with_settings()?.or_else(|| {
+        let manifest = manifest_with_settings()?.or_else(|| {
             nearest_cargo_manifest().filter(|_| !has_recipe_file()).map(|file| relative_to_cwd(&file))
         });
+        render.file = manifest.map(config_package::manifest_with_configuration).transpose()?;
     }
-    Ok(())
+    config::run_config_render(&render)
 }
 
 /// Runs `cargo coracle manifests`, for a program that cargo builds or an image that exists already.
@@ -144,6 +149,7 @@ pub(super) fn run_cargo_manifests(mut args: CargoManifestsArgs, color: Color) ->
         return manifests::run_manifests(args, None);
     }
     interrupt::handle_signals();
+    recipe_tables::name_tables_of_cargo_toml();
     let quiet = args.quiet;
     let cargo_recipe = |flags: &_| {
         let programs = cargo_build::build_programs(cargo, quiet, color, |_| ())?;

@@ -13,23 +13,25 @@ use coracle::recipe;
 use coracle_core::escape::escape_text;
 use coracle_kube::config::{self, RenderedFile, RenderedMount};
 
-use super::args::{ConfigCommand, ConfigRenderArgs};
+use super::args::{ConfigRenderArgs, ContractCommand};
 use super::error::{CliError, CliExit};
 use super::generated_dir::{self, GeneratedFile};
+use super::project::is_virtual_workspace;
+use super::recipe_tables;
 use super::terminal::{self, BOLD, DIM};
 
-/// Runs `coracle config`.
-pub(super) fn run_config(command: &ConfigCommand) -> Result<CliExit, CliError> {
+/// Runs a command of `coracle config` that reads a contract.
+pub(super) fn run_contract_command(command: &ContractCommand) -> Result<CliExit, CliError> {
     match command {
-        ConfigCommand::Render(args) => run_config_render(args),
-        ConfigCommand::Show(args) => contract_output::run_config_show(args),
-        ConfigCommand::Check(args) => check::run_config_check(args),
-        ConfigCommand::Diff(args) => contract_output::run_config_diff(args),
+        ContractCommand::Show(args) => contract_output::run_config_show(args),
+        ContractCommand::Check(args) => check::run_config_check(args),
+        ContractCommand::Diff(args) => contract_output::run_config_diff(args),
     }
 }
 
 /// Runs `coracle config render`. Renders all files before any is written.
-fn run_config_render(args: &ConfigRenderArgs) -> Result<CliExit, CliError> {
+pub(super) fn run_config_render(args: &ConfigRenderArgs) -> Result<CliExit, CliError> {
+    recipe_tables::name_tables_of(args.file.as_deref());
     let default = PathBuf::from(recipe::DEFAULT_FILE_NAME);
     let file = (!args.needs_no_recipe()).then(|| args.file.as_ref().unwrap_or(&default).as_path());
     let configuration = recipe::read_configuration(file, &args.overrides()).map_err(|error| match error {
@@ -54,13 +56,21 @@ fn run_config_render(args: &ConfigRenderArgs) -> Result<CliExit, CliError> {
 
 /// Returns the error that neither the flags nor the recipe `file` specify a configuration.
 fn no_configuration(file: Option<&Path>) -> CliError {
-    let (table, file) = match file {
-        Some(file) if file.ends_with("Cargo.toml") => ("package.metadata.coracle.config", file),
-        file => ("config", file.unwrap_or(Path::new(recipe::DEFAULT_FILE_NAME))),
+    let write = match file {
+        Some(file) if is_virtual_workspace(file) => {
+            "name the Cargo.toml of a package, with `[[package.metadata.coracle.config]]` in it".to_owned()
+        }
+        Some(file) if file.ends_with("Cargo.toml") => {
+            format!("write `[[package.metadata.coracle.config]]` in `{}`", file.display())
+        }
+        file => format!(
+            "write `[[config]]` in `{}`",
+            file.unwrap_or(Path::new(recipe::DEFAULT_FILE_NAME)).display()
+        ),
     };
     CliError::usage(
         "nothing to render: no configuration is specified",
-        format!("write `[[{table}]]` in `{}`, or pass `--config FOLDER:/etc/app`", file.display()),
+        format!("{write}, or pass `--config FOLDER:/etc/app`"),
     )
 }
 

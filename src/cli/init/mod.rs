@@ -1,11 +1,17 @@
 //! `coracle init`: writes a recipe that builds at once, and first files for configuration and CI.
 
+mod build_system;
+mod config_files;
+mod existing_config;
 mod files;
 mod names;
+mod programs;
+mod repository;
+mod scripts;
 mod subject;
 mod write;
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use coracle_core::escape::escape_text;
 use coracle_core::note::Note;
@@ -14,29 +20,38 @@ use super::args::{Ci, InitArgs};
 use super::error::{CliError, CliExit};
 use super::terminal::{self, BOLD, DIM};
 use super::{Invocation, interrupt};
+use config_files::RecipeConfig;
 use files::InitFile;
-use names::{Forge, GitRemote};
+use names::Forge;
+use repository::Repository;
 use subject::{InitSubject, SubjectKind};
 
 /// Runs `coracle init`. Checks all files before any is written.
 pub(super) fn run_init(args: &InitArgs, caller: Invocation) -> Result<CliExit, CliError> {
     interrupt::handle_signals();
     let subject = InitSubject::find(args, caller)?;
-    let remote = names::read_git_remote(&subject.folder);
-    let forge = choose_forge(args.ci, &subject, remote.as_ref())?;
-    let files = files::init_files(&subject, remote.as_ref(), forge, !args.no_config)?;
-    write::check_writable(&subject.folder, &files)?;
-    let (kept, new): (Vec<InitFile>, Vec<InitFile>) = files
-        .into_iter()
-        .partition(|file| !file.is_appended() && exists_even_dangling(&subject.folder.join(&file.path)));
+    let repository = Repository::of(&subject.folder);
+    let forge = choose_forge(args.ci, &subject, &repository)?;
+    let has_config = !args.no_config && !matches!(subject.kind, SubjectKind::Workspace(_));
+    let config = has_config.then(|| RecipeConfig::for_project(&subject.folder, &subject.name)).transpose()?;
+    let files = files::init_files(&subject, Some(&repository), forge, config.as_ref())?;
+    write::check_writable(&files)?;
+    let (kept, new): (Vec<InitFile>, Vec<InitFile>) =
+        files.into_iter().partition(|file| !file.is_appended() && exists_even_dangling(&file.full_path()));
     if args.dry_run {
-        print_files(&subject.folder, &new)?;
+        print_files(&new)?;
     } else {
-        write::write_all(&subject.folder, &new, || print_paths(&subject.folder, &new))?;
+        write::write_all(&new, || print_paths(&new))?;
     }
-    report_kept_files(&subject.folder, &kept);
+    if let Some(config) = &config {
+        report_used_files(&subject.folder, config);
+    }
+    report_kept_files(&kept);
     if !args.dry_run {
-        terminal::print_notes(&[build_hint(&subject, args.path.is_some())], false);
+        let mut notes = vec![build_hint(&subject, args.path.is_some())];
+        notes.extend(new.iter().find(|file| file.is_for_ci).map(ci_hint));
+        notes.extend(config.as_ref().and_then(missing_values_warning));
+        terminal::print_notes(&notes, false);
     }
     Ok(CliExit::Success)
 }
@@ -44,7 +59,7 @@ pub(super) fn run_init(args: &InitArgs, caller: Invocation) -> Result<CliExit, C
 /// Returns the text of a first recipe for `program`, without configuration.
 pub(super) fn first_recipe(program: &Path) -> Result<String, CliError> {
     let subject = InitSubject::of_program(program)?;
-    let files = files::init_files(&subject, None, None, false)?;
+    let files = files::init_files(&subject, None, None, None)?;
     files
         .into_iter()
         .last()
@@ -53,11 +68,11 @@ pub(super) fn first_recipe(program: &Path) -> Result<String, CliError> {
 }
 
 /// Returns the forge to write a workflow for: the one in `--ci`, or else the one that the
-/// repository uses, if `subject` is at the repository's root, where workflows must be.
+/// repository uses.
 fn choose_forge(
     requested: Option<Ci>,
     subject: &InitSubject,
-    remote: Option<&GitRemote>,
+    repository: &Repository,
 ) -> Result<Option<Forge>, CliError> {
     let is_workspace = matches!(subject.kind, SubjectKind::Workspace(_));
     let forge = match requested {
@@ -65,9 +80,7 @@ fn choose_forge(
         Some(Ci::Github) => Some(Forge::GitHub),
         Some(Ci::Gitlab) => Some(Forge::GitLab),
         None if is_workspace => None,
-        None if subject.folder.join(".github").is_dir() => Some(Forge::GitHub),
-        None if subject.folder.join(".git").exists() => remote.and_then(GitRemote::forge),
-        None => None,
+        None => repository.forge(),
     };
     if is_workspace && forge.is_some() {
         return Err(CliError::usage(
@@ -84,32 +97,41 @@ fn exists_even_dangling(path: &Path) -> bool {
 }
 
 /// Prints what would be written.
-fn print_files(folder: &Path, files: &[InitFile]) -> Result<(), CliError> {
+fn print_files(files: &[InitFile]) -> Result<(), CliError> {
     files.iter().enumerate().try_for_each(|(index, file)| {
         let (gap, end) =
             (if index > 0 { "\n" } else { "" }, if file.is_appended() { ", at its end" } else { "" });
-        let path = escape_text(&display_path(folder, file).to_string_lossy());
+        let path = escape_text(&display_path(file).to_string_lossy());
         terminal::print_data(&format!("{gap}{BOLD}==> {path}{end}{BOLD:#}\n"))?;
         terminal::print_bytes(file.text.trim_start().as_bytes())
     })
 }
 
 /// Prints the paths that are written, one per line.
-fn print_paths(folder: &Path, files: &[InitFile]) -> Result<(), CliError> {
+fn print_paths(files: &[InitFile]) -> Result<(), CliError> {
     files.iter().try_for_each(|file| {
-        terminal::print_data(&(escape_text(&display_path(folder, file).to_string_lossy()) + "\n"))
+        terminal::print_data(&(escape_text(&display_path(file).to_string_lossy()) + "\n"))
     })
 }
 
+/// Reports the existing configuration that the recipe uses.
+fn report_used_files(folder: &Path, config: &RecipeConfig) {
+    for file in &config.used_files {
+        let path = folder.join(file);
+        let path = escape_text(&without_dot_prefix(&path).to_string_lossy());
+        terminal::print_message(&format!("uses `{path}`, which exists already\n"));
+    }
+}
+
 /// Reports files that exist already and are kept. For GitLab's pipeline, the job to add is printed.
-fn report_kept_files(folder: &Path, files: &[InitFile]) {
+fn report_kept_files(files: &[InitFile]) {
     for file in files {
-        let path = display_path(folder, file);
+        let path = display_path(file);
         terminal::print_message(&format!(
             "kept `{}`, which exists already\n",
             escape_text(&path.to_string_lossy())
         ));
-        if file.path == Path::new(files::GITLAB_CI_FILE) {
+        if file.path == Path::new(repository::GITLAB_CI_FILE) {
             let job: String = file.text.lines().map(|line| format!("  {line}\n")).collect();
             terminal::print_message("to build the image there, add:\n");
             terminal::print_unwrapped(&format!("{DIM}{job}{DIM:#}"));
@@ -131,6 +153,26 @@ fn build_hint(subject: &InitSubject, is_named: bool) -> Note {
     Note::Hint(format!("build the image with `{command}{flag}`; add `--dry-run` to list its files"))
 }
 
+/// Returns what to replace in the file for CI.
+fn ci_hint(file: &InitFile) -> Note {
+    let path = display_path(file).display().to_string();
+    Note::Hint(format!(
+        "there is no release of Coracle yet: replace CORACLE_RELEASE and CORACLE_SHA256 in `{path}`, as docs/ci.md says"
+    ))
+}
+
+/// Returns a warning about keys of existing templates that have no value; `None` if there are none.
+fn missing_values_warning(config: &RecipeConfig) -> Option<Note> {
+    let values = config.values.first()?;
+    let keys: Vec<String> = config.missing_keys.iter().map(|key| format!("`{key}`")).collect();
+    (!keys.is_empty()).then(|| {
+        Note::Warning(format!(
+            "the templates use keys that have no value yet: write {} in `{values}`",
+            keys.join(", ")
+        ))
+    })
+}
+
 /// Quotes a path for a shell, on one line.
 fn shell_quote(path: &Path) -> String {
     let text = path.to_string_lossy();
@@ -149,9 +191,9 @@ fn shell_quote(path: &Path) -> String {
     }
 }
 
-/// Returns the path of a file in `folder`, relative to the working directory.
-fn display_path(folder: &Path, file: &InitFile) -> PathBuf {
-    without_dot_prefix(&folder.join(&file.path)).to_owned()
+/// Returns the path of `file`, relative to the working directory.
+fn display_path(file: &InitFile) -> std::path::PathBuf {
+    without_dot_prefix(&file.full_path()).to_owned()
 }
 
 /// Returns `path` without a leading `./`.

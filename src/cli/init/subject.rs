@@ -1,14 +1,12 @@
 //! The subject of a new recipe: a program, a cargo package or a workspace, and its directory.
 
-use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 use coracle::recipe::{self, CargoPackage, RecipeOverrides};
 use coracle_core::fs::Context as _;
-use coracle_ld::elf::ElfType;
 use toml::Table;
 
-use super::names;
+use super::{names, programs};
 use crate::cli::Invocation;
 use crate::cli::args::InitArgs;
 use crate::cli::error::CliError;
@@ -20,6 +18,8 @@ pub(super) struct InitSubject {
     pub(super) folder: PathBuf,
     pub(super) name: String,
     pub(super) kind: SubjectKind,
+    /// Whether the program is a script: it needs no build, but files of its interpreter.
+    pub(super) is_script: bool,
 }
 
 pub(super) enum SubjectKind {
@@ -33,9 +33,10 @@ pub(super) enum SubjectKind {
 }
 
 impl InitSubject {
-    /// Returns the program at `path`, for a recipe in the working directory.
+    /// Returns the program at `path`, for a recipe in the working directory. `coracle record` finds what a script
+    /// needs, so the recipe of one is that of any program.
     pub(super) fn of_program(path: &Path) -> Result<Self, CliError> {
-        subject_of_program(path)
+        Ok(Self { is_script: false, ..subject_of_program(path)? })
     }
 
     /// Returns what the arguments name, or else what the directory contains.
@@ -105,13 +106,13 @@ fn subject_of_program(path: &Path) -> Result<InitSubject, CliError> {
             "build the program first, or name its directory",
         ));
     }
-    check_program(path)?;
+    programs::check_program(path)?;
     program_subject(Path::new("."), super::without_dot_prefix(path))
 }
 
 fn subject_of_only_program(folder: &Path) -> Result<InitSubject, CliError> {
     check_no_recipe(folder)?;
-    program_subject(folder, &find_only_program(folder)?)
+    program_subject(folder, &programs::find_only_program(folder)?)
 }
 
 fn program_subject(folder: &Path, path: &Path) -> Result<InitSubject, CliError> {
@@ -127,6 +128,7 @@ fn program_subject(folder: &Path, path: &Path) -> Result<InitSubject, CliError> 
         folder: folder.to_owned(),
         name: names::application_name_of_file(&file),
         kind: SubjectKind::Program(text.into()),
+        is_script: matches!(read_file_kind(&folder.join(path)), Ok(FileKind::Script)),
     })
 }
 
@@ -182,7 +184,7 @@ fn subject_of_manifest(folder: &Path) -> Result<InitSubject, CliError> {
     } else {
         SubjectKind::Workspace(text)
     };
-    Ok(InitSubject { folder: folder.to_owned(), name, kind })
+    Ok(InitSubject { folder: folder.to_owned(), name, kind, is_script: false })
 }
 
 /// Returns the programs of the package of `manifest`; empty if cargo fails.
@@ -209,85 +211,4 @@ fn package_programs(manifest: &Path) -> Result<Vec<String>, CliError> {
         ));
     }
     Ok(programs)
-}
-
-/// The directories where build tools write programs.
-const BUILD_DIRECTORIES: [&str; 7] =
-    ["", "bin", "build", "out", "zig-out/bin", ".build/release", "target/release"];
-
-/// Fails if `program` is not a program. The build does further checks.
-fn check_program(program: &Path) -> Result<(), CliError> {
-    let failure = |message: String| {
-        let hint =
-            "a program is an ELF file or starts with `#!`; build it first, and name the compiler's output";
-        CliError::usage(format!("cannot use `{}` as a program: {message}", program.display()), hint)
-    };
-    if !program.is_file() {
-        return Err(failure("it is not a file".into()));
-    }
-    match read_file_kind(program).map_err(|error| failure(error.to_string()))? {
-        FileKind::Script => Ok(()),
-        FileKind::Elf(header) => match header.elf_type {
-            ElfType::Executable | ElfType::Shared => Ok(()),
-            ElfType::Other(_) => Err(failure("it is an ELF file, but not an executable".into())),
-        },
-        FileKind::Other => Err(failure("it is not an ELF file".into())),
-    }
-}
-
-/// Returns the path of the only program in `folder`, relative to it. Scripts are ignored, because
-/// they more often build the program than run it.
-fn find_only_program(folder: &Path) -> Result<PathBuf, CliError> {
-    let found: Vec<PathBuf> =
-        BUILD_DIRECTORIES.iter().flat_map(|subdirectory| programs_in(folder, subdirectory)).collect();
-    let found = without_duplicate_links(folder, found);
-    let here =
-        if folder == Path::new(".") { "this directory".into() } else { format!("`{}`", folder.display()) };
-    match found.as_slice() {
-        [program] => Ok(program.clone()),
-        [] => Err(CliError::usage(
-            format!("no program is given, and {here} contains none"),
-            "build one first, and name it, as in `coracle init ./app`",
-        )),
-        several => {
-            let lines: String = several.iter().map(|path| format!("\n  {}", path.display())).collect();
-            Err(CliError::usage(
-                format!("no program is given, and {here} contains several{lines}"),
-                "name one, as in `coracle init ./app`",
-            ))
-        }
-    }
-}
-
-/// Removes symbolic links to programs that are also found by their own path.
-fn without_duplicate_links(folder: &Path, found: Vec<PathBuf>) -> Vec<PathBuf> {
-    let real = |path: &Path| path.canonicalize().unwrap_or_else(|_| path.to_owned());
-    let root = real(folder);
-    let mut programs: BTreeMap<PathBuf, PathBuf> = BTreeMap::new();
-    for path in &found {
-        let program = real(&folder.join(path));
-        if program == root.join(path) || !programs.contains_key(&program) {
-            programs.insert(program, path.clone());
-        }
-    }
-    let programs: BTreeSet<PathBuf> = programs.into_values().collect();
-    found.into_iter().filter(|path| programs.contains(path)).collect()
-}
-
-/// Returns the programs in `subdirectory` of `folder`, sorted, relative to `folder`.
-fn programs_in(folder: &Path, subdirectory: &str) -> Vec<PathBuf> {
-    let Ok(entries) = std::fs::read_dir(folder.join(subdirectory)) else { return Vec::new() };
-    let paths = entries.filter_map(|entry| Some(Path::new(subdirectory).join(entry.ok()?.file_name())));
-    let mut found: Vec<PathBuf> = paths.filter(|path| is_elf_program(&folder.join(path))).collect();
-    found.sort();
-    found
-}
-
-fn is_elf_program(path: &Path) -> bool {
-    let is_library = path.file_name().is_some_and(|name| name.to_string_lossy().contains(".so"));
-    let is_executable = |kind| match kind {
-        FileKind::Elf(header) => matches!(header.elf_type, ElfType::Executable | ElfType::Shared),
-        FileKind::Script | FileKind::Other => false,
-    };
-    path.is_file() && !is_library && read_file_kind(path).is_ok_and(is_executable)
 }

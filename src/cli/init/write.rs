@@ -14,12 +14,12 @@ use crate::cli::interrupt;
 
 /// Fails if a file can't be written: its path is a directory, or a parent is not, or leads
 /// elsewhere through a symbolic link.
-pub(super) fn check_writable(folder: &Path, files: &[InitFile]) -> Result<(), CliError> {
+pub(super) fn check_writable(files: &[InitFile]) -> Result<(), CliError> {
     for file in files {
+        let (folder, path) = (&file.folder, file.full_path());
         if file.is_appended() {
-            check_appendable(folder, &folder.join(&file.path))?;
-        } else if folder.join(&file.path).is_dir() {
-            let path = folder.join(&file.path);
+            check_appendable(folder, &path)?;
+        } else if path.is_dir() {
             return Err(CliError::usage(
                 format!("cannot write `{}`: it is a directory", super::without_dot_prefix(&path).display()),
                 hint_for_unwritable(file),
@@ -31,7 +31,7 @@ pub(super) fn check_writable(folder: &Path, files: &[InitFile]) -> Result<(), Cl
                 return Err(CliError::usage(
                     format!(
                         "cannot write `{}`: `{}` is not a directory",
-                        super::without_dot_prefix(&folder.join(&file.path)).display(),
+                        super::without_dot_prefix(&path).display(),
                         super::without_dot_prefix(&directory).display()
                     ),
                     hint_for_unwritable(file),
@@ -44,10 +44,10 @@ pub(super) fn check_writable(folder: &Path, files: &[InitFile]) -> Result<(), Cl
 
 /// Returns the hint for a `file` that can't be written.
 fn hint_for_unwritable(file: &InitFile) -> &'static str {
-    if file.path.starts_with("config") {
-        "move it away, or pass `--no-config` to write no configuration"
-    } else {
+    if file.is_for_ci {
         "move it away, or pass `--ci none` to write no file for CI"
+    } else {
+        "move it away, or pass `--no-config` to write no configuration"
     }
 }
 
@@ -77,18 +77,17 @@ fn check_appendable(folder: &Path, path: &Path) -> Result<(), CliError> {
     with_io_context(fs::OpenOptions::new().append(true).open(&real), "write", path).map(drop)
 }
 
-/// Writes `files` below `folder`. Calls `report` before the files are renamed, so that nothing
+/// Writes `files`. Calls `report` before the files are renamed, so that nothing
 /// is written if its output fails.
 pub(super) fn write_all(
-    folder: &Path,
     files: &[InitFile],
     report: impl FnOnce() -> Result<(), CliError>,
 ) -> Result<(), CliError> {
     let mut created = RemoveOnDrop::default();
     let mut temporaries = Vec::new();
     for file in files {
-        let to = resolve_write_path(folder, file)?;
-        let parent = to.parent().unwrap_or(folder);
+        let to = resolve_write_path(file)?;
+        let parent = to.parent().unwrap_or(&file.folder);
         created.create_dir(parent)?;
         temporaries.push((file, with_io_context(write_temporary(file, &to, parent), "write", &to)?, to));
         check_cancelled()?;
@@ -114,8 +113,8 @@ fn check_cancelled() -> Result<(), CliError> {
 }
 
 /// Returns the path to write to. Symbolic links are followed for appending, so that they are kept.
-fn resolve_write_path(folder: &Path, file: &InitFile) -> Result<PathBuf, CliError> {
-    let path = folder.join(&file.path);
+fn resolve_write_path(file: &InitFile) -> Result<PathBuf, CliError> {
+    let path = file.full_path();
     if file.is_appended() { with_io_context(path.canonicalize(), "read", &path) } else { Ok(path) }
 }
 

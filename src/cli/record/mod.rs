@@ -23,6 +23,7 @@ use coracle_trace::{ProgramStatus, Trace};
 
 use super::args::{OutputFormat, RecordArgs};
 use super::error::{CliError, CliExit};
+use super::recipe_tables;
 use super::terminal::{self, count_noun};
 use command::RecordedCommand;
 use comparison::compare;
@@ -36,6 +37,7 @@ use report::RecordReport;
 /// Plans the image, runs the command, and prints what the image lacks. The process ends with the
 /// exit code of the command.
 pub(super) fn run_record(args: &RecordArgs) -> Result<CliExit, CliError> {
+    recipe_tables::name_tables_of(args.file.as_deref());
     let recipe_file = RecipeFile::find(args.file.as_deref())?;
     let command = RecordedCommand::new(args, &recipe_file)?;
     // Planned first: nothing runs with an invalid recipe.

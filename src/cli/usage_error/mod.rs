@@ -251,6 +251,36 @@ mod tests {
     }
 
     #[test]
+    fn the_page_about_other_tools_names_flags_that_exist() {
+        let page =
+            std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/docs/other-tools.md")).unwrap();
+        let (mut commands, build) =
+            (0, flags(&SelectedCommand::find(Cli::command(), &["coracle".into(), "build".into()]).command));
+        // The last columns are about Coracle: flags alone are those of `build`, and the last one has the recipe's keys.
+        for row in page.lines().filter(|line| line.starts_with("| ")) {
+            let columns: Vec<&str> = row.trim_matches('|').split('|').collect();
+            let ours = columns.iter().skip(if columns.len() == 4 { 3 } else { 1 });
+            for code in ours.flat_map(|column| column.split('`').skip(1).step_by(2)) {
+                let code = code.rsplit("&& ").next().unwrap();
+                let known = match code.starts_with("coracle ") {
+                    true => {
+                        commands += 1;
+                        let args: Vec<OsString> = code.split(' ').map(OsString::from).collect();
+                        flags(&SelectedCommand::find(Cli::command(), &args).command)
+                    }
+                    false if code.starts_with("--") => build.clone(),
+                    false => continue,
+                };
+                let words = code.split(' ').take_while(|word| *word != "--");
+                for flag in words.filter(|word| word.starts_with('-')) {
+                    assert!(known.contains(flag), "{code}: {flag}");
+                }
+            }
+        }
+        assert!(commands > 10, "{commands}");
+    }
+
+    #[test]
     fn every_word_has_one_advice_in_each_command() {
         for (path, command) in all_commands(&Cli::command()) {
             for table in [all_flags().collect::<Vec<_>>(), COMMANDS.iter().collect()] {

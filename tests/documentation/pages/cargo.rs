@@ -17,7 +17,7 @@ fn prepare(runner: &DocRunner) {
     targets(runner);
 }
 
-/// What the page goes on with: no longer in the new crate, but in a workspace.
+/// The project for the rest of the page: a workspace instead of the new crate.
 fn workspace(runner: &DocRunner) {
     runner.done("cd ..; rm -rf app");
     let krate = |folder: &str, name: &str, more: &str| {

@@ -16,7 +16,7 @@ const CHECKS: &[(&str, Check)] = &[
     ("kubectl describe pod", Check::Prints("Volumes:")),
     ("coracle build --load", Check::Prints("loaded as  containers-storage:shop:latest: ")),
     ("coracle config render", Check::Prints("out/etc/shop/db.conf")),
-    // What its program says of the two files that it reads there.
+    // The program's messages about the two files that it reads there.
     ("podman run", Check::PrintsToRoot("*/etc/shop/shop.toml\n")),
     ("coracle build --dry-run", Check::Prints("/app/shop")),
     ("coracle deps", Check::Prints("libssl.so.3")),
@@ -51,7 +51,7 @@ values = ["config/values.toml"]
 const SCHEMA: &str = r#"{ "properties": {
     "port": {}, "db": { "properties": { "password": { "type": "string", "writeOnly": true } } } } }"#;
 
-/// What is process 1 of a container is this one here, and `seen` is what it sees.
+/// A process of this machine takes the place of process 1 of a container, and `seen` is its view.
 fn prepare(runner: &DocRunner) {
     runner.programs(["shop", "app"]);
     for (file, text) in [

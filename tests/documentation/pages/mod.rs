@@ -53,7 +53,7 @@ pub(crate) struct Page {
     checks: &'static [(&'static str, Check)],
 }
 
-/// What holds for a command besides that it succeeds.
+/// An expectation of a command besides its success.
 pub(crate) enum Check {
     /// This is in what it prints.
     Prints(&'static str),
@@ -143,7 +143,7 @@ impl Page {
                 continue;
             }
             if let Some(missing) = missing_program(&command.text) {
-                // What follows may be about what it would have made.
+                // The next commands may need its result.
                 return skipped(&format!("{place}: {missing}"));
             }
             match check {

@@ -12,7 +12,7 @@ fn prepare(runner: &DocRunner) {
     runner.programs(["shop", "cart"]);
 }
 
-/// What the jobs of GitHub and GitLab run, with what these put in the place of their variables.
+/// The commands of the GitHub and GitLab jobs, with values for their variables.
 #[test]
 fn documented_jobs_fill_and_use_the_cache() {
     if !registry_hosts::missing().is_empty() {

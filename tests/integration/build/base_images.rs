@@ -176,7 +176,7 @@ fn keeps_an_app_link_of_the_base() {
     }
 }
 
-/// What the base has and its user can't read is of no use.
+/// A file of the base that the user can't read is not used.
 #[test]
 fn includes_files_that_only_root_can_read() {
     let project = Project::hello(&[]);

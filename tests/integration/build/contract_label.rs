@@ -1,4 +1,4 @@
-//! What a program finds beside its image: the label that says so, directories that wait for it, and
+//! The contract of an image: its label, directories for its mounts, and
 //! the whole contract as an artifact.
 
 use serde_json::{Value, json};

@@ -47,7 +47,7 @@ fn prints_json() {
     assert_eq!(image["references"], serde_json::json!(["shop:latest"]));
     assert!(image["advice"][0].as_str().unwrap().contains("--strip"));
     assert_eq!(image["hints"], serde_json::json!([]));
-    // What is planned is what is packed, entry by entry.
+    // The plan and the packed image have the same entries.
     let planned: std::collections::BTreeSet<String> = image["entries"]
         .as_array()
         .unwrap()

@@ -1,4 +1,4 @@
-//! What a crash of the machine leaves: the order of the system calls that write a layout.
+//! Durability after a crash of the machine: the order of the system calls that write a layout.
 
 use std::collections::BTreeSet;
 use std::process::Command;

@@ -6,7 +6,7 @@ use coracle_testing::requirement::is_available;
 
 use crate::build::project::{HELLO, Project};
 
-/// What a build of `arguments` says.
+/// The messages of a build with `arguments`.
 #[track_caller]
 fn said(project: &Project, arguments: &[&str]) -> String {
     let output = project.coracle(["build", "-o", "oci:out"]).command().args(arguments).output().unwrap();

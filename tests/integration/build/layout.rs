@@ -114,7 +114,7 @@ impl Layout {
         root
     }
 
-    /// What the first image prints when it is run as its config says; nothing where that takes a root that we are not.
+    /// The output of the first image, run as its config says; `None` if that needs root and we are not root.
     pub(crate) fn run(&self) -> Option<String> {
         let id = Command::new("id").arg("-u").output().unwrap();
         if id.stdout != b"0\n" {

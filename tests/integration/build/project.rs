@@ -121,7 +121,7 @@ impl Project {
         Layout::open(self.path(name))
     }
 
-    /// What `name` prints on this machine.
+    /// The output of `name` on this machine.
     pub(crate) fn run(&self, name: &str, args: &[&str]) -> String {
         let output = Command::new(self.path(name)).args(args).env_clear().output().unwrap();
         assert!(output.status.success(), "{name}");

@@ -5,7 +5,7 @@ use snapbox::str;
 
 use crate::build::project::Project;
 
-/// What both ways of saying it come to.
+/// The result of both notations.
 fn expected_config() -> Value {
     json!({
         "Cmd": ["--config", "/etc/shop"],

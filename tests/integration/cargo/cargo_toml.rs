@@ -122,7 +122,7 @@ fn ignores_programs_of_an_earlier_build() {
         );
         assert_eq!(said, expected, "{flags:?}");
     }
-    // What stands elsewhere is nobody's but the user's.
+    // Tables of other names belong to the user.
     project.file("own/tool", std::fs::read(project.path("target/release/tool")).unwrap());
     let settings = "[package.metadata.coracle.image]\nprograms = [\"target/release/app\", \"own/tool\"]\n";
     project.krate("", "app", settings);

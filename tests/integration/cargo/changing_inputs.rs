@@ -1,4 +1,4 @@
-//! What an image is made of may change until cargo has ended: the image holds what is there then.
+//! Inputs of an image may change until cargo has ended: the image contains the last state.
 
 use std::fs;
 

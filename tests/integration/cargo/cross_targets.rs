@@ -46,7 +46,7 @@ app:latest  linux/amd64, linux/arm64  [..]
     assert!(coracle_oci::layout::verify_layout(&layout).unwrap().is_empty());
 }
 
-/// What could be static says so by the name that rustc has for it, which is not always the machine's.
+/// The hint about a static build names rustc's target, which is not always the machine's name.
 #[test]
 fn suggests_only_targets_of_rustc() {
     for (compiler, target, expected) in [
@@ -332,7 +332,7 @@ hint: pass `--zigbuild`, which links against that version, or use `aarch64-unkno
 #[test]
 fn reports_a_missing_zig() {
     let project = Project::app("");
-    // What is asked after the build has failed: whether there is a cargo-zigbuild.
+    // The query after a failed build: whether cargo-zigbuild is installed.
     fake_cargo::cargo(&project, "exit 101");
     let target = format!("{ARM}.2.17");
     run(&project, ["build", "--zigbuild", "--target", &target]).ends(

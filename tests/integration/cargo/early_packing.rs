@@ -37,7 +37,7 @@ fn crate_that_then(names: &[&str], then: &str) -> Project {
     project
 }
 
-/// What stood where images go while cargo was at the last program.
+/// The directory of images while cargo compiles the last program.
 #[track_caller]
 fn nothing_was_seen(project: &Project) {
     assert_eq!(std::fs::read_to_string(project.path("target/seen")).unwrap(), "");

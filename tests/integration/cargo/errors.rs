@@ -1,4 +1,4 @@
-//! What goes wrong, and the whole of what is said about it.
+//! Errors of `cargo coracle`, with the complete output.
 
 use snapbox::str;
 
@@ -160,7 +160,7 @@ hint: name it: `--tag REGISTRY/NAME:TAG`, or `name` below `[package.metadata.cor
     );
 }
 
-/// What a job shows says why there is no image, whatever was wrong.
+/// The summary of a job has the reason why there is no image, for every error.
 #[test]
 fn a_failed_image_has_a_summary() {
     let project = Project::app("");

@@ -7,7 +7,7 @@ use coracle_testing::{Coracle, skipped, write_executable};
 
 use crate::cargo::project::Project;
 
-/// What cargo says when it has built the program `name` of the package in the project's directory.
+/// Cargo's message about the built program `name` of the package in the project's directory.
 pub(crate) fn built(project: &Project, name: &str, file: &str) -> String {
     let folder = project.path("");
     format!(
@@ -17,7 +17,7 @@ pub(crate) fn built(project: &Project, name: &str, file: &str) -> String {
     )
 }
 
-/// What cargo says when rustc says this.
+/// Cargo's message with this diagnostic of rustc.
 pub(crate) fn diagnostic(message: &str, rendered: &str) -> String {
     let message = serde_json::json!({
         "reason": "compiler-message",

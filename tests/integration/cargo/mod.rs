@@ -3,6 +3,7 @@
 
 mod cargo_toml;
 mod changing_inputs;
+mod config_render;
 mod cross_targets;
 mod early_packing;
 mod errors;

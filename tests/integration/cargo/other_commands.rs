@@ -40,7 +40,7 @@ fn configuration(project: &Project, folder: &str) {
     }
 }
 
-/// What this prints.
+/// The output of a command that must succeed.
 #[track_caller]
 fn printed(project: &Project, args: &[&str]) -> String {
     let output = project.cargo([]).command().args(args).output().unwrap();

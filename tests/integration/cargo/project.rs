@@ -67,7 +67,7 @@ impl Project {
         self.cargo_in("", args)
     }
 
-    /// What cargo needs of this machine, and a home where nobody else's cache is.
+    /// The variables that cargo needs, and an own home without a cache.
     #[allow(clippy::disallowed_methods, reason = "where cargo is, the environment says")]
     pub(crate) fn surroundings(&self) -> Vec<(&'static str, String)> {
         let var = |name: &str| std::env::var(name).ok();
@@ -99,7 +99,7 @@ impl Project {
     }
 }
 
-/// What cargo itself writes.
+/// Whether cargo itself writes this path.
 fn is_cargos(path: &Path) -> bool {
     path.ends_with("Cargo.lock") || path.starts_with("target") && !path.starts_with("target/coracle")
 }

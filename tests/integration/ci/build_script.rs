@@ -30,7 +30,7 @@ fn run(folder: &Path, (shell, path): &(Vec<&str>, String), set: &[(&str, &str)])
     command.envs(set.iter().copied()).stdin(Stdio::null()).output().unwrap()
 }
 
-/// What coracle is given besides `build` and the three reports.
+/// The arguments of coracle, without `build` and the three reports.
 fn words(output: &Output) -> Vec<String> {
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     let text = String::from_utf8(output.stdout.clone()).unwrap();

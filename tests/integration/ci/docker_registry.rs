@@ -18,7 +18,7 @@ pub(crate) const PASSWORD: &str = "correct horse battery staple";
 /// A registry that ends with the test.
 pub(crate) struct Registry {
     process: Child,
-    /// What stands before names there.
+    /// The prefix of names there.
     pub(crate) host: String,
     _folder: TempDir,
 }
@@ -64,7 +64,7 @@ impl Registry {
         RegistryClient::new(RegistrySettings { credentials, ..RegistrySettings::default() }).unwrap()
     }
 
-    /// What a name stands for there; nothing where there is none.
+    /// The digest of the manifest of this name; `None` if it does not exist.
     pub(crate) fn digest(&self, name: &str) -> Option<Digest> {
         let named: copy::RegistryImageName = format!("{}/{name}", self.host).parse().unwrap();
         let remote = self.client().repository_client(&(&named.reference).into(), &Access::Pull);

@@ -85,7 +85,7 @@ pub(crate) struct Job {
 /// How that step ended.
 pub(crate) struct Ended {
     pub(crate) status: i32,
-    /// What all steps have printed.
+    /// The output of all steps.
     pub(crate) said: String,
     pub(crate) outputs: BTreeMap<String, String>,
     pub(crate) summary: String,

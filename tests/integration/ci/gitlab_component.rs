@@ -216,7 +216,7 @@ fn the_job_has_the_inputs_of_the_component_and_the_scripts_of_this_repository() 
     assert_eq!(job.script, scripts);
     assert!(!job.script.concat().contains("$[["), "a value in a script would be run");
     assert!(job.variables.values().all(|value| !value.contains("$[[")), "{:?}", job.variables);
-    // What the scripts write is what GitLab keeps.
+    // GitLab keeps the files that the scripts write.
     assert_eq!(job.artifacts.when, "always");
     assert_eq!(job.artifacts.reports["dotenv"], job.variables["CORACLE_DOTENV"]);
     let kept = ["CORACLE_METADATA_FILE", "CORACLE_SUMMARY"].map(|name| job.variables[name].clone());
@@ -259,7 +259,7 @@ fn every_input_reaches_coracle_unchanged() {
         let (called, job) = job(&[(name, value), ("releases", "")]);
         assert!([called, job.stage, job.image].iter().any(|found| found == value), "{name}: {value}");
     }
-    // What would break the text is refused by the pattern. An input that may be empty can have none: GitLab matches no empty text.
+    // The pattern rejects text that would break the job. Optional inputs have no pattern: GitLab matches no empty text.
     let refused = header().spec.inputs.remove("job").unwrap().regex.unwrap();
     assert_eq!(refused, r#"^[^"\\\r\n]+$"#);
     // A line end can't be carried; it is an error, and no other job.

@@ -186,7 +186,7 @@ error: the argument `--dry-run` cannot be used with `--summary <FILE>`
 hint: `coracle build --help` lists all flags, with examples
 
 "#]]);
-    // What `--dry-run` prints as JSON can be kept, too.
+    // The JSON of `--dry-run` can be written to a file, too.
     let mut command =
         coracle_in(folder.path(), BUILD).more_args(["--dry-run", "--metadata-file", "m.json"]).command();
     assert!(command.stdin(Stdio::null()).output().unwrap().status.success());

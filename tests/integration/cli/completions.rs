@@ -1,4 +1,4 @@
-//! What shells complete, asked of the shells themselves.
+//! Completions, as real shells offer them.
 
 use std::path::Path;
 use std::process::Command;
@@ -20,7 +20,7 @@ fn script(shell: &str, is_under_cargo: bool) -> String {
     String::from_utf8(output.stdout).unwrap()
 }
 
-/// What `shell` prints that runs `script` and then `question`; nothing where it is not installed.
+/// The output of `shell` running `script` and then `question`; `None` if it is not installed.
 fn ask(shell: &str, script: &str, question: &str) -> Option<String> {
     let output = match Command::new(shell).args(["-c", &format!("{script}\n{question}")]).output() {
         Ok(output) => output,

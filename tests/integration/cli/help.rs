@@ -1,4 +1,4 @@
-//! What it says of itself, and in which colours.
+//! Help texts and their colours.
 
 use coracle_testing::coracle;
 use snapbox::str;

@@ -1,4 +1,4 @@
-//! What is wrong with the command line, and with what a cluster would be given.
+//! Errors of the command line and of the files for a cluster.
 
 use std::fs;
 use std::path::Path;

@@ -60,7 +60,7 @@ hint: name a directory that is empty, does not exist, or was written by this com
         );
         fs::remove_file(at.join("out").join(name)).unwrap();
     }
-    // What another command wrote is not ours.
+    // Files of another command are kept.
     fs::rename(at.join("out/.coracle-config"), at.join("out/.coracle")).unwrap();
     again(at).ends(
         2,

@@ -1,4 +1,4 @@
-//! What is rendered, as the program will read it.
+//! Rendered files, as the program will read them.
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;

@@ -1,4 +1,4 @@
-//! What is wrong with templates, values and their schema.
+//! Errors of templates, values and their schema.
 
 use std::fs;
 

@@ -2,7 +2,7 @@
 
 use crate::contract::test_image::{MANIFEST, RECIPE, TestFolder, changed, digest, each, shop};
 
-/// What is said of a manifest with these changes: its findings, or its notes behind `note:`.
+/// The findings about a manifest with these changes, and its notes with the prefix `note:`.
 fn said(changes: &[(&str, &str)]) -> String {
     let folder = TestFolder::new();
     let ended = folder.file("m.yaml", changed(changes)).run(&["config", "check", "@", "m.yaml"]);

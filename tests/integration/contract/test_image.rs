@@ -43,7 +43,7 @@ const SCHEMA: &str = r#"{
     "properties": { "name": { "type": "string" }, "port": { "type": "integer", "default": 8080 } }
 }"#;
 
-/// What gives the image everything that it expects.
+/// Manifests with everything that the image expects.
 pub(crate) const MANIFEST: &str = r#"apiVersion: v1
 kind: ConfigMap
 metadata: {name: shop}

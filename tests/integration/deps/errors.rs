@@ -1,4 +1,4 @@
-//! What is missing, can not be read, or is asked for wrongly.
+//! Errors: missing files, unreadable files, invalid arguments.
 
 use std::fs;
 

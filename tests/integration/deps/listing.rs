@@ -1,4 +1,4 @@
-//! What is told of objects: a tree, their sizes, their symbols.
+//! The listing of objects: a tree, their sizes, their symbols.
 
 use std::fs;
 use std::process::Command;

@@ -40,7 +40,7 @@ pub(crate) fn deps(at: &Path, arguments: &[&str]) -> (i32, String, String) {
     (output.status.code().unwrap(), text(output.stdout), text(output.stderr))
 }
 
-/// What `--why` says, sizes left out: they are the compiler's.
+/// The output of `--why` without sizes, which depend on the compiler.
 pub(crate) fn why(at: &Path, arguments: &[&str]) -> (i32, String, String) {
     let (code, stdout, stderr) = deps(at, arguments);
     let lines = stdout.lines().map(|line| match line.split_once("  ") {

@@ -1,5 +1,5 @@
-//! What fuzzers run, and what holds for any bytes whatever: no panic, no end of time or memory, and
-//! what is said here.
+//! The functions that fuzzers run. For all bytes: no panic, bounded time and memory, and the rules
+//! that each function states.
 //!
 //! `fuzz/src/lib.rs` includes this file, too.
 
@@ -104,7 +104,7 @@ pub fn conf(bytes: &[u8]) {
     assert_eq!(directories.len(), listed.len(), "each once");
 }
 
-/// What an ELF file says of itself in notes, and its words.
+/// The notes of an ELF file, and its strings.
 pub fn notes(bytes: &[u8]) {
     let content = Content::from_bytes(bytes);
     let file = content.open().unwrap();
@@ -151,7 +151,7 @@ pub fn manifest(bytes: &[u8]) {
     }
 }
 
-/// What an image is called, and where it is: what is one prints as it was meant.
+/// Image names and locations: a valid one is printed with the same meaning.
 pub fn reference(bytes: &[u8]) {
     let Ok(text) = std::str::from_utf8(bytes) else { return };
     if let Ok(reference) = text.parse::<ImageReference>() {

@@ -5,7 +5,7 @@ use serde_json::Value;
 use crate::build::layout::Layout;
 use crate::build::project::Project;
 
-/// What a build made and said.
+/// The image and the messages of a build.
 pub(crate) struct Image {
     pub(crate) layout: Layout,
     pub(crate) said: String,
@@ -23,7 +23,7 @@ impl Image {
         Self { layout: project.layout(&name), said }
     }
 
-    /// What the image prints; nothing where nobody may run it.
+    /// The output of the image; `None` if containers can't be run here.
     pub(crate) fn prints(&self) -> Option<String> {
         self.layout.run()
     }
@@ -65,7 +65,7 @@ pub(crate) fn args_for(hints: &[Value], subject: &str) -> Vec<String> {
     hint["args"].as_array().unwrap().iter().map(|arg| arg.as_str().unwrap().to_owned()).collect()
 }
 
-/// What would be built.
+/// The planned image.
 #[track_caller]
 pub(crate) fn plan(project: &Project, arguments: &[&str]) -> Value {
     let mut command = project.coracle(["build", "--dry-run", "--format", "json"]).command();

@@ -1,4 +1,4 @@
-//! What glibc opens and reads by itself.
+//! Files that glibc opens by itself.
 
 use crate::build::project::Project;
 use crate::implicit::built_image::{Image, args_for, hints, planned, refused};

@@ -180,6 +180,6 @@ fn control_characters_of_notes_are_escaped() {
     );
     let longest = said.lines().map(str::len).max();
     assert!(said.contains("  liba.so.1 (") && longest < Some(400), "{said}");
-    // What is not there can't be had by any flag.
+    // No flag adds a missing file.
     assert!(!said.contains("libgone\\n"), "{said}");
 }

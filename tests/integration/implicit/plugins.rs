@@ -27,7 +27,7 @@ fn adds_configuration_and_modules_of_pam_services() {
     for path in ["/etc/pam.d/su", "/etc/pam.d/common-auth"] {
         assert!(image.has(path), "{path}");
     }
-    // What the modules need comes with them.
+    // Dependencies of the modules are included.
     for name in ["pam_rootok.so", "pam_unix.so", "libcrypt.so.1"] {
         assert!(
             image.has_file(name) || image.layout.entries().iter().flatten().any(|line| line.contains(name)),

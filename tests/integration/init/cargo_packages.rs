@@ -338,6 +338,14 @@ error: `Cargo.toml` is not TOML: unclosed table, expected `]`
 }
 
 #[test]
+fn coracle_init_inside_a_package_names_the_command_for_it() {
+    let project = Project::app("");
+    let output = coracle_in(&project.path("src"), ["init"]).command().output().unwrap();
+    let said = String::from_utf8(output.stderr).unwrap();
+    assert!(said.contains("/Cargo.toml`, run `cargo coracle init`"), "{said}");
+}
+
+#[test]
 fn requires_a_cargo_toml_under_cargo() {
     let project = Project::empty();
     project.cargo(["init"]).ends(

@@ -39,8 +39,8 @@ fn chooses_the_ci_of_the_git_remote() {
     for (url, expected, image) in [
         ("git@github.com:Acme/Shop.git", [true, false], "ghcr.io/acme/shop:1.0"),
         ("https://gitlab.com/acme/shop.git", [false, true], "registry.gitlab.com/acme/shop:1.0"),
-        ("https://gitlab.acme.example/acme/shop", [false, true], "ghcr.io/OWNER/hello:1.0"),
-        ("https://git.acme.example/acme/shop", [false, false], "ghcr.io/OWNER/hello:1.0"),
+        ("https://gitlab.acme.example/acme/shop", [false, true], "registry.example/hello:1.0"),
+        ("https://git.acme.example/acme/shop", [false, false], "registry.example/hello:1.0"),
     ] {
         let project = repository(url);
         done(project.folder(), ["init", "hello"]);
@@ -53,14 +53,68 @@ fn chooses_the_ci_of_the_git_remote() {
 }
 
 #[test]
-fn writes_no_ci_file_below_the_top_or_without_git() {
-    let project = repository("git@github.com:acme/shop.git");
-    project.program("services/shop", crate::build::project::HELLO, &[]);
-    done(project.folder(), ["init", "services"]);
-    assert!(!project.path("services/.github").exists());
+fn ci_files_are_written_to_the_root_of_the_repository() {
+    let project = repository("git@github.com:acme/mono.git");
+    let folder = "services/my shop";
+    project.program("services/my shop/shop", crate::build::project::HELLO, &[]);
+    project.coracle(["init", folder, "--no-config"]).ends(
+        0,
+        str![[r#"
+.github/workflows/image-services-my-shop.yml
+services/my shop/coracle.toml
+
+"#]],
+        str![[r#"
+hint: build the image with `coracle build --file 'services/my shop/coracle.toml'`; add `--dry-run` to list its files
+hint: there is no release of Coracle yet: replace CORACLE_RELEASE and CORACLE_SHA256 in `.github/workflows/image-services-my-shop.yml`, as docs/ci.md says
+
+"#]],
+    );
+    let workflow = yaml(&project, ".github/workflows/image-services-my-shop.yml");
+    assert_eq!(workflow["name"], "image-services-my-shop");
+    let job = &workflow["jobs"]["image"];
+    assert_eq!(job["defaults"]["run"]["working-directory"], folder);
+    let push = job["steps"].as_array().unwrap().last().unwrap()["run"].as_str().unwrap();
+    assert!(push.contains("ghcr.io/${GITHUB_REPOSITORY,,}/services-my-shop:$GITHUB_SHA"), "{push}");
+
+    // From a directory inside, and with GitLab's only file.
+    project.program("b/c/app", crate::build::project::HELLO, &[]);
+    let folder = project.path("b/c");
+    assert_eq!(
+        done(&folder, ["init", "--no-config", "--ci", "gitlab"]),
+        "../../.gitlab-ci.yml\ncoracle.toml\n"
+    );
+    let job = &yaml(&project, PIPELINE)["container-b-c"];
+    assert!(job["script"].as_array().unwrap().contains(&"cd b/c".into()), "{job}");
+    assert!(!project.path("b/c/.gitlab-ci.yml").exists());
+}
+
+#[test]
+fn ci_files_of_a_workspace_member_are_written_to_the_root_of_the_workspace() {
+    let project = Package::empty();
+    project.file("Cargo.toml", "[workspace]\nmembers = [\"crates/*\"]\nresolver = \"3\"\n");
+    project.krate("crates/shop", "shop", "");
+    let output =
+        project.cargo_in("crates/shop", ["init", "--no-config", "--ci", "github"]).command().output();
+    let printed = String::from_utf8(output.unwrap().stdout).unwrap();
+    assert_eq!(printed, "../../.github/workflows/image-crates-shop.yml\nCargo.toml\n");
+    assert!(project.path(".github/workflows/image-crates-shop.yml").exists());
+}
+
+#[test]
+fn writes_no_ci_file_without_a_repository() {
     let project = Project::hello(&[]);
     done(project.folder(), ["init", "hello"]);
     assert_eq!(written(&project), [false, false]);
+}
+
+#[test]
+fn an_existing_pipeline_selects_gitlab() {
+    let project = repository("https://git.acme.example/acme/shop");
+    project.file(PIPELINE, "stages: [build]\n");
+    let output = project.coracle(["init", "hello", "--no-config"]).command().output().unwrap();
+    let said = String::from_utf8(output.stderr).unwrap();
+    assert!(said.contains("kept `.gitlab-ci.yml`") && said.contains("\n  container:\n"), "{said}");
 }
 
 #[test]
@@ -87,15 +141,21 @@ fn the_workflow_is_valid() {
     assert_eq!(workflow["permissions"]["packages"], "write");
     // The token is there for the last step alone, and what builds the program finds none on the disk.
     let all = job["steps"].as_array().unwrap();
-    assert!(workflow["env"].is_null() && job["env"].is_null());
+    assert!(job["env"].is_null());
+    assert!(
+        workflow["env"]
+            .as_object()
+            .unwrap()
+            .keys()
+            .all(|name| name.starts_with("CORACLE_") && !name.contains("REGISTRY"))
+    );
     let (last, before) = all.split_last().unwrap();
     assert_eq!(last["env"]["CORACLE_REGISTRY_PASSWORD"], "${{ secrets.GITHUB_TOKEN }}");
     assert!(before.iter().all(|step| step["env"].is_null()), "{before:?}");
     assert_eq!(all[0]["with"]["persist-credentials"], false);
     let steps: Vec<&str> = all.iter().filter_map(|step| step["run"].as_str()).collect();
-    let install = format!("cargo install coracle --version {} --locked", env!("CARGO_PKG_VERSION"));
     let push = "coracle build --tag \"ghcr.io/${GITHUB_REPOSITORY,,}:$GITHUB_SHA\" --push\n";
-    assert_eq!(steps, [install.as_str(), "make", "coracle build", push]);
+    assert_eq!(steps[1..], ["make", "coracle build", push]);
 
     let package = Package::app("");
     let output = package.cargo(["init", "--ci", "github", "--dry-run"]).command().output().unwrap();
@@ -158,7 +218,8 @@ fn a_recipe_next_to_a_crate_runs_cargo_first() {
     let output = coracle_testing::coracle_in(&package.path(""), ["init", "--recipe", "--ci", "github"]);
     assert!(output.command().output().unwrap().status.success());
     let text = fs::read_to_string(package.path(WORKFLOW)).unwrap();
-    assert!(text.contains("\n      - run: cargo build --release\n      - run: coracle build\n"), "{text}");
+    assert!(text.contains("\n      - run: cargo build --release #"), "{text}");
+    assert!(text.contains("\n      - run: coracle build\n"), "{text}");
 }
 
 #[test]
@@ -169,10 +230,10 @@ fn the_pipeline_is_valid() {
     assert_eq!(pipeline.as_object().unwrap().keys().collect::<Vec<_>>(), ["container"]);
     let script: Vec<&str> =
         pipeline["container"]["script"].as_array().unwrap().iter().filter_map(Value::as_str).collect();
-    assert_eq!(script[1..3], ["make", "coracle build"]);
+    assert_eq!(script[4..6], ["make", "coracle build"]);
     // The shell takes it.
     let shell = Command::new("sh").args(["-n", "-c", &script.join("\n")]).status().unwrap();
-    assert!(shell.success() && script.len() == 4);
+    assert!(shell.success() && script.len() == 7);
 }
 
 #[test]
@@ -188,11 +249,19 @@ to build the image there, add:
   # Builds the image. From the default branch it goes to the project's registry, tagged with the commit; from others
   # nothing is sent. docs/registries.md in Coracle's sources has images of several platforms, and other registries.
   container:
-    image: rust:1
+    image: gcc:14
+    variables:
+      # Where Coracle's archive is, and its SHA-256 from SHA256SUMS. There is no release yet: until then, make an archive
+      # of your own, as docs/ci.md in Coracle's sources says, and replace CORACLE_RELEASE and CORACLE_SHA256.
+      CORACLE_RELEASE: https://github.com/OWNER/coracle/releases/download/v[VERSION]
+      CORACLE_ARCHIVE: coracle-v[VERSION]-x86_64-unknown-linux-musl.tar.gz
+      CORACLE_SHA256: REPLACE
     script:
-      - cargo install coracle --version [VERSION] --locked
-      # Yours: whatever builds the program.
-      - make
+      - curl -fsSL --retry 3 -o "/tmp/$CORACLE_ARCHIVE" "$CORACLE_RELEASE/$CORACLE_ARCHIVE"
+      - echo "$CORACLE_SHA256  /tmp/$CORACLE_ARCHIVE" | sha256sum -c
+      - mkdir -p /tmp/coracle && tar -xzf "/tmp/$CORACLE_ARCHIVE" -C /tmp/coracle --strip-components=1
+      - export PATH="/tmp/coracle:$PATH"
+      - make # replace it by the command that builds the program
       - coracle build
       - |
         if [ "$CI_COMMIT_BRANCH" = "$CI_DEFAULT_BRANCH" ]; then
@@ -227,4 +296,63 @@ hint: leave `--ci` out; docs/registries.md in Coracle's sources has example jobs
 "#]],
         str![],
     );
+}
+
+/// The variables of a job with an archive in `folder` that contains the program under test.
+fn archive_variables(folder: &std::path::Path, is_intact: bool) -> Vec<(&'static str, String)> {
+    fs::create_dir_all(folder.join("coracle-v1")).unwrap();
+    fs::copy(env!("CARGO_BIN_EXE_coracle"), folder.join("coracle-v1/coracle")).unwrap();
+    let mut tar = Command::new("tar");
+    assert!(tar.args(["-czf", "a.tar.gz", "coracle-v1"]).current_dir(folder).status().unwrap().success());
+    let sum = Command::new("sha256sum").arg(folder.join("a.tar.gz")).output().unwrap().stdout;
+    let sum = String::from_utf8(sum).unwrap().split(' ').next().unwrap().to_owned();
+    vec![
+        ("CORACLE_RELEASE", format!("file://{}", folder.display())),
+        ("CORACLE_ARCHIVE", "a.tar.gz".into()),
+        ("CORACLE_SHA256", if is_intact { sum } else { "0".repeat(64) }),
+    ]
+}
+
+#[test]
+fn the_workflow_builds_with_a_checked_archive() {
+    let project = Project::hello(&[]);
+    done(project.folder(), ["init", "hello", "--no-config", "--ci", "github"]);
+    let workflow = yaml(&project, WORKFLOW);
+    let steps = workflow["jobs"]["image"]["steps"].as_array().unwrap();
+    let install = steps[1]["run"].as_str().unwrap();
+    for is_intact in [true, false] {
+        let temporary = tempfile::TempDir::new().unwrap();
+        let path_file = temporary.path().join("path");
+        let mut bash = Command::new("bash");
+        bash.args(["-e", "-c", install]).envs(archive_variables(&temporary.path().join("server"), is_intact));
+        bash.env("RUNNER_TEMP", temporary.path()).env("GITHUB_PATH", &path_file);
+        let output = bash.output().unwrap();
+        assert_eq!(output.status.success(), is_intact, "{output:?}");
+        assert_eq!(path_file.exists(), is_intact);
+        if is_intact {
+            let folder = fs::read_to_string(&path_file).unwrap();
+            let mut build = Command::new(format!("{}/coracle", folder.trim()));
+            assert!(
+                build
+                    .args(["build", "-q", "--no-cache"])
+                    .current_dir(project.folder())
+                    .status()
+                    .unwrap()
+                    .success()
+            );
+        }
+    }
+}
+
+#[test]
+fn ci_files_name_the_owner_once() {
+    for (forge, path) in [("github", WORKFLOW), ("gitlab", PIPELINE)] {
+        let project = Project::hello(&[]);
+        done(project.folder(), ["init", "hello", "--ci", forge]);
+        let text = fs::read_to_string(project.path(path)).unwrap();
+        assert_eq!(text.matches("OWNER").count(), 1, "{text}");
+        assert!(!text.contains("cargo install"), "{text}");
+        let recipe = fs::read_to_string(project.path("coracle.toml")).unwrap();
+        assert!(!recipe.contains("OWNER"), "{recipe}");
+    }
 }

@@ -1,4 +1,4 @@
-//! What goes wrong: the whole of what is said, and that nothing is written.
+//! Errors of `init`: the complete output, and no file is written.
 
 use std::ffi::OsStr;
 use std::fs;

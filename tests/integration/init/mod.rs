@@ -4,4 +4,5 @@
 mod cargo_packages;
 mod ci_files;
 mod errors;
+mod existing_projects;
 mod recipes;

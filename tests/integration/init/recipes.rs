@@ -152,8 +152,8 @@ coracle.toml
 
 "#]],
         str![[r#"
-kept `config/values.toml`, which exists already
-kept `config/schema.json`, which exists already
+uses `config/values.toml`, which exists already
+uses `config/schema.json`, which exists already
 hint: build the image with `coracle build`; add `--dry-run` to list its files
 
 "#]],

@@ -1,4 +1,4 @@
-//! What a map holds is what was rendered, to the byte, whoever reads it: PyYAML, kubectl, helm.
+//! A ConfigMap contains the rendered bytes, as read by PyYAML, kubectl and helm.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -103,7 +103,7 @@ fn kubectl_reads_what_it_can_write() {
     same(&by_name(&kubernetes_tools::documents(folder.path(), &printed)), &expected);
 }
 
-/// What `config render` wrote to `out`, by directory and key.
+/// The files that `config render` wrote to `out`, by directory and key.
 fn rendered(out: &Path, mount: &str) -> Bytes {
     let read = |entry: std::io::Result<std::fs::DirEntry>| {
         let entry = entry.unwrap();

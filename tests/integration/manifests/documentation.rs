@@ -1,4 +1,4 @@
-//! What the documentation shows is what the programs do: README's ConfigMap, and the Job of
+//! Examples of the documentation are the programs' output: README's ConfigMap, and the Job of
 //! docs/shared-cache.md. Commands are run by tests/documentation.
 
 use std::fs;
@@ -8,7 +8,7 @@ use coracle_testing::coracle_in;
 use coracle_testing::kubernetes_tools;
 use tempfile::TempDir;
 
-/// What is in the first block of this language.
+/// The first block of this language.
 fn block(text: &str, language: &str) -> String {
     let (_, rest) = text.split_once(&format!("\n```{language}\n")).unwrap();
     rest.split_once("```").unwrap().0.to_owned()

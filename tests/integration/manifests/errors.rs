@@ -1,4 +1,4 @@
-//! What can't be on a cluster, and what a recipe says of it that can't be.
+//! Errors of manifests, and of keys of the recipe for them.
 
 use coracle_testing::coracle;
 use snapbox::str;

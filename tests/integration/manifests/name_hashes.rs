@@ -25,7 +25,7 @@ pub(crate) fn files(is_text_free: bool) -> impl Strategy<Value = Vec<(String, Ve
         5 => text.prop_map(|pieces| pieces.concat().into_bytes()),
         2 => "[ -~\n]{0,200}".prop_map(String::into_bytes),
         2 => prop::collection::vec(any::<u8>(), 0..160),
-        // What starts with a byte order mark and goes on as no text.
+        // A byte order mark, followed by bytes that are not text.
         1 => prop::collection::vec(any::<u8>(), 1..9).prop_map(|bytes| [b"\xef\xbb\xbf\xff".to_vec(), bytes].concat()),
     ];
     prop::collection::btree_map("[a-zA-Z][-_.a-zA-Z0-9]{0,9}|[-_.0-9][-_a-zA-Z0-9]{1,9}", bytes, 0..4)

@@ -90,7 +90,7 @@ kind: Service
 metadata: { labels: { \"patched\": \"yes\" } }
 ";
 
-/// What each kind adds to the recipe, and to `[kubernetes]`.
+/// The additions of each kind to the recipe and to `[kubernetes]`.
 pub(crate) const KINDS: [(&str, &str, &str); 6] = [
     (
         "Deployment",
@@ -163,7 +163,7 @@ impl Project {
         coracle
     }
 
-    /// What it prints; it must succeed, and say nothing.
+    /// Its stdout; it must succeed without messages.
     #[track_caller]
     pub(crate) fn printed<const N: usize>(&self, more: [&str; N]) -> String {
         let mut coracle = self.manifests(more);

@@ -210,7 +210,7 @@ fn charts_validate_their_values() {
     }
 }
 
-/// What is said twice stands there once, and whoever passes the schema by still can't change what selects the pods.
+/// Duplicate labels are written once, and no value can change the selector of the pods.
 #[test]
 fn labels_of_a_chart_are_unique_and_select_its_pods() {
     if !kubernetes_tools::are_installed() {

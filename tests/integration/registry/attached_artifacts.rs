@@ -1,4 +1,4 @@
-//! What is said of an image goes along with it: `coracle copy --referrers`, and the example that
+//! Referrers are copied with their image: `coracle copy --referrers`, and the example that
 //! lists it.
 
 use std::collections::BTreeSet;

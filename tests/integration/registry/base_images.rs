@@ -94,7 +94,7 @@ fn fetches_the_base_of_a_dynamic_program_once() {
     assert_eq!(index["manifests"][0]["digest"], one.as_str());
     assert_eq!(build("oci:two"), one);
     assert_eq!(blobs(&fake.take_requests(), "GET"), 1, "the config");
-    // What is damaged here is fetched once more.
+    // A damaged blob on disk is fetched again.
     for file in fs::read_dir(folder.path().join("cache/v1/blobs")).unwrap() {
         let path = file.unwrap().path();
         if fs::metadata(&path).unwrap().len() > 0 {

@@ -160,7 +160,7 @@ fn several_platforms_are_one_push() {
     assert_eq!(platforms, ["amd64", "arm64"]);
 }
 
-/// What the gate refuses is not sent, and nothing gets a name.
+/// An image that the secret scanner rejects is not uploaded, and no tag is written.
 #[test]
 fn does_not_push_an_image_with_findings() {
     let (fake, folder) = (FakeRegistry::start(), folder());

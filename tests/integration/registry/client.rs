@@ -1,4 +1,4 @@
-//! What is asked of a registry when nothing goes wrong.
+//! The requests to a registry without errors.
 
 use std::io::{Seek, Write};
 
@@ -199,7 +199,7 @@ fn uses_plain_http_only_for_localhost_or_on_request() {
     assert_eq!(shop.head_manifest(ManifestReference::Tag("1")).unwrap(), None);
     assert_eq!(fake.take_requests(), ["HEAD /v2/shop/manifests/1"]);
 
-    // What is not to go through it does not, nor what is on this machine.
+    // Hosts in NO_PROXY and the local host are reached without the proxy.
     let direct = RegistrySettings { no_proxy: vec![".invalid".into()], ..proxied() };
     open(direct).head_manifest(ManifestReference::Tag("1")).unwrap_err();
     assert_eq!(fake.take_requests(), [""; 0]);

@@ -13,7 +13,7 @@ use coracle_oci::registry::{self, RegistryClient};
 
 use crate::registry::push_and_copy::{folder, run};
 
-/// What the fake says to a request: to the one that loads, and to all that ask what it has.
+/// The responses of the fake: to the request that loads, and to all queries.
 type Script = fn(&str, &mut TcpStream);
 
 struct AlwaysCancelled;

@@ -120,7 +120,7 @@ fn exercise(registry: &Registry, settings: &RegistrySettings) {
     let other = client.repository_client(&registry.repository("team/other"), &access);
     let from_shop = BlobUpload { mount_from: Some("shop"), ..upload(&image.layers[0]) };
     assert_eq!(other.push_blob(&from_shop).unwrap(), PushOutcome::Mounted);
-    // What is not there can't be mounted.
+    // A missing blob can't be mounted.
     assert_eq!(
         other.push_blob(&BlobUpload { mount_from: Some("shop"), ..upload(b"new") }).unwrap(),
         PushOutcome::Sent

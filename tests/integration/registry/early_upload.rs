@@ -101,7 +101,7 @@ fn uploads_a_layer_while_the_next_is_packed() {
     assert_eq!((delivery.sent.blobs, delivery.name.to_string()), (4, format!("{}/shop:1", fake.address)));
 }
 
-/// What can't be sent need not be packed.
+/// Packing stops if the upload fails.
 #[test]
 fn an_upload_error_stops_packing() {
     let (fake, folder) = (FakeRegistry::start(), folder());

@@ -55,7 +55,7 @@ fn what_is_written_may_be_hidden_until_then() {
             assert_eq!(code, Some(0), "{status} {no_head} {args:?}: {said}");
             assert!(!said.contains("cache `") && !said.contains("error"), "{status} {args:?}: {said}");
         }
-        // What is there already is still found.
+        // Existing blobs are still found.
         let (code, _, said) = run_with(at, &["copy", "oci:app.oci", &built], &LOGIN);
         assert_eq!(code, Some(0), "{said}");
         assert!(said.contains(": unchanged"), "{said}");

@@ -235,7 +235,7 @@ fn a_failed_helper_does_not_prevent_anonymous_pulls() {
         .head_manifest(ManifestReference::Tag("1"))
         .unwrap_err();
     assert_eq!(error.hint().unwrap(), format!("{helper}; the request was sent without credentials"));
-    // What needs a login says what is wrong with it.
+    // Commands that need a login report what is wrong with it.
     let error = client
         .repository_client(&fake.repository("shop"), &Access::push())
         .push_blob(&upload(b"x"))
@@ -281,7 +281,7 @@ fn reports_invalid_token_responses() {
     let error = fake.shop().head_manifest(ManifestReference::Tag("1")).unwrap_err();
     assert!(error.to_string().contains("401 Unauthorized"), "{error}");
     assert!(fake.take_requests().len() <= 4);
-    // What passes is tried again.
+    // Temporary failures are retried.
     let fake = with(Login::Tokens);
     fake.inject_fault(2, "GET", "/token", Fault::Respond(503, vec![], ""));
     fake.inject_fault(1, "GET", "/token", Fault::Disconnect);

@@ -118,7 +118,7 @@ fn copies_an_image_between_all_locations() {
     let index: Value = serde_json::from_slice(&fs::read(at.join("two.oci/index.json")).unwrap()).unwrap();
     let annotations = &index["manifests"][0]["annotations"];
     assert_eq!(annotations["io.containerd.image.name"], format!("{host}/other:2"));
-    // What is there is not asked for again.
+    // Existing blobs are not requested again.
     fake.take_requests();
     copy(&format!("docker://{host}/other:2"), "oci:two.oci:3");
     assert!(fake.take_requests().iter().all(|request| !request.contains("/blobs/")));
@@ -180,7 +180,7 @@ fn copies_into_archives() {
     let read = |name: &str| fs::read(at.join(name)).unwrap();
     assert_eq!(read("one.tar"), read("deep/two.tar"));
     assert_eq!(read("one.tar"), read("three.tar"));
-    // What stood there stays when the new one can't be had.
+    // The old image is kept if the new one can't be read.
     let (code, _, said) = run(at, &["copy", "oci:all.oci", "docker-archive:one.tar"]);
     assert!(code == Some(1) && said.contains("supports only one platform"), "{said}");
     assert!(said.contains("hint: write `oci-archive:one.tar`"), "{said}");

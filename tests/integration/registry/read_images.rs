@@ -48,7 +48,7 @@ pub(crate) fn shop(fake: &FakeRegistry) -> (TempDir, String) {
     (folder, digest)
 }
 
-/// What a command says of an image here, it says of the same one there.
+/// Commands print the same for an image on disk and at a registry.
 #[track_caller]
 fn same(at: &Path, there: &str, args: &[&str]) -> String {
     let with = |place: &str| {
@@ -148,7 +148,7 @@ fn pins_tags_to_the_registrys_digests() {
     let mut asked = fake.take_requests();
     asked.sort();
     assert_eq!(asked, ["HEAD /v2/shop/manifests/1", "HEAD /v2/shop/manifests/latest"]);
-    // What is pinned stays, and nobody is asked; without the flag neither.
+    // Pinned images, and all images without the flag, are unchanged and need no request.
     fs::write(at.join("pinned.yaml"), &expected).unwrap();
     let (_, again, _) = run(at, &["resolve", "pinned.yaml", "--remote"]);
     assert_eq!(again, expected);

@@ -1,4 +1,4 @@
-//! What refers to an image, with the API and without.
+//! Referrers of an image, with the API and without.
 
 use coracle_core::digest::Digest;
 use coracle_oci::registry::{ManifestReference, RegistryError, RepositoryClient};

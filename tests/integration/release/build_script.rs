@@ -16,7 +16,7 @@ fn builds_in_a_folder_with_a_space_and_with_other_rustflags() {
     let manifest = "[package]\nname = \"coracle\"\nversion = \"1.0.0\"\nedition = \"2024\"\n\
                     [profile.dist]\ninherits = \"release\"\n";
     fs::write(at.join("Cargo.toml"), manifest).unwrap();
-    // What the flags come to: where the source stands, and what was asked for.
+    // The effect of the flags: the directory of the sources, and the requested target.
     let main =
         "fn main() { println!(\"{} {}\", file!(), cfg!(own)); assert!(std::env::args().len() > 1); }\n";
     for program in ["coracle", "cargo-coracle"] {

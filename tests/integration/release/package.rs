@@ -1,4 +1,4 @@
-//! What `cargo package` would publish.
+//! The files that `cargo package` would publish.
 
 use std::process::Command;
 

@@ -1,4 +1,4 @@
-//! What is configuration by its place, or equal to it; secret values; and what only looks like
+//! Configuration by its path or its content; secret values; and files that only look like
 //! configuration.
 
 use coracle_testing::planted_secrets::pem_block;

@@ -1,4 +1,4 @@
-//! What distributions ship is not refused: programs, libraries, and files that are included as
+//! Files of distributions are accepted: programs, libraries, and files that are included as
 //! assets.
 
 use std::collections::BTreeMap;

@@ -1,4 +1,4 @@
-//! What is planted is refused, each of it, wherever it is.
+//! Every planted secret is rejected, in every place.
 
 use coracle_testing::planted_secrets::{planted_files, random_text, token_with_checksum};
 

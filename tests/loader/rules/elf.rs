@@ -257,7 +257,7 @@ impl Elf {
 /// `PT_PHDR`, `PT_INTERP`, `PT_LOAD`, `PT_DYNAMIC`, `PT_NOTE`, `PT_GNU_STACK`.
 const SEGMENTS: usize = 6;
 
-/// What follows the program headers.
+/// The bytes after the program headers.
 struct Body {
     bytes: Vec<u8>,
     /// Returns the file offset of the next byte.

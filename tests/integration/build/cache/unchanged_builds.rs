@@ -123,7 +123,7 @@ fn detects_every_change() {
         assert!(!there, "{what}");
         project.layout("hello.oci");
         assert_eq!(fresh(&project), digest, "{what}");
-        // What was changed just now is trusted a little later.
+        // A file that has just changed is trusted only later.
         std::thread::sleep(SETTLED);
         build(&project, &ARGS);
     }
