@@ -51,7 +51,7 @@ fn completion_script(shell: Shell, command: Command, name: &'static str) -> Stri
     String::from_utf8_lossy(&script).into_owned()
 }
 
-/// The pages of `cargo coracle` that differ from those of `coracle`.
+/// The pages of `cargo coracle` that differ from the pages of `coracle`.
 const CARGO_PAGES: [&str; 2] = ["cargo-coracle", "cargo-coracle-build"];
 
 /// Runs `coracle man`. Writes one page per command.

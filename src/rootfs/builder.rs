@@ -189,7 +189,7 @@ impl RootfsBuilder {
             (EntryNode::Directory, EntryNode::Directory) => true,
             (EntryNode::Symlink(a), EntryNode::Symlink(b)) => a == b,
             (EntryNode::File(_) | EntryNode::HardLink(_), EntryNode::File(content)) => {
-                self.has_same_file(&path, content, new.mode)
+                self.is_same_file(&path, content, new.mode)
             }
             _ => false,
         };
@@ -217,7 +217,7 @@ impl RootfsBuilder {
     }
 
     /// Whether the planned file at `path` is the same thing: the same file, or one with equal bytes and mode.
-    fn has_same_file(&mut self, path: &ImagePath, content: &Content, mode: u32) -> bool {
+    fn is_same_file(&mut self, path: &ImagePath, content: &Content, mode: u32) -> bool {
         let Some(old) = self.rootfs.file_at(path) else { return false };
         if old.content.has_same_source(content) {
             return true;

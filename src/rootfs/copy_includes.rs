@@ -200,8 +200,8 @@ impl IncludedDirectory<'_> {
                 }
                 Some(FsNode::Link(target)) => {
                     builder.add_symlink(&to, target.clone(), origin);
-                    if !self.stays_inside(&from, &target)? {
-                        self.follow(builder, from, to, target)?;
+                    if !self.target_stays_inside(&from, &target)? {
+                        self.add_link_target(builder, from, to, target)?;
                     } else if self.has_excluded_target(&from, &target)? {
                         let link = OutsideLink { path: to, from, target, has_target: false };
                         self.outside_links.push(link);
@@ -239,7 +239,7 @@ impl IncludedDirectory<'_> {
 
     /// Adds the target of a link that leads outside, if the directory keeps its path. Otherwise the target
     /// is another path in the image, which must be there for other reasons.
-    fn follow(
+    fn add_link_target(
         &mut self,
         builder: &mut RootfsBuilder,
         from: ImagePath,
@@ -272,7 +272,7 @@ impl IncludedDirectory<'_> {
 
     /// Whether `target` and every step to it are inside the included directory. Outside of it, a
     /// target is another path in the image.
-    fn stays_inside(&self, link: &ImagePath, target: &RawPath) -> fs::Result<bool> {
+    fn target_stays_inside(&self, link: &ImagePath, target: &RawPath) -> fs::Result<bool> {
         let parent = link.parent().unwrap_or_else(ImagePath::root);
         let walk = file_system::resolve_path(self.file_system, &parent, target.as_bytes())?;
         let is_absolute = |target: &RawPath| target.as_bytes().starts_with(b"/");

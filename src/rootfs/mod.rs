@@ -117,7 +117,7 @@ pub fn plan_rootfs(
         ignored: &request.policy.ignored,
     };
     notes.extend(copy_includes::check_outside_links(image.files, &outside_links)?);
-    let hints = image.unmet(requirements.hints)?;
+    let hints = image.keep_unmet(requirements.hints)?;
     Ok(PlannedRootfs { rootfs: own.rootfs, shared_files: own.shared_files, notes, hints })
 }
 

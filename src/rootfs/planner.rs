@@ -14,7 +14,7 @@ use coracle_core::file_system::{FileSystem, PathResolution, ResolutionStep};
 use coracle_core::note::Note;
 use coracle_core::path::{ImagePath, RawPath};
 use coracle_ld::closure::{DependencyKind, ElfProgram, ExecutedFile, ExecutedKind, LinkMap, MapReason};
-use coracle_ld::elf::{self, Stripped};
+use coracle_ld::elf::{self, StripResult};
 use coracle_ld::implicit::{DataContent, DataFile};
 
 /// Adds entries to a tree, and collects private paths and notes.
@@ -170,8 +170,8 @@ impl<'a> TreePlanner<'a> {
     ) -> Result<Option<Content>, RootfsError> {
         let content = &program.file.content;
         let stripped = match elf::strip(content) {
-            Ok(Stripped::Smaller(stripped)) => stripped,
-            Ok(Stripped::HasPayload(size)) if self.request.strip => {
+            Ok(StripResult::Smaller(stripped)) => stripped,
+            Ok(StripResult::HasPayload(size)) if self.request.strip => {
                 self.notes.push(Note::Warning(format!(
                     "`{target}` is not stripped: {size} of its bytes are in no section, as in self-extracting programs, \
                      which find them by their position in the file"
@@ -183,7 +183,7 @@ impl<'a> TreePlanner<'a> {
                 return Err(RootfsError::Strip { program: target.clone(), source });
             }
             // Damaged section headers do not keep a program from running.
-            Ok(Stripped::HasPayload(_) | Stripped::Unchanged) | Err(_) => return Ok(None),
+            Ok(StripResult::HasPayload(_) | StripResult::Unchanged) | Err(_) => return Ok(None),
         };
         if self.request.strip {
             return Ok(Some(stripped));

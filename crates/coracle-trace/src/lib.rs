@@ -83,8 +83,8 @@ pub struct Recorded {
 /// How a program ended.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum ProgramStatus {
-    /// It exited with this code.
+    /// The program exited with this code.
     Exited(i32),
-    /// This signal killed it.
+    /// This signal killed the program.
     Killed(i32),
 }

@@ -41,7 +41,7 @@ pub(super) struct RecipeSection {
 #[derive(Clone)]
 pub(super) struct RecipeKey {
     pub(super) name: String,
-    /// Such as `integer or string`.
+    /// The types of the value, such as `integer or string`.
     pub(super) value_type: String,
     pub(super) default: Option<DefaultValue>,
     pub(super) is_required: bool,
@@ -51,7 +51,7 @@ pub(super) struct RecipeKey {
 /// A key with its dotted path, for `--format json`.
 #[derive(Serialize)]
 pub(super) struct KeyReport<'a> {
-    /// Such as `image.user`.
+    /// The dotted path of the key, such as `image.user`.
     pub(super) key: String,
     #[serde(rename = "type")]
     pub(super) value_type: &'a str,
@@ -190,8 +190,8 @@ impl TableForm {
 }
 
 impl<'a> Definitions<'a> {
-    /// Adds the section of `table`, and those of the tables below it. `written` has the path and
-    /// header of each place where the table is used.
+    /// Adds the section of `table`, and the sections of the tables below it. `written` has the path
+    /// and header of each place where the table is used.
     fn add_sections(
         &self,
         written: Vec<(String, String)>,

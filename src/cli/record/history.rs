@@ -35,7 +35,8 @@ struct HistoryFile {
 }
 
 impl History {
-    /// Reads what was recorded for the recipe, or without one for the program in this directory.
+    /// Reads what was recorded for the recipe, or without a recipe for the program in this
+    /// directory.
     pub(super) fn open(
         args: &RecordArgs,
         recipe_file: &RecipeFile,

@@ -39,12 +39,12 @@ pub(super) fn run_record(args: &RecordArgs) -> Result<CliExit, CliError> {
     let recipe_file = RecipeFile::find(args.file.as_deref())?;
     let command = RecordedCommand::new(args, &recipe_file)?;
     // Planned first: nothing runs with an invalid recipe.
-    let image = PlannedImage::plan(&recipe_file, &command.program, args)?;
+    let image = PlannedImage::plan_image(&recipe_file, &command.program, args)?;
     let mut history = History::open(args, &recipe_file, &command)?;
     let recorded = command.run()?;
     history.add(recorded.trace)?;
     let proposals = find_proposals(&history.trace, &image, &recipe_file, &command, args)?;
-    let fragment = recipe_edit::fragment(&recipe_file, &proposals)?;
+    let fragment = recipe_edit::recipe_lines(&recipe_file, &proposals)?;
     let is_written = args.write && !proposals.is_empty();
     if args.format == OutputFormat::Text {
         terminal::print_data(&fragment)?;
@@ -59,7 +59,7 @@ pub(super) fn run_record(args: &RecordArgs) -> Result<CliExit, CliError> {
     }
     terminal::print_notes(&report::notes(&history.trace, recorded.status), args.quiet);
     if !args.quiet {
-        terminal::print_message(&summary(&history, &proposals, is_written.then_some(&recipe_file)));
+        terminal::print_message(&summary_line(&history, &proposals, is_written.then_some(&recipe_file)));
     }
     exit_as(recorded.status)
 }
@@ -95,7 +95,7 @@ fn find_proposals(
 }
 
 /// Returns the last line of messages: how much was recorded and proposed.
-fn summary(history: &History, proposals: &Proposals, written: Option<&RecipeFile>) -> String {
+fn summary_line(history: &History, proposals: &Proposals, written: Option<&RecipeFile>) -> String {
     let runs = count_noun(history.runs, "run");
     match written {
         _ if proposals.is_empty() => {

@@ -66,7 +66,7 @@ pub(super) fn notes(trace: &Trace, status: ProgramStatus) -> Vec<Note> {
         }
     }
     for gap in &trace.gaps {
-        let (text, hint) = gap_text(gap);
+        let (text, hint) = describe_gap(gap);
         notes.push(Note::Warning(text));
         notes.push(Note::Hint(hint.to_owned()));
     }
@@ -74,7 +74,7 @@ pub(super) fn notes(trace: &Trace, status: ProgramStatus) -> Vec<Note> {
 }
 
 /// Returns what is missing, and how to record it.
-fn gap_text(gap: &Gap) -> (String, &'static str) {
+fn describe_gap(gap: &Gap) -> (String, &'static str) {
     match gap {
         Gap::NotDumpable(program) => (
             format!(

@@ -70,7 +70,7 @@ struct GconvModule {
     cost: String,
 }
 
-/// The selected lines.
+/// The lines of `gconv-modules` that were selected.
 #[derive(Default)]
 pub(super) struct SelectedModules {
     aliases: BTreeSet<(String, String)>,

@@ -7,7 +7,7 @@ use coracle_core::path::{RawPath, escape_bytes};
 /// Something that a program may need and that its image may lack.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct DependencyHint {
-    /// The kind of thing.
+    /// The kind of the missing thing.
     pub kind: HintKind,
     /// The missing paths, the name of the library, or a description of the data.
     pub subject: String,
@@ -19,8 +19,8 @@ pub struct DependencyHint {
     pub remedy: Remedy,
     /// How likely it is that the program needs it.
     pub likelihood: Likelihood,
-    /// The files that end the hint when the image has all of them. Relative ones are beside the program.
-    /// Empty if only an option ends it.
+    /// The files that end the hint when the image has all of them. Relative paths start at the
+    /// program's directory. Empty if only an option ends it.
     pub files: Vec<RawPath>,
 }
 
@@ -50,7 +50,7 @@ impl DependencyHint {
         files: Vec<RawPath>,
         remedy: fn(Vec<HintedPath>) -> Remedy,
     ) -> Option<Self> {
-        let subject = paths_in_words(&paths);
+        let subject = describe_paths(&paths);
         let size = Some(paths.iter().map(|path| path.size).sum());
         let is_empty = paths.is_empty();
         let hint = Self { kind, subject, reason, size, remedy: remedy(paths), likelihood, files };
@@ -59,7 +59,7 @@ impl DependencyHint {
 
     /// Returns one hint about both; the reason is that of this one.
     #[must_use]
-    pub fn merged(self, other: Self) -> Self {
+    pub fn merged_with(self, other: Self) -> Self {
         let remedies = match self.remedy {
             Remedy::All(remedies) => [remedies, vec![other.remedy]].concat(),
             remedy => vec![remedy, other.remedy],
@@ -93,8 +93,8 @@ impl DependencyHint {
     }
 }
 
-/// Returns all of few paths, or the first ones of many and the number of the others.
-fn paths_in_words(paths: &[HintedPath]) -> String {
+/// Formats a few paths, or the first of many paths and the number of the others.
+fn describe_paths(paths: &[HintedPath]) -> String {
     const MAX_SHOWN: usize = 2;
     let shown: Vec<String> =
         paths.iter().take(MAX_SHOWN).map(|path| escape_bytes(path.from.as_bytes())).collect();
@@ -168,7 +168,7 @@ pub enum Remedy {
     State(RawPath),
     /// Several remedies.
     All(Vec<Remedy>),
-    /// Something that no argument adds.
+    /// Something that no argument adds, with advice.
     Manual(String),
 }
 
@@ -177,7 +177,7 @@ pub enum Remedy {
 pub struct HintedPath {
     /// The path in the file system in which the program is resolved.
     pub from: RawPath,
-    /// The path in the image; a relative one is beside the program.
+    /// The path in the image; a relative path starts at the program's directory.
     pub to: RawPath,
     /// The size of the files there, in bytes.
     pub size: u64,
@@ -185,7 +185,7 @@ pub struct HintedPath {
 
 impl HintedPath {
     /// Returns a path that is the same in the image.
-    pub(super) fn same(path: &RawPath, size: u64) -> Self {
+    pub(super) fn at_same_path(path: &RawPath, size: u64) -> Self {
         Self { from: path.clone(), to: path.clone(), size }
     }
 }
@@ -218,7 +218,8 @@ impl Remedy {
 }
 
 impl ImplicitPolicy {
-    /// Returns this policy with what `remedy` adds, if it is an option of the policy.
+    /// Returns this policy with the option that `remedy` sets; unchanged if `remedy` is no option
+    /// of a policy.
     #[must_use]
     pub fn with(mut self, remedy: &Remedy) -> Self {
         let add = |names: &mut Vec<String>, name: &str| {
@@ -249,14 +250,17 @@ mod tests {
 
     #[test]
     fn returns_arguments() {
-        let beside =
-            HintedPath { to: RawPath::new("/app/lib"), ..HintedPath::same(&RawPath::new("/srv/lib"), 1) };
-        let include = Remedy::Include(vec![HintedPath::same(&RawPath::new("/usr/share/vim"), 2), beside]);
+        let beside = HintedPath {
+            to: RawPath::new("/app/lib"),
+            ..HintedPath::at_same_path(&RawPath::new("/srv/lib"), 1)
+        };
+        let include =
+            Remedy::Include(vec![HintedPath::at_same_path(&RawPath::new("/usr/share/vim"), 2), beside]);
         assert_eq!(
             include.args("/sys"),
             ["--include", "/sys/usr/share/vim:/usr/share/vim", "--include", "/sys/srv/lib:/app/lib"]
         );
-        let programs = Remedy::Programs(vec![HintedPath::same(&RawPath::new("/bin/sh"), 1)]);
+        let programs = Remedy::Programs(vec![HintedPath::at_same_path(&RawPath::new("/bin/sh"), 1)]);
         assert_eq!(programs.args(""), ["/bin/sh"]);
         assert_eq!(Remedy::TimeZones.args(""), ["--time-zones"]);
     }

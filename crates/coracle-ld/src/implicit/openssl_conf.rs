@@ -17,7 +17,7 @@ pub(super) struct OpensslConf {
     current: String,
     /// The directory of relative `.include` lines.
     include_directory: Option<RawPath>,
-    /// The file itself and those that it includes, in the order of reading.
+    /// The configuration file itself and the files that it includes, in the order of reading.
     pub(super) files: Vec<DataFile>,
 }
 
@@ -192,7 +192,7 @@ fn parse_line(line: &str) -> Option<Line> {
     let line = line.trim();
     let directive = |name: &str| {
         let rest = line.strip_prefix(name).filter(|rest| rest.starts_with([' ', '\t', '=']))?;
-        Some(unquoted(rest.trim_start().trim_start_matches('=').trim()))
+        Some(strip_quotes(rest.trim_start().trim_start_matches('=').trim()))
     };
     if let Some(name) = line.strip_prefix('[') {
         return Some(Line::Section(name.split(']').next()?.trim().to_owned()));
@@ -208,11 +208,11 @@ fn parse_line(line: &str) -> Option<Line> {
         Some((section, name)) => (Some(section.to_owned()), name),
         None => (None, name.trim()),
     };
-    Some(Line::Value { section, name: name.to_owned(), value: unquoted(value.trim()) })
+    Some(Line::Value { section, name: name.to_owned(), value: strip_quotes(value.trim()) })
 }
 
 /// Returns a value without its quotes.
-fn unquoted(value: &str) -> String {
+fn strip_quotes(value: &str) -> String {
     value.chars().filter(|c| !['"', '\'', '`'].contains(c)).collect()
 }
 

@@ -98,8 +98,8 @@ pub(super) fn command_words(script: &str) -> BTreeSet<String> {
     words
 }
 
-/// Returns the words of a command that name what it starts: the first one that is no keyword, assignment or
-/// redirection, and the one after a command such as `xargs`.
+/// Returns the words of a command that name the programs it starts: the first word that is no
+/// keyword, assignment or redirection, and the word after a command such as `xargs`.
 fn started_words(command: &[String], variables: &Variables) -> Vec<String> {
     let mut started = Vec::new();
     for word in command {
@@ -161,7 +161,7 @@ impl Variables {
 /// `$(…)` and backticks are commands of their own.
 struct Commands<'a> {
     rest: std::iter::Peekable<std::str::Chars<'a>>,
-    /// The commands that were read while another one was.
+    /// The commands in substitutions of the command that is being read.
     nested: Vec<Vec<String>>,
     /// The delimiters of here-documents that start after this line.
     heredocs: Vec<String>,

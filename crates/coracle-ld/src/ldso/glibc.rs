@@ -11,7 +11,7 @@ use super::legacy_hwcaps::LegacyHwcaps;
 use super::loader_environment::LoaderEnvironment;
 use super::search::{Dependent, Rule, SearchLocation};
 use crate::elf::Machine;
-use coracle_core::content::ContentReader;
+use coracle_core::content::OpenContent;
 use coracle_core::file_system::{self, FileSystem, ResolutionEnd};
 use coracle_core::path::{ImagePath, RawPath};
 
@@ -37,7 +37,7 @@ impl GlibcLoader {
     /// Reads the constants from the loader's file, and the cache.
     pub(super) fn read(
         tree: &dyn FileSystem,
-        loader: &ContentReader,
+        loader: &OpenContent,
         machine: Machine,
         environment: &LoaderEnvironment,
     ) -> Result<Self, Error> {

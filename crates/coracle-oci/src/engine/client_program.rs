@@ -18,7 +18,7 @@ const MAX_CLIENT_OUTPUT: u64 = 1 << 20;
 pub(super) struct ClientProgram {
     engine: EngineName,
     path: PathBuf,
-    /// The arguments before those of each command.
+    /// The global arguments, which come before the arguments of each command.
     pub(super) global_arguments: Vec<String>,
 }
 
@@ -148,7 +148,7 @@ fn read_output(stream: Option<impl Read>) -> io::Result<String> {
     Ok(String::from_utf8_lossy(&start).into_owned())
 }
 
-/// Text of an engine for display: on one line, truncated, control characters escaped.
+/// Formats text of an engine for display: on one line, truncated, control characters escaped.
 pub(super) fn one_line(text: &str) -> String {
     let words: Vec<&str> = text.split_whitespace().collect();
     let text: String = words.join(" ").chars().take(1000).collect();

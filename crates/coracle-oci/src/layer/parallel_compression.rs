@@ -11,7 +11,7 @@ use std::thread;
 use super::encoder::{Encoder, EncoderSettings};
 use super::error::LayerError;
 use super::hashed_file::HashedFile;
-use super::tar_stream::{BlockWriter, StreamError};
+use super::tar_stream::{BlockFiller, StreamError};
 
 /// A block of the tar and its compressed form. The buffers are reused.
 struct PipelineBlock {
@@ -28,7 +28,7 @@ pub(super) fn compress_blocks<T>(
     settings: EncoderSettings,
     total: u64,
     output: &mut HashedFile,
-    produce: impl FnOnce(&mut BlockWriter<'_>) -> Result<T, StreamError>,
+    produce: impl FnOnce(&mut BlockFiller<'_>) -> Result<T, StreamError>,
 ) -> Result<T, LayerError> {
     match usize::try_from(total) {
         Ok(size) if size <= settings.block_size => compress_one_block(settings, size, output, produce),
@@ -40,10 +40,10 @@ fn compress_one_block<T>(
     settings: EncoderSettings,
     size: usize,
     output: &mut HashedFile,
-    produce: impl FnOnce(&mut BlockWriter<'_>) -> Result<T, StreamError>,
+    produce: impl FnOnce(&mut BlockFiller<'_>) -> Result<T, StreamError>,
 ) -> Result<T, LayerError> {
     let mut no_more = |_, _| None;
-    let mut blocks = BlockWriter::new(vec![0; size], &mut no_more);
+    let mut blocks = BlockFiller::new(vec![0; size], &mut no_more);
     let produced = produce(&mut blocks)?;
     let (plain, filled) = blocks.into_last_block();
     let mut block =
@@ -58,7 +58,7 @@ fn compress_in_parallel<T>(
     settings: EncoderSettings,
     total: u64,
     output: &mut HashedFile,
-    produce: impl FnOnce(&mut BlockWriter<'_>) -> Result<T, StreamError>,
+    produce: impl FnOnce(&mut BlockFiller<'_>) -> Result<T, StreamError>,
 ) -> Result<T, LayerError> {
     let (to_encoders, work) = channel();
     let (to_writer, packed) = channel();
@@ -91,7 +91,7 @@ fn send_blocks<T>(
     block: usize,
     to_encoders: Sender<PipelineBlock>,
     empty: &Receiver<PipelineBlock>,
-    produce: impl FnOnce(&mut BlockWriter<'_>) -> Result<T, StreamError>,
+    produce: impl FnOnce(&mut BlockFiller<'_>) -> Result<T, StreamError>,
 ) -> Result<T, StreamError> {
     let first = PipelineBlock::empty(block);
     let (mut index, mut packed) = (0, first.compressed);
@@ -109,7 +109,7 @@ fn send_blocks<T>(
         packed = next.compressed;
         Some(next.plain)
     };
-    let mut blocks = BlockWriter::new(first.plain, &mut exchange);
+    let mut blocks = BlockFiller::new(first.plain, &mut exchange);
     let produced = produce(&mut blocks)?;
     let (plain, filled) = blocks.into_last_block();
     to_encoders

@@ -201,8 +201,8 @@ fn push_layer(
 }
 
 impl RemoteLayer<'_> {
-    /// Whether this is the layer with `diff_id`, whose tar has `unpacked` bytes, with this codec. False
-    /// if the blob is much larger than the tar.
+    /// Whether this layer has the diff ID `diff_id`, a tar of `unpacked` bytes, and this codec.
+    /// False if the blob is much larger than the tar.
     pub fn matches(&self, diff_id: DiffId, unpacked: u64, codec: Codec) -> bool {
         let most = unpacked.saturating_add(unpacked >> 8).saturating_add(MAX_COMPRESSION_OVERHEAD);
         self.entry.diff_id == diff_id
@@ -210,12 +210,12 @@ impl RemoteLayer<'_> {
             && self.entry.size <= most
     }
 
-    /// The repository that has it.
+    /// The repository that has the layer.
     pub fn repository(&self) -> &Repository {
         self.remote.repository()
     }
 
-    /// The layer, as described by the remote cache.
+    /// Returns the layer as the remote cache describes it.
     pub fn layer(&self, unpacked: u64, kind: LayerKind) -> Layer {
         let RemoteCacheEntry { diff_id, digest, size, media_type } = self.entry;
         Layer { digest, diff_id, size, unpacked_size: unpacked, media_type, kind }

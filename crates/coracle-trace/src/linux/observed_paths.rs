@@ -5,10 +5,10 @@ use std::path::{Path, PathBuf};
 
 use crate::{Gap, MAX_PATHS, RecordedPath, Trace};
 
-/// The observations so far.
+/// The paths that processes have named so far.
 #[derive(Default)]
 pub(super) struct ObservedPaths {
-    /// All but what was opened for reading, which is classified at the end.
+    /// The trace without the files that were opened for reading, which are classified at the end.
     trace: Trace,
     opened: BTreeSet<RecordedPath>,
     /// The paths that existed when they were checked.
@@ -19,7 +19,7 @@ pub(super) struct ObservedPaths {
     count: usize,
 }
 
-/// The uses of a path.
+/// How a process has used a path.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) enum Observation {
     Opened,
@@ -100,7 +100,8 @@ impl ObservedPaths {
         });
     }
 
-    /// Classifies what was opened. What no longer exists was temporary and is left out.
+    /// Classifies the paths that were opened for reading, and returns the trace. Paths that no
+    /// longer exist were temporary and are left out.
     pub(super) fn into_trace(self) -> Trace {
         let Self { mut trace, opened, mut checked, listed, mapped, .. } = self;
         let mut is_named = BTreeSet::new();

@@ -31,7 +31,7 @@ use crate::{Command, Recorded, TraceError};
 /// if tracing is not permitted.
 pub fn record(command: &Command, on_left_running: &(dyn Fn(usize) + Sync)) -> Result<Recorded, TraceError> {
     program_check::check_program(&command.program)?;
-    let is_filtered = filter::is_available();
+    let is_filtered = filter::kernel_supports_filters();
     match record_with(command, is_filtered, on_left_running) {
         // A sandbox may reject filters.
         Err(TraceError::LauncherFailed(_)) if is_filtered => record_with(command, false, on_left_running),
@@ -47,8 +47,8 @@ fn record_with(
 ) -> Result<Recorded, TraceError> {
     let signals = SignalForwarder::block_signals()?;
     let child = start_launcher(command, is_filtered)?;
-    let pid = Pid::from_raw(child.id().try_into().map_err(|_| system_call("fork", Errno::EOVERFLOW))?);
-    if let Err(error) = seize(pid) {
+    let pid = Pid::from_raw(child.id().try_into().map_err(|_| system_call_error("fork", Errno::EOVERFLOW))?);
+    if let Err(error) = attach_to_launcher(pid) {
         // It has not started the program yet.
         let _ = kill(pid, Signal::SIGKILL);
         let mut child = child;
@@ -57,7 +57,7 @@ fn record_with(
             Errno::EPERM | Errno::EACCES | Errno::ENOSYS => {
                 TraceError::NotPermitted { program: command.program.clone(), source: error.into() }
             }
-            error => system_call("ptrace", error),
+            error => system_call_error("ptrace", error),
         });
     }
     let mut tracer = Tracer::new(pid, &command.program, is_filtered, signals.processes());
@@ -93,7 +93,7 @@ fn start_launcher(command: &Command, is_filtered: bool) -> Result<Child, TraceEr
 }
 
 /// Attaches to the stopped launcher, and lets it go on.
-fn seize(pid: Pid) -> Result<(), Errno> {
+fn attach_to_launcher(pid: Pid) -> Result<(), Errno> {
     let options = Options::PTRACE_O_TRACEFORK
         | Options::PTRACE_O_TRACEVFORK
         | Options::PTRACE_O_TRACECLONE
@@ -106,6 +106,6 @@ fn seize(pid: Pid) -> Result<(), Errno> {
 }
 
 /// Returns the error of a system call of the tracer.
-pub(super) fn system_call(call: &'static str, error: Errno) -> TraceError {
+pub(super) fn system_call_error(call: &'static str, error: Errno) -> TraceError {
     TraceError::SystemCall { call, source: error.into() }
 }

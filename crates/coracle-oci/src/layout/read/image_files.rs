@@ -148,7 +148,7 @@ impl ImageFiles {
 }
 
 impl ImageFiles {
-    /// Removes all entries below `path`, and with `itself` also the one at `path`.
+    /// Removes all entries below `path`, and with `itself` also the entry at `path`.
     fn remove_below(&mut self, path: &ImagePath, itself: bool) {
         let found: Vec<ImagePath> = self.at_and_below(path).map(|(path, _)| path.clone()).collect();
         for found in found.iter().filter(|found| itself || *found != path) {

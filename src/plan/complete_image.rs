@@ -1,9 +1,9 @@
-//! Plans a complete image: adds what hints name, and plans again, until no hint is left that arguments
-//! end.
+//! Plans a complete image: adds the files and options that hints name, and plans again, until no
+//! hint is left that arguments can resolve.
 
 use std::path::{Path, PathBuf};
 
-use super::image_planner::{Added, ImagePlanner};
+use super::image_planner::{ExtraEntries, ImagePlanner};
 use super::platform_base::PlatformBase;
 use crate::error::Error;
 use crate::image_plan::Plan;
@@ -30,7 +30,7 @@ struct Additions {
 ///
 /// # Errors
 /// Fails like [`ImagePlanner::plan_image`].
-pub(super) fn plan_complete(
+pub(super) fn plan_complete_image(
     planner: &ImagePlanner<'_>,
     base: Option<PlatformBase<'_>>,
 ) -> Result<Plan, Error> {
@@ -62,7 +62,7 @@ pub(super) fn plan_complete(
             recipe: &recipe,
             programs: planner.programs.clone(),
             platform: planner.platform.clone(),
-            added: Added {
+            added: ExtraEntries {
                 programs: &programs,
                 state_dirs: &additions.state_dirs,
                 files: planner.added.files,
@@ -75,7 +75,8 @@ pub(super) fn plan_complete(
 }
 
 impl Additions {
-    /// Adds what `remedy` names. `root` is the absolute directory that its paths are below.
+    /// Adds what `remedy` names. `root` is the absolute directory that contains the paths in
+    /// `remedy`.
     fn add(&mut self, remedy: &Remedy, root: &Path) {
         match remedy {
             Remedy::Include(paths) => {
@@ -110,7 +111,7 @@ impl Additions {
     }
 }
 
-/// Returns an absolute path as one that is relative to the root.
+/// Converts an absolute path to a path relative to the root.
 fn relative(path: &RawPath) -> PathBuf {
     let bytes = path.as_bytes();
     fs::path_from_bytes(bytes.strip_prefix(b"/").unwrap_or(bytes))
