@@ -204,7 +204,7 @@ impl<'a> Packer<'a> {
         if local_cache.is_some_and(|cache| cache.has_layers_with_key(cache_key)) {
             return Ok(None);
         }
-        let candidates = remote_cache.find(cache_key);
+        let candidates = remote_cache.find_layers(cache_key);
         if candidates.is_empty() {
             return Ok(None);
         }
@@ -248,7 +248,7 @@ impl<'a> Packer<'a> {
         let progress = self.progress();
         let cancel_only = CancelOnly(&progress);
         let request = self.pack_request(input, &cancel_only);
-        let layer = remote_cache.fetch(remote_layer, unpacked_size, &request, self.staging)?;
+        let layer = remote_cache.fetch_layer(remote_layer, unpacked_size, &request, self.staging)?;
         if let Some(layer) = &layer {
             self.queue_staged_layer(layer, from, scanner);
         }

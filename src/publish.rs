@@ -43,7 +43,7 @@ pub(crate) fn publish_contract_then_names<'a>(
     if let Some(remote_cache) = &packed.remote_cache {
         let repositories = destinations.repositories();
         for (cache_key, layer) in &packed.cacheable_layers {
-            remote_cache.upload(*cache_key, layer, &staging, &repositories);
+            remote_cache.upload_layer(*cache_key, layer, &staging, &repositories);
         }
         notes.extend(remote_cache.take_warning());
     }
@@ -75,7 +75,7 @@ fn describe_image(request: &BuildRequest<'_>, images: &PlannedImages<'_>, image_
         digest: image_set.digest(),
         platforms: image_set.images().iter().map(|image| image.platform().clone()).collect(),
         size: image_set.total_size(),
-        platform_sizes: PlatformSize::of_all_platforms(image_set),
+        platform_sizes: PlatformSize::sizes_of_all_platforms(image_set),
         previous: None,
         layers: image_set.packed_layers().cloned().collect(),
         bases: images.plans.iter().filter_map(BaseInfo::from_plan).collect(),

@@ -53,7 +53,10 @@ impl<'a> SizeComparison<'a> {
 
     /// Returns the sizes of `image_set`, compared with the previous image.
     fn compared_sizes(&self, image_set: &ImageSet) -> Vec<PlatformSize> {
-        PlatformSize::of_all_platforms(image_set).into_iter().map(|size| self.with_previous(size)).collect()
+        PlatformSize::sizes_of_all_platforms(image_set)
+            .into_iter()
+            .map(|size| self.with_previous(size))
+            .collect()
     }
 
     /// Whether `built` is within its budget.
@@ -71,7 +74,7 @@ impl<'a> SizeComparison<'a> {
             let findings = self.exceeded_limits(size);
             if !findings.is_empty() {
                 let plan = plans.iter().find(|plan| plan.platform == *image.platform());
-                let previous = self.previous_for(image.platform());
+                let previous = self.previous_image_for(image.platform());
                 let has_grown_too_much = findings.iter().any(ExceededLimit::is_growth);
                 contents.push(SizeBreakdown::new(image, plan, previous, has_grown_too_much));
             }
@@ -101,12 +104,12 @@ impl<'a> SizeComparison<'a> {
         let mut notes = built.notes;
         notes.extend(self.note.clone());
         notes.extend(self.unchecked_growth_warnings(&sizes));
-        let previous = self.first_previous(&sizes).cloned();
+        let previous = self.first_previous_image(&sizes).cloned();
         Built { platform_sizes: sizes, notes, previous, ..built }
     }
 
     /// Returns the previous image of the first platform that has one, else the first of all.
-    fn first_previous(&self, sizes: &[PlatformSize]) -> Option<&PreviousImage> {
+    fn first_previous_image(&self, sizes: &[PlatformSize]) -> Option<&PreviousImage> {
         let before = sizes.iter().find_map(|size| size.previous.as_ref());
         let counts =
             |previous: &&PreviousImage| before.is_some_and(|before| before.location == previous.location);
@@ -116,12 +119,12 @@ impl<'a> SizeComparison<'a> {
     }
 
     /// Returns the first previous image that has an image for the platform.
-    fn previous_for(&self, platform: &Platform) -> Option<&ReadPreviousImage> {
+    fn previous_image_for(&self, platform: &Platform) -> Option<&ReadPreviousImage> {
         self.previous.iter().find(|previous| previous.summary.size_for(platform).is_some())
     }
 
     fn with_previous(&self, size: PlatformSize) -> PlatformSize {
-        let before = self.previous_for(&size.platform).and_then(|previous| {
+        let before = self.previous_image_for(&size.platform).and_then(|previous| {
             Some(PreviousSize {
                 location: previous.summary.location.clone(),
                 size: previous.summary.size_for(&size.platform)?,

@@ -47,7 +47,7 @@ impl PlatformSize {
     }
 
     /// Returns the sizes of the image of each platform of `image_set`.
-    pub(crate) fn of_all_platforms(image_set: &ImageSet) -> Vec<Self> {
+    pub(crate) fn sizes_of_all_platforms(image_set: &ImageSet) -> Vec<Self> {
         image_set.images().iter().map(Self::from_image).collect()
     }
 

@@ -40,7 +40,7 @@ pub(crate) enum UpToDateCheck<'a> {
 pub(crate) fn check_up_to_date<'a>(request: &BuildRequest<'a>) -> Result<UpToDateCheck<'a>, Error> {
     // Only the engine can tell whether it still has the image.
     let is_checkable = request.destinations.engines.is_empty();
-    let record = if is_checkable { BuildRecord::find(request)? } else { None };
+    let record = if is_checkable { BuildRecord::for_request(request)? } else { None };
     let Some(record) = record else { return Ok(UpToDateCheck::Outdated(None)) };
     if let Some(built) = valid_result(request, &record)?
         && let Some(built) = compared_if_within_budget(request, built)?
@@ -110,7 +110,7 @@ pub(crate) fn record_build(
 impl<'a> BuildRecord<'a> {
     /// Computes the key of a build. `None` without a cache, or if configuration is piped in, which
     /// has no fingerprint.
-    pub(crate) fn find(request: &BuildRequest<'a>) -> Result<Option<Self>, Error> {
+    pub(crate) fn for_request(request: &BuildRequest<'a>) -> Result<Option<Self>, Error> {
         let settings = request.settings;
         let Some(cache) = settings.cache.as_deref().filter(|cache| cache.has_records()) else {
             return Ok(None);

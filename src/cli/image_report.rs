@@ -110,7 +110,7 @@ impl ImageReport {
             image: previous.location.clone(),
             digest: previous.digest.to_string(),
             size: previous.size,
-            size_delta: difference(previous.size, built.size),
+            size_delta: size_difference(previous.size, built.size),
         });
         Self {
             title: title.to_owned(),
@@ -216,7 +216,7 @@ impl From<&PlatformSize> for PlatformSizeReport {
             platform: size.platform.to_string(),
             size: size.size,
             previous: previous.map(|previous| previous.size),
-            size_delta: previous.map(|previous| difference(previous.size, size.size)),
+            size_delta: previous.map(|previous| size_difference(previous.size, size.size)),
             layer_count: size.layer_count,
             change: size.delta().zip(previous.map(|previous| previous.location.clone())),
         }
@@ -246,7 +246,7 @@ fn write_contract(text: &mut String, contract: &Contract) {
     }
 }
 
-fn difference(before: u64, now: u64) -> i128 {
+fn size_difference(before: u64, now: u64) -> i128 {
     i128::from(now) - i128::from(before)
 }
 

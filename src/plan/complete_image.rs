@@ -48,7 +48,7 @@ pub(super) fn plan_complete_image(
             break;
         }
         for hint in hints {
-            additions.add(&hint.remedy, &root);
+            additions.add_remedy(&hint.remedy, &root);
             additions.remedies.push(hint.remedy);
         }
         let recipe = additions.added_to(planner.recipe);
@@ -77,11 +77,11 @@ pub(super) fn plan_complete_image(
 impl Additions {
     /// Adds what `remedy` names. `root` is the absolute directory that contains the paths in
     /// `remedy`.
-    fn add(&mut self, remedy: &Remedy, root: &Path) {
+    fn add_remedy(&mut self, remedy: &Remedy, root: &Path) {
         match remedy {
             Remedy::Include(paths) => {
                 for path in paths {
-                    let from = root.join(relative(&path.from));
+                    let from = root.join(relative_to_root(&path.from));
                     let include = RecipeInclude { from, to: path.to.clone(), ..RecipeInclude::default() };
                     if !self.includes.contains(&include) {
                         self.includes.push(include);
@@ -96,7 +96,7 @@ impl Additions {
                 }
             }
             Remedy::State(path) => self.state_dirs.extend(ImagePath::parse(path.as_bytes())),
-            Remedy::All(remedies) => remedies.iter().for_each(|remedy| self.add(remedy, root)),
+            Remedy::All(remedies) => remedies.iter().for_each(|remedy| self.add_remedy(remedy, root)),
             _ => {}
         }
     }
@@ -106,13 +106,13 @@ impl Additions {
         let mut recipe = recipe.clone();
         recipe.contents.includes.extend(self.includes.iter().cloned());
         let policy = recipe.contents.implicit.clone();
-        recipe.contents.implicit = self.remedies.iter().fold(policy, ImplicitPolicy::with);
+        recipe.contents.implicit = self.remedies.iter().fold(policy, ImplicitPolicy::with_remedy);
         recipe
     }
 }
 
 /// Converts an absolute path to a path relative to the root.
-fn relative(path: &RawPath) -> PathBuf {
+fn relative_to_root(path: &RawPath) -> PathBuf {
     let bytes = path.as_bytes();
     fs::path_from_bytes(bytes.strip_prefix(b"/").unwrap_or(bytes))
 }

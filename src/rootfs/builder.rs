@@ -27,15 +27,15 @@ impl EntryOrigin {
         Self { reason, layer_kind, modified: 0 }
     }
 
-    pub(super) fn libraries(reason: EntryReason) -> Self {
+    pub(super) fn for_libraries(reason: EntryReason) -> Self {
         Self::new(reason, LayerKind::Libraries)
     }
 
-    pub(super) fn data(reason: EntryReason) -> Self {
+    pub(super) fn for_data(reason: EntryReason) -> Self {
         Self::new(reason, LayerKind::Data)
     }
 
-    pub(super) fn program(reason: EntryReason) -> Self {
+    pub(super) fn for_program(reason: EntryReason) -> Self {
         Self::new(reason, LayerKind::Program)
     }
 
@@ -104,7 +104,7 @@ impl RootfsBuilder {
     pub(super) fn add_state_directory(&mut self, path: &ImagePath, user: Owner) {
         let (owner, mode) =
             if is_temporary(path) { (Owner::ROOT, directory_mode(path)) } else { (user, 0o750) };
-        let origin = EntryOrigin::program(EntryReason::StateDirectory);
+        let origin = EntryOrigin::for_program(EntryReason::StateDirectory);
         if let Some(path) = self.insert(path, origin.entry(EntryNode::Directory, mode))
             && let Some(entry) = self.rootfs.entries.get_mut(&path)
         {

@@ -57,7 +57,7 @@ impl<'a> IncludedFs<'a> {
                 }
                 EntryNode::HardLink(_) => continue,
             };
-            included.add(place, node);
+            included.add_node(place, node);
         }
         for (program, to) in programs {
             included.add_counterparts(program, *to)?;
@@ -74,7 +74,7 @@ impl<'a> IncludedFs<'a> {
         self.nodes.iter().filter_map(is_file).collect()
     }
 
-    fn add(&mut self, path: ImagePath, node: FsNode) {
+    fn add_node(&mut self, path: ImagePath, node: FsNode) {
         if let (Some(parent), Some(name)) = (path.parent(), path.file_name()) {
             self.names.entry(parent).or_default().insert(name.to_vec());
         }

@@ -71,7 +71,7 @@ impl HintedImage<'_> {
         hints.sort_by_key(|hint| hint.likelihood);
         for hint in hints {
             let hint = match hint.paths() {
-                [] => (!self.is_met(&hint)?).then_some(hint),
+                [] => (!self.is_option_met(&hint)?).then_some(hint),
                 paths => {
                     let mut missing = Vec::new();
                     for path in paths {
@@ -133,7 +133,7 @@ impl HintedImage<'_> {
     }
 
     /// Returns whether the image has everything that a hint without paths is about.
-    fn is_met(&self, hint: &DependencyHint) -> fs::Result<bool> {
+    fn is_option_met(&self, hint: &DependencyHint) -> fs::Result<bool> {
         let names = match &hint.remedy {
             Remedy::State(path) => vec![escape_bytes(path.as_bytes())],
             Remedy::Dlopen(name) => vec![name.clone()],
@@ -156,7 +156,7 @@ impl HintedImage<'_> {
         {
             return Ok(true);
         }
-        Ok(!hint.files.is_empty() && self.has_all(&hint.files)?)
+        Ok(!hint.files.is_empty() && self.has_all_files(&hint.files)?)
     }
 
     /// Returns whether the image has the files of a hint that are at or below `path`, or the user included
@@ -169,7 +169,7 @@ impl HintedImage<'_> {
         let is_below =
             |file: &&RawPath| **file == path.to || file.as_bytes().starts_with(directory.as_bytes());
         let below: Vec<RawPath> = files.iter().filter(is_below).cloned().collect();
-        if self.has_all(if below.is_empty() { std::slice::from_ref(&path.to) } else { &below })? {
+        if self.has_all_files(if below.is_empty() { std::slice::from_ref(&path.to) } else { &below })? {
             return Ok(true);
         }
         let Ok(to) = ImagePath::parse(path.to.as_bytes()) else { return Ok(false) };
@@ -181,7 +181,7 @@ impl HintedImage<'_> {
         Ok(self.rootfs.iter().any(|(path, entry)| path.is_within(&to) && is_included(&entry.reason)))
     }
 
-    fn has_all(&self, files: &[RawPath]) -> fs::Result<bool> {
+    fn has_all_files(&self, files: &[RawPath]) -> fs::Result<bool> {
         for file in files {
             let walk = file_system::resolve_path(self.files, &ImagePath::root(), file.as_bytes())?;
             if !matches!(walk.end, ResolutionEnd::File(..) | ResolutionEnd::Directory(_)) {

@@ -47,7 +47,7 @@ pub(super) fn verify_and_complete(
     }
     let mut builder = RootfsBuilder::continue_from(rootfs);
     for (path, bytes, reason) in search_files {
-        builder.add_generated_file(&path, bytes, EntryOrigin::libraries(reason));
+        builder.add_generated_file(&path, bytes, EntryOrigin::for_libraries(reason));
     }
     let (rootfs, _) = builder.finish()?;
     let own = without_base_files(&rootfs, request)?;

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
-/// The maximum number of paths in a [`Trace`]. Further ones are dropped, and [`Gap::TooManyPaths`] is
+/// The maximum number of paths in a [`Trace`]. Further ones are dropped, and [`TraceGap::TooManyPaths`] is
 /// recorded.
 pub const MAX_PATHS: usize = 200_000;
 
@@ -59,13 +59,13 @@ pub struct Trace {
     /// target of a link, or by opening a directory without listing it.
     pub paths_checked: BTreeSet<RecordedPath>,
     /// Why the trace is incomplete.
-    pub gaps: BTreeSet<Gap>,
+    pub gaps: BTreeSet<TraceGap>,
 }
 
 /// A reason why a trace is incomplete, with the program that it concerns.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", tag = "kind", content = "program")]
-pub enum Gap {
+pub enum TraceGap {
     /// The program is not traceable (`PR_SET_DUMPABLE`, or its file is not readable): the paths
     /// that it names cannot be read.
     NotDumpable(PathBuf),
@@ -103,7 +103,7 @@ impl Trace {
             }
         }
         if is_full {
-            self.gaps.insert(Gap::TooManyPaths);
+            self.gaps.insert(TraceGap::TooManyPaths);
         }
     }
 

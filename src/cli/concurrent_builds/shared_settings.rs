@@ -49,7 +49,7 @@ impl<'a> SharedSettings<'a> {
             recipe.output.load_engine.as_ref()?;
         }
         let settings = self.settings().as_ref().ok()?.clone();
-        let client = self.client(&recipe, &settings)?;
+        let client = self.client_for(&recipe, &settings)?;
         self.created_directories.extend(missing_parents(&recipe));
         Some((recipe, Settings { registry_client: client, ..settings }))
     }
@@ -82,7 +82,7 @@ impl<'a> SharedSettings<'a> {
     /// Returns the client for the registries of `recipe`. `None` if it pushes to other registries
     /// than the first recipe: credentials from the environment apply only if all images go to one
     /// registry.
-    fn client(&mut self, recipe: &Recipe, settings: &Settings) -> Option<Option<RegistryClient>> {
+    fn client_for(&mut self, recipe: &Recipe, settings: &Settings) -> Option<Option<RegistryClient>> {
         let destinations = coracle::destinations::registry_destinations(recipe);
         if destinations.is_empty()
             && !build_inputs::reads_registry(recipe)

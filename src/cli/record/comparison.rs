@@ -17,9 +17,9 @@ use super::state_dirs::{StateDirs, state_dirs};
 use crate::cli::terminal::count_noun;
 
 /// Returns everything that the runs opened and the image does not have.
-pub(super) fn compare(trace: &Trace, image: &PlannedImage, user: &UserDirectories) -> Proposals {
+pub(super) fn propose_missing(trace: &Trace, image: &PlannedImage, user: &UserDirectories) -> Proposals {
     let state = state_dirs(trace, image, user);
-    let comparison = Comparison { trace, image, user, state, rejected: RejectedFiles::new(image) };
+    let comparison = RunComparison { trace, image, user, state, rejected: RejectedFiles::new(image) };
     let read = comparison.missing_files();
     let (named, plugins) = comparison.missing_libraries();
     let listed = comparison.missing_directories();
@@ -46,7 +46,7 @@ pub(super) fn compare(trace: &Trace, image: &PlannedImage, user: &UserDirectorie
 
 /// Missing files that were read or checked, by how they are proposed.
 #[derive(Default)]
-struct ReadFiles {
+struct MissingReadFiles {
     included: Vec<PathBuf>,
     configuration: Vec<PathBuf>,
     /// Configuration that a package of the distribution has installed.
@@ -59,7 +59,7 @@ struct ReadFiles {
     rejected: Vec<PathBuf>,
 }
 
-struct Comparison<'a> {
+struct RunComparison<'a> {
     trace: &'a Trace,
     image: &'a PlannedImage,
     user: &'a UserDirectories,
@@ -67,9 +67,9 @@ struct Comparison<'a> {
     rejected: RejectedFiles<'a>,
 }
 
-impl Comparison<'_> {
-    fn missing_files(&self) -> ReadFiles {
-        let mut files = ReadFiles::default();
+impl RunComparison<'_> {
+    fn missing_files(&self) -> MissingReadFiles {
+        let mut files = MissingReadFiles::default();
         let mut configuration: Vec<&RecordedPath> = Vec::new();
         let checked = self.missing_paths(&self.trace.paths_checked).filter(|path| is_needed_file(&path.path));
         for path in self.missing_paths(&self.trace.files_read).chain(checked) {
@@ -258,7 +258,7 @@ impl Comparison<'_> {
 
     fn proposed_remarks(
         &self,
-        read: &ReadFiles,
+        read: &MissingReadFiles,
         listed: &BTreeSet<PathBuf>,
         folded: &FoldedPaths,
     ) -> Vec<Remark> {

@@ -64,7 +64,7 @@ impl History {
     }
 
     /// Adds a run, and writes the file.
-    pub(super) fn add(&mut self, trace: Trace) -> Result<(), CliError> {
+    pub(super) fn add_run(&mut self, trace: Trace) -> Result<(), CliError> {
         self.trace.merge(trace);
         self.runs += 1;
         let Some(file) = &self.file else { return Ok(()) };

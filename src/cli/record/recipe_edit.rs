@@ -32,12 +32,12 @@ pub(super) fn recipe_lines(recipe_file: &RecipeFile, proposals: &Proposals) -> R
             }
         }
     }
-    merge(&mut fragment, &[], proposals)?;
+    merge_into_document(&mut fragment, &[], proposals)?;
     Ok(fragment.to_string().trim_start().to_owned())
 }
 
 /// Adds the proposals to the table with `keys` of `document`, with comments. Everything else is kept.
-pub(super) fn merge(
+pub(super) fn merge_into_document(
     document: &mut DocumentMut,
     keys: &[&str],
     proposals: &Proposals,
@@ -72,7 +72,7 @@ pub(super) fn merge(
     for state in &proposals.state {
         add_table(recipe, "state", "written to by the program", &[("mount", state)])?;
     }
-    let comments = comments(proposals);
+    let comments = proposal_comments(proposals);
     if !comments.is_empty() {
         let before = document.trailing().as_str().unwrap_or_default().to_owned();
         let gap = if before.is_empty() || before.ends_with('\n') { "\n" } else { "\n\n" };
@@ -82,7 +82,7 @@ pub(super) fn merge(
 }
 
 /// Returns candidates and remarks as comments.
-fn comments(proposals: &Proposals) -> String {
+fn proposal_comments(proposals: &Proposals) -> String {
     let mut text = String::new();
     for file in &proposals.config {
         let path = Path::new(file);

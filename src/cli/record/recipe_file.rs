@@ -21,7 +21,7 @@ pub(super) struct RecipeFile {
 
 impl RecipeFile {
     /// Reads the recipe at `named`, or else the default recipe if it exists.
-    pub(super) fn find(named: Option<&Path>) -> Result<Self, CliError> {
+    pub(super) fn read_or_default(named: Option<&Path>) -> Result<Self, CliError> {
         let path = named.unwrap_or(Path::new(recipe::DEFAULT_FILE_NAME)).to_owned();
         if named.is_none() && path.symlink_metadata().is_err() {
             return Ok(Self { path, existing: None });
@@ -95,11 +95,11 @@ impl RecipeFile {
                 ..failure
             })?;
         }
-        self.replace(text)
+        self.replace_file(text)
     }
 
     /// Writes the whole text to a temporary file, and renames it.
-    fn replace(&self, text: &str) -> Result<(), CliError> {
+    fn replace_file(&self, text: &str) -> Result<(), CliError> {
         let path = match &self.existing {
             // A link stays a link.
             Some(_) => self.path.canonicalize().context("read", &self.path)?,

@@ -32,7 +32,7 @@ pub(super) fn add_charsets(program: &ProgramContext<'_>, requests: &mut Requests
     let configuration = read_gconv_configuration(program, &directory)?;
     let mut selected = SelectedModules::default();
     for charset in charsets {
-        if !configuration.select(charset, &mut selected) {
+        if !configuration.select_charset(charset, &mut selected) {
             requests.add_unmet(
                 format!("cannot find the character set `{charset}` in `{directory}/gconv-modules`"),
                 "install `libc-bin` or the package that has the modules, or check the spelling with `iconv --list`",

@@ -65,7 +65,7 @@ pub(super) fn hint_about_programs_at(
             existing.push(HintedPath::at_same_path(path, file.stat.size));
         }
     }
-    Ok(DependencyHint::programs(reason.to_owned(), likelihood, existing))
+    Ok(DependencyHint::for_programs(reason.to_owned(), likelihood, existing))
 }
 
 /// Returns the executable file at `path`.

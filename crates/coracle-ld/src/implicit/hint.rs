@@ -26,23 +26,27 @@ pub struct DependencyHint {
 
 impl DependencyHint {
     /// Returns a hint about paths that are included. `None` if there are none.
-    pub(super) fn include(
+    pub(super) fn for_includes(
         kind: HintKind,
         reason: String,
         likelihood: Likelihood,
         paths: Vec<HintedPath>,
         files: Vec<RawPath>,
     ) -> Option<Self> {
-        Self::of_paths(kind, reason, likelihood, paths, files, Remedy::Include)
+        Self::for_paths(kind, reason, likelihood, paths, files, Remedy::Include)
     }
 
     /// Returns a hint about programs. `None` if there are none.
-    pub(super) fn programs(reason: String, likelihood: Likelihood, paths: Vec<HintedPath>) -> Option<Self> {
+    pub(super) fn for_programs(
+        reason: String,
+        likelihood: Likelihood,
+        paths: Vec<HintedPath>,
+    ) -> Option<Self> {
         let files = paths.iter().map(|path| path.to.clone()).collect();
-        Self::of_paths(HintKind::Command, reason, likelihood, paths, files, Remedy::Programs)
+        Self::for_paths(HintKind::Command, reason, likelihood, paths, files, Remedy::Programs)
     }
 
-    fn of_paths(
+    fn for_paths(
         kind: HintKind,
         reason: String,
         likelihood: Likelihood,
@@ -89,7 +93,7 @@ impl DependencyHint {
             Remedy::Programs(_) => Remedy::Programs,
             _ => Remedy::Include,
         };
-        Self::of_paths(self.kind, self.reason, self.likelihood, paths, self.files, remedy)
+        Self::for_paths(self.kind, self.reason, self.likelihood, paths, self.files, remedy)
     }
 }
 
@@ -221,7 +225,7 @@ impl ImplicitPolicy {
     /// Returns this policy with the option that `remedy` sets; unchanged if `remedy` is no option
     /// of a policy.
     #[must_use]
-    pub fn with(mut self, remedy: &Remedy) -> Self {
+    pub fn with_remedy(mut self, remedy: &Remedy) -> Self {
         let add = |names: &mut Vec<String>, name: &str| {
             if !names.iter().any(|known| known == name) {
                 names.push(name.to_owned());
@@ -237,7 +241,7 @@ impl ImplicitPolicy {
                 services.iter().for_each(|name| add(self.pam.get_or_insert_default(), name));
             }
             Remedy::Plugins(family) => add(self.plugins.get_or_insert_default(), family),
-            Remedy::All(remedies) => return remedies.iter().fold(self, Self::with),
+            Remedy::All(remedies) => return remedies.iter().fold(self, Self::with_remedy),
             Remedy::Include(_) | Remedy::Programs(_) | Remedy::State(_) | Remedy::Manual(_) => {}
         }
         self
@@ -267,8 +271,10 @@ mod tests {
 
     #[test]
     fn adds_options_to_a_policy_once() {
-        let policy = ImplicitPolicy::default().with(&Remedy::Plugins("gio")).with(&Remedy::Plugins("gio"));
+        let policy = ImplicitPolicy::default()
+            .with_remedy(&Remedy::Plugins("gio"))
+            .with_remedy(&Remedy::Plugins("gio"));
         assert_eq!(policy.plugins, Some(vec!["gio".to_owned()]));
-        assert_eq!(policy.with(&Remedy::TimeZones).time_zones, Some(TimeZones::All));
+        assert_eq!(policy.with_remedy(&Remedy::TimeZones).time_zones, Some(TimeZones::All));
     }
 }

@@ -144,7 +144,7 @@ fn hints_from_libraries(program: &ProgramContext<'_>) -> Result<Vec<DependencyHi
         let subject = "OpenSSL's providers".to_owned();
         hints.push(mapped_hint(subject, &call.caller, Remedy::OpenSsl, Vec::new(), None));
     }
-    if let Some(libpam) = program.library("libpam.so").filter(|_| program.policy.pam.is_none()) {
+    if let Some(libpam) = program.library_with_prefix("libpam.so").filter(|_| program.policy.pam.is_none()) {
         let services = super::pam::services_in_text(program)?;
         let remedy = match services.is_empty() {
             true => Remedy::Manual("--pam SERVICE".into()),
@@ -359,7 +359,7 @@ impl HintedPaths {
         reason: String,
         likelihood: Likelihood,
     ) -> Option<DependencyHint> {
-        DependencyHint::include(kind, reason, likelihood, self.paths, self.files)
+        DependencyHint::for_includes(kind, reason, likelihood, self.paths, self.files)
     }
 }
 

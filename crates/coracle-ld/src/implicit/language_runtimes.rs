@@ -57,7 +57,7 @@ fn include_hint(
         hinted
             .push(HintedPath::at_same_path(path, path_contents::contents_at(sources.untracked, path)?.size));
     }
-    Ok(DependencyHint::include(HintKind::Directory, reason, likelihood, hinted, needed.to_vec()))
+    Ok(DependencyHint::for_includes(HintKind::Directory, reason, likelihood, hinted, needed.to_vec()))
 }
 
 /// Returns whether there is a file or directory at `path`.
@@ -86,7 +86,7 @@ fn python_hint(
 ) -> Result<Option<DependencyHint>, Error> {
     let own_name = executed.path.file_name().unwrap_or_default();
     let own_version = python_version(own_name, "python");
-    let library = program.library("libpython");
+    let library = program.library_with_prefix("libpython");
     let (version, binary, likelihood) = match (own_version, library) {
         (Some(version), _) => (version, RawPath::from(&executed.path), Likelihood::Certain),
         (None, Some(library)) => {
@@ -126,7 +126,7 @@ pub(super) fn distribution_packages_hint(
         let contents = path_contents::contents_at(sources.untracked, &directory)?;
         if !contents.files.is_empty() {
             let paths = vec![HintedPath::at_same_path(&directory, contents.size)];
-            return Ok(DependencyHint::include(
+            return Ok(DependencyHint::for_includes(
                 HintKind::Directory,
                 reason,
                 likelihood,
@@ -168,7 +168,7 @@ fn virtual_environment_hint(
     let reason = format!("the packages of {}", executed.raw_path);
     let to = RawPath::new(format!("../{below}"));
     let paths = vec![HintedPath { from: packages, to: to.clone(), size }];
-    Ok(DependencyHint::include(HintKind::Directory, reason, Likelihood::Certain, paths, vec![to]))
+    Ok(DependencyHint::for_includes(HintKind::Directory, reason, Likelihood::Certain, paths, vec![to]))
 }
 
 /// Returns the hint about the Java home of the launcher `java`.
@@ -203,7 +203,7 @@ fn frozen_python_hint(
     let paths = vec![HintedPath { from: internal, to: RawPath::new("_internal"), size }];
     let reason = format!("{} is frozen by PyInstaller", executed.raw_path);
     let files = vec![RawPath::new("_internal")];
-    Ok(DependencyHint::include(HintKind::Directory, reason, Likelihood::Certain, paths, files))
+    Ok(DependencyHint::for_includes(HintKind::Directory, reason, Likelihood::Certain, paths, files))
 }
 
 /// Directories in which a package may have a directory of its own.
@@ -233,7 +233,7 @@ pub(super) fn own_tree_hint(
     }
     let reason = format!("the directory of {}", executed.raw_path);
     let paths = vec![HintedPath::at_same_path(&directory, contents.size)];
-    Ok(DependencyHint::include(HintKind::Directory, reason, Likelihood::Likely, paths, contents.files))
+    Ok(DependencyHint::for_includes(HintKind::Directory, reason, Likelihood::Likely, paths, contents.files))
 }
 
 #[cfg(test)]

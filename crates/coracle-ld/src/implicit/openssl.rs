@@ -23,7 +23,8 @@ const MODULE_PATH_KEYS: [&str; 2] = ["pkcs11-module-path", "MODULE_PATH"];
 /// Adds OpenSSL's configuration with what it activates, and if requested all providers and engines.
 pub(super) fn add_openssl(program: &ProgramContext<'_>, requests: &mut Requests) -> Result<(), Error> {
     let policy = program.policy.openssl;
-    let Some(libcrypto) = program.library("libcrypto.so").filter(|_| policy != Inclusion::Never) else {
+    let Some(libcrypto) = program.library_with_prefix("libcrypto.so").filter(|_| policy != Inclusion::Never)
+    else {
         if policy == Inclusion::Always {
             let why = "`openssl` has no effect: no libcrypto is mapped";
             requests.mark_unused("openssl", why, "leave `openssl` at `auto`");

@@ -210,7 +210,7 @@ impl<'a> ProgramContext<'a> {
     }
 
     /// Returns the first object whose soname starts with `name`, as in `libssl.so`.
-    pub(super) fn library(&self, name: &str) -> Option<&'a MappedObject> {
+    pub(super) fn library_with_prefix(&self, name: &str) -> Option<&'a MappedObject> {
         self.objects().find(|mapped| {
             let soname = mapped.object.dynamic.soname.as_deref().unwrap_or(mapped.raw_path.file_name());
             soname.starts_with(name.as_bytes())
@@ -219,7 +219,7 @@ impl<'a> ProgramContext<'a> {
 
     /// Returns glibc, if that is the C library.
     pub(super) fn glibc(&self) -> Option<&'a MappedObject> {
-        self.library("libc.so.6")
+        self.library_with_prefix("libc.so.6")
     }
 
     /// Returns the data file at `raw_path`, with the links on its path. `None` if there is none.

@@ -77,7 +77,7 @@ fn files_beside_script_hint(
     }
     let files = hinted.iter().map(|path| path.to.clone()).collect();
     let reason = format!("imported by {}", executed.raw_path);
-    Ok(DependencyHint::include(HintKind::Directory, reason, Likelihood::Likely, hinted, files))
+    Ok(DependencyHint::for_includes(HintKind::Directory, reason, Likelihood::Likely, hinted, files))
 }
 
 /// Returns the hints about files, directories and programs whose absolute paths are in the script.

@@ -59,7 +59,7 @@ impl GlibcLoader {
             None => constants.hwcaps_names.clone(),
         };
         // An older loader may not support the best selected level.
-        let selected = environment.hwcaps.selected(&known_hwcaps);
+        let selected = environment.hwcaps.selected_names(&known_hwcaps);
         let selected_hwcaps =
             constants.hwcaps_names.iter().filter(|name| selected.contains(name)).cloned().collect();
         let library_path = environment.library_path.clone();

@@ -183,7 +183,7 @@ impl Loader {
     /// baseline.
     pub fn lower_hwcaps(&self) -> Vec<HwcapsSelection> {
         let lower =
-            self.selected_hwcaps.lower(self.known_hwcaps()).iter().cloned().map(HwcapsSelection::UpTo);
+            self.selected_hwcaps.lower_names(self.known_hwcaps()).iter().cloned().map(HwcapsSelection::UpTo);
         lower
             .chain((self.selected_hwcaps != HwcapsSelection::None).then_some(HwcapsSelection::None))
             .collect()

@@ -61,12 +61,12 @@ pub enum HwcapsSelection {
 
 impl HwcapsSelection {
     /// Returns the names in `known` (best first) that may be selected.
-    pub(super) fn selected<'a>(&self, known: &'a [Vec<u8>]) -> &'a [Vec<u8>] {
+    pub(super) fn selected_names<'a>(&self, known: &'a [Vec<u8>]) -> &'a [Vec<u8>] {
         known.get(self.best_index(known)..).unwrap_or_default()
     }
 
     /// Returns the names in `known` (best first) below the best selected name.
-    pub(super) fn lower<'a>(&self, known: &'a [Vec<u8>]) -> &'a [Vec<u8>] {
+    pub(super) fn lower_names<'a>(&self, known: &'a [Vec<u8>]) -> &'a [Vec<u8>] {
         known.get(self.best_index(known) + 1..).unwrap_or_default()
     }
 

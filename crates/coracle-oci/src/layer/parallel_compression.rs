@@ -49,7 +49,7 @@ fn compress_one_block<T>(
     let mut block =
         PipelineBlock { index: 0, plain, plain_len: filled, compressed: Vec::new(), compressed_len: 0 };
     block.encode(&mut settings.encoder()?)?;
-    output.write(block.compressed())?;
+    output.write(block.compressed_bytes())?;
     Ok(produced)
 }
 
@@ -68,7 +68,7 @@ fn compress_in_parallel<T>(
         .unwrap_or(usize::MAX)
         .min(settings.max_blocks);
     for _ in 1..blocks {
-        let _ = to_producer.send(PipelineBlock::empty(settings.block_size));
+        let _ = to_producer.send(PipelineBlock::new_empty(settings.block_size));
     }
     thread::scope(|scope| {
         for _ in 0..cores.clamp(1, blocks) {
@@ -93,7 +93,7 @@ fn send_blocks<T>(
     empty: &Receiver<PipelineBlock>,
     produce: impl FnOnce(&mut BlockFiller<'_>) -> Result<T, StreamError>,
 ) -> Result<T, StreamError> {
-    let first = PipelineBlock::empty(block);
+    let first = PipelineBlock::new_empty(block);
     let (mut index, mut packed) = (0, first.compressed);
     let mut exchange = |plain, filled| {
         let full = PipelineBlock {
@@ -148,7 +148,7 @@ fn write_in_order(
         let block = block?;
         early.insert(block.index, block);
         while let Some(block) = early.remove(&due) {
-            output.write(block.compressed())?;
+            output.write(block.compressed_bytes())?;
             due += 1;
             // The producer may have finished already.
             let _ = to_producer.send(block);
@@ -158,7 +158,7 @@ fn write_in_order(
 }
 
 impl PipelineBlock {
-    fn empty(size: usize) -> Self {
+    fn new_empty(size: usize) -> Self {
         Self { index: 0, plain: vec![0; size], plain_len: 0, compressed: Vec::new(), compressed_len: 0 }
     }
 
@@ -172,7 +172,7 @@ impl PipelineBlock {
         Ok(())
     }
 
-    fn compressed(&self) -> &[u8] {
+    fn compressed_bytes(&self) -> &[u8] {
         self.compressed.get(..self.compressed_len).unwrap_or_default()
     }
 }

@@ -91,7 +91,7 @@ impl Referrer {
     /// Parses the entries of a referrers index. Entries without a SHA-256 digest are left out.
     /// `None` if `index` is not an image index.
     pub fn parse_index(index: &[u8]) -> Option<Vec<Self>> {
-        parse_index(index).map(|index| parse_entries(&index))
+        parse_index_json(index).map(|index| parse_entries(&index))
     }
 
     /// Parses the location of the next page from a `Link: <TARGET>; rel="next"` header.
@@ -232,14 +232,14 @@ fn referrers_tag(subject: &Digest) -> String {
 
 /// Parses the body of a response as an image index.
 fn parse_response(bytes: &[u8], request: &RequestSummary) -> Result<Value, RegistryError> {
-    parse_index(bytes).ok_or_else(|| {
+    parse_index_json(bytes).ok_or_else(|| {
         let why = "the body is not an image index".into();
         RegistryError::InvalidResponse { request: request.clone(), why }
     })
 }
 
 /// Parses JSON with a `manifests` array.
-fn parse_index(bytes: &[u8]) -> Option<Value> {
+fn parse_index_json(bytes: &[u8]) -> Option<Value> {
     let index = json::parse(bytes).ok();
     index.filter(|index| index.get("manifests").is_some_and(Value::is_array))
 }

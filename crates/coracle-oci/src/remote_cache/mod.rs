@@ -71,7 +71,7 @@ impl RemoteCache {
     }
 
     /// Returns the layers with this cache key from all repositories. Empty after an error.
-    pub fn find(&self, cache_key: Digest) -> Vec<RemoteLayer<'_>> {
+    pub fn find_layers(&self, cache_key: Digest) -> Vec<RemoteLayer<'_>> {
         // Do not wait for a failing registry again with every layer.
         if self.first_error.lock().unwrap_or_else(PoisonError::into_inner).is_some() {
             return Vec::new();
@@ -108,7 +108,7 @@ impl RemoteCache {
     ///
     /// # Errors
     /// Fails if `staging` cannot be written, or the progress of `request` cancels.
-    pub fn fetch(
+    pub fn fetch_layer(
         &self,
         found: &RemoteLayer<'_>,
         unpacked: u64,
@@ -144,7 +144,7 @@ impl RemoteCache {
 
     /// Uploads a layer that was packed here, from `staging`. It is mounted from one of `images` if
     /// possible.
-    pub fn upload(&self, cache_key: Digest, layer: &Layer, staging: &Staging, images: &[Repository]) {
+    pub fn upload_layer(&self, cache_key: Digest, layer: &Layer, staging: &Staging, images: &[Repository]) {
         let Some(remote) = &self.target else { return };
         let entry = RemoteCacheEntry::from_layer(layer);
         let here = remote.repository();

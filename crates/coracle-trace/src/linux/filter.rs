@@ -12,10 +12,10 @@ const NATIVE_ARCHITECTURE: u32 = 0xC000_003E;
 const NATIVE_ARCHITECTURE: u32 = 0xC000_00B7;
 
 /// Offsets in `struct seccomp_data`. Source: linux/seccomp.h.
-const NUMBER: u32 = 0;
-const ARCHITECTURE: u32 = 4;
+const NUMBER_OFFSET: u32 = 0;
+const ARCHITECTURE_OFFSET: u32 = 4;
 /// The low half of the third argument, the protection of `mmap`.
-const THIRD_ARGUMENT: u32 = 16 + 2 * 8;
+const THIRD_ARGUMENT_OFFSET: u32 = 16 + 2 * 8;
 
 /// Instructions. Source: linux/bpf_common.h.
 /// `BPF_LD | BPF_W | BPF_ABS`
@@ -45,10 +45,10 @@ fn filter_program() -> BpfProgram {
     let allow = filter_instruction(RETURN, 0, 0, libc::SECCOMP_RET_ALLOW);
     let trace = filter_instruction(RETURN, 0, 0, libc::SECCOMP_RET_TRACE);
     let mut program = vec![
-        filter_instruction(LOAD, 0, 0, ARCHITECTURE),
+        filter_instruction(LOAD, 0, 0, ARCHITECTURE_OFFSET),
         filter_instruction(JUMP_IF_EQUAL, 1, 0, NATIVE_ARCHITECTURE),
         allow.clone(),
-        filter_instruction(LOAD, 0, 0, NUMBER),
+        filter_instruction(LOAD, 0, 0, NUMBER_OFFSET),
     ];
     for &(number, _) in RECORDED_CALLS {
         program.push(filter_instruction(JUMP_IF_EQUAL, 0, 1, system_call_number(number)));
@@ -58,7 +58,7 @@ fn filter_program() -> BpfProgram {
         // Only mappings of code matter: libraries.
         filter_instruction(JUMP_IF_EQUAL, 1, 0, system_call_number(MMAP)),
         allow.clone(),
-        filter_instruction(LOAD, 0, 0, THIRD_ARGUMENT),
+        filter_instruction(LOAD, 0, 0, THIRD_ARGUMENT_OFFSET),
         filter_instruction(JUMP_IF_SET, 1, 0, libc::PROT_EXEC.unsigned_abs()),
         allow,
         trace,

@@ -9,7 +9,7 @@ use nix::unistd::Pid;
 use super::observed_paths::{Observation, ObservedPaths};
 use super::system_calls::{CallKind, OpenFlags, PathArgument, call_kind};
 use super::tracee::{self, CallRegisters};
-use crate::{Gap, RecordedPath};
+use crate::{RecordedPath, TraceGap};
 
 /// A system call whose result decides whether it is recorded.
 pub(super) enum PendingCall {
@@ -115,9 +115,9 @@ impl StoppedCall<'_> {
             CallKind::MapCode if low_half(argument(call, 2)) & libc::PROT_EXEC != 0 => {
                 descriptor_path(4).into_iter().for_each(|path| paths.add_mapped(path));
             }
-            CallKind::ChangeRoot => paths.add_gap(Gap::ChangedRoot(program.to_owned())),
-            CallKind::IoUring => paths.add_gap(Gap::IoUring(program.to_owned())),
-            CallKind::Ptrace => paths.add_gap(Gap::UsesPtrace(program.to_owned())),
+            CallKind::ChangeRoot => paths.add_gap(TraceGap::ChangedRoot(program.to_owned())),
+            CallKind::IoUring => paths.add_gap(TraceGap::IoUring(program.to_owned())),
+            CallKind::Ptrace => paths.add_gap(TraceGap::UsesPtrace(program.to_owned())),
             _ => {}
         }
     }

@@ -14,9 +14,9 @@ const SET_GROUP_ID: u32 = 0o2000;
 
 /// The architecture of this process, as in ELF headers: class, machine, name.
 #[cfg(target_arch = "x86_64")]
-const OWN: (u8, u16, &str) = (2, 62, "x86-64");
+const OWN_ARCHITECTURE: (u8, u16, &str) = (2, 62, "x86-64");
 #[cfg(target_arch = "aarch64")]
-const OWN: (u8, u16, &str) = (2, 183, "arm64");
+const OWN_ARCHITECTURE: (u8, u16, &str) = (2, 183, "arm64");
 
 /// Names of machines. Source: elf.h.
 const MACHINES: &[(u16, &str)] = &[
@@ -49,9 +49,11 @@ pub fn check_program(program: &Path) -> Result<(), TraceError> {
         return Err(TraceError::SetId { program: program.to_owned(), what, id });
     }
     match foreign_machine_name(program) {
-        Some(machine) => {
-            Err(TraceError::ForeignArchitecture { program: program.to_owned(), machine, own: OWN.2 })
-        }
+        Some(machine) => Err(TraceError::ForeignArchitecture {
+            program: program.to_owned(),
+            machine,
+            own: OWN_ARCHITECTURE.2,
+        }),
         None => Ok(()),
     }
 }
@@ -75,7 +77,7 @@ pub(super) fn foreign_machine_name(program: &Path) -> Option<String> {
     let is_big_endian = order == 2;
     let machine =
         if is_big_endian { u16::from_be_bytes([low, high]) } else { u16::from_le_bytes([low, high]) };
-    let (own_class, own_machine, _) = OWN;
+    let (own_class, own_machine, _) = OWN_ARCHITECTURE;
     if class == own_class && machine == own_machine {
         return None;
     }

@@ -96,7 +96,7 @@ impl SignalForwarder {
 
     /// Starts a thread that passes signals on to `program`. `on_left_running` is called when other
     /// processes outlive it.
-    pub(super) fn forward<'scope>(
+    pub(super) fn start_forwarding<'scope>(
         &'scope self,
         scope: &'scope Scope<'scope, '_>,
         program: Pid,

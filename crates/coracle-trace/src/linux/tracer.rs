@@ -17,7 +17,7 @@ use super::recorder::system_call_error;
 use super::resume::{Resume, resume};
 use super::signals::RunningProcesses;
 use super::tracee::{self, CallRegisters};
-use crate::{Gap, ProgramStatus, RecordedPath, Trace, TraceError};
+use crate::{ProgramStatus, RecordedPath, Trace, TraceError, TraceGap};
 
 /// Waits for all processes and threads of this tracer, but not for other children of this process.
 const WAIT_OPTIONS: u32 = (libc::__WALL | libc::__WNOTHREAD).cast_unsigned();
@@ -188,10 +188,10 @@ impl Tracer {
         self.thread(pid).program = program.clone();
         if let Some(executable) = executable {
             if executable.metadata().ok().as_ref().and_then(set_id_owner).is_some() {
-                self.paths.add_gap(Gap::SetId(executable.clone()));
+                self.paths.add_gap(TraceGap::SetId(executable.clone()));
             }
             if foreign_machine_name(&executable).is_some() {
-                self.paths.add_gap(Gap::ForeignArchitecture(executable));
+                self.paths.add_gap(TraceGap::ForeignArchitecture(executable));
             }
         }
     }
@@ -203,7 +203,7 @@ impl Tracer {
         let pending = match reader.read_call(&program, &mut self.paths) {
             Ok(pending) => pending,
             Err(Errno::EPERM | Errno::EACCES) => {
-                self.paths.add_gap(Gap::NotDumpable(program.to_path_buf()));
+                self.paths.add_gap(TraceGap::NotDumpable(program.to_path_buf()));
                 None
             }
             // The address is invalid, so the call fails; or the process was killed.

@@ -111,7 +111,7 @@ impl ImageFiles {
     pub(crate) fn apply_layer(&mut self, layer: LayerChanges) -> Result<(), String> {
         self.layer_count += 1;
         self.unpacked_size += layer.unpacked_size;
-        let mut size = PathsSize::of(&self.paths);
+        let mut size = PathsSize::of_paths(&self.paths);
         for path in &layer.whiteouts {
             self.remove_below(path, true);
         }
@@ -164,7 +164,7 @@ struct PathsSize {
 }
 
 impl PathsSize {
-    fn of(paths: &BTreeMap<ImagePath, FileEntry>) -> Self {
+    fn of_paths(paths: &BTreeMap<ImagePath, FileEntry>) -> Self {
         Self { count: paths.len(), bytes: paths.iter().map(|(path, entry)| text_size(path, entry)).sum() }
     }
 
