@@ -6,7 +6,7 @@ use std::sync::Arc;
 use super::error::Error;
 use super::observer::UploadProgress;
 use super::recipe::Recipe;
-use super::request::Request;
+use super::request::BuildRequest;
 use super::settings::Settings;
 use coracle_core::digest::Digest;
 use coracle_oci::base::{self, BaseSource};
@@ -26,13 +26,13 @@ pub(crate) fn open_base(recipe: &Recipe, settings: &Settings) -> Result<Option<A
     )?)))
 }
 
-/// Returns the digest of the base image; it is not read if the recipe has the digest.
+/// Returns the digest of the base image. No request is made if the recipe contains the digest.
 pub(crate) fn base_digest(recipe: &Recipe, settings: &Settings) -> Result<Option<Digest>, Error> {
     let Some(location) = &recipe.image.base else { return Ok(None) };
     Ok(Some(base::resolve_base_digest(location, &registry_client(settings, location)?)?))
 }
 
-/// Returns the configured client, else one with default settings.
+/// Returns the configured client, else a client with default settings.
 #[cfg(feature = "registry")]
 fn registry_client(settings: &Settings, _: &ImageLocation) -> Result<RegistryClient, Error> {
     use coracle_oci::registry::RegistrySettings;
@@ -49,7 +49,7 @@ fn registry_client(settings: &Settings, location: &ImageLocation) -> Result<Regi
 /// Puts the layers of the base image that a destination lacks, or an engine may lack, into the
 /// staging directory.
 pub(crate) fn stage_base_layers(
-    request: &Request<'_>,
+    request: &BuildRequest<'_>,
     base: &BaseSource,
     image_set: &ImageSet,
     staging: &Staging,

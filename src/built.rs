@@ -19,35 +19,35 @@ use coracle_oci::layer::Layer;
 pub struct Built {
     /// The image's names.
     pub references: Vec<ImageReference>,
-    /// The digest of its manifest or index: the one that `index.json` lists.
+    /// The digest of the image's manifest or index, which `index.json` lists.
     pub digest: Digest,
-    /// Its platforms.
+    /// The image's platforms.
     pub platforms: Vec<Platform>,
     /// The base image of each platform.
     pub bases: Vec<BaseInfo>,
     /// The user and group that the program runs as.
     pub user: Owner,
-    /// Its layers without those of the base image, in order.
+    /// The image's layers without the base image's layers, in order.
     pub layers: Vec<Layer>,
-    /// The size of its layers, configs, manifests and index, in bytes.
+    /// The size of the image's layers, configs, manifests and index, in bytes.
     pub size: u64,
     /// The sizes of the image of each platform.
     pub platform_sizes: Vec<PlatformSize>,
-    /// The image that it was compared with.
+    /// The previous image that the image was compared with.
     pub previous: Option<PreviousImage>,
-    /// The number of files in it, without those of the base image.
+    /// The number of files in the image, without the base image's files.
     pub file_count: usize,
-    /// Its destinations: on disk, then registries, then engines.
+    /// The image's destinations: on disk, then registries, then engines.
     pub destinations: Vec<ImageLocation>,
-    /// The pushes to registries, in the order of those destinations.
+    /// The pushes to registries, in the order of the registries in `destinations`.
     pub pushes: Vec<RegistryPush>,
     /// The images that engines loaded.
     pub loaded: Vec<(EngineImageName, LoadedImage)>,
     /// The contract: what the image expects of its configuration.
     #[cfg(feature = "kube")]
     pub contract: Contract,
-    /// Warnings and hints of the build. If the image is unchanged, those of the recorded plans,
-    /// too.
+    /// Warnings and hints of the build. If the image is unchanged, also the warnings and hints of
+    /// the recorded plans.
     pub notes: Vec<Note>,
     /// Whether the image was up to date, so that nothing was built.
     pub is_unchanged: bool,
@@ -56,13 +56,13 @@ pub struct Built {
 /// The base of an image of one platform.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct BaseInfo {
-    /// Its full name. `None` for a base image without one.
+    /// The base image's full name. `None` if it has no name.
     pub name: Option<String>,
-    /// The digest of its manifest.
+    /// The digest of the base image's manifest.
     pub digest: Digest,
-    /// The number of its layers.
+    /// The number of the base image's layers.
     pub layer_count: usize,
-    /// The size of its layers, in bytes.
+    /// The size of the base image's layers, in bytes.
     pub size: u64,
     /// The number of files that the image omits because the base image has them.
     pub shared_files: usize,

@@ -85,13 +85,13 @@ impl Destinations {
         Ok(self.on_disk().try_for_each(DiskLocation::check_writable)?)
     }
 
-    /// Returns the destinations on disk, including that of the contract.
+    /// Returns the destinations on disk, including the contract's destination.
     pub(crate) fn on_disk(&self) -> impl Iterator<Item = &DiskLocation> {
         self.local.iter().chain(self.contract.as_ref().and_then(on_disk_destination))
     }
 
-    /// Returns the registry destination of the contract and the client for it. `None` if it has
-    /// none.
+    /// Returns the registry destination of the contract and the client for it. `None` if the
+    /// contract has no such destination.
     ///
     /// # Errors
     /// Fails if no registry client is configured.

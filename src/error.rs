@@ -79,7 +79,7 @@ pub enum Error {
         uploads_started: bool,
     },
     /// Inputs have changed between packing and publishing.
-    #[error("inputs of the image have changed since it was packed")]
+    #[error("cannot publish the image: its inputs have changed since it was packed")]
     InputsChanged,
     /// A registry or engine is needed, but [`super::Settings::registry_client`] is `None`.
     #[error("cannot reach `{0}`: no registry client is configured")]
@@ -91,17 +91,17 @@ pub enum Error {
     #[error("cannot use `{}` as a root: it is not a directory", .0.display())]
     RootNotDirectory(PathBuf),
     /// A program and the program that starts it are for different platforms.
-    #[error("`{program}` is for {found}, but the program that starts it is for {wanted}")]
+    #[error("cannot use `{program}`: it is for {found}, but the program that starts it is for {wanted}")]
     InterpreterPlatform {
         /// The program that is started.
         program: RawPath,
-        /// Its platform.
+        /// The platform of the program that is started.
         found: Platform,
         /// The platform of the program that starts it.
         wanted: Platform,
     },
     /// The requested platform contradicts the program.
-    #[error("`{program}` is for {found}, not for {wanted}")]
+    #[error("cannot use `{program}`: it is for {found}, not for {wanted}")]
     PlatformMismatch {
         /// The program.
         program: RawPath,
@@ -111,7 +111,7 @@ pub enum Error {
         wanted: Platform,
     },
     /// A program is for a machine without an OCI platform.
-    #[error("`{program}` is for {machine}, for which OCI defines no platform")]
+    #[error("cannot use `{program}`: it is for {machine}, for which OCI defines no platform")]
     UnsupportedMachine {
         /// The program.
         program: RawPath,
@@ -145,7 +145,7 @@ pub enum Error {
         setting: String,
     },
     /// The path of a program is not UTF-8, so the config, which is JSON, cannot contain it.
-    #[error("`{0}` is not UTF-8, so the image's config cannot contain it")]
+    #[error("cannot write the path `{0}` to the image's config: it is not UTF-8")]
     PathNotUtf8(ImagePath),
     /// A defect of Coracle.
     #[error("internal error: {0}; please report it")]

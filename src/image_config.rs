@@ -7,7 +7,7 @@ use crate::error::Error;
 use crate::image_plan::Plan;
 use crate::recipe::Recipe;
 use coracle_core::path::ImagePath;
-use coracle_ld::closure::DEFAULT_SEARCH_PATH;
+use coracle_ld::closure::DEFAULT_PATH_VARIABLE;
 use coracle_oci::base::{self, InheritedConfig};
 use coracle_oci::image::ImageConfig;
 
@@ -28,8 +28,8 @@ pub(crate) fn image_config(
     let inherited = base.map_or(&nothing, |base| &base.inherited);
     let mut env = inherited.env.clone();
     env.extend(recipe.image.env.clone());
-    if plan.needs_search_path {
-        env.entry("PATH".into()).or_insert_with(|| DEFAULT_SEARCH_PATH.into());
+    if plan.needs_path_variable {
+        env.entry("PATH".into()).or_insert_with(|| DEFAULT_PATH_VARIABLE.into());
     }
     let mut labels = inherited.labels.clone();
     // The contract of the base describes another program.

@@ -26,13 +26,13 @@ pub struct Plan {
     pub base: Option<BaseImage>,
     /// The number of files that are omitted because the base image has them.
     pub shared_files: usize,
-    /// The user and group that the program runs as: the recipe's, else the base image's.
+    /// The user and group that the program runs as: from the recipe, else from the base image.
     pub user: Owner,
     /// The program's working directory.
     pub(crate) working_dir: ImagePath,
     /// Whether a program is a script whose interpreter is found by `env`, so that `PATH` must be
     /// set.
-    pub(crate) needs_search_path: bool,
+    pub(crate) needs_path_variable: bool,
 }
 
 impl Plan {

@@ -81,7 +81,7 @@ use build_record::UpToDateCheck;
 use no_contract as contract;
 #[cfg(not(feature = "scan"))]
 use no_secret_scan as secret_scan;
-use request::Request;
+use request::BuildRequest;
 
 /// Builds the image of `recipe` and publishes it to every destination.
 ///
@@ -97,7 +97,7 @@ use request::Request;
 /// changes while it is read, the secret scanner has findings, the image exceeds its budget, or a
 /// destination cannot be written.
 pub fn build(recipe: &Recipe, settings: &Settings, observer: &dyn Observer) -> Result<Built, Error> {
-    let request = Request::new(recipe, settings, observer)?;
+    let request = BuildRequest::new(recipe, settings, observer)?;
     let record = match build_record::check_up_to_date(&request)? {
         UpToDateCheck::UpToDate(built) => return Ok(*built),
         UpToDateCheck::Outdated(record) => record,

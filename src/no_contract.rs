@@ -16,7 +16,7 @@ use coracle_oci::layout::{LayoutWarning, OutputStamp};
 /// The contract's label, which an image must not inherit from its base image.
 const CONTRACT_LABEL: &str = "io.coracle.config.v1";
 
-/// The contract of an image without configuration.
+/// The empty contract of a build without the feature `kube`.
 pub(crate) struct ContractDocument;
 
 /// A published contract.
@@ -27,7 +27,7 @@ pub(crate) struct PublishedContract {
     pub(crate) warnings: Vec<LayoutWarning>,
 }
 
-/// Returns the contract of an image without configuration.
+/// Returns the empty contract.
 pub(crate) fn contract_of(_: &Recipe) -> Result<ContractDocument, Error> {
     Ok(ContractDocument)
 }

@@ -10,7 +10,7 @@ use super::image_config::image_config;
 use super::image_plan::Plan;
 use super::observer::{PackProgress, UploadProgress};
 use super::plan::{BuildPlan, PlannedImages};
-use super::request::Request;
+use super::request::BuildRequest;
 use super::rootfs::{Entry, LayerKind};
 use super::secret_scan::ImageScanner;
 use coracle_core::digest::Digest;
@@ -25,7 +25,7 @@ use coracle_oci::registry::Repository;
 use coracle_oci::remote_cache::{RemoteCache, RemoteCacheConfig, RemoteLayer};
 
 /// A packed image. It has passed the secret scanner and is within its budget.
-pub(crate) struct Packed<'a> {
+pub(crate) struct PackedBuild<'a> {
     pub(crate) images: PlannedImages<'a>,
     pub(crate) image_set: ImageSet,
     /// The directory with the layers.
@@ -49,7 +49,7 @@ impl UploadedBlobs<'_> {
         self,
         image_set: &ImageSet,
     ) -> Result<Vec<(RegistryImageName, PushSummary)>, Error> {
-        Ok(self.push_targets.tag(&image_set.manifests())?)
+        Ok(self.push_targets.push_manifests_and_tags(&image_set.manifests())?)
     }
 }
 
@@ -58,7 +58,10 @@ impl UploadedBlobs<'_> {
 /// # Errors
 /// Fails if a file changes while it is read, the secret scanner has findings, the image exceeds its
 /// budget, or an upload fails.
-pub(crate) fn pack_and_scan<'a>(request: &'a Request<'a>, plan: BuildPlan<'a>) -> Result<Packed<'a>, Error> {
+pub(crate) fn pack_and_scan<'a>(
+    request: &'a BuildRequest<'a>,
+    plan: BuildPlan<'a>,
+) -> Result<PackedBuild<'a>, Error> {
     let BuildPlan { images, scanner } = plan;
     let staging = request.destinations.create_staging(request.settings)?;
     let remote_cache = open_remote_cache(request, &request.destinations.repositories());
@@ -71,12 +74,12 @@ pub(crate) fn pack_and_scan<'a>(request: &'a Request<'a>, plan: BuildPlan<'a>) -
     }
     let uploads = UploadedBlobs { push_targets: &request.push_targets };
     let PackedImages { image_set, cacheable_layers, notes } = packed;
-    Ok(Packed { images, image_set, staging, uploads, remote_cache, cacheable_layers, notes })
+    Ok(PackedBuild { images, image_set, staging, uploads, remote_cache, cacheable_layers, notes })
 }
 
 /// Returns the remote layer cache, if one is configured and a client exists. It may mount layers
 /// from `repositories`.
-fn open_remote_cache(request: &Request<'_>, repositories: &[Repository]) -> Option<RemoteCache> {
+fn open_remote_cache(request: &BuildRequest<'_>, repositories: &[Repository]) -> Option<RemoteCache> {
     let config = &request.settings.remote_cache;
     let client = request.settings.registry_client.as_ref();
     let client = client.filter(|_| *config != RemoteCacheConfig::default())?;
@@ -85,7 +88,7 @@ fn open_remote_cache(request: &Request<'_>, repositories: &[Repository]) -> Opti
 
 /// The context of packing.
 struct Packer<'a> {
-    request: &'a Request<'a>,
+    request: &'a BuildRequest<'a>,
     images: &'a PlannedImages<'a>,
     staging: &'a Staging,
     upload_queue: &'a UploadQueue<'a>,
@@ -113,7 +116,7 @@ struct LayerInput<'a> {
 
 impl<'a> Packer<'a> {
     fn new(
-        request: &'a Request<'a>,
+        request: &'a BuildRequest<'a>,
         images: &'a PlannedImages<'a>,
         staging: &'a Staging,
         upload_queue: &'a UploadQueue<'a>,
@@ -198,10 +201,10 @@ impl<'a> Packer<'a> {
     ) -> Result<Option<Layer>, Error> {
         let Some((remote_cache, cache_key)) = self.remote_cache.zip(input.cache_key) else { return Ok(None) };
         let local_cache = self.request.settings.cache.as_deref();
-        if local_cache.is_some_and(|cache| cache.has_layers_for(cache_key)) {
+        if local_cache.is_some_and(|cache| cache.has_layers_with_key(cache_key)) {
             return Ok(None);
         }
-        let candidates = remote_cache.find(cache_key);
+        let candidates = remote_cache.find_layers(cache_key);
         if candidates.is_empty() {
             return Ok(None);
         }
@@ -214,7 +217,7 @@ impl<'a> Packer<'a> {
         let remote_layer =
             candidates.iter().find(|candidate| candidate.matches(diff_id, unpacked_size, codec));
         let Some(remote_layer) = remote_layer else { return Ok(None) };
-        let layer = self.take_remote_layer(input, remote_layer, unpacked_size, scanner)?;
+        let layer = self.use_remote_layer(input, remote_layer, unpacked_size, scanner)?;
         if layer.is_some() {
             progress.advance(unpacked_size);
         }
@@ -226,7 +229,7 @@ impl<'a> Packer<'a> {
 
     /// Downloads the layer if it is needed on this machine or the cache is not trusted; otherwise it
     /// is copied between repositories. `None` if it cannot be downloaded.
-    fn take_remote_layer(
+    fn use_remote_layer(
         &self,
         input: &LayerInput<'_>,
         remote_layer: &RemoteLayer<'_>,
@@ -245,7 +248,7 @@ impl<'a> Packer<'a> {
         let progress = self.progress();
         let cancel_only = CancelOnly(&progress);
         let request = self.pack_request(input, &cancel_only);
-        let layer = remote_cache.fetch(remote_layer, unpacked_size, &request, self.staging)?;
+        let layer = remote_cache.fetch_layer(remote_layer, unpacked_size, &request, self.staging)?;
         if let Some(layer) = &layer {
             self.queue_staged_layer(layer, from, scanner);
         }

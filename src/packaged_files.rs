@@ -12,8 +12,8 @@ const DPKG_LISTS: &str = "/var/lib/dpkg/info";
 /// The list of apk: `F:DIRECTORY` lines, relative to the root, each followed by `R:NAME` lines.
 const APK_LIST: &str = "/lib/apk/db/installed";
 
-/// Returns those of `paths` that a package has installed. `None` if there are no lists of packages. A list
-/// that cannot be read counts as empty.
+/// Returns the `paths` that a package has installed. `None` if there are no lists of packages. A
+/// list that cannot be read counts as empty.
 pub fn packaged_paths(paths: &BTreeSet<ImagePath>) -> Option<BTreeSet<ImagePath>> {
     let dpkg = fs::list_directory(DPKG_LISTS.as_ref()).ok();
     let apk = read_list(APK_LIST.as_ref());

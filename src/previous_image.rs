@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::error::Error;
-use super::request::Request;
+use super::request::BuildRequest;
 use super::settings::Settings;
 use coracle_core::digest::Digest;
 use coracle_core::path::ImagePath;
@@ -15,9 +15,9 @@ use coracle_oci::registry::{Access, Repository};
 /// The previous image, which a new one is compared with.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct PreviousImage {
-    /// Its location, as an argument of commands.
+    /// The location of the image, as an argument of commands.
     pub location: String,
-    /// The digest of its manifest or index.
+    /// The digest of the image's manifest or index.
     pub digest: Digest,
     /// The size of the images of all platforms and of the index, in bytes.
     pub size: u64,
@@ -36,7 +36,8 @@ impl ReadPreviousImage {
         Ok(Self { summary: PreviousImage::from_image(&image)?, image })
     }
 
-    /// Returns the sizes of its files for the platform, without layers for which `is_kept` returns true.
+    /// Returns the sizes of the image's files for the platform, without layers for which `is_kept`
+    /// returns true.
     ///
     /// # Errors
     /// Fails if a layer cannot be read.
@@ -80,7 +81,8 @@ impl PreviousImage {
         self.layers.contains(layer)
     }
 
-    /// Returns the size for the platform, or else for one that differs only by a missing variant.
+    /// Returns the size of the image for the platform, or else for a platform that differs only by
+    /// a missing variant.
     pub(crate) fn size_for(&self, platform: &Platform) -> Option<u64> {
         self.sizes.get(self.platform_index(platform)?).map(|(_, size)| *size)
     }
@@ -110,10 +112,13 @@ impl ReadPreviousImage {
         Ok(Self::new(image)?)
     }
 
-    /// Returns the images that a new one replaces: those at its first destinations, until each
-    /// platform has one.
-    pub(crate) fn find_replaced(request: &Request<'_>, platforms: &[&Platform]) -> Result<Vec<Self>, Error> {
-        let Request { settings, destinations, .. } = request;
+    /// Reads the images that a new image replaces, from its first destinations, until there is an
+    /// image for each platform.
+    pub(crate) fn read_replaced_images(
+        request: &BuildRequest<'_>,
+        platforms: &[&Platform],
+    ) -> Result<Vec<Self>, Error> {
+        let BuildRequest { settings, destinations, .. } = request;
         let local = destinations
             .local
             .iter()
@@ -124,7 +129,7 @@ impl ReadPreviousImage {
                 // not exist.
                 let remote = client.repository_client(&Repository::from(&named.reference), &Access::push());
                 let location = ImageLocation::Registry(named.clone()).to_string();
-                match ImageSource::find_at_registry(
+                match ImageSource::open_at_registry(
                     remote,
                     named.manifest_reference(),
                     location,

@@ -6,9 +6,9 @@ use super::built::{BaseInfo, Built, RegistryPush};
 use super::contract;
 use super::error::Error;
 use super::observer::UploadProgress;
-use super::pack::Packed;
+use super::pack::PackedBuild;
 use super::plan::PlannedImages;
-use super::request::Request;
+use super::request::BuildRequest;
 use super::sizes::PlatformSize;
 use coracle_core::digest::Digest;
 use coracle_core::note::Note;
@@ -18,7 +18,7 @@ use coracle_oci::image::{Descriptor, Image, ImageGraph, ImageSet};
 use coracle_oci::layout::{self, LayoutWarning, OutputStamp, Staging};
 
 /// A published image.
-pub(crate) struct Published<'a> {
+pub(crate) struct PublishedImage<'a> {
     pub(crate) built: Built,
     pub(crate) images: PlannedImages<'a>,
     /// The files that were written.
@@ -33,17 +33,17 @@ pub(crate) struct Published<'a> {
 /// # Errors
 /// Fails if the observer cancels, inputs have changed, or a destination cannot be written.
 pub(crate) fn publish_contract_then_names<'a>(
-    request: &Request<'a>,
-    packed: Packed<'a>,
-) -> Result<Published<'a>, Error> {
-    let Request { settings, destinations, .. } = request;
+    request: &BuildRequest<'a>,
+    packed: PackedBuild<'a>,
+) -> Result<PublishedImage<'a>, Error> {
+    let BuildRequest { settings, destinations, .. } = request;
     let (image_set, staging) = (&packed.image_set, packed.staging);
     request.wait_for_publish(|| packed.images.roots.input_tracker().is_current())?;
     let mut notes = packed.notes;
     if let Some(remote_cache) = &packed.remote_cache {
         let repositories = destinations.repositories();
         for (cache_key, layer) in &packed.cacheable_layers {
-            remote_cache.upload(*cache_key, layer, &staging, &repositories);
+            remote_cache.upload_layer(*cache_key, layer, &staging, &repositories);
         }
         notes.extend(remote_cache.take_warning());
     }
@@ -65,17 +65,17 @@ pub(crate) fn publish_contract_then_names<'a>(
         notes,
         ..describe_image(request, &packed.images, image_set)
     };
-    Ok(Published { built, images: packed.images, outputs, contract_digest: contract.digest })
+    Ok(PublishedImage { built, images: packed.images, outputs, contract_digest: contract.digest })
 }
 
 /// Describes the image, without what was done to publish it.
-fn describe_image(request: &Request<'_>, images: &PlannedImages<'_>, image_set: &ImageSet) -> Built {
+fn describe_image(request: &BuildRequest<'_>, images: &PlannedImages<'_>, image_set: &ImageSet) -> Built {
     Built {
         references: request.recipe.image.names.clone(),
         digest: image_set.digest(),
         platforms: image_set.images().iter().map(|image| image.platform().clone()).collect(),
         size: image_set.total_size(),
-        platform_sizes: PlatformSize::of_all_platforms(image_set),
+        platform_sizes: PlatformSize::sizes_of_all_platforms(image_set),
         previous: None,
         layers: image_set.packed_layers().cloned().collect(),
         bases: images.plans.iter().filter_map(BaseInfo::from_plan).collect(),
@@ -93,7 +93,7 @@ fn describe_image(request: &Request<'_>, images: &PlannedImages<'_>, image_set: 
 
 /// Loads `image_set`, whose layers are in `staging`, into each engine.
 fn load_into_engines(
-    request: &Request<'_>,
+    request: &BuildRequest<'_>,
     image_set: &ImageSet,
     staging: &Staging,
 ) -> Result<Vec<(EngineImageName, LoadedImage)>, Error> {

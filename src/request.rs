@@ -11,7 +11,7 @@ use coracle_oci::copy::PushTargets;
 use coracle_oci::layout::ImageNames;
 
 /// A requested build: the arguments of [`super::build`], and what follows from them.
-pub(crate) struct Request<'a> {
+pub(crate) struct BuildRequest<'a> {
     pub(crate) recipe: &'a Recipe,
     pub(crate) settings: &'a Settings,
     pub(crate) observer: &'a dyn Observer,
@@ -23,7 +23,7 @@ pub(crate) struct Request<'a> {
     config_fingerprint: Option<Digest>,
 }
 
-impl<'a> Request<'a> {
+impl<'a> BuildRequest<'a> {
     /// Fails if a destination on disk cannot be written, or a registry client is missing.
     pub(crate) fn new(
         recipe: &'a Recipe,

@@ -64,7 +64,7 @@ impl ImageScanner {
 /// Fails if a file of the image is configuration because of its path, or an allowed entry has no
 /// name.
 pub fn scan_plan(recipe: &Recipe, plans: &[Plan]) -> Result<Vec<Note>, Error> {
-    let mut scanner = SecretScanner::new(path_policy(recipe));
+    let mut scanner = SecretScanner::new(scan_policy(recipe));
     plans.iter().for_each(|plan| scanner.scan_plan(plan.rootfs.iter(), &plan.rootfs));
     Ok(scanner.evaluate_so_far()?)
 }
@@ -85,7 +85,7 @@ fn secret_scanner(recipe: &Recipe) -> Result<SecretScanner, Error> {
     let mut scanner = SecretScanner::new(ScanPolicy {
         config_files: configuration.files,
         secrets: configuration.secrets,
-        ..path_policy(recipe)
+        ..scan_policy(recipe)
     });
     for (path, bytes) in &configuration.public_files {
         scanner.scan_config_map_file(path, bytes);
@@ -93,8 +93,8 @@ fn secret_scanner(recipe: &Recipe) -> Result<SecretScanner, Error> {
     Ok(scanner)
 }
 
-/// Returns the scanner's policy that needs no file contents.
-fn path_policy(recipe: &Recipe) -> ScanPolicy {
+/// Returns the scanner's policy, as far as it does not depend on file contents.
+fn scan_policy(recipe: &Recipe) -> ScanPolicy {
     ScanPolicy {
         mounts: contract::mount_points(recipe),
         config_sources: source_files(recipe),

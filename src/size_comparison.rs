@@ -6,7 +6,7 @@ use super::image_plan::Plan;
 use super::over_budget::{ExceededLimit, OverBudget, SizeBreakdown};
 use super::previous_image::{PreviousImage, ReadPreviousImage};
 use super::recipe::Budget;
-use super::request::Request;
+use super::request::BuildRequest;
 use super::sizes::{PlatformSize, PreviousSize};
 use coracle_core::byte_size::ByteSize;
 use coracle_core::note::Note;
@@ -17,24 +17,24 @@ use coracle_oci::layout::LayoutError;
 /// The budget of an image, and the images that it is compared with.
 pub(crate) struct SizeComparison<'a> {
     budget: &'a Budget,
-    /// The first with an image for a platform is used for that platform.
+    /// The previous images. Each platform is compared with the first that has an image for it.
     previous: Vec<ReadPreviousImage>,
     /// Why the comparison that was requested is not possible.
     note: Option<Note>,
 }
 
 impl<'a> SizeComparison<'a> {
-    /// Finds the previous image of each platform, if a comparison is requested.
+    /// Reads the previous image of each platform, if a comparison is requested.
     ///
     /// # Errors
     /// Fails if a budget needs the image and it cannot be read.
-    pub(crate) fn find_previous<'p>(
-        request: &Request<'a>,
+    pub(crate) fn read_previous_images<'p>(
+        request: &BuildRequest<'a>,
         platforms: impl Iterator<Item = &'p Platform>,
     ) -> Result<Self, Error> {
         let budget = &request.recipe.policy.budget;
         let platforms: Vec<&Platform> = platforms.collect();
-        let replaced = || ReadPreviousImage::find_replaced(request, &platforms);
+        let replaced = || ReadPreviousImage::read_replaced_images(request, &platforms);
         let (previous, note) = match (&budget.previous, &budget.growth) {
             (Some(location), _) => (vec![ReadPreviousImage::read_at(location, request.settings)?], None),
             (None, Some(_)) => (replaced().map_err(with_previous_hint)?, None),
@@ -51,9 +51,12 @@ impl<'a> SizeComparison<'a> {
         Ok(Self { budget, previous, note })
     }
 
-    /// Returns the sizes of `root`, compared with the previous image.
-    fn measure(&self, image_set: &ImageSet) -> Vec<PlatformSize> {
-        PlatformSize::of_all_platforms(image_set).into_iter().map(|size| self.with_previous(size)).collect()
+    /// Returns the sizes of `image_set`, compared with the previous image.
+    fn compared_sizes(&self, image_set: &ImageSet) -> Vec<PlatformSize> {
+        PlatformSize::sizes_of_all_platforms(image_set)
+            .into_iter()
+            .map(|size| self.with_previous(size))
+            .collect()
     }
 
     /// Whether `built` is within its budget.
@@ -67,11 +70,11 @@ impl<'a> SizeComparison<'a> {
     /// Fails with all exceeded limits.
     pub(crate) fn check_budget(&self, image_set: &ImageSet, plans: &[Plan]) -> Result<(), OverBudget> {
         let (mut all, mut contents) = (Vec::new(), Vec::new());
-        for (size, image) in self.measure(image_set).iter().zip(image_set.images()) {
+        for (size, image) in self.compared_sizes(image_set).iter().zip(image_set.images()) {
             let findings = self.exceeded_limits(size);
             if !findings.is_empty() {
                 let plan = plans.iter().find(|plan| plan.platform == *image.platform());
-                let previous = self.previous_for(image.platform());
+                let previous = self.previous_image_for(image.platform());
                 let has_grown_too_much = findings.iter().any(ExceededLimit::is_growth);
                 contents.push(SizeBreakdown::new(image, plan, previous, has_grown_too_much));
             }
@@ -95,18 +98,18 @@ impl<'a> SizeComparison<'a> {
     }
 
     /// Adds the comparison with the previous image to `built`.
-    pub(crate) fn add_to(&self, built: Built) -> Built {
+    pub(crate) fn add_comparison_to(&self, built: Built) -> Built {
         let sizes: Vec<PlatformSize> =
             built.platform_sizes.into_iter().map(|size| self.with_previous(size)).collect();
         let mut notes = built.notes;
         notes.extend(self.note.clone());
         notes.extend(self.unchecked_growth_warnings(&sizes));
-        let previous = self.first_previous(&sizes).cloned();
+        let previous = self.first_previous_image(&sizes).cloned();
         Built { platform_sizes: sizes, notes, previous, ..built }
     }
 
     /// Returns the previous image of the first platform that has one, else the first of all.
-    fn first_previous(&self, sizes: &[PlatformSize]) -> Option<&PreviousImage> {
+    fn first_previous_image(&self, sizes: &[PlatformSize]) -> Option<&PreviousImage> {
         let before = sizes.iter().find_map(|size| size.previous.as_ref());
         let counts =
             |previous: &&PreviousImage| before.is_some_and(|before| before.location == previous.location);
@@ -115,13 +118,13 @@ impl<'a> SizeComparison<'a> {
         previous.find(counts).or(first)
     }
 
-    /// Returns the first previous image that has one for the platform.
-    fn previous_for(&self, platform: &Platform) -> Option<&ReadPreviousImage> {
+    /// Returns the first previous image that has an image for the platform.
+    fn previous_image_for(&self, platform: &Platform) -> Option<&ReadPreviousImage> {
         self.previous.iter().find(|previous| previous.summary.size_for(platform).is_some())
     }
 
     fn with_previous(&self, size: PlatformSize) -> PlatformSize {
-        let before = self.previous_for(&size.platform).and_then(|previous| {
+        let before = self.previous_image_for(&size.platform).and_then(|previous| {
             Some(PreviousSize {
                 location: previous.summary.location.clone(),
                 size: previous.summary.size_for(&size.platform)?,

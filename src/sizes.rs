@@ -11,10 +11,11 @@ use coracle_oci::image::{Image, ImageSet};
 pub struct PlatformSize {
     /// The platform.
     pub platform: Platform,
-    /// The size of its layers including the base image's, its config and its manifest, in bytes:
-    /// what a node pulls.
+    /// The size of the image's layers including the base image's, of its config and its manifest,
+    /// in bytes: what a node pulls.
     pub size: u64,
-    /// The number of its layers in [`crate::Built::layers`], which are in the order of the platforms.
+    /// The number of the image's layers in [`crate::Built::layers`], which are in the order of the
+    /// platforms.
     pub layer_count: usize,
     /// The previous image for this platform. `None` if there is none, or no comparison was
     /// requested.
@@ -24,9 +25,9 @@ pub struct PlatformSize {
 /// The size of the previous image of one platform.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct PreviousSize {
-    /// Its location, as an argument of commands.
+    /// The location of the previous image, as an argument of commands.
     pub location: String,
-    /// Its size in bytes, counted as [`PlatformSize::size`].
+    /// The size of the previous image in bytes, counted as [`PlatformSize::size`].
     pub size: u64,
 }
 
@@ -46,7 +47,7 @@ impl PlatformSize {
     }
 
     /// Returns the sizes of the image of each platform of `image_set`.
-    pub(crate) fn of_all_platforms(image_set: &ImageSet) -> Vec<Self> {
+    pub(crate) fn sizes_of_all_platforms(image_set: &ImageSet) -> Vec<Self> {
         image_set.images().iter().map(Self::from_image).collect()
     }
 

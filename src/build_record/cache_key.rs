@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use crate::error::Error;
 use crate::recipe::{Policy, Recipe, RecipeSource};
-use crate::request::Request;
+use crate::request::BuildRequest;
 use crate::settings::Settings;
 use coracle_core::digest::{Digest, DigestHasher};
 use coracle_core::fs;
@@ -18,7 +18,7 @@ use coracle_oci::layout::DiskLocation;
 /// # Errors
 /// Fails if a destination or the working directory cannot be resolved.
 pub(super) fn build_cache_key(
-    request: &Request<'_>,
+    request: &BuildRequest<'_>,
     base: Option<Digest>,
     tool_id: impl Hash,
 ) -> Result<Digest, Error> {

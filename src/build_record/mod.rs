@@ -12,9 +12,9 @@ use std::time::Duration;
 use crate::base_image;
 use crate::built::Built;
 use crate::error::Error;
-use crate::publish::Published;
+use crate::publish::PublishedImage;
 use crate::recipe::Recipe;
-use crate::request::Request;
+use crate::request::BuildRequest;
 use crate::size_comparison::SizeComparison;
 use cache_key::build_cache_key;
 use coracle_core::digest::Digest;
@@ -37,31 +37,31 @@ pub(crate) enum UpToDateCheck<'a> {
 ///
 /// # Errors
 /// Fails if a registry with the image cannot be reached, or the observer cancels.
-pub(crate) fn check_up_to_date<'a>(request: &Request<'a>) -> Result<UpToDateCheck<'a>, Error> {
+pub(crate) fn check_up_to_date<'a>(request: &BuildRequest<'a>) -> Result<UpToDateCheck<'a>, Error> {
     // Only the engine can tell whether it still has the image.
     let is_checkable = request.destinations.engines.is_empty();
-    let record = if is_checkable { BuildRecord::find(request)? } else { None };
+    let record = if is_checkable { BuildRecord::for_request(request)? } else { None };
     let Some(record) = record else { return Ok(UpToDateCheck::Outdated(None)) };
     if let Some(built) = valid_result(request, &record)?
-        && let Some(built) = within_budget(request, built)?
+        && let Some(built) = compared_if_within_budget(request, built)?
     {
-        request.wait_for_publish(|| record.read_valid(request).is_some())?;
+        request.wait_for_publish(|| record.read_if_valid(request).is_some())?;
         return Ok(UpToDateCheck::UpToDate(Box::new(built)));
     }
-    Ok(UpToDateCheck::Outdated(Some(record.start_build(request.recipe))))
+    Ok(UpToDateCheck::Outdated(Some(record.wait_and_mark_start(request.recipe))))
 }
 
 /// Returns the recorded result if the image is still at all destinations.
-fn valid_result(request: &Request<'_>, record: &BuildRecord<'_>) -> Result<Option<Built>, Error> {
-    let Some((built, contract_digest)) = record.read_valid(request) else { return Ok(None) };
+fn valid_result(request: &BuildRequest<'_>, record: &BuildRecord<'_>) -> Result<Option<Built>, Error> {
+    let Some((built, contract_digest)) = record.read_if_valid(request) else { return Ok(None) };
     // Registries last: requests take longest.
     let is_there = request.push_targets.all_tags_point_to(built.digest)?
         && is_contract_published(request, contract_digest)?;
     Ok(is_there.then_some(built))
 }
 
-/// Whether the registry has the contract, if the recipe publishes it to one.
-fn is_contract_published(request: &Request<'_>, recorded: Option<Digest>) -> Result<bool, Error> {
+/// Whether the registry has the contract, if the recipe publishes it to a registry.
+fn is_contract_published(request: &BuildRequest<'_>, recorded: Option<Digest>) -> Result<bool, Error> {
     match (request.destinations.contract_at_registry(request.settings)?, recorded) {
         (None, _) => Ok(true),
         (Some((name, client)), Some(digest)) => Ok(copy::has_manifest(name, digest, client)?),
@@ -71,32 +71,32 @@ fn is_contract_published(request: &Request<'_>, recorded: Option<Digest>) -> Res
 
 /// Returns `built` compared with the previous image. `None` if it exceeds its budget: then it is
 /// packed again, so that the error can list its largest files.
-fn within_budget(request: &Request<'_>, built: Built) -> Result<Option<Built>, Error> {
-    let comparison = SizeComparison::find_previous(request, built.platforms.iter())?;
-    let built = comparison.add_to(built);
+fn compared_if_within_budget(request: &BuildRequest<'_>, built: Built) -> Result<Option<Built>, Error> {
+    let comparison = SizeComparison::read_previous_images(request, built.platforms.iter())?;
+    let built = comparison.add_comparison_to(built);
     Ok(comparison.is_within_budget(&built).then_some(built))
 }
 
-/// Longer than the granularity of file timestamps.
+/// A time that is longer than the granularity of file timestamps.
 const CLOCK_TICK: Duration = Duration::from_millis(25);
 
-/// The record of a build in the cache, which may exist.
+/// The key of a build's record in the cache, whether or not a record exists.
 pub(crate) struct BuildRecord<'a> {
     cache: &'a BuildCache,
     key: Digest,
     /// The digest that the base image's name resolved to.
     base: Option<Digest>,
-    /// When this build began to read inputs, in seconds and nanoseconds. `None` before, or if the
-    /// clock of the cache's file system cannot be read.
+    /// When this build began to read inputs, in seconds and nanoseconds. `None` before that moment,
+    /// or if the clock of the cache's file system cannot be read.
     started: Option<fs::Timestamp>,
 }
 
 /// Records the build, so that the next one is skipped if nothing changes. Returns its result,
 /// compared with the previous image.
 pub(crate) fn record_build(
-    request: &Request<'_>,
+    request: &BuildRequest<'_>,
     record: Option<BuildRecord<'_>>,
-    published: Published<'_>,
+    published: PublishedImage<'_>,
 ) -> Built {
     let base = published.images.base.as_ref().map(|base| base.digest);
     // The tag of the base image may have moved since the key was computed.
@@ -104,13 +104,13 @@ pub(crate) fn record_build(
         record.write(request, &published);
     }
     // The comparison is not recorded: the previous image may be another one next time.
-    published.images.sizes.add_to(published.built)
+    published.images.sizes.add_comparison_to(published.built)
 }
 
 impl<'a> BuildRecord<'a> {
     /// Computes the key of a build. `None` without a cache, or if configuration is piped in, which
     /// has no fingerprint.
-    pub(crate) fn find(request: &Request<'a>) -> Result<Option<Self>, Error> {
+    pub(crate) fn for_request(request: &BuildRequest<'a>) -> Result<Option<Self>, Error> {
         let settings = request.settings;
         let Some(cache) = settings.cache.as_deref().filter(|cache| cache.has_records()) else {
             return Ok(None);
@@ -126,7 +126,7 @@ impl<'a> BuildRecord<'a> {
     /// Records the start of the build. If a program was written in the current tick of the clock,
     /// waits for the next: a second change within the tick would be undetectable, and the build
     /// could not be recorded.
-    pub(crate) fn start_build(self, recipe: &Recipe) -> Self {
+    pub(crate) fn wait_and_mark_start(self, recipe: &Recipe) -> Self {
         let began = self.cache.file_system_time();
         let programs = recipe.contents.programs.iter();
         let mut programs = programs.filter_map(|program| fs::stat(&recipe.resolve_path(&program.from)).ok());
@@ -140,13 +140,13 @@ impl<'a> BuildRecord<'a> {
 
     /// Returns the recorded result and the contract's digest, if all inputs and outputs on disk are
     /// unchanged. Registries are not asked.
-    pub(crate) fn read_valid(&self, request: &Request<'_>) -> Option<(Built, Option<Digest>)> {
+    pub(crate) fn read_if_valid(&self, request: &BuildRequest<'_>) -> Option<(Built, Option<Digest>)> {
         let record = self.cache.read_record(self.key)?;
         let end = record.iter().position(|&byte| byte == b'\n')?;
         let (result, inputs) = record.split_at_checked(end)?;
         let result: RecordedResult = serde_json::from_slice(result).ok()?;
         let inputs = InputFingerprint::parse(inputs.get(1..)?)?;
-        if !(inputs.is_current() && result.index_stamps.iter().all(IndexStamp::are_current)) {
+        if !(inputs.is_current() && result.index_stamps.iter().all(IndexStamp::are_index_entries_current)) {
             return None;
         }
         let contract_digest = result.contract_digest.as_ref().and_then(|digest| digest.parse().ok());
@@ -154,7 +154,7 @@ impl<'a> BuildRecord<'a> {
     }
 
     /// Records the result of this build, unless a later change of its inputs might be undetectable.
-    fn write(&self, request: &Request<'_>, published: &Published<'_>) {
+    fn write(&self, request: &BuildRequest<'_>, published: &PublishedImage<'_>) {
         match self.serialize(request, published) {
             Some(record) => self.cache.write_record(self.key, &record),
             None => self.cache.remove_record(self.key),
@@ -162,8 +162,8 @@ impl<'a> BuildRecord<'a> {
     }
 
     /// Returns the bytes of the record. `None` if a change of inputs or outputs would not be noticed.
-    fn serialize(&self, request: &Request<'_>, published: &Published<'_>) -> Option<Vec<u8>> {
-        let Published { built, images, outputs, contract_digest } = published;
+    fn serialize(&self, request: &BuildRequest<'_>, published: &PublishedImage<'_>) -> Option<Vec<u8>> {
+        let PublishedImage { built, images, outputs, contract_digest } = published;
         if !request.is_config_unchanged() {
             return None;
         }

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use crate::built::{BaseInfo, Built, RegistryPush};
 #[cfg(feature = "kube")]
 use crate::contract::Contract;
-use crate::request::Request;
+use crate::request::BuildRequest;
 use crate::rootfs::{LayerKind, Owner};
 use crate::sizes::PlatformSize;
 use coracle_core::digest::{DiffId, Digest};
@@ -21,7 +21,7 @@ use coracle_oci::layout::IndexStamp;
 pub(super) struct RecordedResult {
     digest: String,
     platforms: Vec<String>,
-    /// For the image of each platform: size in bytes and number of its own layers.
+    /// The size in bytes and the number of own layers of the image of each platform.
     platform_sizes: Vec<(u64, usize)>,
     layers: Vec<RecordedLayer>,
     bases: Vec<RecordedBase>,
@@ -84,8 +84,8 @@ impl RecordedResult {
     }
 
     /// Returns the recorded result. `None` if a value cannot be parsed.
-    pub(super) fn into_built(self, request: &Request<'_>) -> Option<Built> {
-        let Request { recipe, destinations, .. } = request;
+    pub(super) fn into_built(self, request: &BuildRequest<'_>) -> Option<Built> {
+        let BuildRequest { recipe, destinations, .. } = request;
         let warnings = self.warnings.into_iter().map(Note::Warning);
         let hints = self.hints.into_iter().map(Note::Hint);
         let dependencies = self.dependencies.into_iter().map(Note::Dependency);

@@ -151,7 +151,7 @@ pub(super) fn library_settings(
 }
 
 /// Returns the first engine that is available.
-pub(super) fn find_engine() -> Result<EngineKind, CliError> {
+pub(super) fn detect_local_engine() -> Result<EngineKind, CliError> {
     let engine = coracle_oci::engine::detect_engine(&engine_settings(), &interrupt::SignalCancellation);
     engine.map_err(|error| copy::CopyError::from(error).into())
 }

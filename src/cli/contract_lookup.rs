@@ -11,9 +11,9 @@ use coracle_kube::contract::{self, Contract, ContractDocument};
 use coracle_oci::layout::ParsedImage;
 
 use super::error::CliError;
-use super::image_reader::{ImageReader, has_transport, parse_location};
+use super::image_reader::{ImageOpener, has_transport, parse_location};
 
-/// The most bytes of a contract file.
+/// The maximum size of a contract file, in bytes.
 const MAX_CONTRACT_SIZE: u64 = 64 << 20;
 
 /// Returns the contract in an image's label; `None` without a label.
@@ -51,7 +51,7 @@ fn is_contract_file(text: &str) -> bool {
 pub(super) fn image_or_file_contract(
     text: &str,
     platform: Option<&Platform>,
-    reader: &ImageReader<'_>,
+    reader: &ImageOpener<'_>,
 ) -> Result<Contract, CliError> {
     if is_contract_file(text) {
         return match read_contract_file(Path::new(text))? {
@@ -67,7 +67,7 @@ pub(super) fn whole_contract(
     image: &ParsedImage,
     contract: &Contract,
     published_at: Option<&str>,
-    reader: &ImageReader<'_>,
+    reader: &ImageOpener<'_>,
 ) -> Result<ContractDocument, CliError> {
     let document = match published_at {
         None => contract_next_to_image(image)?
@@ -98,7 +98,7 @@ pub(super) fn contract_with_parameters(
     text: &str,
     platform: Option<&Platform>,
     published_at: Option<&str>,
-    reader: &ImageReader<'_>,
+    reader: &ImageOpener<'_>,
 ) -> Result<Contract, CliError> {
     if is_contract_file(text) {
         return match published_at {

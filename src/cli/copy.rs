@@ -24,9 +24,9 @@ struct CopyReport {
     digest: String,
     from: String,
     to: String,
-    /// `None` if the destination is not a registry.
+    /// What was sent to the registry; `None` if the destination is not a registry.
     sent: Option<SentReport>,
-    /// `None` if the destination is not an engine.
+    /// What was loaded into the engine; `None` if the destination is not an engine.
     loaded: Option<LoadedReport>,
     /// The digests of the copied referrers.
     referrers: Vec<String>,
@@ -99,7 +99,7 @@ struct IndexReport {
     digest: String,
     to: String,
     images: Vec<IndexedImage>,
-    /// `None` if the destination is not a registry.
+    /// What was sent to the registry; `None` if the destination is not a registry.
     sent: Option<SentReport>,
     #[serde(skip)]
     loaded: Option<LoadedReport>,

@@ -49,7 +49,7 @@ pub(super) fn engine_settings() -> EngineSettings {
     }
 }
 
-/// Returns the default socket, and those of rootless Docker and Docker Desktop.
+/// Returns the default socket, and the sockets of rootless Docker and Docker Desktop.
 fn docker_sockets(defaults: Vec<String>) -> Vec<String> {
     let below = |variable: &str, rest: &str| {
         env_path(variable).map(|directory| format!("unix://{}", directory.join(rest).display()))

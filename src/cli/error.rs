@@ -54,7 +54,8 @@ impl CliError {
         Self::with_message(exit, error_chain(error), error)
     }
 
-    /// Returns an error with another message than that of `error`, whose hint it has.
+    /// Returns an error with `message` instead of the message of `error`, but with the hint of
+    /// `error`.
     pub(super) fn with_message(exit: CliExit, message: impl Into<String>, error: &impl Hint) -> Self {
         Self { exit, message: message.into(), hint: error.hint() }
     }
@@ -124,7 +125,7 @@ impl CliError {
     }
 }
 
-/// For functions that may return several failures.
+/// Converts one failure for functions that may return several.
 impl From<CliError> for Vec<CliError> {
     fn from(failure: CliError) -> Self {
         vec![failure]

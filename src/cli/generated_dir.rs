@@ -25,7 +25,7 @@ pub(super) const RENDERED_CONFIG_DIR: GeneratedDir =
 
 /// A file to write.
 pub(super) struct GeneratedFile<'a> {
-    /// Relative to the directory.
+    /// The path relative to the directory.
     pub(super) path: &'a str,
     pub(super) bytes: &'a [u8],
     /// Whether only its owner may read it.
@@ -36,7 +36,7 @@ impl GeneratedDir {
     /// Replaces the content of `directory` with `files`, atomically.
     pub(super) fn replace_all(&self, directory: &Path, files: &[GeneratedFile<'_>]) -> Result<(), CliError> {
         let resolved = resolve_links(directory)?;
-        self.check_all_listed(&resolved, directory)?;
+        self.list_own_files(&resolved, directory)?;
         let parent = match resolved.parent() {
             Some(parent) if parent != Path::new("") => parent.to_owned(),
             _ => PathBuf::from("."),
@@ -64,7 +64,7 @@ impl GeneratedDir {
         files: &[GeneratedFile<'_>],
     ) -> Result<(), CliError> {
         let resolved = resolve_links(directory)?;
-        let before = self.check_all_listed(&resolved, directory)?;
+        let before = self.list_own_files(&resolved, directory)?;
         std::fs::create_dir_all(&resolved).context("create", directory)?;
         let temporary = temporary_dir_in(&resolved)?;
         let written = |number: usize| temporary.path().join(number.to_string());
@@ -101,7 +101,7 @@ impl GeneratedDir {
 
     /// Returns the files in the directory `resolved`. Fails if any is not listed as written by this
     /// command. `directory` is its path in messages.
-    fn check_all_listed(&self, resolved: &Path, directory: &Path) -> Result<BTreeSet<PathBuf>, CliError> {
+    fn list_own_files(&self, resolved: &Path, directory: &Path) -> Result<BTreeSet<PathBuf>, CliError> {
         let found = match list_files(resolved) {
             Ok(found) => found,
             Err(error) if error.kind() == ErrorKind::NotFound => return Ok(BTreeSet::new()),

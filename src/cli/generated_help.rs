@@ -51,7 +51,7 @@ fn completion_script(shell: Shell, command: Command, name: &'static str) -> Stri
     String::from_utf8_lossy(&script).into_owned()
 }
 
-/// The pages of `cargo coracle` that differ from those of `coracle`.
+/// The pages of `cargo coracle` that differ from the pages of `coracle`.
 const CARGO_PAGES: [&str; 2] = ["cargo-coracle", "cargo-coracle-build"];
 
 /// Runs `coracle man`. Writes one page per command.
@@ -104,7 +104,7 @@ fn render_page(command: &Command, date: &str) -> io::Result<String> {
     let after = command.get_after_help().map(ToString::to_string).unwrap_or_default();
     for paragraph in after.split("\n\n") {
         page.push_str(&match paragraph.strip_prefix("Examples:\n") {
-            Some(examples) => format!(".SH EXAMPLES\n.nf\n{}.fi\n", escape_roff(&unindented(examples))),
+            Some(examples) => format!(".SH EXAMPLES\n.nf\n{}.fi\n", escape_roff(&remove_indent(examples))),
             None => format!(".SH NOTES\n{}", escape_roff(paragraph)),
         });
     }
@@ -113,7 +113,7 @@ fn render_page(command: &Command, date: &str) -> io::Result<String> {
 }
 
 /// Removes the examples' indentation, which the page adds itself.
-fn unindented(examples: &str) -> String {
+fn remove_indent(examples: &str) -> String {
     examples.lines().map(|line| format!("{}\n", line.strip_prefix("  ").unwrap_or(line))).collect()
 }
 

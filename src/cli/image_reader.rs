@@ -16,14 +16,14 @@ pub(super) fn has_transport(text: &str) -> bool {
     ImageLocation::has_transport(text)
 }
 
-/// Reads the images of one command, with one registry client for all of them.
-pub(super) struct ImageReader<'a> {
+/// Opens and parses the images that a command names, with one registry client for all of them.
+pub(super) struct ImageOpener<'a> {
     args: &'a RegistryArgs,
     client: OnceCell<RegistryClient>,
 }
 
-impl<'a> ImageReader<'a> {
-    /// No request is sent yet.
+impl<'a> ImageOpener<'a> {
+    /// Creates the opener; no request is sent yet.
     pub(super) fn new(args: &'a RegistryArgs) -> Self {
         Self { args, client: OnceCell::new() }
     }

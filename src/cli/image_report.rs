@@ -17,7 +17,7 @@ use super::transfer_report::{EngineLoadReport, RegistryPushReport};
 /// A built image. Fields that are skipped in JSON are only for text and Markdown.
 #[derive(Serialize)]
 pub(super) struct ImageReport {
-    /// Its name, or its program's.
+    /// The image's name, or its program's name.
     #[serde(skip)]
     pub(super) title: String,
     /// The image's reference with its digest, in the first registry that it was pushed to, else with
@@ -26,16 +26,16 @@ pub(super) struct ImageReport {
     references: Vec<String>,
     pub(super) digest: String,
     platforms: Vec<String>,
-    /// The number of files, without those of the base image.
+    /// The number of files, without the base image's files.
     #[serde(skip)]
     file_count: usize,
-    /// The layers, without those of the base image.
+    /// The layers, without the base image's layers.
     pub(super) layers: Vec<LayerReport>,
     pub(super) bases: Vec<BaseReport>,
     #[serde(skip)]
     pub(super) contract: Contract,
     destinations: Vec<String>,
-    /// Those of the destinations that are not in registries and engines.
+    /// The destinations on disk.
     #[serde(skip)]
     disk_destinations: Vec<String>,
     sent: Vec<RegistryPushReport>,
@@ -73,7 +73,7 @@ pub(super) struct BaseReport {
     shared_files: usize,
 }
 
-/// The size of the image of one platform, and that of the previous one.
+/// The size of the image of one platform, and the size of the previous image.
 #[derive(Serialize)]
 pub(super) struct PlatformSizeReport {
     pub(super) platform: String,
@@ -111,7 +111,7 @@ impl ImageReport {
             image: previous.location.clone(),
             digest: previous.digest.to_string(),
             size: previous.size,
-            size_delta: difference(previous.size, built.size),
+            size_delta: size_difference(previous.size, built.size),
         });
         Self {
             title: title.to_owned(),
@@ -218,7 +218,7 @@ impl From<&PlatformSize> for PlatformSizeReport {
             platform: size.platform.to_string(),
             size: size.size,
             previous: previous.map(|previous| previous.size),
-            size_delta: previous.map(|previous| difference(previous.size, size.size)),
+            size_delta: previous.map(|previous| size_difference(previous.size, size.size)),
             layer_count: size.layer_count,
             change: size.delta().zip(previous.map(|previous| previous.location.clone())),
         }
@@ -249,7 +249,7 @@ fn write_contract(text: &mut String, contract: &Contract) {
     }
 }
 
-fn difference(before: u64, now: u64) -> i128 {
+fn size_difference(before: u64, now: u64) -> i128 {
     i128::from(now) - i128::from(before)
 }
 

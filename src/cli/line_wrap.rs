@@ -6,7 +6,7 @@ pub(super) fn wrap(text: &str, width: usize, indent: Option<usize>) -> String {
     let lines = text.split_inclusive('\n');
     lines
         .map(|line| {
-            if columns(line) <= width || is_excerpt(line) {
+            if column_count(line) <= width || is_excerpt(line) {
                 line.to_owned()
             } else {
                 wrap_line(line, width, indent)
@@ -20,7 +20,7 @@ fn wrap_line(line: &str, width: usize, indent: Option<usize>) -> String {
     let indent = indent.unwrap_or(own + 2);
     let (mut wrapped, mut column, mut has_word) = (String::new(), 0, false);
     for word in line.split_inclusive(' ') {
-        let length = columns(word.trim_end());
+        let length = column_count(word.trim_end());
         if has_word && length > 0 && column + length > width {
             wrapped.truncate(wrapped.trim_end_matches(' ').len());
             wrapped.push('\n');
@@ -28,14 +28,14 @@ fn wrap_line(line: &str, width: usize, indent: Option<usize>) -> String {
             (column, has_word) = (indent, false);
         }
         wrapped.push_str(word);
-        column += columns(word);
+        column += column_count(word);
         has_word |= length > 0;
     }
     wrapped
 }
 
 /// Returns the number of columns of `text`, without escape sequences and line ends.
-fn columns(text: &str) -> usize {
+fn column_count(text: &str) -> usize {
     anstream::adapter::strip_str(text).to_string().chars().filter(|c| !c.is_control()).count()
 }
 

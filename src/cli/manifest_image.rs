@@ -1,4 +1,5 @@
-//! The image that manifests refer to: a stored one, one by name and digest, or the recipe's, which is built.
+//! The image that manifests refer to: a stored image, an image given by name and digest, or the
+//! recipe's image, which is built.
 
 use coracle::recipe::{Recipe, RecipeOverrides};
 use coracle::rootfs::Owner;
@@ -50,8 +51,8 @@ pub(super) fn warn_if_contract_differs(
     Ok(())
 }
 
-/// Declares the directories that a complete image writes to and that the recipe does not name: those of the
-/// stored image's contract, or of the image that would be built.
+/// Declares the directories that a complete image writes to and that the recipe does not name: the
+/// directories in the contract of the stored image, or of the image that would be built.
 pub(super) fn add_writable_directories(
     recipe: &mut Recipe,
     stored: Option<&ParsedImage>,
@@ -110,9 +111,9 @@ pub(super) fn stored_reference(stored: &ParsedImage, args: &ManifestsArgs) -> Re
     Ok(if is_untagged { PinnedImage { tag: None, ..image } } else { image })
 }
 
-/// Returns the image that pods run: the one in the arguments, or else the recipe's, which is built
-/// to learn its digest and user.
-pub(super) fn image_reference(
+/// Returns the image that pods run: the image in the arguments, or else the recipe's image, which
+/// is built to learn its digest and user.
+pub(super) fn resolve_or_build_image(
     args: &ManifestsArgs,
     recipe: &Recipe,
 ) -> Result<(PinnedImage, Option<Owner>), CliError> {

@@ -11,7 +11,7 @@ use coracle_oci::layout::ParsedImage;
 use super::args::{ManifestLayout, ManifestsArgs};
 use super::error::{CliError, CliExit};
 use super::generated_dir::{self, GeneratedFile};
-use super::image_reader::{ImageReader, has_transport};
+use super::image_reader::{ImageOpener, has_transport};
 use super::manifest_image;
 use super::recipe_tables;
 use super::terminal::{self, DIM};
@@ -26,7 +26,7 @@ pub(super) fn run_manifests(
 ) -> Result<CliExit, CliError> {
     recipe_tables::name_tables_of(args.file.as_deref());
     let directory = output_directory(args)?;
-    let reader = ImageReader::new(&args.registry);
+    let reader = ImageOpener::new(&args.registry);
     let location = args.image.as_deref().filter(|text| has_transport(text));
     let stored = location.map(|text| reader.open(text)).transpose()?;
     let mut recipe = match cargo_recipe {
@@ -64,7 +64,7 @@ pub(super) fn run_manifests(
     let patches = ManifestPatch::read(&patches).map_err(with_positions)?;
     let (image, user) = match &stored {
         Some(stored) => (manifest_image::stored_reference(stored, args)?, None),
-        None => manifest_image::image_reference(args, &recipe)?,
+        None => manifest_image::resolve_or_build_image(args, &recipe)?,
     };
     let user = recipe.image.user.or(user).unwrap_or(recipe::DEFAULT_USER);
     let name =

@@ -4,13 +4,13 @@
 use coracle_core::note::DependencyNote;
 use indicatif::DecimalBytes;
 
-/// The number of things in the summary.
+/// The number of missing dependencies in the summary.
 const MAX_IN_SUMMARY: usize = 4;
 
-/// Formats the most likely things, and the number of the others.
+/// Formats the dependencies that are most likely missing, and the number of the others.
 pub(super) fn to_summary(notes: &[&DependencyNote]) -> String {
     let mut lines = vec!["the program may need what the image lacks; `--complete` adds it:".to_owned()];
-    lines.extend(notes.iter().take(MAX_IN_SUMMARY).map(|note| line(note)));
+    lines.extend(notes.iter().take(MAX_IN_SUMMARY).map(|note| dependency_line(note)));
     lines.push(match notes.len().saturating_sub(MAX_IN_SUMMARY) {
         0 => "`--dry-run` shows the arguments that add each one".to_owned(),
         more => format!("and {more} more; `--dry-run` lists all, with the arguments that add each one"),
@@ -18,18 +18,18 @@ pub(super) fn to_summary(notes: &[&DependencyNote]) -> String {
     lines.join("\n")
 }
 
-/// Formats all things, each followed by what adds it.
+/// Formats all missing dependencies, each followed by the arguments that add it.
 pub(super) fn to_list(notes: &[&DependencyNote]) -> String {
     let mut lines = vec!["the program may need what the image lacks; `--complete` adds it:".to_owned()];
     for note in notes {
-        lines.push(line(note));
+        lines.push(dependency_line(note));
         let advice = note.advice.clone().unwrap_or_else(|| shell_words(&note.args));
         lines.push(format!("      {advice}"));
     }
     lines.join("\n")
 }
 
-fn line(note: &DependencyNote) -> String {
+fn dependency_line(note: &DependencyNote) -> String {
     let size = note.size.map(|size| format!(" ({})", DecimalBytes(size))).unwrap_or_default();
     format!("  {}{size}: {}", note.subject, note.reason)
 }

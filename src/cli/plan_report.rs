@@ -23,7 +23,7 @@ pub(super) const PATH_COLUMN: usize = 17;
 #[derive(Serialize)]
 pub(super) struct PlanReport {
     references: Vec<String>,
-    /// The only platform, as an array like that of a built image.
+    /// The only platform, as an array, like the platforms of a built image.
     platforms: [String; 1],
     entries: Vec<EntryReport>,
     layers: Vec<PlannedLayer>,

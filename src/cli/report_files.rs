@@ -182,7 +182,7 @@ fn fail_if_any(failures: Vec<CliError>) -> Result<(), Vec<CliError>> {
     if failures.is_empty() { Ok(()) } else { Err(failures) }
 }
 
-/// Returns the target if `path` is a symbolic link, except those of the system, such as
+/// Returns the target if `path` is a symbolic link, except for links of the system, such as
 /// `/dev/stdout`.
 fn link_target(path: &Path) -> Option<PathBuf> {
     let is_of_system = path.starts_with("/dev") || path.starts_with("/proc");

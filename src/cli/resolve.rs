@@ -18,7 +18,7 @@ use super::config::{self, CheckedImage};
 use super::environment::new_registry_client;
 use super::error::{CliError, CliExit};
 use super::generated_dir::create_temporary_dir;
-use super::image_reader::ImageReader;
+use super::image_reader::ImageOpener;
 use super::progress::ProgressDisplay;
 use super::{build_inputs, cache, contract_lookup, interrupt, recipe_tables, terminal};
 
@@ -31,7 +31,7 @@ pub(super) fn run_resolve(args: &ResolveArgs) -> Result<CliExit, CliError> {
     let inputs = config::read_manifests(&args.manifests)?;
     // Only now, so that Ctrl-C ends the command while it waits for stdin.
     interrupt::handle_signals();
-    let reader = ImageReader::new(&args.registry);
+    let reader = ImageOpener::new(&args.registry);
     let mut images =
         args.images.iter().map(|text| parse_image_flag(text, &reader)).collect::<Result<Vec<_>, _>>()?;
     if !args.recipes.is_empty() {
@@ -74,7 +74,7 @@ pub(super) fn run_resolve(args: &ResolveArgs) -> Result<CliExit, CliError> {
 }
 
 /// Parses the value of `--image`, and opens the image.
-fn parse_image_flag(text: &str, reader: &ImageReader<'_>) -> Result<(PinnableImage, ParsedImage), CliError> {
+fn parse_image_flag(text: &str, reader: &ImageOpener<'_>) -> Result<(PinnableImage, ParsedImage), CliError> {
     let usage = |why: String| {
         CliError::usage(format!("`--image`: {why}"), "write it like `--image shop=oci:shop.oci`")
     };

@@ -14,7 +14,7 @@ use super::line_wrap::wrap;
 use super::missing_dependencies;
 use super::recipe_tables::in_recipe_file;
 
-/// Narrower terminals are not wrapped for.
+/// The minimum width of a terminal for which text is wrapped.
 const MIN_WIDTH: usize = 40;
 
 const ERROR: Style = AnsiColor::Red.on_default().bold();
@@ -96,7 +96,8 @@ pub(super) fn print_all_but_last(mut failures: Vec<CliError>) -> Option<CliError
     last
 }
 
-/// Prints notes; only warnings if `quiet`. Of what the image may lack, the most likely.
+/// Prints notes; only warnings if `quiet`. Of missing dependencies, only the most likely are
+/// printed.
 pub(super) fn print_notes(notes: &[Note], quiet: bool) {
     print_notes_with(notes, quiet, missing_dependencies::to_summary);
 }
@@ -134,7 +135,7 @@ pub(super) fn print_unwrapped(text: &str) {
     let _ = anstream::stderr().write_all(text.as_bytes());
 }
 
-/// Returns the width of the terminal, or `None` if the stream is none.
+/// Returns the width of the terminal, or `None` if the stream is not a terminal.
 fn terminal_width(stream: &impl io::IsTerminal) -> Option<usize> {
     let (terminal_size::Width(width), _) = stream.is_terminal().then(terminal_size::terminal_size)??;
     Some(usize::from(width).max(MIN_WIDTH))

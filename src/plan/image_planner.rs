@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use super::platform_base::{self, APP_DIR, PlatformBase, RunConfig};
 use super::platform_groups::{LocatedPrograms, closure_platform};
-use super::{linkage, start_check, stop_signal, web_files};
+use super::{linkage, start_check, stop_signal, web_file_times};
 use crate::contract;
 use crate::error::Error;
 use crate::image_plan::Plan;
@@ -37,12 +37,12 @@ pub(super) struct ImagePlanner<'a> {
     pub(super) programs: LocatedPrograms<'a>,
     pub(super) platform: Platform,
     /// The additions of hints to the recipe.
-    pub(super) added: Added<'a>,
+    pub(super) added: ExtraEntries<'a>,
 }
 
 /// The additions of hints to a recipe, besides includes and options.
 #[derive(Clone, Copy, Default)]
-pub(super) struct Added<'a> {
+pub(super) struct ExtraEntries<'a> {
     /// Programs that others may start.
     pub(super) programs: &'a [(RawPath, RecipeProgram)],
     /// Directories that the program writes to.
@@ -151,7 +151,12 @@ impl ImagePlanner<'_> {
         notes.extend(planned.notes);
         notes.extend(linkage::linkage_advice(recipe, &programs, &self.platform, &planned.rootfs)?);
         notes.extend(stop_signal::stop_signal_hint(recipe, &programs)?);
-        notes.extend(web_files::file_times_note(recipe, self.settings.epoch, &programs, &planned.rootfs)?);
+        notes.extend(web_file_times::file_times_note(
+            recipe,
+            self.settings.epoch,
+            &programs,
+            &planned.rootfs,
+        )?);
         notes.extend(planned.hints.iter().map(|hint| Note::Dependency(self.dependency_note(hint))));
         Ok(Plan {
             platform: self.platform.clone(),
@@ -164,7 +169,7 @@ impl ImagePlanner<'_> {
             user: run_config.user,
             base: None,
             working_dir: run_config.working_dir.clone(),
-            needs_search_path: programs.iter().any(|program| program.closure.depends_on_search_path()),
+            needs_path_variable: programs.iter().any(|program| program.closure.depends_on_path_variable()),
         })
     }
 
@@ -229,7 +234,8 @@ impl ImagePlanner<'_> {
     }
 }
 
-/// Returns the includes of the recipe with absolute paths. `epoch` is the time of files that have it.
+/// Returns the includes of the recipe with absolute paths. `epoch` is the modification time of the
+/// files of includes with `times = "epoch"`.
 pub(super) fn resolved_includes(recipe: &Recipe, epoch: u64) -> Result<Vec<ResolvedInclude>, Error> {
     let Contents { exclude, include_times, .. } = &recipe.contents;
     let include = |include: &RecipeInclude| {

@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use crate::error::Error;
 use crate::recipe::{Linkage, Recipe};
 use crate::rootfs::{PlannedProgram, Rootfs};
-use coracle_core::content::ContentReader;
+use coracle_core::content::OpenContent;
 use coracle_core::fs;
 use coracle_core::note::Note;
 use coracle_core::path::{RawPath, escape_bytes};
@@ -129,7 +129,7 @@ fn linked_programs(programs: &[PlannedProgram]) -> fs::Result<Vec<LinkedProgram<
     Ok(linked)
 }
 
-fn has_cgo(file: &ContentReader, object: &ElfObject) -> fs::Result<bool> {
+fn has_cgo(file: &OpenContent, object: &ElfObject) -> fs::Result<bool> {
     let words = elf::data_strings_containing(file, object, &CGO_NAME_PARTS)?;
     Ok(words
         .iter()
@@ -142,7 +142,11 @@ fn advise_static(linked: &[LinkedProgram<'_>], platform: &Platform, size: u64) -
     let Some(first) = linked.first() else { return Ok(None) };
     for linked in linked {
         let is_alike = linked.toolchain.is_some() && linked.toolchain == first.toolchain;
-        if !is_alike || linked.has_cgo || !needs_c_library_alone(linked.elf) || calls_dlopen(linked.elf)? {
+        if !is_alike
+            || linked.has_cgo
+            || !needs_c_library_alone(linked.elf)
+            || program_calls_dlopen(linked.elf)?
+        {
             return Ok(None);
         }
     }
@@ -187,7 +191,7 @@ fn is_loader(elf: &ElfProgram, mapped: &MappedObject) -> bool {
 }
 
 /// Whether the program itself calls `dlopen`.
-fn calls_dlopen(elf: &ElfProgram) -> fs::Result<bool> {
+fn program_calls_dlopen(elf: &ElfProgram) -> fs::Result<bool> {
     let references = elf.link_map.symbol_references()?;
     let own = references.symbols.iter().filter(|wanted| wanted.used_by.contains(&0));
     Ok(own.into_iter().any(|wanted| DLOPEN_FUNCTIONS.contains(&wanted.reference.name.as_slice())))

@@ -1,7 +1,7 @@
 //! Plans the images of a recipe: resolves the programs, plans the file tree of each platform, and
 //! prepares what is checked while files are packed.
 
-mod complete;
+mod complete_image;
 mod image_planner;
 mod linkage;
 mod platform_base;
@@ -9,7 +9,7 @@ mod platform_groups;
 mod start_check;
 mod stop_signal;
 mod virtual_environment;
-mod web_files;
+mod web_file_times;
 
 pub use start_check::check_required_files;
 
@@ -21,7 +21,7 @@ use super::destinations::Destinations;
 use super::error::Error;
 use super::observer::Observer;
 use super::recipe::{DEFAULT_USER, Recipe};
-use super::request::Request;
+use super::request::BuildRequest;
 use super::rootfs::Owner;
 use super::roots::{self, RootFileSystems};
 use super::secret_scan::ImageScanner;
@@ -30,7 +30,7 @@ use super::size_comparison::SizeComparison;
 use coracle_core::digest::Digest;
 use coracle_core::path::ImagePath;
 use coracle_oci::base::BaseSource;
-use image_planner::{Added, ImagePlanner};
+use image_planner::{ExtraEntries, ImagePlanner};
 use platform_base::PlatformBase;
 use platform_groups::group_by_platform;
 
@@ -67,15 +67,15 @@ pub(crate) struct OpenedBase {
 /// # Errors
 /// Fails like [`plan()`], and if the configuration is invalid or a required previous image cannot be
 /// read.
-pub(crate) fn plan_build<'a>(request: &Request<'a>) -> Result<BuildPlan<'a>, Error> {
-    let Request { recipe, settings, observer, .. } = *request;
+pub(crate) fn plan_build<'a>(request: &BuildRequest<'a>) -> Result<BuildPlan<'a>, Error> {
+    let BuildRequest { recipe, settings, observer, .. } = *request;
     let mut contract = contract::contract_of(recipe)?;
     let scanner = ImageScanner::new(recipe)?;
     let roots = RootFileSystems::from_recipe(recipe);
     let base = base_image::open_base(recipe, settings)?;
     let plans =
         plan_platforms(&PlanInputs { recipe, settings, observer, roots: &roots, base: base.as_deref() })?;
-    let sizes = SizeComparison::find_previous(request, plans.iter().map(|plan| &plan.platform))?;
+    let sizes = SizeComparison::read_previous_images(request, plans.iter().map(|plan| &plan.platform))?;
     let user = common_user(recipe, &plans)?;
     contract::set_user(&mut contract, user);
     contract::add_writable(&mut contract, plans.iter().flat_map(|plan| &plan.added_state_dirs));
@@ -108,8 +108,8 @@ pub fn plan_with_missing_files(recipe: &Recipe, settings: &Settings) -> Result<V
     plan_unchecked_platforms(&inputs)
 }
 
-/// Returns the directories that a complete image of `recipe` declares as writable, in addition to those of
-/// the recipe. Empty if the recipe does not ask for a complete image.
+/// Returns the directories that a complete image of `recipe` declares as writable, in addition to
+/// the directories in the recipe. Empty if the recipe does not ask for a complete image.
 ///
 /// # Errors
 /// Fails like [`plan()`].
@@ -145,7 +145,7 @@ fn plan_unchecked_platforms(inputs: &PlanInputs<'_>) -> Result<Vec<Plan>, Error>
     let is_private = |path: &ImagePath| {
         private_dirs.iter().any(|directory| path.is_within(directory)) && !is_allowed(path)
     };
-    let relocated = virtual_environment::relocate(recipe, roots.host(), is_private)?;
+    let relocated = virtual_environment::relocate_virtual_environment(recipe, roots.host(), is_private)?;
     let recipe = &*relocated.recipe;
     let mut plans = Vec::new();
     for group in roots::program_groups(recipe, roots)? {
@@ -160,10 +160,10 @@ fn plan_unchecked_platforms(inputs: &PlanInputs<'_>) -> Result<Vec<Plan>, Error>
                 file_system,
                 programs,
                 platform,
-                added: Added { files: &relocated.files, ..Added::default() },
+                added: ExtraEntries { files: &relocated.files, ..ExtraEntries::default() },
             };
             let plan = match recipe.contents.complete {
-                true => complete::plan_complete(&planner, base)?,
+                true => complete_image::plan_complete_image(&planner, base)?,
                 false => planner.plan_image(base)?,
             };
             plans.push(Plan { entrypoint_script: relocated.script.clone(), ..plan });

@@ -21,7 +21,7 @@ pub(super) const APP_DIR: &str = "app";
 /// The maximum size of `/etc/passwd` and `/etc/group`, in bytes: half a million accounts.
 const MAX_ACCOUNTS_SIZE: u64 = 32 << 20;
 
-/// The effective run configuration: the recipe's, else the base image's.
+/// The effective run configuration: the recipe's settings, else the base image's.
 pub(super) struct RunConfig {
     pub(super) user: Owner,
     pub(super) env: BTreeMap<String, String>,
@@ -41,7 +41,7 @@ impl RunConfig {
     /// Returns the options of resolution: what programs and their loaders read from the image's config.
     pub(super) fn resolve_options(&self, recipe: &Recipe) -> ResolveOptions {
         let default = ResolveOptions::default();
-        let search_path = self.env.get("PATH").cloned().unwrap_or(default.search_path);
+        let path_variable = self.env.get("PATH").cloned().unwrap_or(default.path_variable);
         let variable = |name: &str| self.env.get(name).cloned().unwrap_or_default().into_bytes();
         let loader = LoaderEnvironment {
             library_path: variable("LD_LIBRARY_PATH"),
@@ -52,7 +52,7 @@ impl RunConfig {
         };
         ResolveOptions {
             working_dir: self.working_dir.clone(),
-            search_path,
+            path_variable,
             variables: self.env.clone(),
             added_files: default.added_files,
             loader_environment: loader,
@@ -74,7 +74,7 @@ impl<'a> PlatformBase<'a> {
 
     /// Reads the base image's files.
     pub(super) fn file_system(&self, observer: &dyn Observer) -> Result<BaseFs, Error> {
-        let file_system = self.base.file_system(&self.image, &UploadProgress(observer));
+        let file_system = self.base.fetch_file_system(&self.image, &UploadProgress(observer));
         file_system.map_err(|error| if observer.is_cancelled() { Error::cancelled() } else { error.into() })
     }
 

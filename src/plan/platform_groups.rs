@@ -40,7 +40,8 @@ pub(super) fn group_by_platform<'a>(
     Ok(groups)
 }
 
-/// Returns the platform of a program: that of its ELF header, or of a script's interpreter.
+/// Returns the platform of a program: from its ELF header, or from the ELF header of a script's
+/// interpreter.
 fn program_platform(
     recipe: &Recipe,
     host: &dyn FileSystem,

@@ -53,7 +53,7 @@ fn collect_problems(programs: &[PlannedProgram], check: LinkMapCheck) -> Result<
     let mut problems = Vec::new();
     let elves = programs.iter().flat_map(|program| program.closure.elf_programs());
     // Libraries that older CPUs lack are reported elsewhere, so their symbols are not checked.
-    for map in elves.flat_map(ElfProgram::all_link_maps).filter(|map| !map.is_missing_required()) {
+    for map in elves.flat_map(ElfProgram::all_link_maps).filter(|map| !map.lacks_required_library()) {
         let found = check(map)?.into_iter();
         // A library that cannot be opened by `dlopen` does not keep the program from starting.
         let is_opened = map.opened_objects.is_some();

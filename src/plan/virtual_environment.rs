@@ -23,7 +23,7 @@ use coracle_ld::closure::{ResolveOptions, Resolver};
 const MAX_CONFIGURATION_SIZE: u64 = 1 << 16;
 /// The largest script that is read, in bytes.
 const MAX_SCRIPT_SIZE: u64 = 1 << 26;
-/// The lines of `pyvenv.cfg` that Python reads. Others have paths of this machine.
+/// The lines of `pyvenv.cfg` that Python reads. Other lines have paths of this machine.
 const CONFIGURATION_KEYS: [&str; 3] = ["home", "include-system-site-packages", "version"];
 
 /// A recipe whose entrypoint is not in a virtual environment of this machine.
@@ -37,14 +37,14 @@ pub(super) struct RelocatedRecipe<'a> {
 }
 
 /// A script that a Python interpreter starts.
-struct Script {
+struct PythonScript {
     interpreter: PathBuf,
     /// The text after the lines that name the interpreter.
     rest: Vec<u8>,
 }
 
 /// A virtual environment on this machine and in the image.
-struct Environment {
+struct VirtualEnvironment {
     directory: PathBuf,
     in_image: ImagePath,
     configuration: String,
@@ -52,7 +52,7 @@ struct Environment {
 
 /// Returns `recipe` with the virtual environment of its entrypoint at its path in the image. Unchanged if
 /// the entrypoint is in no virtual environment in a private directory.
-pub(super) fn relocate<'a>(
+pub(super) fn relocate_virtual_environment<'a>(
     recipe: &'a Recipe,
     host: &dyn FileSystem,
     is_private: impl Fn(&ImagePath) -> bool,
@@ -68,7 +68,7 @@ pub(super) fn relocate<'a>(
         return Ok(unchanged);
     }
     let interpreter = script.as_ref().map_or(&program, |script| &script.interpreter);
-    let Some(environment) = environment_of(host, interpreter)? else { return Ok(unchanged) };
+    let Some(environment) = virtual_environment_of(host, interpreter)? else { return Ok(unchanged) };
     let is_outside = |path: &ImagePath| is_private(path) && !is_system_path(path);
     if !ImagePath::parse(&fs::path_to_bytes(&environment.directory)).is_ok_and(|path| is_outside(&path)) {
         return Ok(unchanged);
@@ -103,7 +103,7 @@ pub(super) fn relocate<'a>(
 }
 
 /// Reads the script at `program`. `None` if it is no script, or its interpreter cannot be found.
-fn read_script(host: &dyn FileSystem, program: &Path) -> Result<Option<Script>, Error> {
+fn read_script(host: &dyn FileSystem, program: &Path) -> Result<Option<PythonScript>, Error> {
     let raw_path = RawPath::new(fs::path_to_bytes(program));
     let ResolutionEnd::File(_, file) = resolve_path(host, &ImagePath::root(), raw_path.as_bytes())?.end
     else {
@@ -118,7 +118,7 @@ fn read_script(host: &dyn FileSystem, program: &Path) -> Result<Option<Script>, 
     let (first, second, third) = (lines.next(), lines.next(), lines.next());
     if let Some(interpreter) = second.and_then(interpreter_of_trampoline) {
         let rest = lines.next().unwrap_or_default().to_vec();
-        return Ok(Some(Script { interpreter: fs::path_from_bytes(interpreter), rest }));
+        return Ok(Some(PythonScript { interpreter: fs::path_from_bytes(interpreter), rest }));
     }
     let rest = [second, third, lines.next()].into_iter().flatten().collect::<Vec<_>>().join(&b'\n');
     if first.is_some_and(|first| first.contains(&b' ')) {
@@ -128,7 +128,7 @@ fn read_script(host: &dyn FileSystem, program: &Path) -> Result<Option<Script>, 
     // Errors are reported when the program is planned.
     let Ok(closure) = Resolver::new(host, &options).resolve(&raw_path) else { return Ok(None) };
     let interpreter = closure.executed.get(1);
-    Ok(interpreter.map(|interpreter| Script {
+    Ok(interpreter.map(|interpreter| PythonScript {
         interpreter: fs::path_from_bytes(interpreter.raw_path.as_bytes()),
         rest,
     }))
@@ -144,7 +144,10 @@ fn interpreter_of_trampoline(line: &[u8]) -> Option<&[u8]> {
 
 /// Returns the virtual environment of an interpreter: the directory above its own, if that has a
 /// `pyvenv.cfg`.
-fn environment_of(host: &dyn FileSystem, interpreter: &Path) -> Result<Option<Environment>, Error> {
+fn virtual_environment_of(
+    host: &dyn FileSystem,
+    interpreter: &Path,
+) -> Result<Option<VirtualEnvironment>, Error> {
     let Some(directory) = interpreter.parent().and_then(Path::parent) else { return Ok(None) };
     let configuration = fs::path_to_bytes(&directory.join("pyvenv.cfg"));
     let walk = resolve_path(host, &ImagePath::root(), &configuration)?;
@@ -154,7 +157,7 @@ fn environment_of(host: &dyn FileSystem, interpreter: &Path) -> Result<Option<En
     let bytes = file.content.read_whole(&configuration, MAX_CONFIGURATION_SIZE)?;
     let in_image = ImagePath::root().join(APP_DIR.as_bytes()).join(&fs::path_to_bytes(Path::new(name)));
     let configuration = portable_configuration(&String::from_utf8_lossy(&bytes));
-    Ok(Some(Environment { directory: directory.to_owned(), in_image, configuration }))
+    Ok(Some(VirtualEnvironment { directory: directory.to_owned(), in_image, configuration }))
 }
 
 /// Returns the lines of `pyvenv.cfg` that Python reads.

@@ -15,7 +15,7 @@ const NOBODY: u32 = 65534;
 pub(super) fn add_accounts(builder: &mut RootfsBuilder, user: Owner) {
     let layer_kind = builder.rootfs.layer_kinds().first().copied().unwrap_or(LayerKind::Program);
     let etc = ImagePath::root().join(b"etc");
-    for (name, text) in [(b"passwd".as_slice(), passwd(user)), (b"group", group(user))] {
+    for (name, text) in [(b"passwd".as_slice(), passwd_text(user)), (b"group", group_text(user))] {
         let path = etc.join(name);
         if !builder.rootfs.contains(&path) {
             let origin = EntryOrigin::new(EntryReason::Accounts, layer_kind);
@@ -25,7 +25,7 @@ pub(super) fn add_accounts(builder: &mut RootfsBuilder, user: Owner) {
 }
 
 /// Returns `/etc/passwd` with root, nobody and the image's user, whose group is the image's.
-fn passwd(user: Owner) -> String {
+fn passwd_text(user: Owner) -> String {
     let gid = |uid: u32| if uid == user.uid { user.gid } else { uid };
     let (root, nobody) = (gid(0), gid(NOBODY));
     let mut text = format!(
@@ -38,7 +38,7 @@ fn passwd(user: Owner) -> String {
 }
 
 /// Returns `/etc/group` with root, nogroup and the image's group.
-fn group(user: Owner) -> String {
+fn group_text(user: Owner) -> String {
     let mut text = format!("root:x:0:\nnogroup:x:{NOBODY}:\n");
     if ![0, NOBODY].contains(&user.gid) {
         text += &format!("nonroot:x:{}:\n", user.gid);
@@ -53,7 +53,7 @@ mod tests {
     #[test]
     fn user_has_the_group_of_the_image() {
         for (uid, gid) in [(0, 0), (0, 5), (NOBODY, NOBODY), (NOBODY, 5), (65532, 65532), (1000, 0)] {
-            let (passwd, group) = (passwd(Owner { uid, gid }), group(Owner { uid, gid }));
+            let (passwd, group) = (passwd_text(Owner { uid, gid }), group_text(Owner { uid, gid }));
             let users: Vec<Vec<&str>> = passwd.lines().map(|line| line.split(':').collect()).collect();
             let found: Vec<&str> =
                 users.iter().filter(|user| user[2] == uid.to_string()).map(|user| user[3]).collect();

@@ -27,15 +27,15 @@ impl EntryOrigin {
         Self { reason, layer_kind, modified: 0 }
     }
 
-    pub(super) fn libraries(reason: EntryReason) -> Self {
+    pub(super) fn for_libraries(reason: EntryReason) -> Self {
         Self::new(reason, LayerKind::Libraries)
     }
 
-    pub(super) fn data(reason: EntryReason) -> Self {
+    pub(super) fn for_data(reason: EntryReason) -> Self {
         Self::new(reason, LayerKind::Data)
     }
 
-    pub(super) fn program(reason: EntryReason) -> Self {
+    pub(super) fn for_program(reason: EntryReason) -> Self {
         Self::new(reason, LayerKind::Program)
     }
 
@@ -99,7 +99,7 @@ impl RootfsBuilder {
     pub(super) fn add_state_directory(&mut self, path: &ImagePath, user: Owner) {
         let (owner, mode) =
             if is_temporary(path) { (Owner::ROOT, directory_mode(path)) } else { (user, 0o750) };
-        let origin = EntryOrigin::program(EntryReason::StateDirectory);
+        let origin = EntryOrigin::for_program(EntryReason::StateDirectory);
         if let Some(path) = self.insert(path, origin.entry(EntryNode::Directory, mode))
             && let Some(entry) = self.rootfs.entries.get_mut(&path)
         {
@@ -191,7 +191,7 @@ impl RootfsBuilder {
             (EntryNode::Directory, EntryNode::Directory) => true,
             (EntryNode::Symlink(a), EntryNode::Symlink(b)) => a == b,
             (EntryNode::File(_) | EntryNode::HardLink(_), EntryNode::File(content)) => {
-                self.has_same_file(&path, content, new.mode)
+                self.is_same_file(&path, content, new.mode)
             }
             _ => false,
         };
@@ -219,7 +219,7 @@ impl RootfsBuilder {
     }
 
     /// Whether the planned file at `path` is the same thing: the same file, or one with equal bytes and mode.
-    fn has_same_file(&mut self, path: &ImagePath, content: &Content, mode: u32) -> bool {
+    fn is_same_file(&mut self, path: &ImagePath, content: &Content, mode: u32) -> bool {
         let Some(old) = self.rootfs.file_at(path) else { return false };
         if old.content.has_same_source(content) {
             return true;

@@ -75,7 +75,7 @@ fn add_include(
     outside_links: &mut Vec<OutsideLink>,
 ) -> Result<(), RootfsError> {
     let reason = EntryReason::Included(include.from.display().to_string());
-    let origin = EntryOrigin { modified: include.modified, ..EntryOrigin::data(reason) };
+    let origin = EntryOrigin { modified: include.modified, ..EntryOrigin::for_data(reason) };
     let walk = file_system::resolve_path(file_system, &ImagePath::root(), &fs::path_to_bytes(&include.from))?;
     let keeps_path = fs::path_to_bytes(&include.from) == include.to.as_bytes();
     match walk.end {
@@ -104,7 +104,7 @@ fn add_include(
                 outside_links,
                 copied: BTreeSet::new(),
             };
-            directory.add(builder, &walk.steps, &to)?;
+            directory.add_with_contents(builder, &walk.steps, &to)?;
         }
         ResolutionEnd::Special(path, kind) => problems.push(IncludeProblem::SpecialFile { path, kind }),
         ResolutionEnd::Missing(_) | ResolutionEnd::NotDirectory(_) | ResolutionEnd::TooManyLinks => {
@@ -153,7 +153,7 @@ struct IncludedDirectory<'a> {
 
 impl IncludedDirectory<'_> {
     /// Adds the directory at `to`. If it keeps its path, the links on that path come along.
-    fn add(
+    fn add_with_contents(
         mut self,
         builder: &mut RootfsBuilder,
         steps: &[ResolutionStep],
@@ -167,7 +167,7 @@ impl IncludedDirectory<'_> {
             to
         };
         self.add_directory(builder, root, to);
-        self.copy(builder, root, to)
+        self.copy_contents(builder, root, to)
     }
 
     /// Adds one directory, without its contents.
@@ -176,7 +176,7 @@ impl IncludedDirectory<'_> {
         builder.record_attributes(to, &fs::path_from_bytes(from.as_bytes()));
     }
 
-    fn copy(
+    fn copy_contents(
         &mut self,
         builder: &mut RootfsBuilder,
         from: &ImagePath,
@@ -200,8 +200,8 @@ impl IncludedDirectory<'_> {
                 }
                 Some(FsNode::Link(target)) => {
                     builder.add_symlink(&to, target.clone(), origin);
-                    if !self.stays_inside(&from, &target)? {
-                        self.follow(builder, from, to, target)?;
+                    if !self.target_stays_inside(&from, &target)? {
+                        self.add_link_target(builder, from, to, target)?;
                     } else if self.has_excluded_target(&from, &target)? {
                         let link = OutsideLink { path: to, from, target, has_target: false };
                         self.outside_links.push(link);
@@ -209,7 +209,7 @@ impl IncludedDirectory<'_> {
                 }
                 Some(FsNode::Directory) => {
                     self.add_directory(builder, &from, &to);
-                    self.copy(builder, &from, &to)?;
+                    self.copy_contents(builder, &from, &to)?;
                 }
             }
         }
@@ -239,7 +239,7 @@ impl IncludedDirectory<'_> {
 
     /// Adds the target of a link that leads outside, if the directory keeps its path. Otherwise the target
     /// is another path in the image, which must be there for other reasons.
-    fn follow(
+    fn add_link_target(
         &mut self,
         builder: &mut RootfsBuilder,
         from: ImagePath,
@@ -260,7 +260,7 @@ impl IncludedDirectory<'_> {
         match walk.end {
             ResolutionEnd::File(path, file) => builder.add_file(&path, &file, self.origin.clone()),
             ResolutionEnd::Directory(path) if self.copied.insert(path.clone()) => {
-                self.copy(builder, &path, &path)?;
+                self.copy_contents(builder, &path, &path)?;
             }
             ResolutionEnd::Special(path, kind) => {
                 self.problems.push(IncludeProblem::SpecialFile { path, kind });
@@ -272,7 +272,7 @@ impl IncludedDirectory<'_> {
 
     /// Whether `target` and every step to it are inside the included directory. Outside of it, a
     /// target is another path in the image.
-    fn stays_inside(&self, link: &ImagePath, target: &RawPath) -> fs::Result<bool> {
+    fn target_stays_inside(&self, link: &ImagePath, target: &RawPath) -> fs::Result<bool> {
         let parent = link.parent().unwrap_or_else(ImagePath::root);
         let walk = file_system::resolve_path(self.file_system, &parent, target.as_bytes())?;
         let is_absolute = |target: &RawPath| target.as_bytes().starts_with(b"/");

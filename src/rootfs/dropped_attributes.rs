@@ -49,17 +49,17 @@ impl DroppedAttributes {
 
     /// Returns a warning for each kind of attribute that the entries of `rootfs` lack.
     pub(super) fn warnings(&self, rootfs: &Rootfs) -> Vec<Note> {
-        let set_id = self.lost(rootfs, SET_ID_BITS);
-        let sticky = self.lost(rootfs, STICKY_BIT);
+        let set_id = self.paths_lacking_bits(rootfs, SET_ID_BITS);
+        let sticky = self.paths_lacking_bits(rootfs, STICKY_BIT);
         let is_directory = |path: &ImagePath| {
             rootfs.entries.get(path).is_some_and(|entry| matches!(entry.node, EntryNode::Directory))
         };
         let (directories, files): (Vec<&ImagePath>, Vec<&ImagePath>) =
             sticky.iter().copied().partition(|path| is_directory(path));
         let mut notes = Vec::new();
-        notes.extend(listed("set-id bits are dropped", &set_id));
-        notes.extend(listed("sticky bits are dropped", &files));
-        if let Some(text) = listed("sticky bits of directories are dropped", &directories) {
+        notes.extend(list_paths("set-id bits are dropped", &set_id));
+        notes.extend(list_paths("sticky bits are dropped", &files));
+        if let Some(text) = list_paths("sticky bits of directories are dropped", &directories) {
             let advice = "if the program writes to such a directory, declare it: `--state PATH`, or `[[state]]` in a recipe";
             notes.push(format!("{text}\n{advice}"));
         }
@@ -84,12 +84,13 @@ impl DroppedAttributes {
         if added < MIN_COPIES_SIZE {
             return None;
         }
-        let text = listed("hard links become copies", &copies)?;
+        let text = list_paths("hard links become copies", &copies)?;
         Some(format!("{text}\nthis adds {} to the image: symbolic links add nothing", ByteSize(added)))
     }
 
-    /// Returns the paths whose entries lack one of `bits`. State directories have a mode of their own.
-    fn lost(&self, rootfs: &Rootfs, bits: u32) -> Vec<&ImagePath> {
+    /// Returns the paths whose entries lack one of `bits`. State directories are left out, because
+    /// they have a mode of their own.
+    fn paths_lacking_bits(&self, rootfs: &Rootfs, bits: u32) -> Vec<&ImagePath> {
         let is_lost = |path: &ImagePath, mode: u32| {
             let kept = |entry: &Entry| entry.owner != Owner::ROOT || mode & bits & !entry.mode == 0;
             mode & bits != 0 && !rootfs.entries.get(path).is_some_and(kept)
@@ -102,7 +103,7 @@ impl DroppedAttributes {
 const MIN_COPIES_SIZE: u64 = 1 << 20;
 
 /// Returns `what` and the first of `paths`; `None` without paths.
-fn listed(what: &str, paths: &[&ImagePath]) -> Option<String> {
+fn list_paths(what: &str, paths: &[&ImagePath]) -> Option<String> {
     let shown: Vec<String> = paths.iter().take(MAX_LISTED).map(ToString::to_string).collect();
     let more = match paths.len().saturating_sub(MAX_LISTED) {
         0 => String::new(),

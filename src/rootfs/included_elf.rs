@@ -76,7 +76,7 @@ pub(super) fn resolve_included_elf(
             && machine.is_some_and(|machine| machine.has_same_architecture(elf.machine))
         {
             modules.insert(path, file_machine);
-        } else if elf.link_map.is_missing_required() {
+        } else if elf.link_map.lacks_required_library() {
             unloadable.add_incomplete(path, file_machine, &elf.link_map);
         } else {
             for executed in &mut closure.executed {
@@ -128,7 +128,7 @@ fn open_modules(
     executed: &mut ExecutedFile,
     modules: &[ImagePath],
 ) -> Result<Vec<DlopenFailure>, closure::Error> {
-    let mut failed = resolver.dlopen(executed, modules.iter().map(dlopen_of_module).collect())?;
+    let mut failed = resolver.dlopen(executed, modules.iter().map(module_dlopen_request).collect())?;
     let is_module = |name: &[u8]| modules.iter().any(|module| module.file_name() == Some(name));
     loop {
         let mut still_failed = Vec::new();
@@ -168,7 +168,7 @@ fn dynamic_machine(executed: &ExecutedFile) -> Option<Machine> {
     }
 }
 
-fn dlopen_of_module(path: &ImagePath) -> DlopenRequest {
+fn module_dlopen_request(path: &ImagePath) -> DlopenRequest {
     DlopenRequest {
         caller: DlopenCaller::Program,
         names: vec![path.as_bytes().to_vec()],
@@ -188,7 +188,7 @@ fn missing_version_warnings(rootfs: &Rootfs, closures: &[Closure]) -> fs::Result
             .elf_programs()
             .flat_map(ElfProgram::all_link_maps)
             .filter(|map| !is_named || map.opened_objects.is_some());
-        for map in maps.filter(|map| !map.is_missing_required()) {
+        for map in maps.filter(|map| !map.lacks_required_library()) {
             let problems =
                 check_symbol_versions(map)?.into_iter().map(|problem| Note::Warning(problem.message));
             notes.extend(problems.filter(|note| !notes.contains(note)).collect::<Vec<_>>());

@@ -26,9 +26,9 @@ pub struct IncludedFs<'a> {
 }
 
 impl<'a> IncludedFs<'a> {
-    /// Reads what is included from `host`. `programs` are those of the recipe by their paths in `lower`,
-    /// with their paths in the image if the recipe has them: what they find relative to themselves are
-    /// the files at the same place relative to their paths in the image.
+    /// Reads what is included from `host`. `programs` are those of the recipe by their paths in
+    /// `lower`, with their paths in the image if the recipe has them: a path that a program looks
+    /// up relative to itself is looked up relative to the program's path in the image.
     ///
     /// # Errors
     /// Fails if a file can't be included, or a directory can't be read.
@@ -56,7 +56,7 @@ impl<'a> IncludedFs<'a> {
                 }
                 EntryNode::HardLink(_) => continue,
             };
-            included.add(place, node);
+            included.add_node(place, node);
         }
         for (program, to) in programs {
             included.add_counterparts(program, *to)?;
@@ -73,14 +73,15 @@ impl<'a> IncludedFs<'a> {
         self.nodes.iter().filter_map(is_file).collect()
     }
 
-    fn add(&mut self, path: ImagePath, node: FsNode) {
+    fn add_node(&mut self, path: ImagePath, node: FsNode) {
         if let (Some(parent), Some(name)) = (path.parent(), path.file_name()) {
             self.names.entry(parent).or_default().insert(name.to_vec());
         }
         self.nodes.insert(path, node);
     }
 
-    /// Adds the directory of a program, and if its path in the image is known those above it.
+    /// Adds the counterpart of a program's directory and, if the program's path in the image is
+    /// known, of the directories above it.
     fn add_counterparts(&mut self, program: &RawPath, to: Option<&ImagePath>) -> fs::Result<()> {
         let end = file_system::resolve_path(self.lower, &ImagePath::root(), program.as_bytes())?.end;
         let ResolutionEnd::File(path, _) = end else { return Ok(()) };
@@ -109,7 +110,7 @@ impl<'a> IncludedFs<'a> {
         })
     }
 
-    fn find(
+    fn included_or_lower_node(
         &self,
         path: &ImagePath,
         in_lower: impl FnOnce() -> fs::Result<Option<FsNode>>,
@@ -131,7 +132,7 @@ impl<'a> IncludedFs<'a> {
 
 impl FileSystem for IncludedFs<'_> {
     fn node(&self, path: &ImagePath) -> fs::Result<Option<FsNode>> {
-        self.find(path, || self.lower.node(path))
+        self.included_or_lower_node(path, || self.lower.node(path))
     }
 
     fn list(&self, path: &ImagePath) -> fs::Result<Vec<Vec<u8>>> {
@@ -141,7 +142,7 @@ impl FileSystem for IncludedFs<'_> {
     }
 
     fn node_untracked(&self, path: &ImagePath) -> fs::Result<Option<FsNode>> {
-        self.find(path, || self.lower.node_untracked(path))
+        self.included_or_lower_node(path, || self.lower.node_untracked(path))
     }
 
     fn list_untracked(&self, path: &ImagePath) -> fs::Result<Vec<Vec<u8>>> {

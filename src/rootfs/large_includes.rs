@@ -9,7 +9,7 @@ use coracle_core::entry::{Entry, EntryNode, EntryReason};
 use coracle_core::note::Note;
 use coracle_core::path::ImagePath;
 
-/// Includes of this size get a hint, in bytes.
+/// The size, in bytes, from which includes get a hint.
 const LARGE: u64 = 100 * 1000 * 1000;
 /// The maximum number of parts in the hint.
 const MAX_LISTED: usize = 3;

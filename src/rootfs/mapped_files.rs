@@ -5,7 +5,7 @@ use coracle_core::file_system::{FsFile, PathResolution, ResolutionEnd};
 use coracle_core::path::ImagePath;
 use coracle_ld::closure::{ElfProgram, LinkMap, MapReason};
 
-/// Iterates over the link maps of a program; those of `dlopen` with its purpose.
+/// Iterates over the link maps of a program; the maps of a `dlopen` with its purpose.
 pub(super) fn link_maps(elf: &ElfProgram) -> impl Iterator<Item = (&LinkMap, Option<&str>)> {
     let start = std::iter::once(&elf.link_map).chain(&elf.older_cpu_maps).map(|map| (map.as_ref(), None));
     let opened = elf

@@ -66,13 +66,13 @@ pub fn plan_rootfs(
     }
     let outside_links = copy_includes::add_includes(&mut planner.builder, request.host, request.includes)?;
     let working_dir = &request.resolve_options.working_dir;
-    planner.builder.add_directory(working_dir, EntryOrigin::program(EntryReason::WorkingDirectory));
+    planner.builder.add_directory(working_dir, EntryOrigin::for_program(EntryReason::WorkingDirectory));
     for file in request.generated_files {
-        let origin = EntryOrigin::data(file.reason.clone());
+        let origin = EntryOrigin::for_data(file.reason.clone());
         planner.builder.add_generated_file(&file.path, file.bytes.clone(), origin);
     }
     for mount_point in request.mount_points {
-        planner.builder.add_directory(mount_point, EntryOrigin::program(EntryReason::MountPoint));
+        planner.builder.add_directory(mount_point, EntryOrigin::for_program(EntryReason::MountPoint));
     }
     for state_dir in request.state_dirs {
         planner.builder.add_state_directory(state_dir, request.user);
@@ -117,7 +117,7 @@ pub fn plan_rootfs(
         ignored: &request.policy.ignored,
     };
     notes.extend(copy_includes::check_outside_links(image.files, &outside_links)?);
-    let hints = image.unmet(requirements.hints)?;
+    let hints = image.keep_unmet(requirements.hints)?;
     Ok(PlannedRootfs { rootfs: own.rootfs, shared_files: own.shared_files, notes, hints })
 }
 

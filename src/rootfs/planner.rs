@@ -14,7 +14,7 @@ use coracle_core::file_system::{FileSystem, PathResolution, ResolutionStep};
 use coracle_core::note::Note;
 use coracle_core::path::{ImagePath, RawPath};
 use coracle_ld::closure::{DependencyKind, ElfProgram, ExecutedFile, ExecutedKind, LinkMap, MapReason};
-use coracle_ld::elf::{self, Stripped};
+use coracle_ld::elf::{self, StripResult};
 use coracle_ld::implicit::{DataContent, DataFile};
 
 /// Adds entries to a tree, and collects private paths and notes.
@@ -73,7 +73,7 @@ impl<'a> TreePlanner<'a> {
             }
             self.add_steps(&data_file.steps, LayerKind::Libraries);
             let path = &data_file.path;
-            let origin = EntryOrigin::libraries(EntryReason::DataFile(data_file.purpose.clone()));
+            let origin = EntryOrigin::for_libraries(EntryReason::DataFile(data_file.purpose.clone()));
             match &data_file.content {
                 DataContent::File(file) => self.builder.add_file(path, file, origin),
                 DataContent::Bytes(bytes) => self.builder.add_generated_file(path, bytes.clone(), origin),
@@ -153,7 +153,7 @@ impl<'a> TreePlanner<'a> {
             ExecutedKind::Elf(_) => self.stripped_if_requested(program, target)?,
             ExecutedKind::Script => None,
         };
-        let origin = EntryOrigin::program(EntryReason::Program);
+        let origin = EntryOrigin::for_program(EntryReason::Program);
         match stripped {
             Some(stripped) => self.builder.add_stripped(target, &program.file, stripped, origin),
             None => self.builder.add_executable(target, &program.file, origin),
@@ -170,8 +170,8 @@ impl<'a> TreePlanner<'a> {
     ) -> Result<Option<Content>, RootfsError> {
         let content = &program.file.content;
         let stripped = match elf::strip(content) {
-            Ok(Stripped::Smaller(stripped)) => stripped,
-            Ok(Stripped::HasPayload(size)) if self.request.strip => {
+            Ok(StripResult::Smaller(stripped)) => stripped,
+            Ok(StripResult::HasPayload(size)) if self.request.strip => {
                 self.notes.push(Note::Warning(format!(
                     "`{target}` is not stripped: {size} of its bytes are in no section, as in self-extracting programs, \
                      which find them by their position in the file"
@@ -183,7 +183,7 @@ impl<'a> TreePlanner<'a> {
                 return Err(RootfsError::Strip { program: target.clone(), source });
             }
             // Damaged section headers do not keep a program from running.
-            Ok(Stripped::HasPayload(_) | Stripped::Unchanged) | Err(_) => return Ok(None),
+            Ok(StripResult::HasPayload(_) | StripResult::Unchanged) | Err(_) => return Ok(None),
         };
         if self.request.strip {
             return Ok(Some(stripped));
@@ -238,7 +238,7 @@ impl<'a> TreePlanner<'a> {
             .find(|path| self.is_private(path));
         self.private.extend(private.map(|path| PrivatePath { path, reason: reason.to_string() }));
         self.add_steps(&walk.steps, LayerKind::Libraries);
-        let origin = EntryOrigin::libraries(reason.clone());
+        let origin = EntryOrigin::for_libraries(reason.clone());
         if mapped.is_interpreter() {
             self.builder.add_executable(path, file, origin);
         } else {
@@ -257,7 +257,7 @@ impl<'a> TreePlanner<'a> {
     /// they are in system directories.
     fn add_moved_file(&mut self, mapped: &MappedFile<'_>, placement: &Placement) -> Result<(), RootfsError> {
         for step in relative_steps(self.file_system, mapped.map_reason, mapped.walk)? {
-            let origin = EntryOrigin::program(EntryReason::ParentOrLink);
+            let origin = EntryOrigin::for_program(EntryReason::ParentOrLink);
             match step {
                 ResolutionStep::Directory(path) => {
                     self.builder.add_directory(&placement.image_path(path), origin);
@@ -268,7 +268,7 @@ impl<'a> TreePlanner<'a> {
                 }
             }
         }
-        let origin = EntryOrigin::program(mapped.reason.clone());
+        let origin = EntryOrigin::for_program(mapped.reason.clone());
         self.builder.add_file(&placement.image_path(mapped.path), mapped.file, origin);
         Ok(())
     }

@@ -1,5 +1,6 @@
-//! Included ELF files that cannot be loaded in the image: one warning for those of other machines and of
-//! another C library, as packages for several platforms contain them, and one for the others.
+//! Warnings about included ELF files that cannot be loaded in the image: one about files for other
+//! machines or another C library, which packages for several platforms contain, and one about all
+//! other files.
 
 use std::collections::BTreeSet;
 
@@ -93,7 +94,8 @@ fn missing_library_text(missing: &MissingLibrary) -> String {
     }
 }
 
-/// Returns whether `name` is the C library of glibc or musl. The one of the image is always found.
+/// Returns whether `name` is the C library of glibc or musl. The C library of the image is always
+/// found.
 fn is_libc(name: &[u8]) -> bool {
     name == b"libc.so" || name == b"libc.so.6" || name.starts_with(b"libc.musl-")
 }

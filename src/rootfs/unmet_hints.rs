@@ -16,15 +16,15 @@ pub(super) struct HintedImage<'a> {
     pub(super) files: &'a dyn FileSystem,
     pub(super) rootfs: &'a Rootfs,
     pub(super) programs: &'a [PlannedProgram],
-    /// The mount points and the directories that the program writes to: what is there is hidden, or not part
-    /// of an image.
+    /// The mount points and the directories that the program writes to: files there are hidden or
+    /// not part of an image.
     pub(super) mounts: &'a [&'a [ImagePath]],
     /// The paths and names that hints leave out.
     pub(super) ignored: &'a BTreeSet<String>,
 }
 
 /// Returns the path `relative` from `directory`, without `..`.
-fn beside(directory: &RawPath, relative: &RawPath) -> RawPath {
+fn normalized_join(directory: &RawPath, relative: &RawPath) -> RawPath {
     let mut path = directory.clone();
     for name in relative.as_bytes().split(|byte| *byte == b'/') {
         path = match name {
@@ -44,7 +44,7 @@ fn is_above(directory: &RawPath, path: &RawPath) -> bool {
 }
 
 /// Merges the hints about data with the same reason.
-fn merge_data(hints: Vec<DependencyHint>) -> Vec<DependencyHint> {
+fn merge_data_hints(hints: Vec<DependencyHint>) -> Vec<DependencyHint> {
     let mut merged: Vec<DependencyHint> = Vec::new();
     for hint in hints {
         let is_same = |other: &DependencyHint| {
@@ -53,7 +53,7 @@ fn merge_data(hints: Vec<DependencyHint>) -> Vec<DependencyHint> {
         match merged.iter().position(is_same) {
             Some(index) => {
                 let other = merged.remove(index);
-                merged.insert(index, other.merged(hint));
+                merged.insert(index, other.merged_with(hint));
             }
             None => merged.push(hint),
         }
@@ -63,14 +63,15 @@ fn merge_data(hints: Vec<DependencyHint>) -> Vec<DependencyHint> {
 
 impl HintedImage<'_> {
     /// Returns the hints about what the image lacks and the user does not ignore, the most likely first.
-    pub(super) fn unmet(&self, hints: Vec<DependencyHint>) -> fs::Result<Vec<DependencyHint>> {
+    pub(super) fn keep_unmet(&self, hints: Vec<DependencyHint>) -> fs::Result<Vec<DependencyHint>> {
         let mut unmet: Vec<DependencyHint> = Vec::new();
         let mut known = BTreeSet::new();
-        let mut hints: Vec<DependencyHint> = hints.into_iter().map(|hint| self.located(hint)).collect();
+        let mut hints: Vec<DependencyHint> =
+            hints.into_iter().map(|hint| self.with_absolute_paths(hint)).collect();
         hints.sort_by_key(|hint| hint.likelihood);
         for hint in hints {
             let hint = match hint.paths() {
-                [] => (!self.is_met(&hint)?).then_some(hint),
+                [] => (!self.is_option_met(&hint)?).then_some(hint),
                 paths => {
                     let mut missing = Vec::new();
                     for path in paths {
@@ -87,11 +88,11 @@ impl HintedImage<'_> {
             };
             unmet.extend(hint.filter(is_new));
         }
-        Ok(merge_data(unmet))
+        Ok(merge_data_hints(unmet))
     }
 
-    /// Returns the hint with absolute paths in the image instead of paths beside a program.
-    fn located(&self, hint: DependencyHint) -> DependencyHint {
+    /// Returns the hint with absolute paths in the image instead of paths relative to the program.
+    fn with_absolute_paths(&self, hint: DependencyHint) -> DependencyHint {
         let is_relative = |path: &RawPath| !path.as_bytes().starts_with(b"/");
         if !hint.paths().iter().any(|path| is_relative(&path.to)) {
             return hint;
@@ -119,7 +120,7 @@ impl HintedImage<'_> {
             .or(own_directory)
             .filter(|_| is_relative(path))
         {
-            Some(directory) => beside(directory, path),
+            Some(directory) => normalized_join(directory, path),
             None => path.clone(),
         };
         let first = hint.paths().first().map(|path| path.from.clone()).unwrap_or_else(|| RawPath::new("/"));
@@ -132,7 +133,7 @@ impl HintedImage<'_> {
     }
 
     /// Returns whether the image has everything that a hint without paths is about.
-    fn is_met(&self, hint: &DependencyHint) -> fs::Result<bool> {
+    fn is_option_met(&self, hint: &DependencyHint) -> fs::Result<bool> {
         let names = match &hint.remedy {
             Remedy::State(path) => vec![escape_bytes(path.as_bytes())],
             Remedy::Dlopen(name) => vec![name.clone()],
@@ -155,7 +156,7 @@ impl HintedImage<'_> {
         {
             return Ok(true);
         }
-        Ok(!hint.files.is_empty() && self.has_all(&hint.files)?)
+        Ok(!hint.files.is_empty() && self.has_all_files(&hint.files)?)
     }
 
     /// Returns whether the image has the files of a hint that are at or below `path`, or the user included
@@ -168,7 +169,7 @@ impl HintedImage<'_> {
         let is_below =
             |file: &&RawPath| **file == path.to || file.as_bytes().starts_with(directory.as_bytes());
         let below: Vec<RawPath> = files.iter().filter(is_below).cloned().collect();
-        if self.has_all(if below.is_empty() { std::slice::from_ref(&path.to) } else { &below })? {
+        if self.has_all_files(if below.is_empty() { std::slice::from_ref(&path.to) } else { &below })? {
             return Ok(true);
         }
         let Ok(to) = ImagePath::parse(path.to.as_bytes()) else { return Ok(false) };
@@ -180,7 +181,7 @@ impl HintedImage<'_> {
         Ok(self.rootfs.iter().any(|(path, entry)| path.is_within(&to) && is_included(&entry.reason)))
     }
 
-    fn has_all(&self, files: &[RawPath]) -> fs::Result<bool> {
+    fn has_all_files(&self, files: &[RawPath]) -> fs::Result<bool> {
         for file in files {
             let walk = file_system::resolve_path(self.files, &ImagePath::root(), file.as_bytes())?;
             if !matches!(walk.end, ResolutionEnd::File(..) | ResolutionEnd::Directory(_)) {
@@ -215,7 +216,7 @@ mod tests {
     fn resolves_relative_paths() {
         let directory = RawPath::new("/app/venv/bin");
         for (relative, path) in [("../lib/x", "/app/venv/lib/x"), ("./a/b", "/app/venv/bin/a/b")] {
-            assert_eq!(beside(&directory, &RawPath::new(relative)), RawPath::new(path));
+            assert_eq!(normalized_join(&directory, &RawPath::new(relative)), RawPath::new(path));
         }
     }
 }

@@ -47,7 +47,7 @@ pub(super) fn verify_and_complete(
     }
     let mut builder = RootfsBuilder::continue_from(rootfs);
     for (path, bytes, reason) in search_files {
-        builder.add_generated_file(&path, bytes, EntryOrigin::libraries(reason));
+        builder.add_generated_file(&path, bytes, EntryOrigin::for_libraries(reason));
     }
     let (rootfs, _) = builder.finish()?;
     let own = without_base_files(&rootfs, request)?;
@@ -159,7 +159,7 @@ fn loader_search_files(
 /// Returns musl's path files, unchanged.
 fn musl_path_files(closures: &[&Closure]) -> impl Iterator<Item = LoaderSearchFile> {
     let maps = closures.iter().flat_map(|closure| closure.elf_programs()).flat_map(ElfProgram::all_link_maps);
-    maps.filter(|map| map.uses_path_file()).filter_map(|map| {
+    maps.filter(|map| map.uses_musl_path_file()).filter_map(|map| {
         let (path, list) = map.loader.as_ref()?.musl_path_file()?;
         Some((ImagePath::parse(path.as_bytes()).ok()?, list.to_vec(), EntryReason::MuslPathFile))
     })
@@ -178,7 +178,8 @@ fn ld_so_cache(
         let Some(path) = map.loader.as_ref().and_then(|loader| loader.cache_path()) else { continue };
         cache_location = Some((path.clone(), machine));
         entries.extend(
-            map.found_in_cache().map(|(name, path)| CacheEntry { name: name.to_vec(), path: path.clone() }),
+            map.libraries_found_in_cache()
+                .map(|(name, path)| CacheEntry { name: name.to_vec(), path: path.clone() }),
         );
     }
     let Some((path, machine)) = cache_location.filter(|_| !entries.is_empty()) else { return Ok(None) };

@@ -5,11 +5,13 @@ use std::path::Path;
 use std::process::Command;
 
 use coracle_core::content::Content;
-use coracle_ld::elf::{self, Stripped};
+use coracle_ld::elf::{self, StripResult};
 
 fn strip(from: &Path, to: &Path) -> u64 {
     let content = Content::from_bytes(fs::read(from).unwrap());
-    let Stripped::Smaller(stripped) = elf::strip(&content).unwrap() else { panic!("an unstripped program") };
+    let StripResult::Smaller(stripped) = elf::strip(&content).unwrap() else {
+        panic!("an unstripped program")
+    };
     let bytes = stripped.open().unwrap().read_bytes_at(0, usize::MAX).unwrap();
     assert_eq!(bytes.len() as u64, stripped.size());
     // A file that this process has open for writing can't be executed, and a child that another test starts in that
@@ -18,7 +20,7 @@ fn strip(from: &Path, to: &Path) -> u64 {
     fs::write(&draft, &bytes).unwrap();
     run("install", &["-m", "755", draft.to_str().unwrap(), to.to_str().unwrap()]);
     let again = elf::strip(&Content::from_bytes(bytes)).unwrap();
-    assert!(matches!(again, Stripped::Unchanged), "there is nothing left to strip: {again:?}");
+    assert!(matches!(again, StripResult::Unchanged), "there is nothing left to strip: {again:?}");
     stripped.size()
 }
 
@@ -65,7 +67,7 @@ fn keeps_sections_of_other_tools() {
 /// The number of bytes of `program` that are in no section, or `None` if it can be stripped.
 fn payload(program: Vec<u8>) -> Option<u64> {
     match elf::strip(&Content::from_bytes(program)).unwrap() {
-        Stripped::HasPayload(size) => Some(size),
+        StripResult::HasPayload(size) => Some(size),
         _ => None,
     }
 }
@@ -91,5 +93,5 @@ fn nothing_is_removed_from_a_program_with_bytes_that_no_section_contains() {
     assert!(payload(moved).is_some_and(|size| size >= 18), "with the padding before it");
     run("strip", &["-s", &path("hello")]);
     let stripped = [fs::read(path("hello")).unwrap(), b"PAYLOAD!".to_vec()].concat();
-    assert!(!matches!(elf::strip(&Content::from_bytes(stripped)).unwrap(), Stripped::Smaller(_)));
+    assert!(!matches!(elf::strip(&Content::from_bytes(stripped)).unwrap(), StripResult::Smaller(_)));
 }

@@ -33,7 +33,7 @@ impl Listing {
         // A loader lists the objects after the program; a filter may have moved some before it.
         let objects =
             map.objects.iter().enumerate().skip_while(|(_, object)| object.reason != MapReason::Program);
-        let objects = objects.skip(1).filter(|(index, _)| map.is_depended_on(*index));
+        let objects = objects.skip(1).filter(|(index, _)| map.has_dependents(*index));
         // A rejected `DT_AUXILIARY` library is not reported.
         let is_listed = |missing: &&MissingLibrary| match missing.kind {
             DependencyKind::Required => true,

@@ -100,7 +100,7 @@ impl Content {
         ours.verify_unchanged().and_then(|()| theirs.verify_unchanged()).map(|()| true)
     }
 
-    /// Builds a new content from ranges of this one and new bytes, in the order of `parts`.
+    /// Builds a new content from ranges of this content and new bytes, in the order of `parts`.
     pub fn splice(&self, parts: Vec<SplicePart>) -> Self {
         let mut pieces = Vec::new();
         for part in parts {
@@ -126,7 +126,8 @@ impl Content {
         slice
     }
 
-    /// Returns all bytes of this content, which is a file of a file system view at `path`.
+    /// Returns all bytes of this content. Errors name `path`, the file's path in a file system
+    /// view.
     ///
     /// # Errors
     /// Fails if there are more than `limit` bytes, and if a file cannot be read or has changed.
@@ -143,7 +144,7 @@ impl Content {
     ///
     /// # Errors
     /// Fails if a file cannot be opened or has changed.
-    pub fn open(&self) -> fs::Result<ContentReader> {
+    pub fn open(&self) -> fs::Result<OpenContent> {
         let mut opened: Vec<(Arc<HostFile>, Arc<VerifiedFile>)> = Vec::new();
         let mut pieces = Vec::with_capacity(self.pieces.len());
         for piece in self.pieces.iter() {
@@ -162,14 +163,14 @@ impl Content {
                 }
             });
         }
-        Ok(ContentReader { pieces, size: self.size })
+        Ok(OpenContent { pieces, size: self.size })
     }
 }
 
 /// One part of a content made by [`Content::splice`].
 #[derive(Debug, PartialEq, Eq)]
 pub enum SplicePart {
-    /// A range of the content that is spliced.
+    /// A range of the existing content.
     Existing {
         /// Offset of the first byte.
         start: u64,
@@ -205,7 +206,7 @@ impl Piece {
 
 /// An open [`Content`], read at arbitrary offsets.
 #[derive(Debug)]
-pub struct ContentReader {
+pub struct OpenContent {
     pieces: Vec<OpenPiece>,
     size: u64,
 }
@@ -216,7 +217,7 @@ enum OpenPiece {
     File { open: Arc<VerifiedFile>, start: u64, size: u64 },
 }
 
-impl ContentReader {
+impl OpenContent {
     /// Size in bytes.
     pub fn size(&self) -> u64 {
         self.size

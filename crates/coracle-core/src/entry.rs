@@ -16,9 +16,9 @@ pub struct Entry {
     pub mode: u32,
     /// The time of the last modification, in seconds since 1970.
     pub modified: u64,
-    /// The reason why it is in the image.
+    /// The reason why the entry is in the image.
     pub reason: EntryReason,
-    /// The kind of layer that it is in.
+    /// The kind of the layer that contains the entry.
     pub layer_kind: LayerKind,
 }
 
@@ -31,12 +31,13 @@ pub enum EntryNode {
     File(Content),
     /// A symbolic link with its unchanged target.
     Symlink(RawPath),
-    /// A hard link to the file at that path, which is in the same layer and sorts before this path.
+    /// A hard link to the file at this path. The file is in the same layer, and its path sorts
+    /// before the path of the link.
     HardLink(ImagePath),
 }
 
-/// Whether `name` is a whiteout in a layer: an engine that applies the layer deletes files instead of creating one with
-/// that name. Source: OCI image-spec, `layer.md`, "Whiteouts".
+/// Whether `name` is a whiteout in a layer: an engine that applies the layer then deletes files
+/// instead of creating a file called `name`. Source: OCI image-spec, `layer.md`, "Whiteouts".
 pub fn is_whiteout_name(name: &[u8]) -> bool {
     name.starts_with(b".wh.")
 }
@@ -104,41 +105,42 @@ impl fmt::Display for LayerKind {
 /// The reason why an entry is in the image. `Display` is for users.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum EntryReason {
-    /// It is a program of the recipe.
+    /// The entry is a program of the recipe.
     Program,
-    /// It is the interpreter of this file: its `PT_INTERP`, or from the `#!` line of a script.
+    /// The entry is the interpreter of this file: its `PT_INTERP`, or the program in the `#!` line
+    /// of a script.
     Interpreter(RawPath),
-    /// An object needs it (`DT_NEEDED`).
+    /// The entry is a library that an object needs (`DT_NEEDED`).
     Needed {
         /// The raw path of the object.
         by: RawPath,
         /// The search rule that found it.
         rule: String,
     },
-    /// An object opens it at run time (`dlopen`).
+    /// The entry is a library that an object opens at run time (`dlopen`).
     Dlopened {
         /// The raw path of the object.
         by: RawPath,
         /// The purpose.
         why: String,
     },
-    /// A program or library reads it, for this purpose.
+    /// The entry is a data file that a program or library reads for this purpose.
     DataFile(String),
-    /// It is a link or directory on the path to another entry.
+    /// The entry is a link or directory on the path to another entry.
     ParentOrLink,
-    /// It was included from this host path.
+    /// The entry was included from this host path.
     Included(String),
-    /// It is `/etc/passwd` or `/etc/group`, generated for the numeric user.
+    /// The entry is `/etc/passwd` or `/etc/group`, generated for the numeric user.
     Accounts,
-    /// It is the program's working directory.
+    /// The entry is the program's working directory.
     WorkingDirectory,
-    /// Configuration or a Secret is mounted there.
+    /// The entry is a mount point of configuration or a Secret.
     MountPoint,
-    /// It is a state directory, which the program writes to.
+    /// The entry is a state directory, which the program writes to.
     StateDirectory,
-    /// It is `ld.so.cache` of glibc.
+    /// The entry is glibc's `ld.so.cache`.
     LdSoCache,
-    /// It is the path file (`ld-musl-*.path`) of musl.
+    /// The entry is musl's path file (`ld-musl-*.path`).
     MuslPathFile,
 }
 

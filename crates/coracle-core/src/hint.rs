@@ -6,8 +6,8 @@ pub trait Hint {
     fn hint(&self) -> Option<String>;
 }
 
-/// Returns the known name that `name` probably misspells or abbreviates, the first of equally similar
-/// ones. `None` if there is none: a name that only shares letters is another word.
+/// Returns the name in `known` that `name` probably misspells or abbreviates; the first of several
+/// equally similar names. `None` if no name is similar: sharing some letters is not enough.
 pub fn most_similar<'a>(name: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     let normalized = name.to_lowercase().replace('_', "-");
     let is_like =
@@ -16,7 +16,8 @@ pub fn most_similar<'a>(name: &str, known: impl IntoIterator<Item = &'a str>) ->
     similar.min_by_key(|candidate| strsim::damerau_levenshtein(&normalized, &candidate.to_lowercase()))
 }
 
-/// Returns whether two names differ in at most a fourth of their characters, or in one.
+/// Returns whether two names differ in at most a fourth of their characters, or in a single
+/// character.
 fn is_misspelling(name: &str, candidate: &str) -> bool {
     let length = |name: &str| name.chars().count();
     let allowed = (length(name).max(length(candidate)) / 4).max(1);

@@ -21,7 +21,7 @@ pub struct InputTracker {
 /// How a path was read.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
 enum InputKind {
-    /// Its metadata or link target was read.
+    /// The path's metadata or link target was read.
     Metadata,
     /// The directory was listed.
     Listing,
@@ -43,7 +43,8 @@ impl InputTracker {
         self.record(path, InputKind::Metadata, encode_metadata(metadata));
     }
 
-    /// Records that the directory at `path` was listed. `stat` is its metadata before.
+    /// Records that the directory at `path` was listed. `stat` is the directory's metadata before
+    /// it was listed.
     pub(crate) fn record_listing(&mut self, path: PathBuf, stat: Stat) {
         self.stats.push(stat);
         self.record(path, InputKind::Listing, encode_stat(&stat));

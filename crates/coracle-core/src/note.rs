@@ -26,11 +26,12 @@ pub struct DependencyNote {
     pub subject: String,
     /// Why it may be needed.
     pub reason: String,
-    /// Its size in bytes, without what it needs itself. `None` if it is unknown.
+    /// The size of the missing files in bytes, without the files that they need in turn. `None` if
+    /// it is unknown.
     pub size: Option<u64>,
     /// The arguments of `coracle build` that add it. Empty if no argument adds it.
     pub args: Vec<String>,
-    /// The advice, if no argument adds it.
+    /// The advice for the user, if no argument adds the missing files.
     pub advice: Option<String>,
 }
 

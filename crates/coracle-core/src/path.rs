@@ -1,8 +1,8 @@
 //! Linux paths inside a root directory or image: bytes separated by `/`, on every host.
 //!
 //! An [`ImagePath`] cannot leave its root and does not convert to a host path implicitly. A
-//! [`RawPath`] is one that a loader or link contains (`/a/l1/../l2/libb.so`); only
-//! [`crate::file_system`] resolves it.
+//! [`RawPath`] is an unresolved path in a link or in a loader's search path
+//! (`/a/l1/../l2/libb.so`); only [`crate::file_system`] resolves it.
 
 use std::fmt;
 use std::str::FromStr;
@@ -182,7 +182,7 @@ impl RawPath {
         }
     }
 
-    /// Returns an absolute path unchanged, and a relative one appended to `directory`.
+    /// Returns an absolute path unchanged, and a relative path appended to `directory`.
     pub fn absolute_from(&self, directory: &RawPath) -> RawPath {
         if self.0.starts_with(b"/") { self.clone() } else { Self::join_bytes(&directory.0, &self.0) }
     }

@@ -18,10 +18,10 @@ pub trait Progress: Sync {
     }
 }
 
-/// Ignores progress and never cancels.
+/// A [`Progress`] that ignores all reports and never cancels.
 impl Progress for () {}
 
-/// Forwards cancellation, but reports no bytes.
+/// A [`Progress`] that forwards cancellation, but reports no bytes.
 pub struct CancelOnly<'a>(pub &'a dyn Progress);
 
 impl Progress for CancelOnly<'_> {
@@ -30,7 +30,7 @@ impl Progress for CancelOnly<'_> {
     }
 }
 
-/// The operation was cancelled. Readers return it inside an [`io::Error`].
+/// The error of a cancelled operation. Readers return it inside an [`io::Error`].
 #[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
 #[error("interrupted")]
 pub struct Cancelled;

@@ -14,7 +14,7 @@ use crate::path::escape_bytes;
 /// Maximum length of a repository name.
 const MAX_REPOSITORY_LENGTH: usize = 255;
 
-/// The registry of names without one.
+/// The registry of names that contain no registry.
 const DEFAULT_REGISTRY: &str = "docker.io";
 /// An older name of the same registry.
 const LEGACY_DEFAULT_REGISTRY: &str = "index.docker.io";
@@ -22,10 +22,10 @@ const LEGACY_DEFAULT_REGISTRY: &str = "index.docker.io";
 /// An image name: a repository and a tag, which is `latest` by default.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug, Hash)]
 pub struct ImageReference {
-    /// As written.
+    /// The repository as written.
     repository: String,
     tag: String,
-    /// With registry and Docker's defaults.
+    /// The repository with its registry and Docker's defaults.
     normalized_repository: String,
 }
 

@@ -58,7 +58,7 @@ pub enum TraceError {
     SystemCall {
         /// The name of the system call.
         call: &'static str,
-        /// Its error.
+        /// The error of the system call.
         source: io::Error,
     },
     /// This machine is not supported.

@@ -42,7 +42,7 @@ use std::ffi::OsString;
 use std::path::PathBuf;
 
 pub use error::TraceError;
-pub use trace::{Gap, MAX_PATHS, RecordedPath, Trace};
+pub use trace::{TraceGap, MAX_PATHS, RecordedPath, Trace};
 
 #[cfg(all(target_os = "linux", any(target_arch = "x86_64", target_arch = "aarch64")))]
 pub use linux::{check_program, record, run_launcher};
@@ -71,7 +71,7 @@ impl Command {
 
 /// The result of a recorded run.
 #[derive(Debug)]
-pub struct Recorded {
+pub struct RecordedRun {
     /// The record of the run.
     pub trace: Trace,
     /// How the program ended.
@@ -83,8 +83,8 @@ pub struct Recorded {
 /// How a program ended.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum ProgramStatus {
-    /// It exited with this code.
+    /// The program exited with this code.
     Exited(i32),
-    /// This signal killed it.
+    /// This signal killed the program.
     Killed(i32),
 }

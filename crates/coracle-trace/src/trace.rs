@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
-/// The maximum number of paths in a [`Trace`]. Further ones are dropped, and [`Gap::TooManyPaths`] is
+/// The maximum number of paths in a [`Trace`]. Further ones are dropped, and [`TraceGap::TooManyPaths`] is
 /// recorded.
 pub const MAX_PATHS: usize = 200_000;
 
@@ -53,35 +53,36 @@ pub struct Trace {
     pub directories_created: BTreeSet<RecordedPath>,
     /// Files and directories that were removed, and old names of renamed files.
     pub paths_removed: BTreeSet<RecordedPath>,
-    /// Paths that do not exist, which a program wanted to open or start.
+    /// Paths that do not exist and that a program tried to open or start.
     pub paths_absent: BTreeSet<RecordedPath>,
     /// Files and directories that exist, and that were only checked: by reading their metadata or the
     /// target of a link, or by opening a directory without listing it.
     pub paths_checked: BTreeSet<RecordedPath>,
     /// Why the trace is incomplete.
-    pub gaps: BTreeSet<Gap>,
+    pub gaps: BTreeSet<TraceGap>,
 }
 
 /// A reason why a trace is incomplete, with the program that it concerns.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", tag = "kind", content = "program")]
-pub enum Gap {
-    /// It is not traceable (`PR_SET_DUMPABLE`, or its file is not readable): the paths that it names
-    /// cannot be read.
+pub enum TraceGap {
+    /// The program is not traceable (`PR_SET_DUMPABLE`, or its file is not readable): the paths
+    /// that it names cannot be read.
     NotDumpable(PathBuf),
-    /// It is set-user-ID or set-group-ID, and ran without that.
+    /// The program is set-user-ID or set-group-ID, and ran without the other user or group.
     SetId(PathBuf),
-    /// It is for another architecture; its system calls are not recorded.
+    /// The program is for another architecture; its system calls are not recorded.
     ForeignArchitecture(PathBuf),
-    /// It uses `io_uring`; files that it opens through that are not recorded.
+    /// The program uses `io_uring`; files that it opens through `io_uring` are not recorded.
     IoUring(PathBuf),
-    /// It has changed its root directory or its mounts; its paths are not those of this machine.
+    /// The program has changed its root directory or its mounts, so that its paths differ from the
+    /// paths on this machine.
     ChangedRoot(PathBuf),
-    /// It has tried to trace another process, which works only for one tracer.
+    /// The program has tried to trace another process, but a process can have only one tracer.
     UsesPtrace(PathBuf),
-    /// It named a path that is not UTF-8.
+    /// The program named a path that is not UTF-8.
     NotUtf8(PathBuf),
-    /// There were more than [`MAX_PATHS`] paths.
+    /// The run named more than [`MAX_PATHS`] paths.
     TooManyPaths,
 }
 
@@ -102,7 +103,7 @@ impl Trace {
             }
         }
         if is_full {
-            self.gaps.insert(Gap::TooManyPaths);
+            self.gaps.insert(TraceGap::TooManyPaths);
         }
     }
 

@@ -3,7 +3,7 @@
 use std::ffi::OsString;
 use std::path::Path;
 
-use crate::{Command, Recorded, TraceError};
+use crate::{Command, RecordedRun, TraceError};
 
 /// Does nothing: no launcher is needed.
 pub fn run_launcher(_args: impl Iterator<Item = OsString>) {}
@@ -20,6 +20,9 @@ pub fn check_program(_program: &Path) -> Result<(), TraceError> {
 ///
 /// # Errors
 /// Always fails.
-pub fn record(_command: &Command, _on_left_running: &(dyn Fn(usize) + Sync)) -> Result<Recorded, TraceError> {
+pub fn record(
+    _command: &Command,
+    _on_left_running: &(dyn Fn(usize) + Sync),
+) -> Result<RecordedRun, TraceError> {
     Err(TraceError::Unsupported)
 }

@@ -1,4 +1,4 @@
-//! The flags of `coracle build`, with those of size budgets and report files.
+//! The flags of `coracle build`, including the flags of size budgets and report files.
 
 use std::ffi::OsString;
 use std::path::PathBuf;

@@ -11,8 +11,8 @@ use crate::cli::args::CargoArgs;
 use crate::cli::error::CliError;
 use crate::cli::project::read_cargo_metadata;
 
-/// How many ancestors may be the target directory: it contains the profile's directory, possibly
-/// below a target's, and programs may be in a subdirectory for examples.
+/// The maximum number of ancestors that may be the target directory: it contains the profile's
+/// directory, possibly below a target's, and programs may be in a subdirectory for examples.
 const MAX_DEPTH: usize = 3;
 
 /// Returns the profile's directory that contains `file`.

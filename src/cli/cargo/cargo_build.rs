@@ -56,12 +56,12 @@ pub(super) fn build_programs(
     let child = command.stdin(Stdio::null()).stdout(Stdio::piped()).spawn();
     let (messages, status) = child
         .and_then(|cargo| read_messages(cargo, args, on_complete))
-        .map_err(|error| cannot_run_cargo(Path::new(&cargo), &error))?;
+        .map_err(|error| cannot_run_cargo_error(Path::new(&cargo), &error))?;
     if interrupt::is_cancelled() {
         return Err(CliError::interrupted("no image was written"));
     }
     if !status.success() {
-        return Err(build_failure(status, args, &targets, messages.link_error, &cargo));
+        return Err(cargo_failure_error(status, args, &targets, messages.link_error, &cargo));
     }
     Ok(messages.programs.into_values().collect())
 }
@@ -120,7 +120,8 @@ fn read_messages(
     Ok((messages, cargo.wait()?))
 }
 
-/// Whether it is a program or example of a local package, not of a dependency or a build script.
+/// Whether the artifact is a program or example of a local package, not of a dependency or a build
+/// script.
 fn is_local_program(artifact: &CargoArtifact) -> bool {
     let kinds = &artifact.target.kind;
     artifact.executable.is_some()
@@ -145,7 +146,7 @@ impl BuildMessages {
     }
 }
 
-fn cannot_run_cargo(cargo: &Path, error: &io::Error) -> CliError {
+fn cannot_run_cargo_error(cargo: &Path, error: &io::Error) -> CliError {
     let message = format!("cannot run `{}`: {error}", cargo.display());
     let hint =
         "install Rust as described at https://rustup.rs, or name cargo in the environment variable CARGO";
@@ -153,7 +154,7 @@ fn cannot_run_cargo(cargo: &Path, error: &io::Error) -> CliError {
 }
 
 /// Explains why cargo has failed, as far as its own messages do not.
-fn build_failure(
+fn cargo_failure_error(
     status: ExitStatus,
     args: &CargoArgs,
     targets: &[String],
@@ -164,7 +165,9 @@ fn build_failure(
         return CliError::failed(format!("cargo was terminated ({status}); no image was built"));
     }
     let explained = link_error.and_then(|link_error| link_error.message_and_hint(targets, args));
-    if let Some((message, hint)) = explained.or_else(|| cross_errors::missing_tools(args, Path::new(cargo))) {
+    if let Some((message, hint)) =
+        explained.or_else(|| cross_errors::missing_zigbuild_tools(args, Path::new(cargo)))
+    {
         return CliError::failed_with_hint(message, hint);
     }
     CliError::failed("cargo could not build the programs; no image was built")

@@ -53,7 +53,7 @@ impl LinkError {
     pub(super) fn message_and_hint(&self, targets: &[String], args: &CargoArgs) -> Option<(String, String)> {
         match self {
             Self::TargetNotInstalled => {
-                let target = targets::find_uninstalled(targets)?;
+                let target = targets::first_uninstalled_target(targets)?;
                 let message = format!("the target `{target}` is not installed; no image was built");
                 Some((message, format!("install it with `rustup target add {target}`")))
             }
@@ -73,7 +73,7 @@ impl LinkError {
         // Targets of this machine did not cause the error.
         let triples = targets.iter().map(|target| targets::without_glibc_version(target));
         let linkers: Vec<CrossLinker> =
-            triples.filter(|triple| !is_native(triple)).map(CrossLinker::for_target).collect();
+            triples.filter(|triple| !is_native_target(triple)).map(CrossLinker::for_target).collect();
         let install_hint = |linker: &str| {
             debian_package(linker).map(|name| format!("on Debian, install it with `apt-get install {name}`"))
         };
@@ -102,7 +102,7 @@ impl LinkError {
     }
 }
 
-fn is_native(triple: &str) -> bool {
+fn is_native_target(triple: &str) -> bool {
     triple.split('-').next() == Some(std::env::consts::ARCH)
 }
 
@@ -157,7 +157,7 @@ fn debian_package(linker: &str) -> Option<String> {
 }
 
 /// Returns what `cargo zigbuild` is missing, and how to install it; `None` if nothing.
-pub(super) fn missing_tools(args: &CargoArgs, cargo: &Path) -> Option<(String, String)> {
+pub(super) fn missing_zigbuild_tools(args: &CargoArgs, cargo: &Path) -> Option<(String, String)> {
     if !args.zigbuild {
         return None;
     }

@@ -30,7 +30,7 @@ pub(super) fn early_recipe(
     args: &CargoArgs,
 ) -> Option<Recipe> {
     // An error is reported when all recipes are known.
-    let CargoImage { recipe, has_explicit_programs, .. } = describe_image(program, flags, args).ok()?;
+    let CargoImage { recipe, has_explicit_programs, .. } = image_of_program(program, flags, args).ok()?;
     let has_only_program = !has_explicit_programs
         && recipe.contents.includes.is_empty()
         && recipe.contents.implicit.dlopen.is_empty();
@@ -62,7 +62,7 @@ pub(super) fn all_recipes(
         if images.iter().any(is_image_of_package) || failed_manifest == Some(&program.manifest) {
             continue;
         }
-        match describe_image(program, flags, args) {
+        match image_of_program(program, flags, args) {
             Ok(image) => images.push(image),
             Err(failure) => {
                 // The package's other programs would fail in the same way.
@@ -129,7 +129,7 @@ fn check_single_image_flags(images: &[CargoImage<'_>], flags: &RecipeOverrides) 
 }
 
 /// Returns the image that Cargo.toml and the flags describe, completed with defaults.
-fn describe_image<'a>(
+fn image_of_program<'a>(
     program: &'a BuiltProgram,
     flags: &RecipeOverrides,
     args: &CargoArgs,

@@ -74,7 +74,7 @@ pub(super) fn requested_targets(args: &CargoArgs) -> Vec<String> {
 }
 
 /// Returns the first of `targets` that rustc supports but has no standard library for.
-pub(super) fn find_uninstalled(targets: &[String]) -> Option<&str> {
+pub(super) fn first_uninstalled_target(targets: &[String]) -> Option<&str> {
     let rustc = rustc_program();
     targets.iter().map(|target| without_glibc_version(target)).find(|target| {
         let mut command = Command::new(&rustc);

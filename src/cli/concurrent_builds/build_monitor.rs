@@ -49,14 +49,14 @@ impl PublishOrder {
     /// Lets another job run, and waits for the turn of job `number`. Returns `Break` if it is
     /// cancelled.
     pub(super) fn wait_for_turn(&self, number: usize) -> ControlFlow<()> {
-        self.change(|state| state.not_running.insert(number));
+        self.change_state(|state| state.not_running.insert(number));
         self.wait_while(|state| !state.is_cancelled(number) && !state.has_turn(number));
         if self.is_cancelled(number) { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
     }
 
     /// Marks job `number` as ended, whether its turn has come or not.
     pub(super) fn mark_ended(&self, number: usize) {
-        self.change(|state| {
+        self.change_state(|state| {
             state.not_running.insert(number);
             state.ended.insert(number)
         });
@@ -64,25 +64,25 @@ impl PublishOrder {
 
     /// Sets the order of the turns. Jobs that are not in it are cancelled.
     pub(super) fn set_order(&self, order: Vec<usize>) {
-        self.change(|state| state.order = Some(order));
+        self.change_state(|state| state.order = Some(order));
     }
 
     /// Whether job `number` is cancelled.
     pub(super) fn is_cancelled(&self, number: usize) -> bool {
-        self.state().is_cancelled(number)
+        self.lock_state().is_cancelled(number)
     }
 
-    fn change<T>(&self, change: impl FnOnce(&mut OrderState) -> T) {
-        change(&mut self.state());
+    fn change_state<T>(&self, change: impl FnOnce(&mut OrderState) -> T) {
+        change(&mut self.lock_state());
         self.changed.notify_all();
     }
 
     fn wait_while(&self, condition: impl Fn(&OrderState) -> bool) {
-        let waited = self.changed.wait_while(self.state(), |state| condition(state));
+        let waited = self.changed.wait_while(self.lock_state(), |state| condition(state));
         drop(waited.unwrap_or_else(PoisonError::into_inner));
     }
 
-    fn state(&self) -> MutexGuard<'_, OrderState> {
+    fn lock_state(&self) -> MutexGuard<'_, OrderState> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -102,7 +102,7 @@ impl OrderState {
 /// Observes one build, which may run concurrently with others.
 pub(in crate::cli) struct BuildMonitor<'a> {
     progress: &'a ProgressDisplay,
-    /// The order in which builds publish, and the number of this one; `None` for the only build.
+    /// The order in which builds publish, and the number of this build; `None` for the only build.
     turn: Option<(&'a PublishOrder, usize)>,
     /// Whether the build started before all recipes were known, so that its inputs may still
     /// change.

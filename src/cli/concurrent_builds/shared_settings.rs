@@ -26,7 +26,7 @@ pub(super) struct SharedSettings<'a> {
 }
 
 impl<'a> SharedSettings<'a> {
-    /// Creates it without making any setting yet.
+    /// Creates the shared settings; each setting is made when it is first needed.
     pub(super) fn new(args: &'a BuildArgs) -> Self {
         Self { args, settings: None, engine: None, client: None, created_directories: BTreeSet::new() }
     }
@@ -39,28 +39,29 @@ impl<'a> SharedSettings<'a> {
         }
     }
 
-    /// Returns what the build of `recipe` needs. `None` if that fails, in which case
-    /// [`SharedSettings::for_all_builds`] reports the error, or if it depends on the other recipes.
+    /// Returns the recipe and settings of a build that starts before all recipes are known. `None`
+    /// if the settings cannot be made, in which case [`SharedSettings::for_all_builds`] reports the
+    /// error, or if they depend on the other recipes.
     pub(super) fn for_early_build(&mut self, mut recipe: Recipe) -> Option<(Recipe, Settings)> {
         if self.args.load {
-            let engine = self.engine.get_or_insert_with(build_inputs::find_engine).as_ref().ok()?;
+            let engine = self.engine.get_or_insert_with(build_inputs::detect_local_engine).as_ref().ok()?;
             recipe.output.load_engine = Some(engine.clone()).filter(|_| !recipe.image.names.is_empty());
             recipe.output.load_engine.as_ref()?;
         }
         let settings = self.settings().as_ref().ok()?.clone();
-        let client = self.client(&recipe, &settings)?;
+        let client = self.client_for(&recipe, &settings)?;
         self.created_directories.extend(missing_parents(&recipe));
         Some((recipe, Settings { registry_client: client, ..settings }))
     }
 
-    /// Returns what the builds of `recipes`, all of them, need.
+    /// Returns the recipes and settings of the builds of all `recipes`.
     pub(super) fn for_all_builds(
         &mut self,
         mut recipes: Vec<Recipe>,
     ) -> Result<(Vec<Recipe>, Settings), CliError> {
         if self.args.load {
             build_inputs::check_names_for_engine(&recipes)?;
-            let engine = self.engine.take().unwrap_or_else(build_inputs::find_engine)?;
+            let engine = self.engine.take().unwrap_or_else(build_inputs::detect_local_engine)?;
             recipes.iter_mut().for_each(|recipe| recipe.output.load_engine = Some(engine.clone()));
         }
         let settings = match self.settings() {
@@ -81,7 +82,7 @@ impl<'a> SharedSettings<'a> {
     /// Returns the client for the registries of `recipe`. `None` if it pushes to other registries
     /// than the first recipe: credentials from the environment apply only if all images go to one
     /// registry.
-    fn client(&mut self, recipe: &Recipe, settings: &Settings) -> Option<Option<RegistryClient>> {
+    fn client_for(&mut self, recipe: &Recipe, settings: &Settings) -> Option<Option<RegistryClient>> {
         let destinations = coracle::destinations::registry_destinations(recipe);
         if destinations.is_empty()
             && !build_inputs::reads_registry(recipe)

@@ -20,7 +20,7 @@ use serde::Serialize;
 use crate::cli::args::{ConfigCheckArgs, OutputFormat};
 use crate::cli::contract_lookup;
 use crate::cli::error::{CliError, CliExit};
-use crate::cli::image_reader::{ImageReader, parse_platform};
+use crate::cli::image_reader::{ImageOpener, parse_platform};
 use crate::cli::terminal;
 
 /// The JSON of a [`CheckReport`].
@@ -53,7 +53,7 @@ struct FindingJson<'a> {
 pub(super) fn run_config_check(args: &ConfigCheckArgs) -> Result<CliExit, CliError> {
     let platform = parse_platform(args.common.platform.as_deref())?;
     let published_at = args.contract.as_deref();
-    let reader = ImageReader::new(&args.common.registry);
+    let reader = ImageOpener::new(&args.common.registry);
     let image = reader.open(&args.image)?;
     let contract = contract_lookup::required_label_contract(&image, platform.as_ref())?;
     let document = match published_at.is_some() || !args.values.is_empty() {

@@ -8,7 +8,7 @@ use serde::Serialize;
 use crate::cli::args::{ConfigDiffArgs, ConfigShowArgs, OutputFormat};
 use crate::cli::contract_lookup;
 use crate::cli::error::{CliError, CliExit};
-use crate::cli::image_reader::{ImageReader, parse_platform};
+use crate::cli::image_reader::{ImageOpener, parse_platform};
 use crate::cli::terminal::{self, BOLD, DIM};
 
 /// The changes between two contracts.
@@ -29,7 +29,7 @@ struct ChangeReport<'a> {
 pub(super) fn run_config_show(args: &ConfigShowArgs) -> Result<CliExit, CliError> {
     let platform = parse_platform(args.common.platform.as_deref())?;
     let published_at = args.contract.as_deref();
-    let reader = ImageReader::new(&args.common.registry);
+    let reader = ImageOpener::new(&args.common.registry);
     let contract =
         contract_lookup::contract_with_parameters(&args.image, platform.as_ref(), published_at, &reader)?;
     match args.common.format {
@@ -42,7 +42,7 @@ pub(super) fn run_config_show(args: &ConfigShowArgs) -> Result<CliExit, CliError
 /// Runs `coracle config diff`.
 pub(super) fn run_config_diff(args: &ConfigDiffArgs) -> Result<CliExit, CliError> {
     let platform = parse_platform(args.common.platform.as_deref())?;
-    let reader = ImageReader::new(&args.common.registry);
+    let reader = ImageOpener::new(&args.common.registry);
     let read = |text: &str| contract_lookup::image_or_file_contract(text, platform.as_ref(), &reader);
     let changes = contract::diff_contracts(&read(&args.old)?, &read(&args.new)?);
     let report = DiffReport { changes: changes.iter().map(ChangeReport::from).collect() };

@@ -40,7 +40,8 @@ pub(super) struct DepsReport {
     sizes: Option<ClosureSizes>,
 }
 
-/// A file without a closure: the error, and what is missing or refused if the file could be read.
+/// The report of a file that has no closure: the error and, if the file could be read, its missing
+/// and refused libraries.
 #[derive(Serialize)]
 pub(super) struct FailureReport {
     file: String,
@@ -174,7 +175,7 @@ fn mapped_libraries(map: &LinkMap) -> Vec<String> {
     let objects = map.objects.iter().enumerate();
     let mapped = objects.filter(|(index, object)| {
         !matches!(object.reason, MapReason::Program)
-            && (object.reason != MapReason::Interpreter || map.is_depended_on(*index))
+            && (object.reason != MapReason::Interpreter || map.has_dependents(*index))
     });
     mapped.map(|(_, object)| object.raw_path.to_string()).collect()
 }

@@ -61,7 +61,7 @@ struct DepsRun<'a> {
     has_findings: bool,
     /// Whether an object matches `--why`.
     has_match: bool,
-    /// Names similar to the one in `--why`.
+    /// Names of objects that are similar to the name in `--why`.
     similar_names: Vec<String>,
     hints: Vec<String>,
 }
@@ -127,7 +127,7 @@ impl<'a> DepsRun<'a> {
         mut report: DepsReport,
     ) -> Result<FileReport, CliError> {
         if let Some(wanted) = &self.args.why {
-            let objects = self.find_explained(closure, wanted);
+            let objects = self.collect_explained(closure, wanted);
             let why =
                 objects.iter().map(|object| object.report(&self.size_cache)).collect::<Result<_, _>>()?;
             return Ok(FileReport::Explained(ExplainedReport { file: file.to_owned(), why }));
@@ -140,7 +140,7 @@ impl<'a> DepsRun<'a> {
 
     /// Returns the objects that `wanted` names in a closure. Records similar names if there are
     /// none.
-    fn find_explained<'c>(&mut self, closure: &'c Closure, wanted: &str) -> Vec<ExplainedObject<'c>> {
+    fn collect_explained<'c>(&mut self, closure: &'c Closure, wanted: &str) -> Vec<ExplainedObject<'c>> {
         let objects = explained_objects(closure, wanted);
         self.has_match |= !objects.is_empty();
         if !self.has_match && self.similar_names.is_empty() {
@@ -152,7 +152,7 @@ impl<'a> DepsRun<'a> {
     /// Prints the file as text.
     fn print_text(&mut self, file: &str, closure: &Closure, report: &DepsReport) -> Result<(), CliError> {
         if let Some(wanted) = &self.args.why {
-            for object in self.find_explained(closure, wanted) {
+            for object in self.collect_explained(closure, wanted) {
                 terminal::print_data(&object.report(&self.size_cache)?.to_text())?;
             }
         } else if self.args.format == DepsFormat::Paths {

@@ -15,7 +15,8 @@ use crate::cli::error::CliError;
 /// A cache of compressed sizes: a library that many programs map is compressed once.
 #[derive(Default)]
 pub(super) struct SizeCache {
-    /// By file, and by whether its layer is small, which uses a higher compression level.
+    /// The compressed sizes, by file and by whether the file's layer is small: small layers have a
+    /// higher compression level.
     by_file: RefCell<BTreeMap<(FileId, bool), u64>>,
 }
 
@@ -23,7 +24,7 @@ pub(super) struct SizeCache {
 #[derive(Clone, Copy, Default, Serialize)]
 pub(super) struct ObjectSize {
     pub(super) size: u64,
-    /// `None` unless requested.
+    /// The compressed size; `None` unless requested.
     pub(super) compressed: Option<u64>,
 }
 
@@ -72,7 +73,7 @@ fn size_in_tar(size: u64) -> u64 {
 }
 
 impl ObjectSize {
-    /// Returns the sum.
+    /// Returns the sum of `sizes`.
     pub(super) fn sum<'a>(sizes: impl IntoIterator<Item = &'a Self>) -> Self {
         sizes.into_iter().fold(Self::default(), |sum, size| Self {
             size: sum.size + size.size,
@@ -98,7 +99,7 @@ const MAX_PARTIAL_CHAINS: usize = 50_000;
 
 /// Chains from the program to one object, as indices into the link map's objects.
 pub(super) struct DependencyChains {
-    /// The shortest first; none contains an object twice.
+    /// The chains, the shortest first; no chain contains an object twice.
     pub(super) chains: Vec<Vec<usize>>,
     /// Whether there may be more chains than these.
     pub(super) is_truncated: bool,

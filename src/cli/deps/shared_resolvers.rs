@@ -39,9 +39,9 @@ impl SharedFileSystems {
 }
 
 impl SharedResolvers<'_> {
-    /// Resolves the file `path` in the file system `id`, which must be one of those passed to
-    /// [`SharedFileSystems::open`]. If only one file uses the file system, nothing is cached, because
-    /// there may be thousands of such file systems. The outer error is internal.
+    /// Resolves the file `path` in the file system `id`, which must be among the IDs passed to
+    /// [`SharedFileSystems::open`]. If only one file uses the file system, nothing is cached,
+    /// because there may be thousands of such file systems. The outer error is internal.
     pub(super) fn resolve(
         &mut self,
         id: &RootId,

@@ -31,7 +31,7 @@ pub(super) fn tree_text(file: &str, closure: &Closure, report: &DepsReport, size
         }
     }
     write_loader(&mut text, map, sizes);
-    let mut tree = TreeWriter { text, map, sizes, is_drawn: vec![false; map.objects.len()] };
+    let mut tree = TreeDrawing { text, map, sizes, is_drawn: vec![false; map.objects.len()] };
     tree.write_children(0, "");
     let mut text = tree.text;
     for path in &report.alternatives {
@@ -66,7 +66,7 @@ fn write_problems(text: &mut String, report: &DepsReport) {
 }
 
 /// A tree that is being drawn.
-struct TreeWriter<'a> {
+struct TreeDrawing<'a> {
     text: String,
     map: &'a LinkMap,
     sizes: &'a [ObjectSize],
@@ -80,7 +80,7 @@ enum TreeLine<'a> {
     Missing(&'a MissingLibrary),
 }
 
-impl TreeWriter<'_> {
+impl TreeDrawing<'_> {
     /// Writes the subtree below the object `parent`.
     fn write_children(&mut self, parent: usize, indent: &str) {
         let map = self.map;

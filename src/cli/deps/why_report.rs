@@ -51,7 +51,7 @@ struct RefusedFile {
 /// One object of a chain from the program to the explained object.
 #[derive(Serialize)]
 struct ChainStep {
-    /// `None` for a missing name.
+    /// The object's path; `None` for a missing name.
     path: Option<String>,
     /// The name by which the object before needs it; `None` for the program.
     name: Option<String>,
@@ -77,7 +77,7 @@ struct ExclusiveDependencies {
 /// An object, or a missing name, that `--why` names in one link map.
 pub(super) struct ExplainedObject<'a> {
     map: &'a LinkMap,
-    /// The object; for a missing name, the object that needs it.
+    /// The index of the object; for a missing name, of the object that needs it.
     index: usize,
     /// The needed name, and the trace of the search for it.
     search: Option<(&'a [u8], &'a SearchTrace)>,
@@ -124,7 +124,7 @@ fn matches_name(map: &LinkMap, index: usize, wanted: &[u8]) -> bool {
 /// The maximum number of suggested names.
 const MAX_SUGGESTED: usize = 3;
 
-/// Returns names in `closure` that contain `wanted`, or else those that it misspells.
+/// Returns names in `closure` that contain `wanted`, or else names that `wanted` misspells.
 pub(super) fn similar_names(closure: &Closure, wanted: &str) -> Vec<String> {
     let text = |name: &[u8]| RawPath::new(name).to_string();
     let maps = closure.elf_programs().flat_map(ElfProgram::all_link_maps);
@@ -145,7 +145,7 @@ pub(super) fn similar_names(closure: &Closure, wanted: &str) -> Vec<String> {
     similar.into_iter().take(MAX_SUGGESTED).cloned().collect()
 }
 
-/// Returns the part of a library's name that differs from those of others: `ssl` of `libssl.so.3`.
+/// Returns the distinctive part of a library's name: `ssl` of `libssl.so.3`.
 fn stem(name: &str) -> &str {
     let name = name.strip_prefix("lib").unwrap_or(name);
     name.split_once(".so").map_or(name, |(stem, _)| stem)

@@ -16,7 +16,7 @@ pub(super) struct RecipeSchema {
     #[serde(rename = "$ref")]
     pub(super) reference: Option<String>,
     #[serde(rename = "type")]
-    types: Types,
+    types: ValueTypes,
     pub(super) description: String,
     pub(super) default: Option<DefaultValue>,
     pub(super) properties: BTreeMap<String, RecipeSchema>,
@@ -31,7 +31,7 @@ pub(super) struct RecipeSchema {
 /// The types that a value may have.
 #[derive(Deserialize)]
 #[serde(untagged)]
-enum Types {
+enum ValueTypes {
     Single(String),
     Several(Vec<String>),
 }
@@ -62,13 +62,13 @@ impl RecipeSchema {
     /// Returns the names of the types that a value may have.
     pub(super) fn type_names(&self) -> &[String] {
         match &self.types {
-            Types::Single(name) => std::slice::from_ref(name),
-            Types::Several(names) => names,
+            ValueTypes::Single(name) => std::slice::from_ref(name),
+            ValueTypes::Several(names) => names,
         }
     }
 }
 
-impl Default for Types {
+impl Default for ValueTypes {
     fn default() -> Self {
         Self::Several(Vec::new())
     }

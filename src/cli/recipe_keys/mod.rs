@@ -61,9 +61,9 @@ fn unknown_key(sections: &[RecipeSection], path: &str) -> CliError {
     CliError::usage(format!("the recipe has no key `{path}`"), hint)
 }
 
-/// Returns the most similar of the paths `known`: one with the same last part, such as `image.user` for
-/// `user`, else one with a similar spelling, else, for a path without a section, one whose last part has a similar
-/// spelling.
+/// Returns the path in `known` that is most similar to `path`: a path with the same last part, such
+/// as `image.user` for `user`; else a path with a similar spelling; else, if `path` has no section,
+/// a path whose last part has a similar spelling.
 fn similar_key<'a>(known: &'a [String], path: &str) -> Option<&'a str> {
     let last_part = |path: &'a str| path.rsplit('.').next().unwrap_or_default();
     let paths = || known.iter().map(String::as_str);

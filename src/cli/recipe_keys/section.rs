@@ -41,7 +41,7 @@ pub(super) struct RecipeSection {
 #[derive(Clone)]
 pub(super) struct RecipeKey {
     pub(super) name: String,
-    /// Such as `integer or string`.
+    /// The types of the value, such as `integer or string`.
     pub(super) value_type: String,
     pub(super) default: Option<DefaultValue>,
     pub(super) is_required: bool,
@@ -51,7 +51,7 @@ pub(super) struct RecipeKey {
 /// A key with its dotted path, for `--format json`.
 #[derive(Serialize)]
 pub(super) struct KeyReport<'a> {
-    /// Such as `image.user`.
+    /// The dotted path of the key, such as `image.user`.
     pub(super) key: String,
     #[serde(rename = "type")]
     pub(super) value_type: &'a str,
@@ -82,7 +82,7 @@ impl RecipeSection {
             return Some(self.with_tables(&tables, self.keys.clone()));
         }
         let (table, name) = path.rsplit_once('.').unwrap_or(("", path));
-        let index = self.paths.iter().position(|known| is_same_path(known, table))?;
+        let index = self.paths.iter().position(|known| matches_path(known, table))?;
         let key = self.keys.iter().find(|key| key.name == name)?;
         Some(self.with_tables(&[index], vec![key.clone()]))
     }
@@ -115,7 +115,7 @@ pub(super) fn is_at_or_below(path: &str, ancestor: &str) -> bool {
     ancestor.split('.').all(|wanted| parts.next().is_some_and(|part| matches_part(part, wanted)))
 }
 
-fn is_same_path(known: &str, path: &str) -> bool {
+fn matches_path(known: &str, path: &str) -> bool {
     known.split('.').count() == path.split('.').count() && is_at_or_below(known, path)
 }
 
@@ -128,7 +128,7 @@ fn matches_part(part: &str, wanted: &str) -> bool {
 /// Returns all sections of the recipe, the top level first.
 pub(super) fn recipe_sections() -> Result<Vec<RecipeSection>, serde_json::Error> {
     let root = read_recipe_schema()?;
-    let definitions = Definitions(&root.definitions);
+    let definitions = SchemaDefinitions(&root.definitions);
     let (mut tables, values): (Vec<_>, Vec<_>) =
         root.properties.iter().partition(|(_, schema)| definitions.find_table(schema).is_some());
     let mut sections = vec![RecipeSection {
@@ -148,7 +148,7 @@ pub(super) fn recipe_sections() -> Result<Vec<RecipeSection>, serde_json::Error>
 }
 
 /// The schema's definitions, by name.
-struct Definitions<'a>(&'a BTreeMap<String, RecipeSchema>);
+struct SchemaDefinitions<'a>(&'a BTreeMap<String, RecipeSchema>);
 
 /// A value that is a table with its own keys.
 struct Table<'a> {
@@ -189,9 +189,9 @@ impl TableForm {
     }
 }
 
-impl<'a> Definitions<'a> {
-    /// Adds the section of `table`, and those of the tables below it. `written` has the path and
-    /// header of each place where the table is used.
+impl<'a> SchemaDefinitions<'a> {
+    /// Adds the section of `table`, and the sections of the tables below it. `written` has the path
+    /// and header of each place where the table is used.
     fn add_sections(
         &self,
         written: Vec<(String, String)>,

@@ -4,7 +4,7 @@ use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
 use coracle_core::fs::Context as _;
-use coracle_trace::{Command, Recorded, TraceError};
+use coracle_trace::{Command, RecordedRun, TraceError};
 
 use super::recipe_file::RecipeFile;
 use crate::cli::args::RecordArgs;
@@ -33,7 +33,7 @@ impl RecordedCommand {
     }
 
     /// Runs it under the tracer.
-    pub(super) fn run(&self) -> Result<Recorded, CliError> {
+    pub(super) fn run(&self) -> Result<RecordedRun, CliError> {
         let command = Command {
             program: self.start_directory.join(&self.program),
             name: Some(self.name.clone()),

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use coracle_trace::{RecordedPath, Trace};
 
 use super::file_kinds::{UserDirectories, is_in_loader_directory};
-use super::folding::{Folded, count_includable_files, fold};
+use super::folding::{FoldedPaths, count_files_if_includable, fold};
 use super::libraries::opened_libraries;
 use super::locales::missing_locales;
 use super::package_files;
@@ -17,46 +17,49 @@ use super::state_dirs::{StateDirs, state_dirs};
 use crate::cli::terminal::count_noun;
 
 /// Returns everything that the runs opened and the image does not have.
-pub(super) fn compare(trace: &Trace, image: &PlannedImage, user: &UserDirectories) -> Proposals {
+pub(super) fn propose_missing(trace: &Trace, image: &PlannedImage, user: &UserDirectories) -> Proposals {
     let state = state_dirs(trace, image, user);
-    let comparison = Comparison { trace, image, user, state, rejected: RejectedFiles::new(image) };
+    let comparison = RunComparison { trace, image, user, state, rejected: RejectedFiles::new(image) };
     let read = comparison.missing_files();
     let (named, plugins) = comparison.missing_libraries();
     let listed = comparison.missing_directories();
     let programs = comparison.missing_programs();
     let files: BTreeSet<PathBuf> =
         read.included.iter().chain(&plugins).chain(&read.packaged).cloned().collect();
-    let folded = comparison.fold(&files, &listed);
+    let folded = comparison.fold_files(&files, &listed);
     let others = programs.iter().map(|program| program.path.clone()).chain(plugins);
     let opened = opened_libraries(&named, others);
     let file_name = |path: &PathBuf| Some(path.file_name()?.to_string_lossy().into_owned());
     Proposals {
-        programs: programs.iter().map(|path| comparison.copied(path, "started by the program")).collect(),
+        programs: programs
+            .iter()
+            .map(|path| comparison.to_copied_path(path, "started by the program"))
+            .collect(),
         dlopen: opened.iter().filter_map(file_name).collect(),
         locales: missing_locales(trace, &|path| image.has_path(path)),
-        include: comparison.includes(&folded, &read.packaged),
-        state: comparison.state.directories.iter().map(|path| text(path)).collect(),
+        include: comparison.proposed_includes(&folded, &read.packaged),
+        state: comparison.state.directories.iter().map(|path| utf8_text(path)).collect(),
         config: comparison.config_candidates(&read.configuration),
-        remarks: comparison.remarks(&read, &listed, &folded),
+        remarks: comparison.proposed_remarks(&read, &listed, &folded),
     }
 }
 
-/// Missing files that were read or checked, by what becomes of them.
+/// Missing files that were read or checked, by how they are proposed.
 #[derive(Default)]
-struct ReadFiles {
+struct MissingReadFiles {
     included: Vec<PathBuf>,
     configuration: Vec<PathBuf>,
     /// Configuration that a package of the distribution has installed.
     packaged: BTreeSet<PathBuf>,
-    /// In a directory of `[[state]]`, by their paths in the image.
+    /// Files in a directory of `[[state]]`, by their paths in the image.
     in_state: Vec<PathBuf>,
-    /// In a home directory.
+    /// Files in a home directory.
     private: Vec<PathBuf>,
-    /// Rejected by the secret scanner.
+    /// Files that the secret scanner rejects.
     rejected: Vec<PathBuf>,
 }
 
-struct Comparison<'a> {
+struct RunComparison<'a> {
     trace: &'a Trace,
     image: &'a PlannedImage,
     user: &'a UserDirectories,
@@ -64,16 +67,16 @@ struct Comparison<'a> {
     rejected: RejectedFiles<'a>,
 }
 
-impl Comparison<'_> {
-    fn missing_files(&self) -> ReadFiles {
-        let mut files = ReadFiles::default();
+impl RunComparison<'_> {
+    fn missing_files(&self) -> MissingReadFiles {
+        let mut files = MissingReadFiles::default();
         let mut configuration: Vec<&RecordedPath> = Vec::new();
-        let checked = self.missing(&self.trace.paths_checked).filter(|path| is_needed_file(&path.path));
-        for path in self.missing(&self.trace.files_read).chain(checked) {
+        let checked = self.missing_paths(&self.trace.paths_checked).filter(|path| is_needed_file(&path.path));
+        for path in self.missing_paths(&self.trace.files_read).chain(checked) {
             let in_image = self.image.image_path(path);
-            if self.is_state(&in_image) {
+            if self.is_in_state_dir(&in_image) {
                 files.in_state.push(in_image);
-            } else if self.rejected.contain(&path.path, &in_image) {
+            } else if self.rejected.rejects(&path.path, &in_image) {
                 files.rejected.push(path.path.clone());
             } else if self.user.is_configuration(&path.path) {
                 configuration.push(path);
@@ -92,21 +95,22 @@ impl Comparison<'_> {
 
     /// Returns the missing libraries that the loader finds by their names, and all others.
     fn missing_libraries(&self) -> (BTreeSet<PathBuf>, Vec<PathBuf>) {
-        let libraries = self.missing(&self.trace.libraries_mapped);
+        let libraries = self.missing_paths(&self.trace.libraries_mapped);
         let paths = libraries.filter(|path| !self.image.has_source(&path.path)).map(|path| path.path.clone());
         let (named, others): (Vec<_>, Vec<_>) = paths.partition(|path| is_in_loader_directory(path));
         (named.into_iter().collect(), others)
     }
 
     fn missing_programs(&self) -> Vec<&RecordedPath> {
-        let programs = self.missing(&self.trace.programs_executed);
+        let programs = self.missing_paths(&self.trace.programs_executed);
         let is_own =
             |path: &&RecordedPath| self.image.has_source(&path.path) || self.user.is_private(&path.path);
         programs.filter(|path| !is_own(path)).collect()
     }
 
-    /// Returns the listed directories that the image lacks, or of which it lacks an entry, those that were
-    /// checked and are not there, and that of modules for character sets if one was opened.
+    /// Returns the directories that the image lacks: listed directories of which it lacks an entry,
+    /// directories that were checked, and the directory of modules for character sets if a module
+    /// was opened.
     fn missing_directories(&self) -> BTreeSet<PathBuf> {
         let is_missing = |path: &&RecordedPath| {
             let in_image = self.image.image_path(path);
@@ -116,10 +120,10 @@ impl Comparison<'_> {
                 || self.user.is_input(&path.path)
                 || self.is_made_by_run(&path.path)
                 || self.image.is_mounted(&in_image)
-                || self.is_state(&in_image);
+                || self.is_in_state_dir(&in_image);
             !is_ignored && path.path.exists() && !self.has_all_entries(path)
         };
-        let checked = self.missing(&self.trace.paths_checked);
+        let checked = self.missing_paths(&self.trace.paths_checked);
         let checked = checked.filter(|path| self.is_needed_directory(&path.path));
         let listed = self.trace.directories_listed.iter().chain(checked).filter(is_missing);
         let modules = self.trace.libraries_mapped.iter().filter_map(|path| gconv_directory(&path.path));
@@ -136,7 +140,7 @@ impl Comparison<'_> {
         let used =
             [files_read, directories_listed, libraries_mapped, programs_executed, paths_checked].into_iter();
         let is_parent = used.flatten().any(|path| path.path != directory && path.path.starts_with(directory));
-        let count = || count_includable_files(directory, true, &|path| self.user.is_noise(path));
+        let count = || count_files_if_includable(directory, true, &|path| self.user.is_noise(path));
         directory.is_dir() && !is_parent && count().is_some_and(|files| files <= MAX_CHECKED_FILES)
     }
 
@@ -147,7 +151,10 @@ impl Comparison<'_> {
     }
 
     /// Returns the paths that are neither noise nor in the image, and exist.
-    fn missing<'a>(&'a self, paths: &'a BTreeSet<RecordedPath>) -> impl Iterator<Item = &'a RecordedPath> {
+    fn missing_paths<'a>(
+        &'a self,
+        paths: &'a BTreeSet<RecordedPath>,
+    ) -> impl Iterator<Item = &'a RecordedPath> {
         paths.iter().filter(|path| {
             let in_image = self.image.image_path(path);
             let is_there = self.image.has_path(&in_image)
@@ -179,27 +186,27 @@ impl Comparison<'_> {
         if is_empty { self.image.has_path(&in_image) } else { has_all }
     }
 
-    fn is_state(&self, in_image: &Path) -> bool {
+    fn is_in_state_dir(&self, in_image: &Path) -> bool {
         self.state.directories.iter().any(|directory| in_image.starts_with(directory))
     }
 
-    fn fold(&self, files: &BTreeSet<PathBuf>, listed: &BTreeSet<PathBuf>) -> Folded {
+    fn fold_files(&self, files: &BTreeSet<PathBuf>, listed: &BTreeSet<PathBuf>) -> FoldedPaths {
         let is_excluded = |path: &Path| {
             let is_module_data = path.components().any(|part| part.as_os_str() == "gconv");
             let is_cache = path.components().any(|part| part.as_os_str() == "__pycache__");
             let is_own = self.user.is_noise(path) || self.is_made_by_run(path);
-            !is_module_data && !is_cache && (is_own || self.rejected.contain(path, path))
+            !is_module_data && !is_cache && (is_own || self.rejected.rejects(path, path))
         };
         fold(files, listed, &|directory| {
-            let keeps_path = self.image.image_path(&self.recorded(directory)) == directory;
+            let keeps_path = self.image.image_path(&self.to_recorded_path(directory)) == directory;
             match self.user.is_too_broad(directory) {
                 true => None,
-                false => count_includable_files(directory, keeps_path, &is_excluded),
+                false => count_files_if_includable(directory, keeps_path, &is_excluded),
             }
         })
     }
 
-    fn includes(&self, folded: &Folded, packaged: &BTreeSet<PathBuf>) -> Vec<CopiedPath> {
+    fn proposed_includes(&self, folded: &FoldedPaths, packaged: &BTreeSet<PathBuf>) -> Vec<CopiedPath> {
         let directories = folded.directories.iter().map(|(path, read)| {
             let is_listed = self.trace.directories_listed.iter().any(|listed| listed.path == *path);
             let reason = match read {
@@ -209,19 +216,22 @@ impl Comparison<'_> {
                 read => format!("a directory of which the program reads {}", count_noun(*read, "file")),
             };
             let is_configuration = packaged.iter().any(|file| file.starts_with(path));
-            self.copied(&self.recorded(path), &with_config_advice(reason, path, is_configuration))
+            self.to_copied_path(
+                &self.to_recorded_path(path),
+                &with_config_advice(reason, path, is_configuration),
+            )
         });
         let files = folded.files.iter().map(|path| {
             let reason = "read by the program".to_owned();
             let directory = path.parent().unwrap_or(path);
             let reason = with_config_advice(reason, directory, packaged.contains(path));
-            self.copied(&self.recorded(path), &reason)
+            self.to_copied_path(&self.to_recorded_path(path), &reason)
         });
         directories.chain(files).collect()
     }
 
     /// Returns the path as the program named it. A directory above a relative path is relative, too.
-    fn recorded(&self, path: &Path) -> RecordedPath {
+    fn to_recorded_path(&self, path: &Path) -> RecordedPath {
         let trace = self.trace;
         let named =
             [&trace.files_read, &trace.directories_listed, &trace.libraries_mapped, &trace.paths_checked];
@@ -233,20 +243,25 @@ impl Comparison<'_> {
     }
 
     /// Returns the source as a path of the recipe, and the target in the image.
-    fn copied(&self, path: &RecordedPath, reason: &str) -> CopiedPath {
+    fn to_copied_path(&self, path: &RecordedPath, reason: &str) -> CopiedPath {
         let from = match path.path.starts_with(&self.user.start) && self.user.is_in_project(&path.path) {
-            true => relative_to(&self.image.recipe_dir, &path.path),
+            true => relative_path(&self.image.recipe_dir, &path.path),
             false => path.path.clone(),
         };
         let to = self.image.without_links(&self.image.image_path(path));
-        CopiedPath { from: text(&from), to: text(&to), reason: reason.to_owned() }
+        CopiedPath { from: utf8_text(&from), to: utf8_text(&to), reason: reason.to_owned() }
     }
 
     fn config_candidates(&self, paths: &[PathBuf]) -> Vec<String> {
-        paths.iter().filter(|path| !self.image.is_named_in_recipe(path)).map(|path| text(path)).collect()
+        paths.iter().filter(|path| !self.image.is_named_in_recipe(path)).map(|path| utf8_text(path)).collect()
     }
 
-    fn remarks(&self, read: &ReadFiles, listed: &BTreeSet<PathBuf>, folded: &Folded) -> Vec<Remark> {
+    fn proposed_remarks(
+        &self,
+        read: &MissingReadFiles,
+        listed: &BTreeSet<PathBuf>,
+        folded: &FoldedPaths,
+    ) -> Vec<Remark> {
         let sockets = self.connected_sockets();
         let partial: Vec<PathBuf> = listed.iter().filter(|path| !folded.contains(path)).cloned().collect();
         let impossible: Vec<PathBuf> = self.state.impossible.iter().cloned().collect();
@@ -266,13 +281,13 @@ impl Comparison<'_> {
         ];
         let remarks = remarks.into_iter().flat_map(|(paths, advice)| {
             let new = paths.iter().filter(|path| !self.image.is_named_in_recipe(path));
-            new.map(move |path| Remark { path: text(path), advice })
+            new.map(move |path| Remark { path: utf8_text(path), advice })
         });
         remarks.collect()
     }
 
-    /// Returns the sockets of servers that the program did not start itself. Those of the C library, the
-    /// kernel and the user's session are left out.
+    /// Returns the sockets of servers that the program did not start itself. Sockets of the C
+    /// library, the kernel and the user's session are left out.
     fn connected_sockets(&self) -> Vec<PathBuf> {
         let is_noise = |path: &RecordedPath| {
             let name = path.path.to_string_lossy();
@@ -320,14 +335,14 @@ fn with_config_advice(reason: String, directory: &Path, is_configuration: bool) 
 }
 
 /// Returns `path` relative to `directory`; both are absolute.
-fn relative_to(directory: &Path, path: &Path) -> PathBuf {
+fn relative_path(directory: &Path, path: &Path) -> PathBuf {
     let is_shared = |above: &&Path| path.starts_with(above);
     let shared = directory.ancestors().find(is_shared).unwrap_or(Path::new("/"));
     let up = directory.strip_prefix(shared).unwrap_or(directory).components().map(|_| "..");
     up.collect::<PathBuf>().join(path.strip_prefix(shared).unwrap_or(path))
 }
 
-/// All recorded paths are UTF-8.
-fn text(path: &Path) -> String {
+/// Converts a recorded path to text. All recorded paths are UTF-8.
+fn utf8_text(path: &Path) -> String {
     path.to_string_lossy().into_owned()
 }

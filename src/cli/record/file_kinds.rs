@@ -85,7 +85,8 @@ pub(super) struct UserDirectories {
 }
 
 impl UserDirectories {
-    /// Returns those of this process, which the environment names, and of these programs.
+    /// Returns the directories that this process's environment names, and the directories of
+    /// `programs`.
     pub(super) fn new<'a>(start: &Path, programs: impl Iterator<Item = &'a Path>) -> Self {
         let is_own = |directory: &PathBuf| {
             let path = ImagePath::parse(directory.as_os_str().as_encoded_bytes());

@@ -11,18 +11,18 @@ const MIN_FILES_READ: usize = 3;
 
 /// Directories and files to include, each with the number of files that were read in it.
 #[derive(PartialEq, Eq, Default, Debug)]
-pub(super) struct Folded {
+pub(super) struct FoldedPaths {
     pub(super) directories: BTreeMap<PathBuf, usize>,
     pub(super) files: BTreeSet<PathBuf>,
 }
 
-/// Folds `files` into the directories above them, and adds the `listed` ones. `count_files` returns
-/// the number of files of a directory, or `None` if it must not be included as a whole.
+/// Folds `files` into the directories above them, and adds the `listed` directories. `count_files`
+/// returns the number of files of a directory, or `None` if it must not be included as a whole.
 pub(super) fn fold(
     files: &BTreeSet<PathBuf>,
     listed: &BTreeSet<PathBuf>,
     count_files: &dyn Fn(&Path) -> Option<usize>,
-) -> Folded {
+) -> FoldedPaths {
     let read_below = |directory: &Path| {
         files
             .range::<Path, _>((std::ops::Bound::Included(directory), std::ops::Bound::Unbounded))
@@ -37,7 +37,7 @@ pub(super) fn fold(
                 .is_some_and(|total| read == total || (read >= MIN_FILES_READ && read * 2 > total))
     });
     let listed = listed.iter().map(PathBuf::as_path).filter(|directory| count_files(directory).is_some());
-    let mut folded = Folded::default();
+    let mut folded = FoldedPaths::default();
     // A directory comes before those in it.
     for directory in mostly_read.chain(listed).collect::<BTreeSet<&Path>>() {
         if !folded.contains(directory) {
@@ -48,7 +48,7 @@ pub(super) fn fold(
     folded
 }
 
-impl Folded {
+impl FoldedPaths {
     /// Whether a directory contains `path`.
     pub(super) fn contains(&self, path: &Path) -> bool {
         path.ancestors().any(|above| self.directories.contains_key(above))
@@ -58,7 +58,7 @@ impl Folded {
 /// Returns the number of files below `directory`. `None` if it cannot be included as a whole: it has a
 /// special file, an entry that `is_excluded`, too many entries, or a link that leads out of it. If it
 /// `keeps_path` in the image, links may lead to files anywhere, which come along.
-pub(super) fn count_includable_files(
+pub(super) fn count_files_if_includable(
     directory: &Path,
     keeps_path: bool,
     is_excluded: &dyn Fn(&Path) -> bool,

@@ -35,7 +35,8 @@ struct HistoryFile {
 }
 
 impl History {
-    /// Reads what was recorded for the recipe, or without one for the program in this directory.
+    /// Reads what was recorded for the recipe, or without a recipe for the program in this
+    /// directory.
     pub(super) fn open(
         args: &RecordArgs,
         recipe_file: &RecipeFile,
@@ -63,7 +64,7 @@ impl History {
     }
 
     /// Adds a run, and writes the file.
-    pub(super) fn add(&mut self, trace: Trace) -> Result<(), CliError> {
+    pub(super) fn add_run(&mut self, trace: Trace) -> Result<(), CliError> {
         self.trace.merge(trace);
         self.runs += 1;
         let Some(file) = &self.file else { return Ok(()) };

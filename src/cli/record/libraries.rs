@@ -1,5 +1,5 @@
-//! Reduces the libraries that were mapped to those that a program opened itself: the others are
-//! needed by them.
+//! Reduces mapped libraries to the libraries that a program opened itself, without the libraries
+//! that these need.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
@@ -8,16 +8,16 @@ use coracle_core::content::Content;
 use coracle_core::fs;
 use coracle_ld::elf::ElfObject;
 
-/// Returns those of `libraries` that no other one, and none of `others`, needs.
+/// Returns the `libraries` that neither another library nor one of the files in `others` needs.
 pub(super) fn opened_libraries(
     libraries: &BTreeSet<PathBuf>,
     others: impl Iterator<Item = PathBuf>,
 ) -> BTreeSet<PathBuf> {
-    opened_of_graph(libraries, others, &needed_names)
+    opened_in_graph(libraries, others, &needed_library_names)
 }
 
 /// Like [`opened_libraries`]; `needed` returns the names that a file needs.
-fn opened_of_graph(
+fn opened_in_graph(
     libraries: &BTreeSet<PathBuf>,
     others: impl Iterator<Item = PathBuf>,
     needed: &dyn Fn(&Path) -> BTreeSet<String>,
@@ -54,7 +54,7 @@ fn opened_of_graph(
 }
 
 /// Returns the `DT_NEEDED` names of an ELF file. Other files need none.
-fn needed_names(path: &Path) -> BTreeSet<String> {
+fn needed_library_names(path: &Path) -> BTreeSet<String> {
     let read = || {
         let content = Content::from_host_file(path.to_owned(), fs::stat(path).ok()?);
         let object = ElfObject::read(&content.open().ok()?).ok()?;
@@ -82,7 +82,7 @@ mod tests {
             names.iter().map(|name| (*name).to_owned()).collect()
         };
         let all = ["a", "b", "c", "x", "y", "z"].map(|name| PathBuf::from(format!("/lib/{name}.so")));
-        let opened = opened_of_graph(&all.into(), ["/bin/child".into()].into_iter(), &needed);
+        let opened = opened_in_graph(&all.into(), ["/bin/child".into()].into_iter(), &needed);
         assert_eq!(opened, [PathBuf::from("/lib/a.so"), PathBuf::from("/lib/x.so")].into());
     }
 }

@@ -28,8 +28,8 @@ pub(super) fn missing_locales(trace: &Trace, is_in_image: &dyn Fn(&Path) -> bool
     names.into_iter().collect()
 }
 
-/// Returns the locale that the environment names. An archive has many; it is the one that was used most
-/// likely. `None` if it is that of every program.
+/// Returns the locale that the environment names. A locale archive has many locales; this one was
+/// most likely used. `None` for `C` and `POSIX`, which need no files.
 fn locale_of_environment() -> Option<String> {
     let name = ["LC_ALL", "LC_CTYPE", "LANG"].into_iter().find_map(env_text)?;
     (!matches!(name.as_str(), "" | "C" | "POSIX")).then_some(name)

@@ -26,7 +26,7 @@ use super::error::{CliError, CliExit};
 use super::recipe_tables;
 use super::terminal::{self, count_noun};
 use command::RecordedCommand;
-use comparison::compare;
+use comparison::propose_missing;
 use file_kinds::UserDirectories;
 use history::History;
 use planned_image::PlannedImage;
@@ -38,30 +38,30 @@ use report::RecordReport;
 /// exit code of the command.
 pub(super) fn run_record(args: &RecordArgs) -> Result<CliExit, CliError> {
     recipe_tables::name_tables_of(args.file.as_deref());
-    let recipe_file = RecipeFile::find(args.file.as_deref())?;
+    let recipe_file = RecipeFile::read_or_default(args.file.as_deref())?;
     let command = RecordedCommand::new(args, &recipe_file)?;
     // Planned first: nothing runs with an invalid recipe.
-    let image = PlannedImage::plan(&recipe_file, &command.program, args)?;
+    let image = PlannedImage::plan_image(&recipe_file, &command.program, args)?;
     let mut history = History::open(args, &recipe_file, &command)?;
     let recorded = command.run()?;
-    history.add(recorded.trace)?;
+    history.add_run(recorded.trace)?;
     let proposals = find_proposals(&history.trace, &image, &recipe_file, &command, args)?;
-    let fragment = recipe_edit::fragment(&recipe_file, &proposals)?;
+    let fragment = recipe_edit::recipe_lines(&recipe_file, &proposals)?;
     let is_written = args.write && !proposals.is_empty();
     if args.format == OutputFormat::Text {
         terminal::print_bytes(fragment.as_bytes())?;
     }
     if is_written {
         let mut document = recipe_file.document_to_edit(&command.program)?;
-        recipe_edit::merge(&mut document, recipe_file.table_keys(), &proposals)?;
+        recipe_edit::merge_into_document(&mut document, recipe_file.table_keys(), &proposals)?;
         recipe_file.write(&document.to_string(), args)?;
     }
     if args.format == OutputFormat::Json {
         terminal::print_json(&RecordReport::new(&history, recorded.status, &proposals, is_written))?;
     }
-    terminal::print_notes(&report::notes(&history.trace, recorded.status), args.quiet);
+    terminal::print_notes(&report::run_notes(&history.trace, recorded.status), args.quiet);
     if !args.quiet {
-        terminal::print_message(&summary(&history, &proposals, is_written.then_some(&recipe_file)));
+        terminal::print_message(&summary_line(&history, &proposals, is_written.then_some(&recipe_file)));
     }
     exit_as(recorded.status)
 }
@@ -77,17 +77,17 @@ fn find_proposals(
 ) -> Result<Proposals, CliError> {
     let executed = trace.programs_executed.iter().map(|program| program.path.as_path());
     let user = UserDirectories::new(&command.start_directory, executed);
-    let first = compare(trace, image, &user);
+    let first = propose_missing(trace, image, &user);
     let found = first.without_files();
     if found.is_empty() || recipe_file.is_cargo_toml() {
         return Ok(first);
     }
     let mut document = recipe_file.document_to_edit(&command.program)?;
-    recipe_edit::merge(&mut document, recipe_file.table_keys(), &found)?;
+    recipe_edit::merge_into_document(&mut document, recipe_file.table_keys(), &found)?;
     let recipe = recipe_file.parse(&document.to_string())?;
     // The lines are useful even if one of them needs a correction.
     match PlannedImage::plan_recipe(recipe, recipe_file.text(), args) {
-        Ok(image) => Ok(found.completed_with(compare(trace, &image, &user))),
+        Ok(image) => Ok(found.completed_with(propose_missing(trace, &image, &user))),
         Err(failure) => {
             let warning = format!("the recipe with these lines cannot be built: {}", failure.message);
             terminal::print_notes(&[Note::Warning(warning)], args.quiet);
@@ -97,7 +97,7 @@ fn find_proposals(
 }
 
 /// Returns the last line of messages: how much was recorded and proposed.
-fn summary(history: &History, proposals: &Proposals, written: Option<&RecipeFile>) -> String {
+fn summary_line(history: &History, proposals: &Proposals, written: Option<&RecipeFile>) -> String {
     let runs = count_noun(history.runs, "run");
     match written {
         _ if proposals.is_empty() => {

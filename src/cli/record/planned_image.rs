@@ -36,8 +36,8 @@ pub(super) struct PlannedImage {
 }
 
 impl PlannedImage {
-    /// Plans the image of the recipe, or without one that of `program` alone.
-    pub(super) fn plan(
+    /// Plans the image of the recipe, or without a recipe the image of `program` alone.
+    pub(super) fn plan_image(
         recipe_file: &RecipeFile,
         program: &Path,
         args: &RecordArgs,
@@ -118,7 +118,7 @@ impl PlannedImage {
         )
     }
 
-    /// Whether the image has the file of this machine at `path`, at any path.
+    /// Whether the image has, at any path, this machine's file at `path`.
     pub(super) fn has_source(&self, path: &Path) -> bool {
         fs::stat(path).is_ok_and(|stat| self.sources.contains(&stat.file_id))
     }
@@ -230,7 +230,7 @@ fn open_base(
         BaseSource::open(location, &client, settings.cache.as_deref(), settings.scratch_dir.as_deref())
             .map_err(coracle::Error::from)?;
     let image = source.image(&plan.platform).map_err(coracle::Error::from)?;
-    Ok(Some(source.file_system(&image, &()).map_err(coracle::Error::from)?))
+    Ok(Some(source.fetch_file_system(&image, &()).map_err(coracle::Error::from)?))
 }
 
 fn host_path(path: &ImagePath) -> PathBuf {

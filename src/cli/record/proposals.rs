@@ -37,13 +37,14 @@ pub(super) struct Remark {
 }
 
 impl Proposals {
-    /// Keeps only additions that change which libraries and data the plan finds.
+    /// Returns only the additions that change which libraries and data the plan finds.
     pub(super) fn without_files(&self) -> Self {
         let Self { programs, dlopen, locales, .. } = self.clone();
         Self { programs, dlopen, locales, ..Self::default() }
     }
 
-    /// Adds what is still missing in the plan of a recipe with [`Self::without_files`].
+    /// Adds `rest`: what is still missing once a recipe with [`Self::without_files`] has been
+    /// planned.
     pub(super) fn completed_with(self, rest: Self) -> Self {
         let programs = self.programs.into_iter().chain(rest.programs).collect();
         let dlopen = self.dlopen.into_iter().chain(rest.dlopen).collect();

@@ -9,7 +9,7 @@ use super::recipe_file::RecipeFile;
 use crate::cli::error::CliError;
 
 /// Returns the lines to add to the recipe. Arrays contain what the recipe has already.
-pub(super) fn fragment(recipe_file: &RecipeFile, proposals: &Proposals) -> Result<String, CliError> {
+pub(super) fn recipe_lines(recipe_file: &RecipeFile, proposals: &Proposals) -> Result<String, CliError> {
     let mut fragment = DocumentMut::new();
     for (section, key, is_needed) in [
         ("image", "programs", !proposals.programs.is_empty()),
@@ -32,12 +32,12 @@ pub(super) fn fragment(recipe_file: &RecipeFile, proposals: &Proposals) -> Resul
             }
         }
     }
-    merge(&mut fragment, &[], proposals)?;
+    merge_into_document(&mut fragment, &[], proposals)?;
     Ok(fragment.to_string().trim_start().to_owned())
 }
 
 /// Adds the proposals to the table with `keys` of `document`, with comments. Everything else is kept.
-pub(super) fn merge(
+pub(super) fn merge_into_document(
     document: &mut DocumentMut,
     keys: &[&str],
     proposals: &Proposals,
@@ -48,16 +48,22 @@ pub(super) fn merge(
     }
     let recipe = item.as_table_like_mut().ok_or_else(|| cannot_merge(keys.last().unwrap_or(&"recipe")))?;
     if !proposals.programs.is_empty() {
-        let programs = array_in(recipe, "image", "programs")?;
-        proposals.programs.iter().for_each(|program| push(programs, program_value(program), &program.reason));
+        let programs = array_or_insert(recipe, "image", "programs")?;
+        proposals
+            .programs
+            .iter()
+            .for_each(|program| push_with_comment(programs, program_value(program), &program.reason));
     }
     if !proposals.dlopen.is_empty() {
-        let names = array_in(recipe, "runtime", "dlopen")?;
-        proposals.dlopen.iter().for_each(|name| push(names, name.into(), "opened with dlopen"));
+        let names = array_or_insert(recipe, "runtime", "dlopen")?;
+        proposals.dlopen.iter().for_each(|name| push_with_comment(names, name.into(), "opened with dlopen"));
     }
     if !proposals.locales.is_empty() {
-        let names = array_in(recipe, "runtime", "locales")?;
-        proposals.locales.iter().for_each(|name| push(names, name.into(), "read by the program"));
+        let names = array_or_insert(recipe, "runtime", "locales")?;
+        proposals
+            .locales
+            .iter()
+            .for_each(|name| push_with_comment(names, name.into(), "read by the program"));
     }
     for include in &proposals.include {
         let pairs = [("from", include.from.as_str()), ("to", include.to.as_str())];
@@ -66,7 +72,7 @@ pub(super) fn merge(
     for state in &proposals.state {
         add_table(recipe, "state", "written to by the program", &[("mount", state)])?;
     }
-    let comments = comments(proposals);
+    let comments = proposal_comments(proposals);
     if !comments.is_empty() {
         let before = document.trailing().as_str().unwrap_or_default().to_owned();
         let gap = if before.is_empty() || before.ends_with('\n') { "\n" } else { "\n\n" };
@@ -76,7 +82,7 @@ pub(super) fn merge(
 }
 
 /// Returns candidates and remarks as comments.
-fn comments(proposals: &Proposals) -> String {
+fn proposal_comments(proposals: &Proposals) -> String {
     let mut text = String::new();
     for file in &proposals.config {
         let path = Path::new(file);
@@ -110,7 +116,11 @@ fn program_value(program: &CopiedPath) -> Value {
 }
 
 /// Returns the array `key` of the table `section`; both are created if they are missing.
-fn array_in<'a>(recipe: &'a mut dyn TableLike, section: &str, key: &str) -> Result<&'a mut Array, CliError> {
+fn array_or_insert<'a>(
+    recipe: &'a mut dyn TableLike,
+    section: &str,
+    key: &str,
+) -> Result<&'a mut Array, CliError> {
     let table = recipe.entry(section).or_insert_with(|| Item::Table(Table::new()));
     let table = table.as_table_like_mut().ok_or_else(|| cannot_merge(section))?;
     let array = table.entry(key).or_insert_with(|| value(Array::new()));
@@ -118,7 +128,7 @@ fn array_in<'a>(recipe: &'a mut dyn TableLike, section: &str, key: &str) -> Resu
 }
 
 /// Adds a value on a line of its own, below a comment.
-fn push(array: &mut Array, mut new: Value, comment: &str) {
+fn push_with_comment(array: &mut Array, mut new: Value, comment: &str) {
     let has_line_of_its_own = |value: &Value| {
         value.decor().prefix().and_then(|text| text.as_str()).is_some_and(|text| text.contains('\n'))
     };
@@ -147,7 +157,7 @@ fn add_table(
     }
     let array = tables.as_array_mut().ok_or_else(|| cannot_merge(key))?;
     let table: InlineTable = pairs.iter().map(|(key, text)| (*key, Value::from(*text))).collect();
-    push(array, Value::InlineTable(table), &comment.replace('\n', "\n    # "));
+    push_with_comment(array, Value::InlineTable(table), &comment.replace('\n', "\n    # "));
     Ok(())
 }
 

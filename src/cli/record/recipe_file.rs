@@ -12,7 +12,7 @@ use crate::cli::args::RecordArgs;
 use crate::cli::error::CliError;
 use crate::cli::init;
 
-/// A recipe file, or the place of the one that `--write` creates.
+/// A recipe file, or the path of the file that `--write` creates.
 pub(super) struct RecipeFile {
     path: PathBuf,
     /// The text and its syntax tree. `None` if there is no such file.
@@ -20,8 +20,8 @@ pub(super) struct RecipeFile {
 }
 
 impl RecipeFile {
-    /// Reads the recipe at `named`, or else the default one if it exists.
-    pub(super) fn find(named: Option<&Path>) -> Result<Self, CliError> {
+    /// Reads the recipe at `named`, or else the default recipe if it exists.
+    pub(super) fn read_or_default(named: Option<&Path>) -> Result<Self, CliError> {
         let path = named.unwrap_or(Path::new(recipe::DEFAULT_FILE_NAME)).to_owned();
         if named.is_none() && path.symlink_metadata().is_err() {
             return Ok(Self { path, existing: None });
@@ -55,7 +55,7 @@ impl RecipeFile {
         self.path.file_name().is_some_and(|name| name == "Cargo.toml")
     }
 
-    /// Parses `text` as the recipe's, which is not written.
+    /// Parses `text` as the new text of the recipe, without writing it.
     pub(super) fn parse(&self, text: &str) -> Result<Recipe, CliError> {
         Ok(recipe::parse_recipe(&self.path, text.as_bytes(), &RecipeOverrides::default())?)
     }
@@ -70,7 +70,7 @@ impl RecipeFile {
         self.existing.as_ref().map(|(_, document)| document)
     }
 
-    /// Returns the syntax tree to change: that of the file, or a first recipe for `program`.
+    /// Returns the syntax tree to change: of the file, or of a first recipe for `program`.
     pub(super) fn document_to_edit(&self, program: &Path) -> Result<DocumentMut, CliError> {
         match self.document() {
             Some(document) => Ok(document.clone()),
@@ -95,11 +95,11 @@ impl RecipeFile {
                 ..failure
             })?;
         }
-        self.replace(text)
+        self.replace_file(text)
     }
 
     /// Writes the whole text to a temporary file, and renames it.
-    fn replace(&self, text: &str) -> Result<(), CliError> {
+    fn replace_file(&self, text: &str) -> Result<(), CliError> {
         let path = match &self.existing {
             // A link stays a link.
             Some(_) => self.path.canonicalize().context("read", &self.path)?,

@@ -28,7 +28,7 @@ impl<'a> RejectedFiles<'a> {
     }
 
     /// Whether the scanner rejects the file `path` at `in_image`, and the recipe does not accept it.
-    pub(super) fn contain(&self, path: &Path, in_image: &Path) -> bool {
+    pub(super) fn rejects(&self, path: &Path, in_image: &Path) -> bool {
         if let Some(known) = self.known.borrow().get(path) {
             return *known;
         }

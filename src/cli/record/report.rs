@@ -1,7 +1,7 @@
 //! The report for `--format json`, and notes about the run.
 
 use coracle_core::note::Note;
-use coracle_trace::{Gap, ProgramStatus, Trace};
+use coracle_trace::{ProgramStatus, Trace, TraceGap};
 use serde::Serialize;
 
 use super::history::History;
@@ -36,7 +36,7 @@ impl<'a> RecordReport<'a> {
             ProgramStatus::Exited(code) => (Some(code), None),
             ProgramStatus::Killed(signal) => (None, Some(signal)),
         };
-        let warnings = notes(&history.trace, status);
+        let warnings = run_notes(&history.trace, status);
         Self {
             runs: history.runs,
             exit_code,
@@ -54,7 +54,7 @@ impl<'a> RecordReport<'a> {
 }
 
 /// Returns warnings about what was not recorded, and hints.
-pub(super) fn notes(trace: &Trace, status: ProgramStatus) -> Vec<Note> {
+pub(super) fn run_notes(trace: &Trace, status: ProgramStatus) -> Vec<Note> {
     let mut notes = Vec::new();
     match status {
         ProgramStatus::Exited(0) => {}
@@ -66,7 +66,7 @@ pub(super) fn notes(trace: &Trace, status: ProgramStatus) -> Vec<Note> {
         }
     }
     for gap in &trace.gaps {
-        let (text, hint) = gap_text(gap);
+        let (text, hint) = describe_gap(gap);
         notes.push(Note::Warning(text));
         notes.push(Note::Hint(hint.to_owned()));
     }
@@ -74,46 +74,46 @@ pub(super) fn notes(trace: &Trace, status: ProgramStatus) -> Vec<Note> {
 }
 
 /// Returns what is missing, and how to record it.
-fn gap_text(gap: &Gap) -> (String, &'static str) {
+fn describe_gap(gap: &TraceGap) -> (String, &'static str) {
     match gap {
-        Gap::NotDumpable(program) => (
+        TraceGap::NotDumpable(program) => (
             format!(
                 "`{}` refuses to be traced (PR_SET_DUMPABLE): what it opens is not recorded",
                 program.display()
             ),
             "run the command as root, who may read its memory",
         ),
-        Gap::SetId(program) => (
+        TraceGap::SetId(program) => (
             format!(
                 "`{}` is set-user-ID or set-group-ID, and ran without that, because it was traced",
                 program.display()
             ),
             "run the command as the user that the program runs as",
         ),
-        Gap::ForeignArchitecture(program) => (
+        TraceGap::ForeignArchitecture(program) => (
             format!("`{}` is for another architecture: what it opens is not recorded", program.display()),
             "record it on such a machine",
         ),
-        Gap::IoUring(program) => (
+        TraceGap::IoUring(program) => (
             format!(
                 "`{}` uses io_uring: files that it opens through that are not recorded",
                 program.display()
             ),
             "turn io_uring off in the program for this run",
         ),
-        Gap::ChangedRoot(program) => (
+        TraceGap::ChangedRoot(program) => (
             format!("`{}` changes its root directory or mounts: its paths may be others", program.display()),
             "record the program inside, without the one that prepares it",
         ),
-        Gap::UsesPtrace(program) => (
+        TraceGap::UsesPtrace(program) => (
             format!("`{}` uses ptrace, which fails while it is recorded itself", program.display()),
             "run the program without its debugger or sandbox",
         ),
-        Gap::NotUtf8(program) => (
+        TraceGap::NotUtf8(program) => (
             format!("`{}` opens paths that are not UTF-8, which a recipe cannot contain", program.display()),
             "include their directory by hand",
         ),
-        Gap::TooManyPaths => (
+        TraceGap::TooManyPaths => (
             format!("more than {} paths were opened; the others are not recorded", coracle_trace::MAX_PATHS),
             "record a shorter run, or include directories by hand",
         ),

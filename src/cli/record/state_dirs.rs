@@ -11,7 +11,7 @@ use super::planned_image::PlannedImage;
 /// Directories of programs and libraries, which no volume may hide.
 const PROGRAM_DIRECTORIES: &[&str] = &["/usr", "/bin", "/sbin", "/lib", "/lib64", "/etc", "/boot"];
 
-/// Directories to write to, and what is written at places where no directory can be mounted.
+/// Directories to declare as writable, and written paths where no directory can be mounted.
 #[derive(PartialEq, Eq, Default, Debug)]
 pub(super) struct StateDirs {
     pub(super) directories: BTreeSet<PathBuf>,

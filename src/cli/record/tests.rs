@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 use super::file_kinds::{UserDirectories, is_in_loader_directory};
-use super::folding::{Folded, count_includable_files, fold};
+use super::folding::{FoldedPaths, count_files_if_includable, fold};
 
 fn paths(paths: &[&str]) -> BTreeSet<PathBuf> {
     paths.iter().map(PathBuf::from).collect()
@@ -14,7 +14,7 @@ fn paths(paths: &[&str]) -> BTreeSet<PathBuf> {
 fn folded(files: &[&str], listed: &[&str], totals: &[(&str, usize)]) -> (Vec<String>, Vec<String>) {
     let totals: BTreeMap<&str, usize> = totals.iter().copied().collect();
     let count = |directory: &Path| totals.get(directory.to_str().unwrap()).copied();
-    let Folded { directories, files } = fold(&paths(files), &paths(listed), &count);
+    let FoldedPaths { directories, files } = fold(&paths(files), &paths(listed), &count);
     let text = |path: PathBuf| path.to_str().unwrap().to_owned();
     (directories.into_keys().map(text).collect(), files.into_iter().map(text).collect())
 }
@@ -54,8 +54,9 @@ fn directories_with_links_out_of_them_are_not_included() {
     std::fs::create_dir(at("sub")).unwrap();
     std::fs::write(at("sub/file"), "x").unwrap();
     symlink("sub/file", at("inside")).unwrap();
-    let count_at =
-        |keeps_path| count_includable_files(directory.path(), keeps_path, &|path| path.ends_with("excluded"));
+    let count_at = |keeps_path| {
+        count_files_if_includable(directory.path(), keeps_path, &|path| path.ends_with("excluded"))
+    };
     let count = || count_at(false);
     assert_eq!(count(), Some(1));
     for (target, name) in [("/etc/passwd", "absolute"), ("../..", "outside"), ("nowhere", "dangling")] {

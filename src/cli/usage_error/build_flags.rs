@@ -1,4 +1,5 @@
-//! Flags of `docker build` and `docker run`, podman, buildah, ko, jib and kaniko, with those of `coracle build`.
+//! Flags of `docker build` and `docker run`, podman, buildah, ko, jib and kaniko, with the
+//! equivalent flags of `coracle build`.
 
 use super::ForeignWord;
 

@@ -1,4 +1,4 @@
-//! Commands of other tools, with ours.
+//! Commands of other tools, with Coracle's equivalents.
 
 use super::ForeignWord;
 

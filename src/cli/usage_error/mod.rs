@@ -17,21 +17,21 @@ use build_flags::BUILD_FLAGS;
 use commands::COMMANDS;
 use other_flags::OTHER_FLAGS;
 
-/// Words that users of other tools type, with the advice to type ours.
+/// Words that users of other tools type, with advice on Coracle's equivalent.
 struct ForeignWord {
     /// The command in whose place or after which it is typed, such as `build` or `config render`; empty for
     /// all.
     commands: &'static [&'static str],
-    /// Separated by spaces.
+    /// The words, separated by spaces.
     words: &'static str,
     advice: &'static str,
 }
 
 /// The command that a command line has selected.
 struct SelectedCommand {
-    /// Its name as typed, such as `cargo coracle build`.
+    /// The command's name as typed, such as `cargo coracle build`.
     name: String,
-    /// Its name without that of the program, such as `build`.
+    /// The command's name without the program's name, such as `build`.
     path: String,
     command: Command,
 }

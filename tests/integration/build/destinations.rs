@@ -287,7 +287,7 @@ hint: write `oci:x` for an image layout (a directory)
         str![[r#"
 error: 3 problems on the command line
   `--output`: `docker:` is not a supported destination
-  `--output`: `oci:` has no path
+  `--output`: `oci:` is not an image location: it has no path
   `--output`: `a/b` in `oci:x:a/b` is not a valid tag
 
 hint: write `docker://NAME[:TAG]`, `oci:DIR[:TAG]`, `oci-archive:FILE[:TAG]` or `docker-archive:FILE[:TAG]`

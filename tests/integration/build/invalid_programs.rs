@@ -230,7 +230,7 @@ hint: install it, pass `--sysroot <DIR>` with the loader and libraries of its pl
         1,
         str![],
         str![[r#"
-error: `[FOLDER]/arm` is for linux/arm64, not for linux/amd64
+error: cannot use `[FOLDER]/arm`: it is for linux/arm64, not for linux/amd64
 
 hint: the platform is read from the program: omit `--platform`, or name another program
 

@@ -134,7 +134,7 @@ fn handles_names_that_are_not_utf8() {
             let said = String::from_utf8(output.stderr).unwrap();
             assert_eq!(output.status.code(), Some(1));
             assert!(!said.contains('\x1b'), "{said:?}");
-            assert!(said.contains("is not UTF-8, so the image's config cannot contain it"), "{said}");
+            assert!(said.contains("to the image's config: it is not UTF-8"), "{said}");
             assert_eq!(listing(project.folder()).len(), 1);
         })
         .unwrap();

@@ -31,7 +31,10 @@ fn selects_the_root_by_the_files_platform() {
     assert_eq!((code, first), (1, "error: cannot use `/usr/bin/none` as a program: there is no such file"));
     let (code, _, stderr) = deps(at, &["/usr/bin/main", "--root", "linux/s390x=amd64"]);
     let first = stderr.lines().next().unwrap();
-    assert_eq!((code, first), (4, "error: `/usr/bin/main` is for linux/amd64, not for linux/s390x"));
+    assert_eq!(
+        (code, first),
+        (4, "error: cannot use `/usr/bin/main`: it is for linux/amd64, not for linux/s390x")
+    );
     let (code, _, stderr) = deps(at, &["main", "--root", "amd64", "--sysroot", "arm64"]);
     assert_eq!(code, 2);
     assert!(stderr.contains("it cannot be combined with `--root`"), "{stderr}");

@@ -17,7 +17,7 @@ use coracle_kube::check::pin::{self, PinnableImage};
 use coracle_kube::check::{self, Expectations, ManifestFile};
 use coracle_kube::contract::Contract;
 use coracle_ld::closure::{Closure, ResolveOptions};
-use coracle_ld::elf::{self, ElfObject, ExportedSymbols, LookupRules, Machine, Stripped, SymbolVersions};
+use coracle_ld::elf::{self, ElfObject, ExportedSymbols, LookupRules, Machine, StripResult, SymbolVersions};
 use coracle_ld::ldso::ld_so_conf::{self, Directive};
 use coracle_ld::ldso::{CacheEntry, LdCache};
 use coracle_oci::copy::{ImageLocation, RegistryImageName};
@@ -64,7 +64,7 @@ pub fn object(bytes: &[u8]) {
 /// A stripped copy says the same to a loader, and there is nothing more to strip.
 pub fn strip(bytes: &[u8]) {
     let content = Content::from_bytes(bytes);
-    let Ok(Stripped::Smaller(stripped)) = elf::strip(&content) else { return };
+    let Ok(StripResult::Smaller(stripped)) = elf::strip(&content) else { return };
     assert!(stripped.size() < content.size());
     let before = ElfObject::read(&content.open().unwrap());
     let after = ElfObject::read(&stripped.open().unwrap());
@@ -74,7 +74,7 @@ pub fn strip(bytes: &[u8]) {
         assert_eq!(before.is_loadable, after.is_loadable);
         assert_eq!(format!("{:?}", before.dynamic), format!("{:?}", after.dynamic));
     }
-    assert!(matches!(elf::strip(&stripped), Ok(Stripped::Unchanged)), "stripped once more");
+    assert!(matches!(elf::strip(&stripped), Ok(StripResult::Unchanged)), "stripped once more");
 }
 
 /// A loader's cache; a cache of what the input names leads there.

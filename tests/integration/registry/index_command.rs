@@ -182,7 +182,7 @@ fn reports_images_that_can_not_be_joined() {
         (
             &[&*to, &*one_at, &*same_at][..],
             1,
-            &["two images have the platform `linux/amd64`", &*one_at, &*same_at][..],
+            &["cannot create the index: two images have the platform `linux/amd64`", &*one_at, &*same_at][..],
         ),
         (&[&to, &none], 3, &["there is no image at"]),
         (&[&digest, &one_at], 2, &["a new index's digest is not known in advance"]),

@@ -139,7 +139,7 @@ fn what_a_registry_hides_from_a_login_is_pushed() {
         shop.has_blob(&Digest::compute(b"")).unwrap();
         fake.inject_fault(99, "HEAD", "", says(status));
         assert_eq!(shop.push_blob(&upload(b"hello")).unwrap(), PushOutcome::Sent);
-        assert_eq!(shop.find_pushed_manifest(ManifestReference::Tag("1")).unwrap(), None);
+        assert_eq!(shop.head_existing_manifest(ManifestReference::Tag("1")).unwrap(), None);
         image(&[9]).push(&shop, "1").unwrap();
         // An image that is read has to be there.
         let error = shop.head_manifest(ManifestReference::Tag("1")).unwrap_err();

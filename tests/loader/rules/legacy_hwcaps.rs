@@ -145,7 +145,7 @@ fn all_kinds(case: Case, hwcaps: HwcapsSelection, expected: &[&[&str]]) {
         let ExecutedKind::Elf(elf) = &closure.executed[0].kind else { panic!("no ELF file") };
         let paths = elf.all_link_maps().map(|map| {
             let libraries =
-                map.objects.iter().enumerate().skip(1).filter(|(index, _)| map.is_depended_on(*index));
+                map.objects.iter().enumerate().skip(1).filter(|(index, _)| map.has_dependents(*index));
             libraries.map(|(_, object)| object.raw_path.to_string()).collect::<Vec<_>>()
         });
         assert_eq!(paths.collect::<Vec<_>>(), expected);

@@ -1,4 +1,4 @@
-//! Metadata of host files, and what it reveals about changes.
+//! Metadata of host files, and detection of changed files by their metadata.
 
 /// Identifies a file regardless of its name.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
@@ -42,8 +42,8 @@ pub struct Stat {
 }
 
 impl Stat {
-    /// The metadata of a file that is not on the host, such as a planned one: it has one link, and
-    /// its times are zero.
+    /// The metadata of a file that is not on the host, such as a planned file: one hard link, and
+    /// all times zero.
     pub fn synthetic(file_id: FileId, size: u64, mode: u32) -> Self {
         let epoch = Timestamp::default();
         Self { file_id, size, mode, hard_links: 1, mtime: epoch, ctime: epoch }

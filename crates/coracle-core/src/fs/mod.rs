@@ -158,7 +158,7 @@ pub trait SocketConnection: io::Read + io::Write + std::fmt::Debug {}
 
 impl<T: io::Read + io::Write + std::fmt::Debug> SocketConnection for T {}
 
-/// Connects to the Unix socket at `path`. `timeout` is that of each read and write.
+/// Connects to the Unix socket at `path`. `timeout` applies to each read and each write.
 ///
 /// # Errors
 /// Fails if no server listens there, or the host has no Unix sockets.

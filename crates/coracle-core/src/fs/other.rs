@@ -36,7 +36,7 @@ pub(super) fn extended_attribute_names(_path: &Path) -> io::Result<Vec<u8>> {
     Ok(Vec::new())
 }
 
-/// Access to the directory is left to the host's defaults.
+/// Creates `path` and missing parent directories, with the host's default access.
 pub(super) fn create_private_dir_all(path: &Path) -> io::Result<()> {
     std::fs::create_dir_all(path)
 }
@@ -62,12 +62,14 @@ pub(super) fn path_from_bytes(bytes: &[u8]) -> PathBuf {
     String::from_utf8_lossy(bytes).into_owned().into()
 }
 
-/// Never connects. The type is only that of a connection.
+/// Always fails, because only Unix hosts have Unix sockets. The result has a type that can be read
+/// and written.
 pub(super) fn connect_unix_socket(_path: &Path, _timeout: Duration) -> io::Result<io::Cursor<Vec<u8>>> {
     Err(io::ErrorKind::Unsupported.into())
 }
 
-/// These hosts have no named pipes among files. A link that must not be followed is an error.
+/// Opens `path` for reading. Never blocks, because named pipes are not files on these hosts. Fails
+/// if `path` is a link and `follow_link` is false.
 pub(super) fn open_without_blocking(path: &Path, follow_link: bool) -> io::Result<File> {
     if !follow_link && path.is_symlink() {
         return Err(io::Error::other("it is a symbolic link"));
@@ -79,12 +81,13 @@ pub(super) fn open_or_create_without_blocking(path: &Path) -> io::Result<File> {
     File::options().read(true).write(true).create(true).truncate(false).open(path)
 }
 
-/// Directories cannot be opened there.
+/// Does nothing, because directories cannot be opened on these hosts.
 pub(super) fn sync_directory(_path: &Path) -> io::Result<()> {
     Ok(())
 }
 
-/// A directory with a descriptor. It is never opened there, so its functions are never called.
+/// A directory that is accessed by its descriptor. These hosts have none, so no value of this type
+/// exists.
 #[derive(Debug)]
 pub(super) enum Directory {}
 

@@ -11,7 +11,7 @@ use super::host;
 /// Whether a symbolic link at the end of a path is followed.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum FinalLink {
-    /// The target is opened.
+    /// The target of the link is opened.
     Follow,
     /// A link is an error.
     Refuse,

@@ -18,8 +18,9 @@ pub(super) struct Directory {
     descriptor: OwnedFd,
 }
 
-/// What never follows a link, and never waits for a pipe.
-const SAFE: OFlags = OFlags::RDONLY.union(OFlags::CLOEXEC).union(OFlags::NOFOLLOW).union(OFlags::NONBLOCK);
+/// Flags to open a file without following a link or waiting for the other end of a named pipe.
+const SAFE_OPEN_FLAGS: OFlags =
+    OFlags::RDONLY.union(OFlags::CLOEXEC).union(OFlags::NOFOLLOW).union(OFlags::NONBLOCK);
 
 impl Directory {
     /// Opens the directory `name` in `parent`; `None` if it does not exist, is a link, belongs to
@@ -27,8 +28,12 @@ impl Directory {
     pub(super) fn open_private(parent: &Path, name: &[u8]) -> io::Result<Option<Self>> {
         let parent =
             rustix::fs::open(parent, OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC, Mode::empty())?;
-        let opened =
-            rustix::fs::openat(&parent, OsStr::from_bytes(name), SAFE | OFlags::DIRECTORY, Mode::empty());
+        let opened = rustix::fs::openat(
+            &parent,
+            OsStr::from_bytes(name),
+            SAFE_OPEN_FLAGS | OFlags::DIRECTORY,
+            Mode::empty(),
+        );
         let descriptor = match opened {
             Err(Errno::NOENT | Errno::NOTDIR | Errno::LOOP | Errno::MLINK) => return Ok(None),
             opened => opened?,
@@ -52,7 +57,8 @@ impl Directory {
 
     /// Opens a regular file; `None` if there is none.
     pub(super) fn open_file(&self, name: &[u8]) -> io::Result<Option<File>> {
-        let opened = rustix::fs::openat(&self.descriptor, OsStr::from_bytes(name), SAFE, Mode::empty());
+        let opened =
+            rustix::fs::openat(&self.descriptor, OsStr::from_bytes(name), SAFE_OPEN_FLAGS, Mode::empty());
         let file = match opened {
             Err(Errno::NOENT | Errno::LOOP | Errno::MLINK | Errno::NXIO) => return Ok(None),
             opened => File::from(opened?),

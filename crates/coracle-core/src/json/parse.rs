@@ -30,7 +30,7 @@ pub fn parse_with_budget(bytes: &[u8], budget: &mut usize) -> serde_json::Result
     Ok(value)
 }
 
-/// Reads one value and those in it, and counts them.
+/// Deserializes one JSON value, and counts it together with all values inside it.
 struct CountedValue<'a>(&'a mut usize);
 
 impl<'de> DeserializeSeed<'de> for CountedValue<'_> {

@@ -1,7 +1,7 @@
 //! Opens libraries as `dlopen` does at run time, with their dependencies.
 //!
-//! Each opened library gets its own link map, based on that of the program's start: a library that
-//! was opened is not visible to another one, unless that one opens it itself. Source:
+//! Each opened library gets its own link map, based on that of the program's start: an opened
+//! library is not visible to another opened library, unless the latter opens it itself. Source:
 //! `dl_open_worker`, `elf/dl-open.c`.
 
 use std::rc::Rc;
@@ -53,14 +53,14 @@ impl Resolver<'_> {
         program: &MappedObject,
         request: &DlopenRequest,
     ) -> Result<Result<Dlopened, Rc<LinkMap>>, Error> {
-        let before = dlopens_before(elf, &request.caller);
+        let before = dlopen_calls_leading_to(elf, &request.caller);
         let mut failed = None;
         for name in &request.names {
             let calls = [&before[..], &[(&request.caller, name)]].concat();
             let Some((best, older_cpu_maps)) = self.link_maps(program, &calls)? else {
                 return Ok(Err(elf.link_map.clone()));
             };
-            if best.is_missing_required() {
+            if best.lacks_required_library() {
                 failed.get_or_insert(best);
                 continue;
             }
@@ -74,12 +74,12 @@ impl Resolver<'_> {
         failed.map(Err).ok_or(Error::Internal("a library without a name is to be opened"))
     }
 
-    /// Returns the files that opening `name` from `caller` in `executed` would map and that are not mapped
-    /// yet, with their sizes in bytes; the library itself is first. Empty if it can't be opened.
+    /// Returns the files that `caller` in `executed` would newly map by opening `name`, with their
+    /// sizes in bytes; the library itself is first. Empty if the library can't be opened.
     ///
     /// # Errors
     /// Fails if a file can't be read.
-    pub fn new_files(
+    pub fn files_added_by_dlopen(
         &self,
         executed: &ExecutedFile,
         caller: &DlopenCaller,
@@ -90,13 +90,13 @@ impl Resolver<'_> {
             return Ok(Vec::new());
         }
         let program = reread_program(executed)?;
-        let opened = [&dlopens_before(elf, caller)[..], &[(caller, name)]].concat();
+        let opened = [&dlopen_calls_leading_to(elf, caller)[..], &[(caller, name)]].concat();
         let hwcaps = self.selected_hwcaps();
         let Some(map) = self.link_map(hwcaps, &program, &opened)? else { return Ok(Vec::new()) };
-        if map.is_missing_required() {
+        if map.lacks_required_library() {
             return Ok(Vec::new());
         }
-        let is_new = |mapped: &&MappedObject| !elf.all_link_maps().any(|map| map.contains_file(&mapped.path));
+        let is_new = |mapped: &&MappedObject| !elf.all_link_maps().any(|map| map.maps_file(&mapped.path));
         let new = map.new_objects().map(|(_, mapped)| mapped).filter(is_new);
         Ok(new.map(|mapped| (mapped.path.clone(), mapped.file.stat.size)).collect())
     }
@@ -130,7 +130,7 @@ impl Resolver<'_> {
 }
 
 /// Returns the `dlopen` calls that map `caller`, in order. Empty if the program's start maps it.
-fn dlopens_before<'a>(
+fn dlopen_calls_leading_to<'a>(
     elf: &'a ElfProgram,
     mut caller: &'a DlopenCaller,
 ) -> Vec<(&'a DlopenCaller, &'a [u8])> {

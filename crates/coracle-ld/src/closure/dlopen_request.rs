@@ -39,7 +39,7 @@ pub struct Dlopened {
     pub name: Vec<u8>,
     /// The purpose, for reports.
     pub purpose: String,
-    /// The link map on the best CPU, then those on older CPUs, as far as they differ.
+    /// The link map on the best CPU, then the link maps on older CPUs that differ from it.
     pub maps: Vec<Rc<LinkMap>>,
 }
 

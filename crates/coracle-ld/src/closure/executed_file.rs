@@ -48,15 +48,15 @@ pub struct ElfProgram {
     pub machine: Machine,
     /// The link map on the best CPU: with the best variant of each library.
     pub link_map: Rc<LinkMap>,
-    /// The link maps on older CPUs, as far as they differ, down to the baseline.
+    /// The link maps on older CPUs that differ from `link_map`, down to the baseline.
     pub older_cpu_maps: Vec<Rc<LinkMap>>,
     /// The libraries that are opened at run time, as far as known. See [`Resolver::dlopen`](super::Resolver::dlopen).
     pub dlopened: Vec<Dlopened>,
 }
 
 impl ElfProgram {
-    /// Returns the link map of the start on the best CPU, those on older CPUs, then those of opened
-    /// libraries.
+    /// Returns all link maps: of the program's start on the best CPU, of its start on older CPUs,
+    /// and of opened libraries.
     pub fn all_link_maps(&self) -> impl Iterator<Item = &Rc<LinkMap>> {
         let opened = self.dlopened.iter().flat_map(|opened| &opened.maps);
         std::iter::once(&self.link_map).chain(&self.older_cpu_maps).chain(opened)
@@ -80,7 +80,7 @@ impl Closure {
             }
         }
         let maps = self.elf_programs().map(|elf| elf.link_map.clone());
-        let incomplete: Vec<Rc<LinkMap>> = maps.filter(|map| map.is_missing_required()).collect();
+        let incomplete: Vec<Rc<LinkMap>> = maps.filter(|map| map.lacks_required_library()).collect();
         if incomplete.is_empty() { Ok(self) } else { Err(Error::MissingLibraries(incomplete)) }
     }
 
@@ -93,7 +93,7 @@ impl Closure {
     }
 
     /// Returns whether a script's interpreter is `env`, so that the result depends on `PATH`.
-    pub fn depends_on_search_path(&self) -> bool {
+    pub fn depends_on_path_variable(&self) -> bool {
         let mut pairs = self.executed.iter().zip(self.executed.iter().skip(1));
         pairs.any(|(by, next)| matches!(by.kind, ExecutedKind::Script) && next.raw_path.file_name() == b"env")
     }

@@ -33,7 +33,7 @@ impl<'a> LoaderCache<'a> {
     }
 
     /// Reads the loader at `interpreter`, or returns it from the cache.
-    pub(super) fn cached_loader(
+    pub(super) fn read_or_reuse_loader(
         &self,
         interpreter: &RawPath,
         file: &FsFile,
@@ -76,9 +76,10 @@ impl<'a> LoaderCache<'a> {
             .cloned()
     }
 
-    /// Returns the library called `name` in a directory of `ld.so.conf`, if the image adds that library or
-    /// that configuration. It counts as found in the cache, which the image gets with this entry.
-    pub(super) fn find_uncached(
+    /// Returns the library called `name` in a directory of `ld.so.conf`, if the image adds the
+    /// library or the configuration file. The library counts as found in the cache, because the
+    /// image gets a cache with an entry for it.
+    pub(super) fn find_library_for_new_cache(
         &self,
         loader: &Loader,
         listed: Option<&ConfDirectory>,
@@ -132,7 +133,7 @@ pub(super) fn read_interpreter(
     if !found.has_same_architecture(wanted) {
         return Err(Error::InterpreterMachineMismatch { program, interpreter: raw_path, found, wanted });
     }
-    let loader = loaders.cached_loader(&raw_path, &file, &object, hwcaps).map_err(unreadable)?;
+    let loader = loaders.read_or_reuse_loader(&raw_path, &file, &object, hwcaps).map_err(unreadable)?;
     Ok(Some((MappedObject { raw_path, walk, path, file, object, reason: MapReason::Interpreter }, loader)))
 }
 

@@ -3,7 +3,7 @@
 use std::cell::OnceCell;
 use std::rc::Rc;
 
-use super::problem::{Problem, ProblemKind, Severity, problem_if_damaged};
+use super::problem::{Problem, ProblemKind, Severity, record_if_damaged};
 use crate::elf::{self, SymbolReference};
 use crate::ldso::ld_so_conf::ConfDirectory;
 use crate::ldso::{Loader, Rule, SearchTrace};
@@ -52,17 +52,17 @@ pub struct MappedObject {
 /// Why an object is mapped.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum MapReason {
-    /// It is the program.
+    /// The object is the program.
     Program,
-    /// It is the program's `PT_INTERP`.
+    /// The object is the program's `PT_INTERP`.
     Interpreter,
     /// Another object needed it.
     Needed {
-        /// Index of that object.
+        /// Index of the object that needs it.
         by: usize,
         /// The rule that found it.
         rule: Rule,
-        /// The `$ORIGIN` that was expanded in its directory, if any.
+        /// The value of `$ORIGIN` in the directory where it was found, if any.
         origin: Option<RawPath>,
     },
 }
@@ -72,7 +72,7 @@ pub enum MapReason {
 pub struct Edge {
     /// Index of the object that needs the name.
     pub from: usize,
-    /// Index of the object that provides it.
+    /// Index of the object that was found for the name.
     pub to: usize,
     /// The needed name.
     pub name: Vec<u8>,
@@ -151,7 +151,7 @@ impl LinkMap {
     }
 
     /// Returns the objects that are new in this map, with their indices: all objects of a program's
-    /// start, or those that a `dlopen` added.
+    /// start, or the objects that a `dlopen` added.
     pub fn new_objects(&self) -> impl Iterator<Item = (usize, &MappedObject)> {
         let is_new = |index: &usize| self.opened_objects.as_ref().is_none_or(|added| added.contains(index));
         self.objects.iter().enumerate().filter(move |(index, _)| is_new(index))
@@ -170,7 +170,7 @@ impl LinkMap {
     }
 
     /// Returns whether a missing library keeps the program from starting.
-    pub fn is_missing_required(&self) -> bool {
+    pub fn lacks_required_library(&self) -> bool {
         self.missing.iter().any(|missing| missing.kind == DependencyKind::Required)
     }
 
@@ -199,17 +199,17 @@ impl LinkMap {
     }
 
     /// Returns whether the file at `path` is mapped.
-    pub fn contains_file(&self, path: &ImagePath) -> bool {
+    pub fn maps_file(&self, path: &ImagePath) -> bool {
         self.objects.iter().any(|object| object.path == *path)
     }
 
-    /// Returns whether an object needs the one at `index`.
-    pub fn is_depended_on(&self, index: usize) -> bool {
+    /// Returns whether an object needs the object at `index`.
+    pub fn has_dependents(&self, index: usize) -> bool {
         self.edges.iter().any(|edge| edge.to == index)
     }
 
     /// Returns the names found in the loader's cache, with the paths from the cache.
-    pub fn found_in_cache(&self) -> impl Iterator<Item = (&[u8], &RawPath)> {
+    pub fn libraries_found_in_cache(&self) -> impl Iterator<Item = (&[u8], &RawPath)> {
         self.edges.iter().filter_map(|edge| match &edge.resolved {
             Some((Rule::Cache, path)) => Some((edge.name.as_slice(), path)),
             _ => None,
@@ -217,12 +217,12 @@ impl LinkMap {
     }
 
     /// Returns whether an object was found in a directory of musl's path file.
-    pub fn uses_path_file(&self) -> bool {
+    pub fn uses_musl_path_file(&self) -> bool {
         self.edges.iter().any(|edge| matches!(edge.resolved, Some((Rule::PathFile, _))))
     }
 
-    /// Returns the path of the object at `index` and those of the objects that led to it, up to the
-    /// program.
+    /// Returns the path of the object at `index`, then the paths of the objects through which it is
+    /// needed, up to the program.
     pub fn dependency_chain(&self, index: usize) -> impl Iterator<Item = &RawPath> {
         let by = |object: &&MappedObject| match object.reason {
             MapReason::Needed { by, .. } => self.objects.get(by),
@@ -256,7 +256,7 @@ impl SymbolReferences {
         let (mut references, mut problems) = (Vec::new(), Vec::new());
         for (by, mapped) in map.new_objects().filter(|(_, mapped)| mapped.reason != MapReason::Interpreter) {
             let read = elf::symbol_references(&mapped.file.content.open()?, &mapped.object);
-            let read = problem_if_damaged(
+            let read = record_if_damaged(
                 read,
                 ProblemKind::DamagedSymbols,
                 Severity::Warning,

@@ -26,7 +26,7 @@ pub(super) struct MappedObjects {
     /// The directory that relative paths start at.
     working_dir: RawPath,
     objects: Vec<MappedObject>,
-    /// The same objects, as those that need libraries.
+    /// The same objects, in the form that searches for their dependencies take.
     dependents: Vec<Rc<Dependent>>,
     /// The indices of the objects in the order of symbol lookup.
     search_list: Vec<usize>,
@@ -81,7 +81,7 @@ impl MappedObjects {
         self.objects.get(index).ok_or(UNKNOWN_INDEX)
     }
 
-    /// Returns the object at `index` as one that needs libraries.
+    /// Returns the object at `index` in the form that searches for its dependencies take.
     pub(super) fn dependent(&self, index: usize) -> Result<Rc<Dependent>, Error> {
         self.dependents.get(index).cloned().ok_or(UNKNOWN_INDEX)
     }
@@ -109,7 +109,7 @@ impl MappedObjects {
 
     /// Returns the index of the object that is mapped as `name`. The interpreter is added when an
     /// object first needs it, here `dependent`.
-    pub(super) fn find_name(&mut self, name: &[u8], dependent: &Rc<Dependent>) -> Option<usize> {
+    pub(super) fn resolve_mapped_name(&mut self, name: &[u8], dependent: &Rc<Dependent>) -> Option<usize> {
         let Some(interpreter) =
             self.unused_interpreter.take_if(|interpreter| names_interpreter(&self.loader, interpreter, name))
         else {
@@ -124,12 +124,12 @@ impl MappedObjects {
 
     /// Returns the index of the object whose file is `file_id`. Files that the loader did not open
     /// itself are unknown.
-    pub(super) fn find_file(&self, file_id: FileId) -> Option<usize> {
+    pub(super) fn index_of_file(&self, file_id: FileId) -> Option<usize> {
         self.by_identity.get(&file_id).copied()
     }
 
-    /// Returns the index of the interpreter, which is added to the map if necessary.
-    pub(super) fn interpreter_index(&mut self, dependent: &Rc<Dependent>) -> Result<usize, Error> {
+    /// Returns the index of the interpreter, after adding it to the map if it is not there yet.
+    pub(super) fn ensure_interpreter(&mut self, dependent: &Rc<Dependent>) -> Result<usize, Error> {
         if let Some(interpreter) = self.unused_interpreter.take() {
             return Ok(self.add_object(interpreter, Some(dependent.clone())));
         }
@@ -212,8 +212,8 @@ impl MappedObjects {
         }
     }
 
-    /// Moves an object to `position` in the search list, unless it is before that. Returns whether
-    /// it moved.
+    /// Moves an object to `position` in the search list, unless it is already before `position`.
+    /// Returns whether it moved.
     ///
     /// An object that a filter moves before the program is not found by later lookups: the loader
     /// searches its list from the program on.

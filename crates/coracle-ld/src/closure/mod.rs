@@ -31,7 +31,7 @@ pub use link_map::{
     SymbolReferences,
 };
 pub use problem::{Problem, ProblemKind, Severity};
-pub use resolve_options::{DEFAULT_SEARCH_PATH, ResolveOptions};
+pub use resolve_options::{DEFAULT_PATH_VARIABLE, ResolveOptions};
 pub use resolver::Resolver;
 
 use coracle_core::file_system::FileSystem;

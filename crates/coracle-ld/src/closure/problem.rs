@@ -6,7 +6,7 @@ use crate::elf;
 use coracle_core::fs;
 use coracle_core::path::RawPath;
 
-/// Something that keeps a program from starting, or may.
+/// A fault that keeps, or may keep, a program from starting.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub struct Problem {
     /// The kind of problem.
@@ -75,11 +75,12 @@ impl fmt::Display for Problem {
     }
 }
 
-/// Turns an error about damaged tables into a problem, and returns `None` for it.
+/// Returns the value in `read`. An error about damaged tables is added to `problems` instead, and
+/// `None` is returned.
 ///
 /// # Errors
 /// Fails if a file can't be read.
-pub(super) fn problem_if_damaged<T>(
+pub(super) fn record_if_damaged<T>(
     read: elf::Result<T>,
     kind: ProblemKind,
     severity: Severity,

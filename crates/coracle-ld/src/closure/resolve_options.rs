@@ -11,18 +11,18 @@ pub struct ResolveOptions {
     /// The directory that relative paths start at.
     pub working_dir: ImagePath,
     /// `PATH`, in which `env` searches for the interpreter of a script.
-    pub search_path: String,
+    pub path_variable: String,
     /// The variables of the image, which libraries read.
     pub variables: BTreeMap<String, String>,
-    /// Files that the image adds to its file system, so that no cache lists them. `ldconfig` would add
-    /// those in directories of `ld.so.conf`.
+    /// Files that the image adds, and that the existing cache therefore does not list. `ldconfig`
+    /// would list the libraries among them that are in directories of `ld.so.conf`.
     pub added_files: BTreeSet<ImagePath>,
     /// The environment of the loader.
     pub loader_environment: LoaderEnvironment,
 }
 
 /// The default `PATH` of container engines.
-pub const DEFAULT_SEARCH_PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
+pub const DEFAULT_PATH_VARIABLE: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 
 impl ResolveOptions {
     /// Returns the path of a file called `name` that the image adds.
@@ -36,7 +36,7 @@ impl Default for ResolveOptions {
         let loader = LoaderEnvironment::default();
         Self {
             working_dir: ImagePath::root(),
-            search_path: DEFAULT_SEARCH_PATH.into(),
+            path_variable: DEFAULT_PATH_VARIABLE.into(),
             variables: BTreeMap::new(),
             added_files: BTreeSet::new(),
             loader_environment: loader,

@@ -20,13 +20,14 @@ use coracle_core::path::{ImagePath, RawPath};
 /// The nesting of scripts at which the kernel gives up (`exec_binprm`, `fs/exec.c`).
 const MAX_NESTED_SCRIPTS: usize = 5;
 
-/// The link map on the best CPU, and those of older CPUs as far as they differ.
+/// The link map on the best CPU, and the link maps on older CPUs that differ from it.
 type LinkMapsByCpu = (Rc<LinkMap>, Vec<Rc<LinkMap>>);
 
 /// Resolves files in one file system with the same options.
 pub struct Resolver<'a> {
     loaders: LoaderCache<'a>,
-    /// The walks of the last program's start by CPU level: the base of its `dlopen` calls.
+    /// The walks of the last program's start, by CPU level. Walks for its `dlopen` calls continue
+    /// from them.
     start_walks: RefCell<(RawPath, BTreeMap<HwcapsSelection, Walker>)>,
 }
 
@@ -85,8 +86,8 @@ impl<'a> Resolver<'a> {
     }
 
     /// Returns the link map after the start of `program` and the `dlopen` calls in `calls`: on the
-    /// best CPU, then on older CPUs as far as it differs. `None` if a caller is not mapped on the
-    /// best CPU; older CPUs on which one is not mapped are left out.
+    /// best CPU, then on older CPUs as far as it differs. `None` if the caller in one of the calls
+    /// is not mapped on the best CPU. Older CPUs on which a caller is not mapped are left out.
     pub(super) fn link_maps(
         &self,
         program: &MappedObject,
@@ -107,7 +108,8 @@ impl<'a> Resolver<'a> {
     }
 
     /// Returns the link map after the start of `program` and the `dlopen` calls in `calls`, each
-    /// based on the one before. It lists what the last call added. `None` if a caller is not mapped.
+    /// call after the one before it. The map lists the objects that the last call added. `None` if
+    /// the caller in one of the calls is not mapped.
     pub(super) fn link_map(
         &self,
         hwcaps: &HwcapsSelection,
@@ -187,11 +189,11 @@ fn find_same_name_in_path(
     raw_path: &RawPath,
     options: &ResolveOptions,
 ) -> Result<Option<RawPath>, Error> {
-    let found = shebang::find_in_search_path(tree, raw_path.file_name(), options)?;
+    let found = shebang::find_in_path_variable(tree, raw_path.file_name(), options)?;
     Ok(found.filter(|found| found != raw_path))
 }
 
-/// Returns an executed ELF program as the first object of a new link map.
+/// Reads an executed ELF program again, as the first object of a new link map.
 pub(super) fn reread_program(executed: &ExecutedFile) -> Result<MappedObject, Error> {
     let ExecutedFile { raw_path, walk, path, file, .. } = executed;
     read_program(raw_path, walk, path, file)

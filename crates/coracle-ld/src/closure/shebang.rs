@@ -38,12 +38,13 @@ pub(super) fn script_interpreters(
     let name = env_program(argument.trim_ascii()).ok_or_else(|| {
         invalid("the program that `env` starts can't be determined; write `#!/usr/bin/env NAME` or `#!/usr/bin/env -S NAME ARGUMENTS`")
     })?;
-    let found = find_in_search_path(tree, name, options)?.ok_or_else(|| Error::MissingScriptInterpreter {
-        script: script.clone(),
-        interpreter: RawPath::new(name),
-        why: format!("`env` would search for it in `{}`", options.search_path),
-        is_env_lookup: true,
-    })?;
+    let found =
+        find_in_path_variable(tree, name, options)?.ok_or_else(|| Error::MissingScriptInterpreter {
+            script: script.clone(),
+            interpreter: RawPath::new(name),
+            why: format!("`env` would search for it in `{}`", options.path_variable),
+            is_env_lookup: true,
+        })?;
     Ok(vec![found, interpreter])
 }
 
@@ -77,7 +78,7 @@ fn env_program(argument: &[u8]) -> Option<&[u8]> {
 }
 
 /// Returns the first executable file called `name` in the directories of `PATH`.
-pub(super) fn find_in_search_path(
+pub(super) fn find_in_path_variable(
     tree: &dyn FileSystem,
     name: &[u8],
     options: &ResolveOptions,
@@ -85,7 +86,7 @@ pub(super) fn find_in_search_path(
     if name.contains(&b'/') {
         return Ok(Some(RawPath::new(name)));
     }
-    for directory in options.search_path.split(':').filter(|directory| !directory.is_empty()) {
+    for directory in options.path_variable.split(':').filter(|directory| !directory.is_empty()) {
         let path = RawPath::join_bytes(directory.as_bytes(), name);
         if let ResolutionEnd::File(_, file) =
             file_system::resolve_path(tree, &options.working_dir, path.as_bytes())?.end
@@ -104,7 +105,7 @@ mod tests {
 
     fn read_line(line: &str) -> Result<Vec<String>, String> {
         let tree = MemoryFs::from_text("/usr/bin/python3 = x");
-        let options = ResolveOptions { search_path: "/bin:/usr/bin".into(), ..ResolveOptions::default() };
+        let options = ResolveOptions { path_variable: "/bin:/usr/bin".into(), ..ResolveOptions::default() };
         let read = script_interpreters(&tree, &RawPath::new("/s"), line.as_bytes(), &options);
         read.map(|paths| paths.iter().map(RawPath::to_string).collect()).map_err(|e| e.to_string())
     }

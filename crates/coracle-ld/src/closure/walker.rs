@@ -22,7 +22,7 @@ const VDSO_NAMES: [&[u8]; 3] = [b"linux-vdso.so.1", b"linux-gate.so.1", b"linux-
 /// Limit for filters that depend on themselves, which would be mapped again without end.
 const MAX_HIDDEN_OBJECTS: usize = 100;
 
-/// Maps the dependencies of `program`. `None` for a static program.
+/// Starts a walk: maps the dependencies of `program`. Returns `None` for a static program.
 pub(super) fn start_walk(
     loaders: &LoaderCache<'_>,
     hwcaps: &HwcapsSelection,
@@ -32,7 +32,7 @@ pub(super) fn start_walk(
         return Ok(None);
     };
     let mut walker = Walker::new(loaders, loader, program, interpreter);
-    walker.map_start(loaders)?;
+    walker.map_preloads_and_dependencies(loaders)?;
     Ok(Some(walker))
 }
 
@@ -88,7 +88,7 @@ impl Walker {
     }
 
     /// Maps the preloads, then all dependencies.
-    fn map_start(&mut self, loaders: &LoaderCache<'_>) -> Result<(), Error> {
+    fn map_preloads_and_dependencies(&mut self, loaders: &LoaderCache<'_>) -> Result<(), Error> {
         for name in self.loader().clone().preloads() {
             self.map_name(loaders, PROGRAM, name, DependencyKind::Preload)?;
         }
@@ -167,7 +167,7 @@ impl Walker {
         name: &[u8],
         kind: DependencyKind,
     ) -> Result<Option<usize>, Error> {
-        let dependent = self.search_dependent(by, kind)?;
+        let dependent = self.dependent_of_search(by, kind)?;
         let expanded = self.loader().expand_name(name, &dependent);
         if VDSO_NAMES.contains(&expanded.as_slice()) {
             return Ok(None);
@@ -180,20 +180,23 @@ impl Walker {
         {
             return Ok(None);
         }
-        if let Some(to) = self.mapped.find_name(&expanded, &self.mapped.dependent(by)?) {
+        if let Some(to) = self.mapped.resolve_mapped_name(&expanded, &self.mapped.dependent(by)?) {
             self.edges.push(Edge { from: by, to, name: expanded, resolved: None, trace: Rc::default() });
             return Ok(Some(to));
         }
         let (tree, start) = (loaders.tree, &loaders.options.working_dir);
         match self.loader().find_library(tree, start, name, &dependent)? {
             Ok(_) if self.mapped.hidden_count >= MAX_HIDDEN_OBJECTS => Err(self.endless_filters_error(name)?),
-            Ok(found) => Ok(Some(self.add_found(by, &expanded, found, &dependent)?)),
+            Ok(found) => Ok(Some(self.add_found_library(by, &expanded, found, &dependent)?)),
             Err(trace) => {
                 let listed_in_conf = loaders.find_in_ld_so_conf(self.loader(), &expanded, &dependent);
-                if let Some(found) =
-                    loaders.find_uncached(self.loader(), listed_in_conf.as_ref(), &expanded, &dependent)?
-                {
-                    return Ok(Some(self.add_found(by, &expanded, found, &dependent)?));
+                if let Some(found) = loaders.find_library_for_new_cache(
+                    self.loader(),
+                    listed_in_conf.as_ref(),
+                    &expanded,
+                    &dependent,
+                )? {
+                    return Ok(Some(self.add_found_library(by, &expanded, found, &dependent)?));
                 }
                 self.missing.push(MissingLibrary {
                     added_at: loaders.options.added_file(&expanded),
@@ -213,8 +216,9 @@ impl Walker {
         Ok(Error::EndlessFilters { program, name: RawPath::new(name) })
     }
 
-    /// Returns the object to search for: `by`, or for preloads with musl an empty one.
-    fn search_dependent(&self, by: usize, kind: DependencyKind) -> Result<Rc<Dependent>, Error> {
+    /// Returns the dependent that a search is for: the object `by`, or an empty dependent for
+    /// preloads with musl.
+    fn dependent_of_search(&self, by: usize, kind: DependencyKind) -> Result<Rc<Dependent>, Error> {
         if kind != DependencyKind::Preload || self.loader().is_glibc() {
             return self.mapped.dependent(by);
         }
@@ -230,7 +234,7 @@ impl Walker {
     }
 
     /// Adds a found library, or an alias if its file is mapped already. Returns its index.
-    fn add_found(
+    fn add_found_library(
         &mut self,
         by: usize,
         name: &[u8],
@@ -244,8 +248,8 @@ impl Walker {
         let to = if !self.loader().is_glibc() && ldso::is_c_library(&file, &object)? {
             // musl's loader replaces any second C library with itself. The name is not recorded, so
             // musl searches for it again next time.
-            self.mapped.interpreter_index(dependent)?
-        } else if let Some(index) = self.mapped.find_file(file.stat.file_id) {
+            self.mapped.ensure_interpreter(dependent)?
+        } else if let Some(index) = self.mapped.index_of_file(file.stat.file_id) {
             self.aliases.push(AliasPath { object: index, walk, reason });
             self.mapped.add_name(index, name);
             index

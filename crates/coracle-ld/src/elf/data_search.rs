@@ -10,9 +10,9 @@ use memchr::memmem::Finder;
 
 use super::elf_object::ElfObject;
 use super::embedded_strings::{
-    MAX_STRINGS, collect_matches, data_ranges, for_each_block, is_path_byte, whole_file,
+    MAX_STRINGS, collect_matches, data_ranges, for_each_block, is_path_byte, whole_file_range,
 };
-use coracle_core::content::ContentReader;
+use coracle_core::content::OpenContent;
 use coracle_core::fs;
 
 /// The first components of the absolute paths that are found.
@@ -21,13 +21,13 @@ const PATH_STARTS: [&[u8]; 10] =
 /// Maximum length of a path in data, in bytes. Longer ones are cut off.
 const MAX_PATH_LENGTH: usize = 512;
 
-/// Returns whether a word is searched for.
+/// A function that returns whether a word is searched for.
 pub type WordFilter<'a> = dyn Fn(&[u8]) -> bool + 'a;
 
 /// A search of the data sections of an object.
 #[derive(Clone, Copy, Default)]
 pub struct DataQuery<'a> {
-    /// Texts that are only looked for.
+    /// Texts to look for. The result says which of them occur.
     pub texts: &'a [&'a str],
     /// Parts of strings: the whole strings are returned.
     pub parts: &'a [&'a str],
@@ -41,13 +41,13 @@ pub struct DataQuery<'a> {
 /// The results of a search, at most 4096 of each kind.
 #[derive(Clone, Default, Debug)]
 pub struct DataMatches {
-    /// Those of the texts that occur.
+    /// The texts of the query that occur in the data.
     pub texts: BTreeSet<String>,
-    /// Runs of path bytes with one of the parts.
+    /// Strings of path bytes that contain one of the query's parts.
     pub strings: BTreeSet<Vec<u8>>,
     /// Absolute paths, each with all path bytes that follow.
     pub paths: BTreeSet<Vec<u8>>,
-    /// The wanted words.
+    /// The wanted words that occur in the data.
     pub words: BTreeSet<Vec<u8>>,
 }
 
@@ -55,16 +55,12 @@ pub struct DataMatches {
 ///
 /// # Errors
 /// Fails if the file cannot be read.
-pub fn search_data(
-    file: &ContentReader,
-    object: &ElfObject,
-    query: &DataQuery<'_>,
-) -> fs::Result<DataMatches> {
+pub fn search_data(file: &OpenContent, object: &ElfObject, query: &DataQuery<'_>) -> fs::Result<DataMatches> {
     search_ranges(file, &data_ranges(file, object)?, query)
 }
 
 fn search_ranges(
-    file: &ContentReader,
+    file: &OpenContent,
     ranges: &[Range<u64>],
     query: &DataQuery<'_>,
 ) -> fs::Result<DataMatches> {
@@ -152,9 +148,9 @@ pub enum PathText {
 ///
 /// # Errors
 /// Fails if the file cannot be read.
-pub fn absolute_paths_in_text(file: &ContentReader) -> fs::Result<BTreeSet<Vec<u8>>> {
+pub fn absolute_paths_in_text(file: &OpenContent) -> fs::Result<BTreeSet<Vec<u8>>> {
     let query = DataQuery { paths: Some(PathText::Script), ..DataQuery::default() };
-    Ok(search_ranges(file, &whole_file(file), &query)?.paths)
+    Ok(search_ranges(file, &whole_file_range(file), &query)?.paths)
 }
 
 /// Returns whether an absolute path may start after `before`.
@@ -185,7 +181,7 @@ mod tests {
         let file = Content::from_bytes(bytes).open().unwrap();
         let find = |paths| {
             let query = DataQuery { paths: Some(paths), ..DataQuery::default() };
-            let found = search_ranges(&file, &whole_file(&file), &query).unwrap();
+            let found = search_ranges(&file, &whole_file_range(&file), &query).unwrap();
             found.paths.into_iter().map(|path| String::from_utf8(path).unwrap()).collect::<Vec<_>>()
         };
         assert_eq!(find(PathText::Terminated), ["/opt/y", "/usr/share/a"]);
@@ -205,7 +201,7 @@ mod tests {
             is_wanted_word: Some(&is_wanted_word),
             ..DataQuery::default()
         };
-        let found = search_ranges(&file, &whole_file(&file), &query).unwrap();
+        let found = search_ranges(&file, &whole_file_range(&file), &query).unwrap();
         let words: Vec<String> =
             found.words.into_iter().map(|word| String::from_utf8(word).unwrap()).collect();
         assert_eq!(words, ["SSL_CERT_FILEx", "gzip", "xz"]);

@@ -8,12 +8,12 @@ use serde_json::Value;
 use super::elf_object::ElfObject;
 use super::error::{Error, Result};
 use super::notes::read_notes;
-use coracle_core::content::ContentReader;
+use coracle_core::content::OpenContent;
 
 /// A library that an object may open with dlopen(3).
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct DlopenNote {
-    /// Alternative names, the preferred one first. The first that exists is used.
+    /// Alternative names, the preferred name first. The first that exists is used.
     pub sonames: Vec<Vec<u8>>,
     /// Short name of the feature that needs it; empty if unspecified.
     pub feature: String,
@@ -28,9 +28,9 @@ pub struct DlopenNote {
 pub enum DlopenPriority {
     /// The object does not work without it.
     Required,
-    /// It should be installed by default. Used if a note has no priority.
+    /// The library should be installed by default. Used if a note has no priority.
     Recommended,
-    /// It is optional.
+    /// The library is optional.
     Suggested,
 }
 
@@ -42,7 +42,7 @@ const MALFORMED: Error = Error::Damaged("its `.note.dlopen` is not valid JSON of
 ///
 /// # Errors
 /// Fails if a note is damaged or malformed, or the file cannot be read.
-pub fn dlopen_notes(file: &ContentReader, object: &ElfObject) -> Result<Vec<DlopenNote>> {
+pub fn dlopen_notes(file: &OpenContent, object: &ElfObject) -> Result<Vec<DlopenNote>> {
     let mut found = Vec::new();
     for note in read_notes(file, object)?
         .iter()

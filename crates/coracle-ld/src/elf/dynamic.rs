@@ -10,9 +10,9 @@ use goblin::elf::program_header::{PT_DYNAMIC, ProgramHeader};
 use scroll::Pread;
 
 use super::error::{Error, Result};
-use super::file_reader::{StringReader, read_exact};
+use super::file_reader::{BoundedStrings, read_exact};
 use super::header::{Header, file_offset};
-use coracle_core::content::ContentReader;
+use coracle_core::content::OpenContent;
 
 /// The entries of the dynamic section that affect loading. Empty for a static program.
 #[derive(Clone, Default, Debug)]
@@ -98,7 +98,7 @@ const DT_FILTER: u64 = 0x7fff_ffff;
 
 impl DynamicSection {
     /// Reads the section that `PT_DYNAMIC` refers to.
-    pub(super) fn read(file: &ContentReader, header: &Header, segments: &[ProgramHeader]) -> Result<Self> {
+    pub(super) fn read(file: &OpenContent, header: &Header, segments: &[ProgramHeader]) -> Result<Self> {
         let Some(segment) = segments.iter().find(|segment| segment.p_type == PT_DYNAMIC) else {
             return Ok(Self::default());
         };
@@ -112,7 +112,7 @@ impl DynamicSection {
                 Ok(dynamic)
             };
         };
-        let mut strings = StringReader::new(file);
+        let mut strings = BoundedStrings::new(file);
         let mut string = |entry: &Dyn| {
             let address = table.d_val.checked_add(entry.d_val);
             let offset = address.and_then(|address| file_offset(address, segments));
@@ -204,7 +204,7 @@ fn requires_string_table(tag: u64) -> bool {
 
 /// Returns the entries up to `DT_NULL`. They are located by address, as loaders do.
 fn read_entries(
-    file: &ContentReader,
+    file: &OpenContent,
     header: &Header,
     segment: &ProgramHeader,
     segments: &[ProgramHeader],

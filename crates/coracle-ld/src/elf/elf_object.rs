@@ -5,7 +5,7 @@ use goblin::elf::program_header::{PT_DYNAMIC, PT_LOAD, PT_NOTE, ProgramHeader};
 use super::dynamic::DynamicSection;
 use super::error::Result;
 use super::header::{Header, read_interpreter};
-use coracle_core::content::ContentReader;
+use coracle_core::content::OpenContent;
 use coracle_core::path::RawPath;
 
 /// The parts of an ELF file that a loader reads.
@@ -30,7 +30,7 @@ impl ElfObject {
     ///
     /// # Errors
     /// Fails if it is not an ELF file, or is too damaged for a loader.
-    pub fn read(file: &ContentReader) -> Result<Self> {
+    pub fn read(file: &OpenContent) -> Result<Self> {
         Self::read_with_header(file, Header::read(file)?)
     }
 
@@ -38,7 +38,7 @@ impl ElfObject {
     ///
     /// # Errors
     /// See [`ElfObject::read`].
-    pub fn read_with_header(file: &ContentReader, header: Header) -> Result<Self> {
+    pub fn read_with_header(file: &OpenContent, header: Header) -> Result<Self> {
         let mut segments = header.read_segments(file)?;
         let interpreter = read_interpreter(file, &segments)?;
         let dynamic = DynamicSection::read(file, &header, &segments)?;

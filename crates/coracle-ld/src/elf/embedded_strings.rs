@@ -11,7 +11,7 @@ use memchr::memmem::Finder;
 
 use super::elf_object::ElfObject;
 use super::sections::section_headers_if_valid;
-use coracle_core::content::ContentReader;
+use coracle_core::content::OpenContent;
 use coracle_core::fs;
 
 /// Number of bytes to read at once.
@@ -27,8 +27,8 @@ pub(super) const MAX_STRINGS: usize = 4096;
 ///
 /// # Errors
 /// Fails if the file cannot be read.
-pub fn strings_containing(file: &ContentReader, parts: &[&str]) -> fs::Result<BTreeSet<Vec<u8>>> {
-    find_strings(file, &whole_file(file), parts, is_path_byte)
+pub fn strings_containing(file: &OpenContent, parts: &[&str]) -> fs::Result<BTreeSet<Vec<u8>>> {
+    find_strings(file, &whole_file_range(file), parts, is_path_byte)
 }
 
 /// Like [`strings_containing`], but searches only the data sections of `object`, not code or symbols.
@@ -36,7 +36,7 @@ pub fn strings_containing(file: &ContentReader, parts: &[&str]) -> fs::Result<BT
 /// # Errors
 /// Fails if the file cannot be read.
 pub fn data_strings_containing(
-    file: &ContentReader,
+    file: &OpenContent,
     object: &ElfObject,
     parts: &[&str],
 ) -> fs::Result<BTreeSet<Vec<u8>>> {
@@ -48,7 +48,7 @@ pub fn data_strings_containing(
 /// # Errors
 /// Fails if the file cannot be read.
 pub fn printable_data_strings_containing(
-    file: &ContentReader,
+    file: &OpenContent,
     object: &ElfObject,
     parts: &[&str],
 ) -> fs::Result<BTreeSet<Vec<u8>>> {
@@ -61,13 +61,13 @@ pub(super) fn is_path_byte(byte: &u8) -> bool {
 }
 
 #[expect(clippy::single_range_in_vec_init, reason = "a list of ranges, here with one")]
-pub(super) fn whole_file(file: &ContentReader) -> Vec<Range<u64>> {
+pub(super) fn whole_file_range(file: &OpenContent) -> Vec<Range<u64>> {
     vec![0..file.size()]
 }
 
 /// Returns the ranges of loaded sections without code, or the whole file if section headers are
 /// missing or invalid.
-pub(super) fn data_ranges(file: &ContentReader, object: &ElfObject) -> fs::Result<Vec<Range<u64>>> {
+pub(super) fn data_ranges(file: &OpenContent, object: &ElfObject) -> fs::Result<Vec<Range<u64>>> {
     let headers = section_headers_if_valid(file, &object.header)?;
     let has_flag = |header: &SectionHeader, flag: u32| header.sh_flags & u64::from(flag) != 0;
     let is_data = |header: &&SectionHeader| {
@@ -80,12 +80,12 @@ pub(super) fn data_ranges(file: &ContentReader, object: &ElfObject) -> fs::Resul
     let ranges: Vec<Range<u64>> = ranges.collect();
     let size: u64 = ranges.iter().map(|range| range.end - range.start).sum();
     // Overlapping sections would be read repeatedly.
-    Ok(if ranges.is_empty() || size > file.size() { whole_file(file) } else { ranges })
+    Ok(if ranges.is_empty() || size > file.size() { whole_file_range(file) } else { ranges })
 }
 
 /// Returns the strings in `ranges` that contain one of `parts`.
 fn find_strings(
-    file: &ContentReader,
+    file: &OpenContent,
     ranges: &[Range<u64>],
     parts: &[&str],
     is_string_byte: fn(&u8) -> bool,
@@ -101,10 +101,10 @@ fn find_strings(
     Ok(strings)
 }
 
-/// Reads `ranges` in overlapping blocks. Calls `visit` with each block and with the part of it in
-/// which matches begin that no other call sees. Ends if `visit` returns false.
+/// Reads `ranges` in overlapping blocks. Calls `visit` with each block, and with the range of the
+/// block in which matches must begin so that none is visited twice. Stops if `visit` returns false.
 pub(super) fn for_each_block(
-    file: &ContentReader,
+    file: &OpenContent,
     ranges: &[Range<u64>],
     mut visit: impl FnMut(&[u8], Range<usize>) -> bool,
 ) -> fs::Result<()> {

@@ -11,7 +11,7 @@ use super::relocations::RelocationClass;
 use super::symbol_matching::{LookupResult, LookupRules, VersionedCandidates, can_bind, match_glibc_version};
 use super::symbols::{self, Symbol, SymbolReference, sysv_hash};
 use super::versions::{SymbolVersions, VERSYM_HIDDEN};
-use coracle_core::content::ContentReader;
+use coracle_core::content::OpenContent;
 
 /// The symbols that one object exports.
 pub struct ExportedSymbols<'a> {
@@ -32,7 +32,8 @@ pub struct ExportedSymbols<'a> {
     max_chain_length: u64,
 }
 
-/// Maximum number of steps of all lookups in one object. In a valid table each takes two or three.
+/// Maximum number of steps of all lookups in one object. In a valid table each lookup takes two or
+/// three steps.
 const MAX_STEPS: u64 = 1 << 23;
 /// Comparing this many bytes of a name counts as one more step.
 const STEP_BYTES: u64 = 64;
@@ -60,7 +61,7 @@ impl<'a> ExportedSymbols<'a> {
     ///
     /// # Errors
     /// Fails if the object's tables are damaged or the file cannot be read.
-    pub fn new(file: &'a ContentReader, object: &'a ElfObject, rules: LookupRules) -> Result<Self> {
+    pub fn new(file: &'a OpenContent, object: &'a ElfObject, rules: LookupRules) -> Result<Self> {
         let mut memory = MappedFile::new(file, object);
         let tables = &object.dynamic.tables;
         let (symbols, strings, hash) = match (tables.symbols, tables.strings) {
@@ -126,7 +127,7 @@ impl<'a> ExportedSymbols<'a> {
                 break;
             }
         }
-        Ok(candidates.if_unique())
+        Ok(candidates.unique_or_absent())
     }
 
     /// Looks up `wanted` in `DT_HASH`.
@@ -148,7 +149,7 @@ impl<'a> ExportedSymbols<'a> {
             }
             index = self.read_hash_entry(start, buckets.saturating_add(index), entry)?;
         }
-        Ok(candidates.if_unique())
+        Ok(candidates.unique_or_absent())
     }
 
     /// Reads an entry of `DT_HASH`, which has 4 or 8 bytes.
@@ -170,7 +171,8 @@ impl<'a> ExportedSymbols<'a> {
         Ok(())
     }
 
-    /// Checks one symbol. Returns the result of the lookup, or `None` if it continues.
+    /// Checks one symbol. Returns the result of the lookup, or `None` if the lookup goes on with
+    /// the next symbol.
     fn try_symbol(
         &mut self,
         wanted: &SymbolReference,

@@ -1,11 +1,11 @@
 //! Reads bytes and strings of a file, within limits.
 
 use super::error::{Error, Result};
-use coracle_core::content::ContentReader;
+use coracle_core::content::OpenContent;
 
-/// Reads exactly `size` bytes at `offset`. `what` names them in the error.
+/// Reads exactly `size` bytes at `offset`. `what` names the bytes in the error.
 pub(super) fn read_exact(
-    file: &ContentReader,
+    file: &OpenContent,
     offset: u64,
     size: usize,
     what: &'static str,
@@ -21,13 +21,13 @@ pub(super) fn read_exact(
 const MAX_STRING_BYTES: usize = 1 << 20;
 
 /// Reads strings of one file, with a limit on their total size.
-pub(super) struct StringReader<'a> {
-    file: &'a ContentReader,
+pub(super) struct BoundedStrings<'a> {
+    file: &'a OpenContent,
     bytes_left: usize,
 }
 
-impl<'a> StringReader<'a> {
-    pub(super) fn new(file: &'a ContentReader) -> Self {
+impl<'a> BoundedStrings<'a> {
+    pub(super) fn new(file: &'a OpenContent) -> Self {
         Self { file, bytes_left: MAX_STRING_BYTES }
     }
 

@@ -10,7 +10,7 @@ use scroll::ctx::SizeWith;
 use super::error::{Error, Result};
 use super::file_reader::read_exact;
 use super::machine::Machine;
-use coracle_core::content::ContentReader;
+use coracle_core::content::OpenContent;
 use coracle_core::path::RawPath;
 
 /// The fields of the ELF header that affect loading.
@@ -57,7 +57,7 @@ impl Header {
     ///
     /// # Errors
     /// Fails if the file does not start with a complete ELF header.
-    pub fn read(file: &ContentReader) -> Result<Self> {
+    pub fn read(file: &OpenContent) -> Result<Self> {
         let bytes = file.read_bytes_at(0, 64)?;
         if !bytes.starts_with(b"\x7fELF") {
             return Err(Error::NotElf);
@@ -105,7 +105,7 @@ impl Header {
     }
 
     /// Reads the program headers.
-    pub(super) fn read_segments(&self, file: &ContentReader) -> Result<Vec<ProgramHeader>> {
+    pub(super) fn read_segments(&self, file: &OpenContent) -> Result<Vec<ProgramHeader>> {
         let count = usize::from(self.raw.e_phnum);
         let entry = ProgramHeader::size(self.parse_context());
         if count > 0 && usize::from(self.raw.e_phentsize) != entry {
@@ -129,7 +129,7 @@ impl Header {
 }
 
 /// Returns the path in `PT_INTERP`; `None` if there is no such segment.
-pub(super) fn read_interpreter(file: &ContentReader, segments: &[ProgramHeader]) -> Result<Option<RawPath>> {
+pub(super) fn read_interpreter(file: &OpenContent, segments: &[ProgramHeader]) -> Result<Option<RawPath>> {
     let Some(segment) = segments.iter().find(|segment| segment.p_type == PT_INTERP) else { return Ok(None) };
     let size = usize::try_from(segment.p_filesz.min(MAX_INTERPRETER_LENGTH + 1)).unwrap_or(usize::MAX);
     if !(2..=MAX_INTERPRETER_LENGTH).contains(&segment.p_filesz) {

@@ -12,7 +12,7 @@ use super::error::Result;
 use super::file_reader::read_exact;
 use super::header::Header;
 use super::notes::{self, ElfNote};
-use coracle_core::content::ContentReader;
+use coracle_core::content::OpenContent;
 
 /// An x86-64 microarchitecture level. Each level includes the lower ones.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
@@ -64,7 +64,7 @@ const MAX_SEGMENT: u64 = 64 * 1024;
 ///
 /// # Errors
 /// Fails if the file cannot be read, or ends before its properties.
-pub fn required_isa_level(file: &ContentReader, object: &ElfObject) -> Result<Option<IsaLevel>> {
+pub fn required_isa_level(file: &OpenContent, object: &ElfObject) -> Result<Option<IsaLevel>> {
     if ![EM_386, EM_X86_64].contains(&object.header.machine.e_machine) {
         return Ok(None);
     }

@@ -9,7 +9,7 @@ use super::elf_object::ElfObject;
 use super::error::{Error, Result};
 use super::file_reader::read_exact;
 use super::header::file_offset;
-use coracle_core::content::ContentReader;
+use coracle_core::content::OpenContent;
 
 /// Size of a block in bytes.
 const BLOCK_SIZE: u64 = 16 * 1024;
@@ -20,13 +20,13 @@ const MAX_STRING: u64 = 1 << 20;
 
 /// The loaded segments of a file, read block by block.
 pub(super) struct MappedFile<'a> {
-    file: &'a ContentReader,
+    file: &'a OpenContent,
     object: &'a ElfObject,
     blocks: BTreeMap<u64, Vec<u8>>,
 }
 
 impl<'a> MappedFile<'a> {
-    pub(super) fn new(file: &'a ContentReader, object: &'a ElfObject) -> Self {
+    pub(super) fn new(file: &'a OpenContent, object: &'a ElfObject) -> Self {
         Self { file, object, blocks: BTreeMap::new() }
     }
 

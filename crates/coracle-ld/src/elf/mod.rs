@@ -41,7 +41,7 @@ pub(crate) use machine::EM_LOONGARCH;
 pub use machine::Machine;
 pub use notes::{ElfNote, read_notes};
 pub use relocations::RelocationClass;
-pub use strip::{Stripped, strip};
+pub use strip::{StripResult, strip};
 pub use symbol_matching::{LookupResult, LookupRules};
 pub use symbols::{SymbolReference, gnu_hash, symbol_references};
 pub use toolchain::{RustTargets, Toolchain, detect_toolchain, has_section, rust_targets};

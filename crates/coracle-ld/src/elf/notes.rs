@@ -10,7 +10,7 @@ use super::error::{Error, Result};
 use super::file_reader::read_exact;
 use super::header::Header;
 use super::sections::section_headers_if_valid;
-use coracle_core::content::ContentReader;
+use coracle_core::content::OpenContent;
 use coracle_core::fs;
 
 /// An ELF note.
@@ -33,7 +33,7 @@ const MAX_RANGES: usize = 64;
 ///
 /// # Errors
 /// Fails if a note extends past the file or its section, or the file cannot be read.
-pub fn read_notes(file: &ContentReader, object: &ElfObject) -> Result<Vec<ElfNote>> {
+pub fn read_notes(file: &OpenContent, object: &ElfObject) -> Result<Vec<ElfNote>> {
     let mut ranges = object.notes.clone();
     let covered = |range: &NoteRange| {
         let inside = |other: &NoteRange| {
@@ -55,7 +55,7 @@ pub fn read_notes(file: &ContentReader, object: &ElfObject) -> Result<Vec<ElfNot
 
 /// Returns the note sections. Damaged section headers are ignored, because loaders do not read
 /// them.
-fn note_sections(file: &ContentReader, header: &Header) -> fs::Result<Vec<NoteRange>> {
+fn note_sections(file: &OpenContent, header: &Header) -> fs::Result<Vec<NoteRange>> {
     let headers = section_headers_if_valid(file, header)?;
     let notes = headers.into_iter().filter(|header| header.sh_type == SHT_NOTE);
     let ranges = notes.map(|header| NoteRange {

@@ -5,9 +5,9 @@ use goblin::elf::section_header as s;
 use goblin::elf::section_header::SectionHeader;
 
 use super::error::{Error, Result};
-use super::file_reader::{StringReader, read_exact};
+use super::file_reader::{BoundedStrings, read_exact};
 use super::header::Header;
-use coracle_core::content::ContentReader;
+use coracle_core::content::OpenContent;
 use coracle_core::fs;
 
 /// A section header with its name.
@@ -33,7 +33,7 @@ impl Section {
 }
 
 /// Reads the section headers. The list is empty if there is no table.
-pub(super) fn read_section_headers(file: &ContentReader, header: &Header) -> Result<Vec<SectionHeader>> {
+pub(super) fn read_section_headers(file: &OpenContent, header: &Header) -> Result<Vec<SectionHeader>> {
     let (count, raw) = (usize::from(header.raw.e_shnum), &header.raw);
     let size = SectionHeader::size(header.parse_context());
     if count == 0 || raw.e_shoff == 0 || usize::from(raw.e_shentsize) != size {
@@ -47,7 +47,7 @@ pub(super) fn read_section_headers(file: &ContentReader, header: &Header) -> Res
 /// Like [`read_section_headers`], but the list is empty if the headers are damaged: loaders do not
 /// read them.
 pub(super) fn section_headers_if_valid(
-    file: &ContentReader,
+    file: &OpenContent,
     header: &Header,
 ) -> fs::Result<Vec<SectionHeader>> {
     match read_section_headers(file, header) {
@@ -57,12 +57,12 @@ pub(super) fn section_headers_if_valid(
 }
 
 /// Reads the section headers with their names. The list is empty if there is no table.
-pub(super) fn read_sections(file: &ContentReader, header: &Header) -> Result<Vec<Section>> {
+pub(super) fn read_sections(file: &OpenContent, header: &Header) -> Result<Vec<Section>> {
     let headers = read_section_headers(file, header)?;
     let Some(names) = headers.get(usize::from(header.raw.e_shstrndx)).map(|table| table.sh_offset) else {
         return Ok(Vec::new());
     };
-    let mut strings = StringReader::new(file);
+    let mut strings = BoundedStrings::new(file);
     headers
         .into_iter()
         .map(|header| {

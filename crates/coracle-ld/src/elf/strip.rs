@@ -11,7 +11,7 @@ use scroll::Pwrite;
 use super::error::{Error, Result};
 use super::header::Header;
 use super::sections::{Section, read_sections};
-use coracle_core::content::{Content, ContentReader, SplicePart};
+use coracle_core::content::{Content, OpenContent, SplicePart};
 
 /// Name prefixes of debug and profiling sections.
 const DEBUG_SECTION_PREFIXES: [&[u8]; 9] = [
@@ -28,7 +28,7 @@ const DEBUG_SECTION_PREFIXES: [&[u8]; 9] = [
 
 /// The result of [`strip`].
 #[derive(Clone, Debug)]
-pub enum Stripped {
+pub enum StripResult {
     /// The content without symbol table and debug sections.
     Smaller(Content),
     /// There is nothing to remove.
@@ -42,28 +42,28 @@ pub enum Stripped {
 ///
 /// # Errors
 /// Fails if it is not a valid ELF file.
-pub fn strip(content: &Content) -> Result<Stripped> {
+pub fn strip(content: &Content) -> Result<StripResult> {
     let file = content.open()?;
     let header = Header::read(&file)?;
     let sections = read_sections(&file, &header)?;
     if sections.is_empty() {
-        return Ok(Stripped::Unchanged);
+        return Ok(StripResult::Unchanged);
     }
     let loaded_end = loaded_end(&file, &header, &sections)?;
     let kept: Vec<usize> = (0..sections.len()).filter(|&index| is_kept_section(&sections, index)).collect();
     let parts = lay_out_stripped_file(&header, &file, &sections, &kept, loaded_end)?;
     let copy = content.splice(parts);
     if copy.size() >= content.size() {
-        return Ok(Stripped::Unchanged);
+        return Ok(StripResult::Unchanged);
     }
     Ok(match payload_size(&file, &header, &sections, loaded_end)? {
-        0 => Stripped::Smaller(copy),
-        size => Stripped::HasPayload(size),
+        0 => StripResult::Smaller(copy),
+        size => StripResult::HasPayload(size),
     })
 }
 
 /// Returns the end offset of headers, segments and allocated sections, which must not move.
-fn loaded_end(file: &ContentReader, header: &Header, sections: &[Section]) -> Result<u64> {
+fn loaded_end(file: &OpenContent, header: &Header, sections: &[Section]) -> Result<u64> {
     let segments = header.read_segments(file)?;
     let table = u64::from(header.raw.e_phnum) * u64::from(header.raw.e_phentsize);
     let ends = segments.iter().map(|segment| segment.p_offset.saturating_add(segment.p_filesz));
@@ -78,7 +78,7 @@ const MAX_PADDING: u64 = 4096;
 
 /// Returns the number of bytes from `loaded_end` on that are neither in a section nor in the table of
 /// section headers, without padding.
-fn payload_size(file: &ContentReader, header: &Header, sections: &[Section], loaded_end: u64) -> Result<u64> {
+fn payload_size(file: &OpenContent, header: &Header, sections: &[Section], loaded_end: u64) -> Result<u64> {
     let table = u64::from(header.raw.e_shnum) * u64::from(header.raw.e_shentsize);
     let table = (header.raw.e_shoff, header.raw.e_shoff.saturating_add(table));
     let mut described: Vec<(u64, u64)> =
@@ -97,7 +97,7 @@ fn payload_size(file: &ContentReader, header: &Header, sections: &[Section], loa
 }
 
 /// Returns whether the `size` bytes at `offset` are few and all zero.
-fn is_padding(file: &ContentReader, offset: u64, size: u64) -> Result<bool> {
+fn is_padding(file: &OpenContent, offset: u64, size: u64) -> Result<bool> {
     let count = usize::try_from(size).unwrap_or(usize::MAX);
     Ok(size < MAX_PADDING && file.read_bytes_at(offset, count)?.iter().all(|&byte| byte == 0))
 }
@@ -115,7 +115,7 @@ fn is_kept_section(sections: &[Section], index: usize) -> bool {
 /// Lays out the new file: header, loaded part, other kept sections, section names, section headers.
 fn lay_out_stripped_file(
     header: &Header,
-    file: &ContentReader,
+    file: &OpenContent,
     sections: &[Section],
     kept: &[usize],
     loaded_end: u64,

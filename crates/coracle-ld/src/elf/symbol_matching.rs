@@ -20,14 +20,15 @@ pub enum LookupRules {
 pub enum LookupResult {
     /// The object defines the symbol.
     Found,
-    /// The object defines the symbol and has no versions at all, although one was requested.
+    /// The object defines the symbol and has no versions at all, although a version was requested.
     FoundWithoutVersions,
     /// The object does not define the symbol.
     Absent,
 }
 
-/// Checks the version of a definition as glibc does. `entry` is its `DT_VERSYM` entry in an object
-/// with `versions`. `None` if the lookup continues. Source: `check_match`, `elf/dl-lookup.c`.
+/// Checks the version of a definition as glibc does. `entry` is the definition's `DT_VERSYM` entry
+/// in an object with `versions`. Returns `None` if the lookup goes on with the next definition.
+/// Source: `check_match`, `elf/dl-lookup.c`.
 pub(super) fn match_glibc_version(
     versions: &SymbolVersions,
     wanted: &SymbolReference,
@@ -61,7 +62,8 @@ pub(super) fn match_glibc_version(
     }
 }
 
-/// Versioned definitions found for a reference without a version. A single one matches.
+/// Versioned definitions found for a reference without a version. A single definition matches;
+/// several are ambiguous.
 #[derive(Default)]
 pub(super) struct VersionedCandidates {
     count: usize,
@@ -69,8 +71,8 @@ pub(super) struct VersionedCandidates {
 }
 
 impl VersionedCandidates {
-    /// Returns the single definition; `Absent` if there are none or several.
-    pub(super) fn if_unique(&self) -> LookupResult {
+    /// Returns the result for the only definition; `Absent` if there are none or several.
+    pub(super) fn unique_or_absent(&self) -> LookupResult {
         if self.count == 1 { self.first.unwrap_or(LookupResult::Absent) } else { LookupResult::Absent }
     }
 }

@@ -10,7 +10,7 @@ use super::error::{Error, Result};
 use super::mapped_file::MappedFile;
 use super::relocations::{self, RelocationClass};
 use super::versions::{SymbolVersion, SymbolVersions};
-use coracle_core::content::ContentReader;
+use coracle_core::content::OpenContent;
 
 /// Maximum number of name bytes to read of one file. The largest programs have a few MiB.
 const MAX_NAMES: usize = 1 << 26;
@@ -37,7 +37,7 @@ pub struct SymbolReference {
 ///
 /// # Errors
 /// Fails if a table is damaged or the file cannot be read.
-pub fn symbol_references(file: &ContentReader, object: &ElfObject) -> Result<Vec<SymbolReference>> {
+pub fn symbol_references(file: &OpenContent, object: &ElfObject) -> Result<Vec<SymbolReference>> {
     let mut memory = MappedFile::new(file, object);
     let named = relocations::referenced_symbols(&memory, object)?;
     let tables = &object.dynamic.tables;
@@ -135,12 +135,12 @@ impl Symbol {
         self.section != SHN_UNDEF
     }
 
-    /// Whether it has a nonzero value, is absolute or thread-local.
+    /// Whether the symbol has a nonzero value, is absolute or thread-local.
     pub(super) fn has_value(self) -> bool {
         self.value != 0 || self.section == SHN_ABS || self.kind() == STT_TLS
     }
 
-    /// Whether its visibility is internal or hidden.
+    /// Whether the symbol's visibility is internal or hidden.
     pub(super) fn is_hidden(self) -> bool {
         [STV_INTERNAL, STV_HIDDEN].contains(&(self.other & 3))
     }

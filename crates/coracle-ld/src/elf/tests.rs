@@ -8,7 +8,7 @@ use goblin::elf::dynamic as d;
 
 use super::symbols::{gnu_hash, sysv_hash};
 use super::*;
-use coracle_core::content::{Content, ContentReader};
+use coracle_core::content::{Content, OpenContent};
 
 fn read_object(bytes: Vec<u8>) -> Result<ElfObject> {
     ElfObject::read(&Content::from_bytes(bytes).open()?)
@@ -102,7 +102,7 @@ fn object(bar: Vec<u8>, entry: u16) -> SyntheticElf {
     }
 }
 
-fn read_tables<T>(bytes: Vec<u8>, read: impl FnOnce(&ContentReader, &ElfObject) -> Result<T>) -> Result<T> {
+fn read_tables<T>(bytes: Vec<u8>, read: impl FnOnce(&OpenContent, &ElfObject) -> Result<T>) -> Result<T> {
     let file = Content::from_bytes(bytes).open()?;
     let object = ElfObject::read(&file)?;
     read(&file, &object)

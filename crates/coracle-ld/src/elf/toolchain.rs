@@ -4,7 +4,7 @@
 use super::elf_object::ElfObject;
 use super::error::Error;
 use super::sections::read_sections;
-use coracle_core::content::ContentReader;
+use coracle_core::content::OpenContent;
 use coracle_core::fs;
 use coracle_core::platform::Platform;
 
@@ -58,7 +58,7 @@ const MAX_COMMENT_SIZE: u64 = 1 << 12;
 ///
 /// # Errors
 /// Fails if the file cannot be read.
-pub fn has_section(file: &ContentReader, object: &ElfObject, name: &[u8]) -> fs::Result<bool> {
+pub fn has_section(file: &OpenContent, object: &ElfObject, name: &[u8]) -> fs::Result<bool> {
     match read_sections(file, &object.header) {
         Err(Error::Io(error)) => Err(error),
         sections => Ok(sections.unwrap_or_default().iter().any(|section| section.name == name)),
@@ -70,7 +70,7 @@ pub fn has_section(file: &ContentReader, object: &ElfObject, name: &[u8]) -> fs:
 ///
 /// # Errors
 /// Fails if the file cannot be read.
-pub fn detect_toolchain(file: &ContentReader, object: &ElfObject) -> fs::Result<Option<Toolchain>> {
+pub fn detect_toolchain(file: &OpenContent, object: &ElfObject) -> fs::Result<Option<Toolchain>> {
     let sections = match read_sections(file, &object.header) {
         Err(Error::Io(error)) => return Err(error),
         sections => sections.unwrap_or_default(),

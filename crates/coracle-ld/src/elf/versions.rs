@@ -1,4 +1,5 @@
-//! Symbol versions: those that an object needs from other files, and those that it defines.
+//! Symbol versions: the versions that an object needs from other files, and the versions that it
+//! defines.
 //!
 //! Source: `_dl_check_map_versions`, `elf/dl-version.c`. As there, records are followed up to the
 //! one marked as last; the counts (`DT_VERNEEDNUM`, `DT_VERDEFNUM`) are ignored.
@@ -8,7 +9,7 @@ use std::rc::Rc;
 use super::elf_object::ElfObject;
 use super::error::{Error, Result};
 use super::mapped_file::MappedFile;
-use coracle_core::content::ContentReader;
+use coracle_core::content::OpenContent;
 
 /// `VER_FLG_BASE`.
 const VER_FLG_BASE: u16 = 1;
@@ -40,7 +41,7 @@ pub struct SymbolVersions {
 pub struct NeededVersion {
     /// `vna_hash`.
     pub hash: u32,
-    /// Its name, such as `GLIBC_2.34`.
+    /// The version's name, such as `GLIBC_2.34`.
     pub name: Vec<u8>,
     /// The soname of the file that defines it, as of link time.
     pub file: Vec<u8>,
@@ -53,7 +54,7 @@ pub struct NeededVersion {
 pub struct DefinedVersion {
     /// `vd_hash`.
     pub hash: u32,
-    /// Its name. The base version has the name of the object.
+    /// The version's name. The base version has the name of the object.
     pub name: Vec<u8>,
     /// `VER_FLG_BASE`.
     pub is_base: bool,
@@ -64,7 +65,7 @@ pub struct DefinedVersion {
 pub struct SymbolVersion {
     /// The hash of its name.
     pub hash: u32,
-    /// Its name.
+    /// The version's name.
     pub name: Vec<u8>,
     /// The file that defines it; `None` for a version of the object itself.
     pub file: Option<Vec<u8>>,
@@ -77,7 +78,7 @@ impl SymbolVersions {
     ///
     /// # Errors
     /// Fails if a table is damaged or the file cannot be read.
-    pub fn read(file: &ContentReader, object: &ElfObject) -> Result<Self> {
+    pub fn read(file: &OpenContent, object: &ElfObject) -> Result<Self> {
         Self::read_mapped(&mut MappedFile::new(file, object), object)
     }
 

@@ -1,5 +1,5 @@
-//! Character sets of `iconv`. glibc opens a module listed in `gconv-modules` for each one that is
-//! not built in.
+//! Character sets of `iconv`. For each character set that is not built in, glibc opens a module
+//! listed in `gconv-modules`.
 //!
 //! The image gets a `gconv-modules` that is reduced to the requested character sets.
 
@@ -25,14 +25,14 @@ pub(super) fn add_charsets(program: &ProgramContext<'_>, requests: &mut Requests
         return Ok(());
     };
     requests.mark_used("charsets");
-    let Some(directory) = gconv_directory(libc)? else {
+    let Some(directory) = gconv_directory_in_libc(libc)? else {
         requests.add_unmet("cannot determine the directory of glibc's gconv modules", "leave `charsets` out");
         return Ok(());
     };
     let configuration = read_gconv_configuration(program, &directory)?;
     let mut selected = SelectedModules::default();
     for charset in charsets {
-        if !configuration.select(charset, &mut selected) {
+        if !configuration.select_charset(charset, &mut selected) {
             requests.add_unmet(
                 format!("cannot find the character set `{charset}` in `{directory}/gconv-modules`"),
                 "install `libc-bin` or the package that has the modules, or check the spelling with `iconv --list`",
@@ -56,13 +56,13 @@ pub(super) fn add_charsets(program: &ProgramContext<'_>, requests: &mut Requests
 }
 
 /// Returns the directory of glibc's modules. `None` if the program does not use glibc.
-pub(super) fn gconv_directory_of(program: &ProgramContext<'_>) -> Result<Option<RawPath>, Error> {
-    program.glibc().map_or(Ok(None), gconv_directory)
+pub(super) fn gconv_directory(program: &ProgramContext<'_>) -> Result<Option<RawPath>, Error> {
+    program.glibc().map_or(Ok(None), gconv_directory_in_libc)
 }
 
 /// Returns the directory of glibc's modules, taken from the path of their cache, which is compiled
 /// into glibc.
-fn gconv_directory(libc: &MappedObject) -> Result<Option<RawPath>, Error> {
+fn gconv_directory_in_libc(libc: &MappedObject) -> Result<Option<RawPath>, Error> {
     let file = libc.file.content.open()?;
     let strings = elf::data_strings_containing(&file, &libc.object, &["/gconv/gconv-modules.cache"])?;
     Ok(strings.into_iter().find(|word| word.starts_with(b"/")).map(|word| RawPath::new(word).dirname()))

@@ -2,8 +2,9 @@
 
 use std::collections::BTreeSet;
 
-/// Commands for a file format, a remote host, a document or a message.
-const HELPERS: &str = "
+/// Commands that programs start to process a file format, reach a remote host, show a document or
+/// send a message.
+const HELPER_COMMANDS: &str = "
     agent aplay aspell brotli bunzip2 bzcat bzip2 compress cpio curl dirmngr dot dvips ffmpeg ffprobe
     fusermount3 gnuplot gpg gpg- gpgconf gpgsm gpgtar gpgv groff grotty gunzip gzip html2text keyboxd
     lame latex less lesspipe lpr lsof lualatex lz4 lzcat lzip lzma lzop magick manconv nroff openssl
@@ -11,8 +12,8 @@ const HELPERS: &str = "
     scdaemon scp sendmail sftp sox ssh ssh-agent sshfs svn tofrodos troff uncompress unlzma unxz unzip
     wget xdg-open xelatex xz xzcat zcat zsoelim zstd zstdcat";
 
-/// The programs that start other ones whose names are not in their text as whole words: the end of the
-/// program's name, and the commands.
+/// Programs that start commands whose names are not whole words in the program's text: the end of
+/// the program's name, and the commands.
 const COMMANDS_OF_PROGRAMS: &[(&str, &str)] = &[
     ("gcc", "as ld"),
     ("g++", "as ld"),
@@ -24,23 +25,23 @@ const COMMANDS_OF_PROGRAMS: &[(&str, &str)] = &[
     ("groff", "grops grotty troff"),
 ];
 
-/// The names of [`HELPERS`], for many lookups.
-pub(super) struct Helpers(BTreeSet<&'static [u8]>);
+/// The names of [`HELPER_COMMANDS`], for many lookups.
+pub(super) struct HelperCommands(BTreeSet<&'static [u8]>);
 
-impl Helpers {
+impl HelperCommands {
     pub(super) fn new() -> Self {
-        Self(HELPERS.split_whitespace().map(str::as_bytes).collect())
+        Self(HELPER_COMMANDS.split_whitespace().map(str::as_bytes).collect())
     }
 
-    /// Returns whether `word` is a helper, or ends with one that compresses files: a linker merges a string
-    /// with the end of a longer one.
-    pub(super) fn is_named_in(&self, word: &[u8]) -> bool {
+    /// Returns whether `word` is a helper command, or ends with the name of a compressor: linkers
+    /// merge a string with the end of a longer string.
+    pub(super) fn matches_word(&self, word: &[u8]) -> bool {
         let is_name = word.last().is_some_and(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit());
         is_name && (self.0.contains(word) || COMPRESSORS.iter().any(|name| word.ends_with(name)))
     }
 
-    /// Returns the helpers that `words` name.
-    pub(super) fn named_in(&self, words: &BTreeSet<Vec<u8>>) -> impl Iterator<Item = &'static [u8]> {
+    /// Returns the helper commands that are among `words` or at their ends.
+    pub(super) fn commands_in(&self, words: &BTreeSet<Vec<u8>>) -> impl Iterator<Item = &'static [u8]> {
         let is_named = |helper: &&&'static [u8]| {
             let is_end = || words.iter().any(|word| word.ends_with(helper));
             words.contains(**helper) || COMPRESSORS.contains(*helper) && is_end()
@@ -49,11 +50,11 @@ impl Helpers {
     }
 }
 
-/// Helpers that compress or uncompress files.
+/// Helper commands that compress or uncompress files.
 const COMPRESSORS: [&[u8]; 7] = [b"bzip2", b"compress", b"gzip", b"lzip", b"lzma", b"lzop", b"zstd"];
 
-/// Returns the commands that the program called `name` starts. A version at its end does not count, as in
-/// `gcc-12`.
+/// Returns the commands that the program called `name` starts. A version at the end of the name is
+/// ignored, as in `gcc-12`.
 pub(super) fn commands_of_program(name: &[u8]) -> impl Iterator<Item = &'static str> {
     let end =
         name.iter().rposition(|byte| !byte.is_ascii_digit() && *byte != b'.').map_or(0, |last| last + 1);
@@ -77,12 +78,12 @@ mod tests {
         {
             assert_eq!(commands_of_program(name.as_bytes()).collect::<Vec<_>>(), commands, "{name}");
         }
-        let helpers = Helpers::new();
+        let helpers = HelperCommands::new();
         for (word, is_named) in [("xz", true), ("x", false), ("unzstd", true), ("unxz1", false)] {
-            assert_eq!(helpers.is_named_in(word.as_bytes()), is_named, "{word}");
+            assert_eq!(helpers.matches_word(word.as_bytes()), is_named, "{word}");
         }
         let words = [b"unzstd".to_vec(), b"xz".to_vec()].into();
-        let mut named: Vec<&[u8]> = helpers.named_in(&words).collect();
+        let mut named: Vec<&[u8]> = helpers.commands_in(&words).collect();
         named.sort_unstable();
         assert_eq!(named, [b"xz".as_slice(), b"zstd"]);
     }

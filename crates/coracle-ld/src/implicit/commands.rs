@@ -3,7 +3,7 @@
 
 use std::collections::BTreeSet;
 
-use super::command_names::{self, Helpers};
+use super::command_names::{self, HelperCommands};
 use super::error::Error;
 use super::function_calls::FunctionNeed;
 use super::hint::{DependencyHint, HintedPath, Likelihood};
@@ -16,14 +16,14 @@ use coracle_core::file_system::{self, FileSystem, FsFile, ResolutionEnd};
 use coracle_core::fs;
 use coracle_core::path::{ImagePath, RawPath};
 
-/// The size of an object, in bytes, up to which names of commands are searched for in its text. Larger ones
-/// have most words by chance.
+/// The size of an object, in bytes, up to which names of commands are searched for in its text.
+/// Larger objects contain most words by chance.
 const MAX_SEARCHED_SIZE: u64 = 16 << 20;
 
 const SHELL: &str = "/bin/sh";
 
 /// Returns the hint about programs that `program` may start. `named` are the paths in its text.
-pub(super) fn command_hint(
+pub(super) fn hint_about_started_programs(
     program: &ProgramContext<'_>,
     named: &[NamedPath],
 ) -> Result<Option<DependencyHint>, Error> {
@@ -34,7 +34,7 @@ pub(super) fn command_hint(
         let is_command = |named: &&NamedPath| named.kind == PathKind::Executable;
         paths.extend(named.iter().filter(is_command).map(|named| named.path.clone()));
     }
-    paths.extend(names_in_text(program)?);
+    paths.extend(commands_named_in_text(program)?);
     let mut known = BTreeSet::new();
     paths.retain(|path| known.insert(path.clone()));
     let reason = match shell {
@@ -49,11 +49,11 @@ pub(super) fn command_hint(
     };
     let is_own = shell.is_none_or(|call| program.is_own_path(&call.caller));
     let likelihood = if is_own || paths.len() > 1 { Likelihood::Likely } else { Likelihood::Possible };
-    commands_hint(program.sources.untracked, &paths, &reason, likelihood).map_err(Error::from)
+    hint_about_programs_at(program.sources.untracked, &paths, &reason, likelihood).map_err(Error::from)
 }
 
 /// Returns one hint about the programs at `paths`. `None` if none exists.
-pub(super) fn commands_hint(
+pub(super) fn hint_about_programs_at(
     tree: &dyn FileSystem,
     paths: &[RawPath],
     reason: &str,
@@ -62,10 +62,10 @@ pub(super) fn commands_hint(
     let mut existing = Vec::new();
     for path in paths {
         if let Some(file) = executable_at(tree, path)? {
-            existing.push(HintedPath::same(path, file.stat.size));
+            existing.push(HintedPath::at_same_path(path, file.stat.size));
         }
     }
-    Ok(DependencyHint::programs(reason.to_owned(), likelihood, existing))
+    Ok(DependencyHint::for_programs(reason.to_owned(), likelihood, existing))
 }
 
 /// Returns the executable file at `path`.
@@ -79,19 +79,19 @@ fn executable_at(tree: &dyn FileSystem, path: &RawPath) -> fs::Result<Option<FsF
 
 /// Returns the programs in the directories of `PATH` whose names are literals of the program, if it
 /// starts programs by name or by a shell.
-fn names_in_text(program: &ProgramContext<'_>) -> Result<Vec<RawPath>, Error> {
+fn commands_named_in_text(program: &ProgramContext<'_>) -> Result<Vec<RawPath>, Error> {
     let starts_by_name = [FunctionNeed::PathSearch, FunctionNeed::Shell]
         .into_iter()
         .any(|need| program.own_call(need).is_some());
-    let mut names: BTreeSet<&[u8]> = own_commands(program).map(str::as_bytes).collect();
+    let mut names: BTreeSet<&[u8]> = known_commands(program).map(str::as_bytes).collect();
     if program.role.is_named_by_user() && starts_by_name {
-        let helpers = Helpers::new();
-        let is_wanted_word = |word: &[u8]| helpers.is_named_in(word);
+        let helpers = HelperCommands::new();
+        let is_wanted_word = |word: &[u8]| helpers.matches_word(word);
         let query = DataQuery { is_wanted_word: Some(&is_wanted_word), ..DataQuery::default() };
         let own = std::iter::once(program.program_object()).chain(program.own_libraries());
         for mapped in own.filter(|mapped| mapped.file.stat.size <= MAX_SEARCHED_SIZE) {
             let found = elf::search_data(&mapped.file.content.open()?, &mapped.object, &query)?;
-            names.extend(helpers.named_in(&found.words));
+            names.extend(helpers.commands_in(&found.words));
         }
     }
     let mut paths = Vec::new();
@@ -113,17 +113,17 @@ fn path_of_command(sources: DataSources<'_>, name: &[u8]) -> fs::Result<Option<R
 }
 
 /// Returns the commands that are known for the program's name.
-fn own_commands(program: &ProgramContext<'_>) -> impl Iterator<Item = &'static str> {
+fn known_commands(program: &ProgramContext<'_>) -> impl Iterator<Item = &'static str> {
     let name = RawPath::from(&program.program_object().path).file_name().to_vec();
     command_names::commands_of_program(&name).collect::<Vec<_>>().into_iter()
 }
 
 fn search_directories(options: &ResolveOptions) -> impl Iterator<Item = &[u8]> {
-    options.search_path.split(':').filter(|directory| directory.starts_with('/')).map(str::as_bytes)
+    options.path_variable.split(':').filter(|directory| directory.starts_with('/')).map(str::as_bytes)
 }
 
 /// Returns the hint about the commands in the text of the shell script at `script`.
-pub(super) fn script_hint(
+pub(super) fn script_commands_hint(
     sources: DataSources<'_>,
     text: &str,
     script: &RawPath,
@@ -139,5 +139,5 @@ pub(super) fn script_hint(
         }
     }
     let reason = format!("commands of the script {script}");
-    Ok(commands_hint(sources.untracked, &paths, &reason, Likelihood::Likely)?)
+    Ok(hint_about_programs_at(sources.untracked, &paths, &reason, Likelihood::Likely)?)
 }

@@ -36,7 +36,7 @@ pub(super) fn add_dlopened_libraries(
         };
         let wanted = notes.into_iter().filter(|note| note.priority <= lowest);
         requests.dlopens.extend(wanted.map(|note| DlopenRequest {
-            caller: program.dlopen_caller(mapped),
+            caller: program.as_dlopen_caller(mapped),
             purpose: describe_note(&note),
             names: note.sonames,
             priority: note.priority,
@@ -45,9 +45,9 @@ pub(super) fn add_dlopened_libraries(
     Ok(())
 }
 
-/// Opens the program's audit modules: those in `LD_AUDIT`, then those in `DT_AUDIT` and `DT_DEPAUDIT`.
-/// The loader goes on without a missing one, but prints an error. musl has none. Source: `dl_main`,
-/// `elf/rtld.c`.
+/// Opens the program's audit modules: the modules in `LD_AUDIT`, then in `DT_AUDIT` and
+/// `DT_DEPAUDIT`. The loader goes on without a missing one, but prints an error. musl has none.
+/// Source: `dl_main`, `elf/rtld.c`.
 pub(super) fn add_audit_modules(program: &ProgramContext<'_>, requests: &mut Requests) {
     let loader = program.maps.first().and_then(|map| map.loader.as_ref());
     if !loader.is_some_and(|loader| loader.is_glibc()) {

@@ -7,7 +7,7 @@ use crate::elf::gnu_hash;
 use coracle_core::fs;
 use coracle_core::path::RawPath;
 
-/// The things that functions need at run time.
+/// What a function of a C library needs at run time.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub(super) enum FunctionNeed {
     /// `libgcc_s.so.1`, to unwind the stack: all exported functions of glibc that call
@@ -223,7 +223,7 @@ impl FunctionCalls {
                     .take_while(|symbol| symbol.reference.name == function.as_bytes());
                 let by = same_name
                     .flat_map(|symbol| &symbol.used_by)
-                    .filter(|by| !is_libc(map, **by) && !is_libstdcxx(map, **by))
+                    .filter(|by| !is_glibc_object(map, **by) && !is_libstdcxx(map, **by))
                     .min()?;
                 Some((*by, *function))
             });
@@ -260,7 +260,8 @@ const DLOPEN_FUNCTIONS: &[&[u8]] = &[
 /// The start of the mangled names of `QLibrary`'s functions.
 const QLIBRARY_PREFIX: &[u8] = b"_ZN8QLibrary";
 
-/// Returns the new objects of `map` that call `dlopen`, or a function that calls it with their argument.
+/// Returns the new objects of `map` that call `dlopen`, or a function that passes its own argument
+/// on to `dlopen`.
 pub(super) fn dlopen_callers(map: &LinkMap) -> fs::Result<Vec<&MappedObject>> {
     let references = &map.symbol_references()?.symbols;
     let is_dlopen = |name: &[u8]| DLOPEN_FUNCTIONS.contains(&name) || name.starts_with(QLIBRARY_PREFIX);
@@ -271,11 +272,15 @@ pub(super) fn dlopen_callers(map: &LinkMap) -> fs::Result<Vec<&MappedObject>> {
         .collect();
     callers.sort_unstable();
     callers.dedup();
-    Ok(callers.into_iter().filter(|by| !is_libc(map, *by)).filter_map(|by| map.objects.get(by)).collect())
+    Ok(callers
+        .into_iter()
+        .filter(|by| !is_glibc_object(map, *by))
+        .filter_map(|by| map.objects.get(by))
+        .collect())
 }
 
 /// Returns whether the object at `index` is glibc.
-fn is_libc(map: &LinkMap, index: usize) -> bool {
+fn is_glibc_object(map: &LinkMap, index: usize) -> bool {
     soname(map, index).is_some_and(|soname| soname == b"libc.so.6" || soname == b"libpthread.so.0")
 }
 

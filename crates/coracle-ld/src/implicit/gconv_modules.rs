@@ -70,7 +70,7 @@ struct GconvModule {
     cost: String,
 }
 
-/// The selected lines.
+/// The lines of `gconv-modules` that were selected.
 #[derive(Default)]
 pub(super) struct SelectedModules {
     aliases: BTreeSet<(String, String)>,
@@ -106,7 +106,7 @@ impl GconvConfiguration {
 
     /// Selects the modules that convert from and to `charset`, with all aliases. Returns false if
     /// it is unknown.
-    pub(super) fn select(&self, charset: &str, selected: &mut SelectedModules) -> bool {
+    pub(super) fn select_charset(&self, charset: &str, selected: &mut SelectedModules) -> bool {
         let asked = normalize_charset(charset);
         if BUILT_IN_CHARSETS.contains(&asked.as_str()) {
             return true;
@@ -178,7 +178,7 @@ mod tests {
 
     fn select(configuration: &GconvConfiguration, name: &str) -> Option<String> {
         let mut selected = SelectedModules::default();
-        configuration.select(name, &mut selected).then(|| selected.to_configuration())
+        configuration.select_charset(name, &mut selected).then(|| selected.to_configuration())
     }
 
     #[test]

@@ -7,7 +7,7 @@ use coracle_core::path::{RawPath, escape_bytes};
 /// Something that a program may need and that its image may lack.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct DependencyHint {
-    /// The kind of thing.
+    /// The kind of the missing thing.
     pub kind: HintKind,
     /// The missing paths, the name of the library, or a description of the data.
     pub subject: String,
@@ -19,30 +19,34 @@ pub struct DependencyHint {
     pub remedy: Remedy,
     /// How likely it is that the program needs it.
     pub likelihood: Likelihood,
-    /// The files that end the hint when the image has all of them. Relative ones are beside the program.
-    /// Empty if only an option ends it.
+    /// The files that end the hint when the image has all of them. Relative paths start at the
+    /// program's directory. Empty if only an option ends it.
     pub files: Vec<RawPath>,
 }
 
 impl DependencyHint {
     /// Returns a hint about paths that are included. `None` if there are none.
-    pub(super) fn include(
+    pub(super) fn for_includes(
         kind: HintKind,
         reason: String,
         likelihood: Likelihood,
         paths: Vec<HintedPath>,
         files: Vec<RawPath>,
     ) -> Option<Self> {
-        Self::of_paths(kind, reason, likelihood, paths, files, Remedy::Include)
+        Self::for_paths(kind, reason, likelihood, paths, files, Remedy::Include)
     }
 
     /// Returns a hint about programs. `None` if there are none.
-    pub(super) fn programs(reason: String, likelihood: Likelihood, paths: Vec<HintedPath>) -> Option<Self> {
+    pub(super) fn for_programs(
+        reason: String,
+        likelihood: Likelihood,
+        paths: Vec<HintedPath>,
+    ) -> Option<Self> {
         let files = paths.iter().map(|path| path.to.clone()).collect();
-        Self::of_paths(HintKind::Command, reason, likelihood, paths, files, Remedy::Programs)
+        Self::for_paths(HintKind::Command, reason, likelihood, paths, files, Remedy::Programs)
     }
 
-    fn of_paths(
+    fn for_paths(
         kind: HintKind,
         reason: String,
         likelihood: Likelihood,
@@ -50,7 +54,7 @@ impl DependencyHint {
         files: Vec<RawPath>,
         remedy: fn(Vec<HintedPath>) -> Remedy,
     ) -> Option<Self> {
-        let subject = paths_in_words(&paths);
+        let subject = describe_paths(&paths);
         let size = Some(paths.iter().map(|path| path.size).sum());
         let is_empty = paths.is_empty();
         let hint = Self { kind, subject, reason, size, remedy: remedy(paths), likelihood, files };
@@ -59,7 +63,7 @@ impl DependencyHint {
 
     /// Returns one hint about both; the reason is that of this one.
     #[must_use]
-    pub fn merged(self, other: Self) -> Self {
+    pub fn merged_with(self, other: Self) -> Self {
         let remedies = match self.remedy {
             Remedy::All(remedies) => [remedies, vec![other.remedy]].concat(),
             remedy => vec![remedy, other.remedy],
@@ -89,12 +93,12 @@ impl DependencyHint {
             Remedy::Programs(_) => Remedy::Programs,
             _ => Remedy::Include,
         };
-        Self::of_paths(self.kind, self.reason, self.likelihood, paths, self.files, remedy)
+        Self::for_paths(self.kind, self.reason, self.likelihood, paths, self.files, remedy)
     }
 }
 
-/// Returns all of few paths, or the first ones of many and the number of the others.
-fn paths_in_words(paths: &[HintedPath]) -> String {
+/// Formats a few paths, or the first of many paths and the number of the others.
+fn describe_paths(paths: &[HintedPath]) -> String {
     const MAX_SHOWN: usize = 2;
     let shown: Vec<String> =
         paths.iter().take(MAX_SHOWN).map(|path| escape_bytes(path.from.as_bytes())).collect();
@@ -168,7 +172,7 @@ pub enum Remedy {
     State(RawPath),
     /// Several remedies.
     All(Vec<Remedy>),
-    /// Something that no argument adds.
+    /// Something that no argument adds, with advice.
     Manual(String),
 }
 
@@ -177,7 +181,7 @@ pub enum Remedy {
 pub struct HintedPath {
     /// The path in the file system in which the program is resolved.
     pub from: RawPath,
-    /// The path in the image; a relative one is beside the program.
+    /// The path in the image; a relative path starts at the program's directory.
     pub to: RawPath,
     /// The size of the files there, in bytes.
     pub size: u64,
@@ -185,7 +189,7 @@ pub struct HintedPath {
 
 impl HintedPath {
     /// Returns a path that is the same in the image.
-    pub(super) fn same(path: &RawPath, size: u64) -> Self {
+    pub(super) fn at_same_path(path: &RawPath, size: u64) -> Self {
         Self { from: path.clone(), to: path.clone(), size }
     }
 }
@@ -218,9 +222,10 @@ impl Remedy {
 }
 
 impl ImplicitPolicy {
-    /// Returns this policy with what `remedy` adds, if it is an option of the policy.
+    /// Returns this policy with the option that `remedy` sets; unchanged if `remedy` is no option
+    /// of a policy.
     #[must_use]
-    pub fn with(mut self, remedy: &Remedy) -> Self {
+    pub fn with_remedy(mut self, remedy: &Remedy) -> Self {
         let add = |names: &mut Vec<String>, name: &str| {
             if !names.iter().any(|known| known == name) {
                 names.push(name.to_owned());
@@ -236,7 +241,7 @@ impl ImplicitPolicy {
                 services.iter().for_each(|name| add(self.pam.get_or_insert_default(), name));
             }
             Remedy::Plugins(family) => add(self.plugins.get_or_insert_default(), family),
-            Remedy::All(remedies) => return remedies.iter().fold(self, Self::with),
+            Remedy::All(remedies) => return remedies.iter().fold(self, Self::with_remedy),
             Remedy::Include(_) | Remedy::Programs(_) | Remedy::State(_) | Remedy::Manual(_) => {}
         }
         self
@@ -249,22 +254,27 @@ mod tests {
 
     #[test]
     fn returns_arguments() {
-        let beside =
-            HintedPath { to: RawPath::new("/app/lib"), ..HintedPath::same(&RawPath::new("/srv/lib"), 1) };
-        let include = Remedy::Include(vec![HintedPath::same(&RawPath::new("/usr/share/vim"), 2), beside]);
+        let beside = HintedPath {
+            to: RawPath::new("/app/lib"),
+            ..HintedPath::at_same_path(&RawPath::new("/srv/lib"), 1)
+        };
+        let include =
+            Remedy::Include(vec![HintedPath::at_same_path(&RawPath::new("/usr/share/vim"), 2), beside]);
         assert_eq!(
             include.args("/sys"),
             ["--include", "/sys/usr/share/vim:/usr/share/vim", "--include", "/sys/srv/lib:/app/lib"]
         );
-        let programs = Remedy::Programs(vec![HintedPath::same(&RawPath::new("/bin/sh"), 1)]);
+        let programs = Remedy::Programs(vec![HintedPath::at_same_path(&RawPath::new("/bin/sh"), 1)]);
         assert_eq!(programs.args(""), ["/bin/sh"]);
         assert_eq!(Remedy::TimeZones.args(""), ["--time-zones"]);
     }
 
     #[test]
     fn adds_options_to_a_policy_once() {
-        let policy = ImplicitPolicy::default().with(&Remedy::Plugins("gio")).with(&Remedy::Plugins("gio"));
+        let policy = ImplicitPolicy::default()
+            .with_remedy(&Remedy::Plugins("gio"))
+            .with_remedy(&Remedy::Plugins("gio"));
         assert_eq!(policy.plugins, Some(vec!["gio".to_owned()]));
-        assert_eq!(policy.with(&Remedy::TimeZones).time_zones, Some(TimeZones::All));
+        assert_eq!(policy.with_remedy(&Remedy::TimeZones).time_zones, Some(TimeZones::All));
     }
 }

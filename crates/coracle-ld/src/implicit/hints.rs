@@ -32,15 +32,15 @@ pub(super) fn collect_hints(
     hints.extend(hints_from_libraries(program)?);
     hints.extend(hints_from_notes(program, resolver, executed)?);
     hints.extend(hints_from_strings(program, resolver, executed)?);
-    hints.extend(commands::command_hint(program, &named)?);
+    hints.extend(commands::hint_about_started_programs(program, &named)?);
     hints.extend(hints_from_named_paths(program, &named)?);
-    hints.retain(|hint| program.role.has_hint(hint.likelihood));
+    hints.retain(|hint| program.role.accepts_hint(hint.likelihood));
     hints.sort_by_key(|hint| hint.likelihood);
     Ok(hints)
 }
 
-/// Returns a hint about data that an option adds. `path` is where it is in the root; `None` if it does not
-/// exist.
+/// Returns a hint about data that an option adds. `path` is the data's path in the file system.
+/// Returns `None` if nothing is there.
 fn data_hint(
     program: &ProgramContext<'_>,
     subject: impl Into<String>,
@@ -102,7 +102,7 @@ fn hints_from_calls(program: &ProgramContext<'_>) -> Result<Vec<DependencyHint>,
         hints.extend(hint.map(|hint| DependencyHint { files, ..hint }));
     }
     if let Some(call) = program.own_call(FunctionNeed::Charset).filter(|_| policy.charsets.is_none())
-        && let Some(directory) = charsets::gconv_directory_of(program)?
+        && let Some(directory) = charsets::gconv_directory(program)?
     {
         let paths = hinted_paths(program, [directory])?;
         let hint = paths.into_hint(HintKind::Data, reason(call), Likelihood::Possible);
@@ -144,7 +144,7 @@ fn hints_from_libraries(program: &ProgramContext<'_>) -> Result<Vec<DependencyHi
         let subject = "OpenSSL's providers".to_owned();
         hints.push(mapped_hint(subject, &call.caller, Remedy::OpenSsl, Vec::new(), None));
     }
-    if let Some(libpam) = program.library("libpam.so").filter(|_| program.policy.pam.is_none()) {
+    if let Some(libpam) = program.library_with_prefix("libpam.so").filter(|_| program.policy.pam.is_none()) {
         let services = super::pam::services_in_text(program)?;
         let remedy = match services.is_empty() {
             true => Remedy::Manual("--pam SERVICE".into()),
@@ -152,7 +152,7 @@ fn hints_from_libraries(program: &ProgramContext<'_>) -> Result<Vec<DependencyHi
         };
         hints.push(mapped_hint("PAM services".into(), &libpam.raw_path, remedy, Vec::new(), None));
     }
-    let requested = program.requested_libraries(path_noise::is_quiet_library);
+    let requested = program.directly_used_libraries(path_noise::is_quiet_library);
     for (family, library, contents) in plugins::available_families(program)? {
         if !requested.iter().any(|mapped| mapped.path == library.path) {
             continue;
@@ -186,7 +186,7 @@ fn hints_from_notes(
         // Damaged notes were reported earlier.
         let notes = dlopened_libraries::read_dlopen_notes(mapped)?.unwrap_or_default();
         for note in notes.iter().filter(|note| note.priority > lowest) {
-            let caller = program.dlopen_caller(mapped);
+            let caller = program.as_dlopen_caller(mapped);
             for name in &note.sonames {
                 let reason = format!("{}: {}", mapped.raw_path, dlopened_libraries::describe_note(note));
                 if let Some(hint) = library_hint(resolver, executed, &caller, name, reason)? {
@@ -207,7 +207,7 @@ fn library_hint(
     name: &[u8],
     reason: String,
 ) -> Result<Option<DependencyHint>, Error> {
-    let files = resolver.new_files(executed, caller, name)?;
+    let files = resolver.files_added_by_dlopen(executed, caller, name)?;
     let Some((_, size)) = files.first() else { return Ok(None) };
     let shown = escape_bytes(name);
     Ok(Some(DependencyHint {
@@ -264,8 +264,8 @@ fn hints_from_strings(
     Ok(hints)
 }
 
-/// Returns hints about files and directories: one for what the program itself names or is called like, one
-/// for what its libraries name.
+/// Returns hints about files and directories: one about paths that the program names or that have
+/// its name, and one about paths that its libraries name.
 fn hints_from_named_paths(
     program: &ProgramContext<'_>,
     named: &[NamedPath],
@@ -288,11 +288,12 @@ fn hints_from_named_paths(
     libraries.sort();
     libraries.dedup();
     let paths = of_libraries.iter().map(|named| named.path.clone()).collect();
-    let reason = format!("named in {}", list_in_words(&libraries));
+    let reason = format!("named in {}", describe_names(&libraries));
     Ok(own_hint.into_iter().chain(paths_hint(program, paths, reason, Likelihood::Possible)?).collect())
 }
 
-/// Returns the hint about `paths`, without those below others. `None` if there are none.
+/// Returns the hint about `paths`, without paths that are below other ones. `None` if there are
+/// none.
 fn paths_hint(
     program: &ProgramContext<'_>,
     mut paths: Vec<RawPath>,
@@ -310,7 +311,7 @@ fn paths_hint(
 }
 
 /// Returns the first of `names`, and the number of the others.
-fn list_in_words(names: &[String]) -> String {
+fn describe_names(names: &[String]) -> String {
     const MAX_SHOWN: usize = 3;
     let shown = names.iter().take(MAX_SHOWN).cloned().collect::<Vec<_>>().join(", ");
     match names.len().saturating_sub(MAX_SHOWN) {
@@ -327,8 +328,8 @@ pub(super) struct HintedPaths {
 }
 
 impl HintedPaths {
-    /// Adds `path` if it has files. Of a directory with files that not everyone may read, such as private
-    /// keys, the entries without such files are added.
+    /// Adds `path` if it has files. If a directory has files that not everyone may read, such as
+    /// private keys, only its entries without such files are added.
     pub(super) fn add(&mut self, tree: &dyn FileSystem, path: &RawPath) -> Result<(), Error> {
         let contents = path_contents::contents_at(tree, path)?;
         if !contents.has_private_files {
@@ -347,7 +348,7 @@ impl HintedPaths {
     fn add_contents(&mut self, path: &RawPath, contents: PathContents) {
         // Empty files and links alone are no data.
         if contents.size > 0 {
-            self.paths.push(HintedPath::same(path, contents.size));
+            self.paths.push(HintedPath::at_same_path(path, contents.size));
             self.files.extend(contents.files);
         }
     }
@@ -358,11 +359,11 @@ impl HintedPaths {
         reason: String,
         likelihood: Likelihood,
     ) -> Option<DependencyHint> {
-        DependencyHint::include(kind, reason, likelihood, self.paths, self.files)
+        DependencyHint::for_includes(kind, reason, likelihood, self.paths, self.files)
     }
 }
 
-/// Returns those of `paths` that have files.
+/// Returns the `paths` at which there are files, with these files.
 fn hinted_paths(
     program: &ProgramContext<'_>,
     paths: impl IntoIterator<Item = RawPath>,

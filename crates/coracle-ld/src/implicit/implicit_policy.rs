@@ -52,7 +52,7 @@ pub enum Inclusion {
 /// Which time zones are added.
 #[derive(Clone, PartialEq, Eq, Debug, Hash)]
 pub enum TimeZones {
-    /// The listed ones, such as `Europe/Berlin`; none if the list is empty.
+    /// The listed time zones, such as `Europe/Berlin`; none if the list is empty.
     Listed(Vec<String>),
     /// All time zones.
     All,

@@ -38,8 +38,8 @@ pub(super) fn runtime_hints(
     Ok(hints)
 }
 
-/// Returns a hint that adds the directories and files at `paths`. It ends when the image has `needed`;
-/// `None` if that does not exist.
+/// Returns a hint that adds the directories and files at `paths`. The hint is met when the image
+/// has `needed`. Returns `None` if `needed` does not exist.
 fn include_hint(
     sources: DataSources<'_>,
     reason: String,
@@ -48,19 +48,20 @@ fn include_hint(
     needed: &[RawPath],
 ) -> Result<Option<DependencyHint>, Error> {
     for path in needed {
-        if !exists(sources.untracked, path)? {
+        if !path_exists(sources.untracked, path)? {
             return Ok(None);
         }
     }
     let mut hinted = Vec::new();
     for path in paths {
-        hinted.push(HintedPath::same(path, path_contents::contents_at(sources.untracked, path)?.size));
+        hinted
+            .push(HintedPath::at_same_path(path, path_contents::contents_at(sources.untracked, path)?.size));
     }
-    Ok(DependencyHint::include(HintKind::Directory, reason, likelihood, hinted, needed.to_vec()))
+    Ok(DependencyHint::for_includes(HintKind::Directory, reason, likelihood, hinted, needed.to_vec()))
 }
 
 /// Returns whether there is a file or directory at `path`.
-pub(super) fn exists(tree: &dyn FileSystem, path: &RawPath) -> fs::Result<bool> {
+pub(super) fn path_exists(tree: &dyn FileSystem, path: &RawPath) -> fs::Result<bool> {
     let walk = file_system::resolve_path(tree, &ImagePath::root(), path.as_bytes())?;
     Ok(matches!(walk.end, ResolutionEnd::File(..) | ResolutionEnd::Directory(_)))
 }
@@ -85,7 +86,7 @@ fn python_hint(
 ) -> Result<Option<DependencyHint>, Error> {
     let own_name = executed.path.file_name().unwrap_or_default();
     let own_version = python_version(own_name, "python");
-    let library = program.library("libpython");
+    let library = program.library_with_prefix("libpython");
     let (version, binary, likelihood) = match (own_version, library) {
         (Some(version), _) => (version, RawPath::from(&executed.path), Likelihood::Certain),
         (None, Some(library)) => {
@@ -100,7 +101,7 @@ fn python_hint(
     for _ in 0..3 {
         let library = join(&directory, &format!("lib/python{version}"));
         let needed = join(&library, "encodings/__init__.py");
-        if exists(program.sources.untracked, &needed)? {
+        if path_exists(program.sources.untracked, &needed)? {
             let reason = format!("the standard library of {}", executed.raw_path);
             return include_hint(program.sources, reason, likelihood, &[library], &[needed]);
         }
@@ -124,8 +125,8 @@ pub(super) fn distribution_packages_hint(
         let directory = RawPath::new(directory);
         let contents = path_contents::contents_at(sources.untracked, &directory)?;
         if !contents.files.is_empty() {
-            let paths = vec![HintedPath::same(&directory, contents.size)];
-            return Ok(DependencyHint::include(
+            let paths = vec![HintedPath::at_same_path(&directory, contents.size)];
+            return Ok(DependencyHint::for_includes(
                 HintKind::Directory,
                 reason,
                 likelihood,
@@ -137,14 +138,14 @@ pub(super) fn distribution_packages_hint(
     Ok(None)
 }
 
-/// Returns the directory of the virtual environment of an interpreter: the one above its own that has a
-/// `pyvenv.cfg`.
-pub(super) fn virtual_environment(
+/// Returns the virtual environment of an interpreter: the directory above the interpreter's own, if
+/// it has a `pyvenv.cfg`.
+pub(super) fn virtual_environment_directory(
     tree: &dyn FileSystem,
     interpreter: &RawPath,
 ) -> fs::Result<Option<RawPath>> {
     let directory = interpreter.dirname().dirname();
-    Ok(exists(tree, &join(&directory, "pyvenv.cfg"))?.then_some(directory))
+    Ok(path_exists(tree, &join(&directory, "pyvenv.cfg"))?.then_some(directory))
 }
 
 /// Returns the hint about the packages of a virtual environment whose interpreter is started.
@@ -152,7 +153,7 @@ fn virtual_environment_hint(
     sources: DataSources<'_>,
     executed: &ExecutedFile,
 ) -> Result<Option<DependencyHint>, Error> {
-    let Some(environment) = virtual_environment(sources.untracked, &executed.raw_path)? else {
+    let Some(environment) = virtual_environment_directory(sources.untracked, &executed.raw_path)? else {
         return Ok(None);
     };
     let Some(version) = python_version(executed.path.file_name().unwrap_or_default(), "python") else {
@@ -167,7 +168,7 @@ fn virtual_environment_hint(
     let reason = format!("the packages of {}", executed.raw_path);
     let to = RawPath::new(format!("../{below}"));
     let paths = vec![HintedPath { from: packages, to: to.clone(), size }];
-    Ok(DependencyHint::include(HintKind::Directory, reason, Likelihood::Certain, paths, vec![to]))
+    Ok(DependencyHint::for_includes(HintKind::Directory, reason, Likelihood::Certain, paths, vec![to]))
 }
 
 /// Returns the hint about the Java home of the launcher `java`.
@@ -176,7 +177,7 @@ fn java_hint(sources: DataSources<'_>, executed: &ExecutedFile) -> Result<Option
         return Ok(None);
     }
     let mut home = RawPath::from(&executed.path).dirname().dirname();
-    if home.file_name() == b"jre" && exists(sources.untracked, &join(&home, "../lib/tools.jar"))? {
+    if home.file_name() == b"jre" && path_exists(sources.untracked, &join(&home, "../lib/tools.jar"))? {
         home = home.dirname();
     }
     let needed = join(&home, "lib/server/libjvm.so");
@@ -202,7 +203,7 @@ fn frozen_python_hint(
     let paths = vec![HintedPath { from: internal, to: RawPath::new("_internal"), size }];
     let reason = format!("{} is frozen by PyInstaller", executed.raw_path);
     let files = vec![RawPath::new("_internal")];
-    Ok(DependencyHint::include(HintKind::Directory, reason, Likelihood::Certain, paths, files))
+    Ok(DependencyHint::for_includes(HintKind::Directory, reason, Likelihood::Certain, paths, files))
 }
 
 /// Directories in which a package may have a directory of its own.
@@ -231,8 +232,8 @@ pub(super) fn own_tree_hint(
         return Ok(None);
     }
     let reason = format!("the directory of {}", executed.raw_path);
-    let paths = vec![HintedPath::same(&directory, contents.size)];
-    Ok(DependencyHint::include(HintKind::Directory, reason, Likelihood::Likely, paths, contents.files))
+    let paths = vec![HintedPath::at_same_path(&directory, contents.size)];
+    Ok(DependencyHint::for_includes(HintKind::Directory, reason, Likelihood::Likely, paths, contents.files))
 }
 
 #[cfg(test)]

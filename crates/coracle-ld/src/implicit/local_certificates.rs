@@ -1,4 +1,5 @@
-//! CA certificates that only this machine trusts, such as that of a proxy that intercepts TLS.
+//! CA certificates that only this machine trusts, such as the certificate of a proxy that
+//! intercepts TLS.
 //!
 //! A distribution's tools write them into the same bundle as the certificates of its package. They are told apart by the
 //! package's own files. Source: `update-ca-certificates(8)`, `update-ca-trust(8)`.
@@ -15,7 +16,8 @@ use coracle_core::path::{RawPath, escape_bytes};
 /// Directories with the files of packages: Debian and Alpine, Fedora, Arch, openSUSE.
 const PACKAGE_DIRECTORIES: [&str; 3] =
     ["/usr/share/ca-certificates", "/usr/share/pki/ca-trust-source", "/usr/share/pki/trust"];
-/// Names of directories below them for certificates that are added to those of the package, or taken away.
+/// Names of directories below [`PACKAGE_DIRECTORIES`] with certificates that an administrator
+/// trusts or distrusts in addition to the package's.
 const LOCAL_NAMES: [&[u8]; 3] = [b"anchors", b"blacklist", b"blocklist"];
 /// Directories of the machine's own certificates.
 const LOCAL_DIRECTORIES: [&str; 7] = [
@@ -34,14 +36,14 @@ const PURPOSE: &str = "CA certificates";
 /// The maximum size of a bundle, and of a list of packages, in bytes.
 const MAX_FILE_SIZE: usize = 16 << 20;
 
-/// Removes the certificates that only this machine has from `bundle`, unless the policy wants them. Returns `None` if
-/// nothing is left. A note names them either way.
+/// Removes the certificates that only this machine has from `bundle`, unless the policy wants them.
+/// Returns `None` if nothing is left. A note lists these certificates in both cases.
 pub(super) fn without_local_certificates(
     program: &ProgramContext<'_>,
     bundle: DataFile,
     requests: &mut Requests,
 ) -> Result<Option<DataFile>, Error> {
-    let bytes = read(&bundle)?;
+    let bytes = read_bundle_file(&bundle)?;
     let (blocks, rest) = pem_blocks(&bytes);
     let local = local_certificates(program, &blocks)?;
     let (local, kept): (Vec<&PemBlock<'_>>, Vec<&PemBlock<'_>>) =
@@ -50,7 +52,7 @@ pub(super) fn without_local_certificates(
         return Ok(Some(bundle));
     }
     let is_wanted = program.policy.local_certificates;
-    let note = note(&local, is_wanted);
+    let note = local_certificates_note(&local, is_wanted);
     if !requests.notes.contains(&note) {
         requests.notes.push(note);
     }
@@ -101,11 +103,11 @@ fn certificates_of_packages(program: &ProgramContext<'_>) -> Result<BTreeSet<Vec
 /// Returns the paths that the package manager lists for the package. `None` without a list.
 fn listed_files(program: &ProgramContext<'_>) -> Result<Option<BTreeSet<Vec<u8>>>, Error> {
     if let Some(list) = program.data_file(&RawPath::new(DPKG_LIST), PURPOSE)? {
-        return Ok(Some(read(&list)?.split(|byte| *byte == b'\n').map(<[u8]>::to_vec).collect()));
+        return Ok(Some(read_bundle_file(&list)?.split(|byte| *byte == b'\n').map(<[u8]>::to_vec).collect()));
     }
     for path in APK_LISTS {
         if let Some(list) = program.data_file(&RawPath::new(path), PURPOSE)? {
-            return Ok(files_in_apk_list(&read(&list)?).remove(&b"ca-certificates"[..]));
+            return Ok(files_in_apk_list(&read_bundle_file(&list)?).remove(&b"ca-certificates"[..]));
         }
     }
     Ok(None)
@@ -132,10 +134,10 @@ fn files_in_apk_list(list: &[u8]) -> BTreeMap<Vec<u8>, BTreeSet<Vec<u8>>> {
 
 /// Returns the certificates in a file, without line breaks.
 fn certificates_of(file: &DataFile) -> Result<Vec<Vec<u8>>, Error> {
-    Ok(pem_blocks(&read(file)?).0.into_iter().map(|block| block.body).collect())
+    Ok(pem_blocks(&read_bundle_file(file)?).0.into_iter().map(|block| block.body).collect())
 }
 
-fn read(file: &DataFile) -> Result<Vec<u8>, Error> {
+fn read_bundle_file(file: &DataFile) -> Result<Vec<u8>, Error> {
     Ok(match &file.content {
         DataContent::File(file) => file.content.open()?.read_bytes_at(0, MAX_FILE_SIZE)?,
         DataContent::Bytes(bytes) => bytes.clone(),
@@ -143,7 +145,7 @@ fn read(file: &DataFile) -> Result<Vec<u8>, Error> {
     })
 }
 
-fn note(local: &[&PemBlock<'_>], is_wanted: bool) -> Note {
+fn local_certificates_note(local: &[&PemBlock<'_>], is_wanted: bool) -> Note {
     let names: Vec<String> = local
         .iter()
         .map(|block| match subject_name(&block.body) {

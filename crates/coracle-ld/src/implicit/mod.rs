@@ -4,6 +4,7 @@
 //! Each rule has its own file, which cites its source. A rule reads a `ProgramContext` and adds
 //! to `Requests`. This module does not depend on images.
 
+mod certificates;
 mod charsets;
 mod command_names;
 mod commands;
@@ -16,7 +17,6 @@ mod hints;
 mod implicit_policy;
 mod language_runtimes;
 mod local_certificates;
-mod locale_data;
 mod named_directories;
 mod named_paths;
 mod names_in_strings;
@@ -32,7 +32,7 @@ mod program_context;
 mod requests;
 mod scripts;
 mod shell_script;
-mod tls;
+mod time_zones_and_locales;
 
 use std::rc::Rc;
 
@@ -151,9 +151,9 @@ fn collect_requests(program: &ProgramContext<'_>) -> Result<Requests, Error> {
     dlopened_libraries::add_dlopened_libraries(program, &mut requests)?;
     nss::add_nss(program, &mut requests)?;
     openssl::add_openssl(program, &mut requests)?;
-    tls::add_certificates(program, &mut requests)?;
-    locale_data::add_time_zones(program, &mut requests)?;
-    locale_data::add_requested_locales(program, &mut requests)?;
+    certificates::add_certificates(program, &mut requests)?;
+    time_zones_and_locales::add_time_zones(program, &mut requests)?;
+    time_zones_and_locales::add_requested_locales(program, &mut requests)?;
     charsets::add_charsets(program, &mut requests)?;
     pam::add_pam(program, &mut requests)?;
     plugins::add_plugins(program, &mut requests)?;

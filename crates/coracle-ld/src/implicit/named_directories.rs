@@ -1,5 +1,5 @@
-//! Directories that are called like a program or one of its libraries: data that is found relative to the
-//! program, or by a path that is joined at run time.
+//! Directories that are named after a program or one of its libraries. They have data that is found
+//! relative to the program, or by a path that is joined at run time.
 
 use super::error::Error;
 use super::path_contents;
@@ -13,10 +13,10 @@ use coracle_core::path::{ImagePath, RawPath};
 const PARENTS: [&str; 5] = ["/etc", "/usr/lib", "/usr/libexec", "/usr/share", "/var/lib"];
 /// Endings of the names of directories that have nothing for a running program.
 const IGNORED_ENDINGS: [&str; 3] = ["-doc", "-dev", "-dbg"];
-/// Shorter names would often be found by chance.
+/// The minimum length of a name. Shorter names would often be found by chance.
 const MIN_LENGTH: usize = 3;
 
-/// Returns the directories that are called like the program or a library that it needs for its own purpose.
+/// Returns the directories that are named after the program or a library that it uses directly.
 pub(super) fn named_directories(program: &ProgramContext<'_>) -> Result<Vec<RawPath>, Error> {
     let own = program.program_object();
     // Distributions have no directories for other programs.
@@ -24,7 +24,7 @@ pub(super) fn named_directories(program: &ProgramContext<'_>) -> Result<Vec<RawP
         return Ok(Vec::new());
     }
     let mut names = vec![own.raw_path.file_name().to_vec(), RawPath::from(&own.path).file_name().to_vec()];
-    let libraries = program.requested_libraries(is_quiet_library);
+    let libraries = program.directly_used_libraries(is_quiet_library);
     names.extend(libraries.iter().filter_map(|library| library_stem(library.raw_path.file_name())));
     // Python's rule is more precise.
     names.retain(|name| name.len() >= MIN_LENGTH && !name.starts_with(b"python"));
@@ -35,7 +35,7 @@ pub(super) fn named_directories(program: &ProgramContext<'_>) -> Result<Vec<RawP
         let walk = file_system::resolve_path(tree, &ImagePath::root(), parent.as_bytes())?;
         let ResolutionEnd::Directory(directory) = walk.end else { continue };
         for entry in path_contents::list_if_permitted(tree, &directory)? {
-            if names.iter().any(|name| is_called_like(&entry, name)) {
+            if names.iter().any(|name| is_named_after(&entry, name)) {
                 candidates.push(RawPath::join_bytes(parent.as_bytes(), &entry));
             }
         }
@@ -64,7 +64,7 @@ fn library_stem(name: &[u8]) -> Option<Vec<u8>> {
 }
 
 /// Returns whether a directory is called `name`, with a version or a part after it.
-fn is_called_like(entry: &[u8], name: &[u8]) -> bool {
+fn is_named_after(entry: &[u8], name: &[u8]) -> bool {
     let is_ignored = IGNORED_ENDINGS.iter().any(|ending| entry.ends_with(ending.as_bytes()));
     let is_end = |rest: &[u8]| rest.first().is_none_or(|byte| b"-.".contains(byte) || byte.is_ascii_digit());
     !is_ignored && entry.strip_prefix(name).is_some_and(is_end)
@@ -83,7 +83,7 @@ mod tests {
             ("vimdiff", "vim", false),
             ("git-doc", "git", false),
         ] {
-            assert_eq!(is_called_like(entry.as_bytes(), name.as_bytes()), expected, "{entry}");
+            assert_eq!(is_named_after(entry.as_bytes(), name.as_bytes()), expected, "{entry}");
         }
         assert_eq!(library_stem(b"libaspell.so.15"), Some(b"aspell".to_vec()));
     }

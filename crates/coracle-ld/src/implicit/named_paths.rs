@@ -9,7 +9,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::error::Error;
 use super::path_contents;
 use super::path_noise::{self, is_quiet_library};
-use super::program_context::{ProgramContext, path_text};
+use super::program_context::{ProgramContext, path_text_form};
 use crate::closure::MappedObject;
 use crate::elf::{self, DataQuery, PathText};
 use coracle_core::file_system::{self, FileSystem, ResolutionEnd};
@@ -23,7 +23,7 @@ pub(super) struct NamedPath {
     pub(super) kind: PathKind,
     /// The object whose text has it.
     pub(super) object: RawPath,
-    /// Whether that object is the program itself.
+    /// Whether the object is the program itself.
     pub(super) is_in_program: bool,
 }
 
@@ -43,7 +43,7 @@ pub(super) fn find_named_paths(program: &ProgramContext<'_>) -> Result<Vec<Named
     let own = program.program_object();
     let mut known: BTreeMap<ImagePath, NamedPath> = BTreeMap::new();
     let mut order = Vec::new();
-    let libraries = program.requested_libraries(is_quiet_library);
+    let libraries = program.directly_used_libraries(is_quiet_library);
     for mapped in std::iter::once(own).chain(libraries) {
         let is_in_program = program.is_own_object(mapped);
         for (resolved, path, kind) in paths_in_text(program, mapped, is_in_program)? {
@@ -69,7 +69,7 @@ fn paths_in_text(
     mapped: &MappedObject,
     is_in_program: bool,
 ) -> Result<Vec<(ImagePath, RawPath, PathKind)>, Error> {
-    let text = if is_in_program { path_text(mapped)? } else { PathText::Terminated };
+    let text = if is_in_program { path_text_form(mapped)? } else { PathText::Terminated };
     if mapped.raw_path == program.program_object().raw_path {
         let paths = &program.own_data.paths;
         return existing_paths(program.sources.untracked, paths, text == PathText::Concatenated);
@@ -109,8 +109,8 @@ fn split_list(text: &[u8]) -> impl Iterator<Item = &[u8]> {
     text.split(|byte| b":=,@~".contains(byte)).filter(|part| part.starts_with(b"/"))
 }
 
-/// Returns the file or directory that `text` names. Of a pattern such as `/usr/share/x/%s.dat`, the
-/// directory.
+/// Returns the file or directory that `text` names. For a pattern such as `/usr/share/x/%s.dat`,
+/// returns the directory.
 fn existing_path(tree: &dyn FileSystem, text: &[u8]) -> fs::Result<Option<(ImagePath, RawPath, PathKind)>> {
     let pattern = text.iter().position(|byte| *byte == b'%');
     let text = match pattern {
@@ -127,13 +127,16 @@ fn existing_path(tree: &dyn FileSystem, text: &[u8]) -> fs::Result<Option<(Image
     if !path.starts_with(b"/") || path.windows(4).any(|part| part == b"/../") {
         return Ok(None);
     }
-    at_path(tree, path)
+    existing_node_at(tree, path)
 }
 
 /// The longest name of a file that Linux has (`NAME_MAX`).
 const MAX_NAME: usize = 255;
 
-fn at_path(tree: &dyn FileSystem, path: &[u8]) -> fs::Result<Option<(ImagePath, RawPath, PathKind)>> {
+fn existing_node_at(
+    tree: &dyn FileSystem,
+    path: &[u8],
+) -> fs::Result<Option<(ImagePath, RawPath, PathKind)>> {
     // Such as `/a/../b`, which is no path of an image.
     let is_plain = ImagePath::parse(path).is_ok();
     if !is_plain || path.split(|byte| *byte == b'/').any(|name| name.len() > MAX_NAME) {
@@ -160,7 +163,7 @@ fn paths_with_suffix(
 ) -> fs::Result<Vec<(ImagePath, RawPath, PathKind)>> {
     let path = RawPath::new(text);
     let name = path.file_name();
-    let Some((directory, ..)) = at_path(file_system, path.dirname().as_bytes())? else {
+    let Some((directory, ..)) = existing_node_at(file_system, path.dirname().as_bytes())? else {
         return Ok(Vec::new());
     };
     // Names in directories of programs and libraries would match by chance.
@@ -173,7 +176,7 @@ fn paths_with_suffix(
     for entry in path_contents::list_if_permitted(file_system, &directory)? {
         if entry.strip_prefix(name).is_some_and(|rest| rest.starts_with(b".")) {
             let path = RawPath::join_bytes(path.dirname().as_bytes(), &entry);
-            found.extend(at_path(file_system, path.as_bytes())?);
+            found.extend(existing_node_at(file_system, path.as_bytes())?);
         }
     }
     Ok(if found.len() > MAX_SUFFIXES { Vec::new() } else { found })
@@ -191,7 +194,7 @@ fn longest_existing_prefix(
     let mut directory: Vec<u8> = Vec::new();
     for name in text.split(|byte| *byte == b'/').skip(1) {
         let next = [directory.as_slice(), b"/", name].concat();
-        match at_path(tree, &next)? {
+        match existing_node_at(tree, &next)? {
             Some((_, _, PathKind::Directory)) => directory = next,
             Some(file) => return Ok(Some(file)),
             None => return existing_name_prefix(tree, &directory, name),
@@ -206,9 +209,10 @@ fn existing_name_prefix(
     directory: &[u8],
     text: &[u8],
 ) -> fs::Result<Option<(ImagePath, RawPath, PathKind)>> {
-    /// Shorter names would often be found by chance.
+    /// The minimum length of a name. Shorter names would often be found by chance.
     const MIN_LENGTH: usize = 2;
-    let Some((resolved, path, _)) = at_path(tree, directory)?.filter(|_| !directory.is_empty()) else {
+    let Some((resolved, path, _)) = existing_node_at(tree, directory)?.filter(|_| !directory.is_empty())
+    else {
         return Ok(None);
     };
     let names = path_contents::list_if_permitted(tree, &resolved)?;
@@ -217,7 +221,7 @@ fn existing_name_prefix(
         .filter(|name| name.len() >= MIN_LENGTH && text.starts_with(name))
         .max_by_key(|name| name.len());
     match longest {
-        Some(name) => at_path(tree, RawPath::join_bytes(directory, name).as_bytes()),
+        Some(name) => existing_node_at(tree, RawPath::join_bytes(directory, name).as_bytes()),
         // Below `/etc`, programs name files that need not exist.
         None if path.as_bytes().starts_with(b"/etc/") => Ok(None),
         None => Ok(Some((resolved, path, PathKind::Directory))),

@@ -67,7 +67,7 @@ pub(super) fn find_names_in_strings(program: &ProgramContext<'_>) -> Result<Name
     let mut tried = BTreeSet::new();
     for (mapped, strings) in strings_by_object {
         let soname = mapped.object.dynamic.soname.as_deref();
-        let caller = program.dlopen_caller(mapped);
+        let caller = program.as_dlopen_caller(mapped);
         let is_rare = |name: &&str| is_rarely_needed(soname, name);
         for name in strings.iter().filter_map(|text| as_library_name(text)).filter(|name| !is_rare(name)) {
             if tried.len() < MAX_TRIED_NAMES && tried.insert(name.to_owned()) {

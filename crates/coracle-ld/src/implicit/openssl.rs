@@ -23,7 +23,8 @@ const MODULE_PATH_KEYS: [&str; 2] = ["pkcs11-module-path", "MODULE_PATH"];
 /// Adds OpenSSL's configuration with what it activates, and if requested all providers and engines.
 pub(super) fn add_openssl(program: &ProgramContext<'_>, requests: &mut Requests) -> Result<(), Error> {
     let policy = program.policy.openssl;
-    let Some(libcrypto) = program.library("libcrypto.so").filter(|_| policy != Inclusion::Never) else {
+    let Some(libcrypto) = program.library_with_prefix("libcrypto.so").filter(|_| policy != Inclusion::Never)
+    else {
         if policy == Inclusion::Always {
             let why = "`openssl` has no effect: no libcrypto is mapped";
             requests.mark_unused("openssl", why, "leave `openssl` at `auto`");
@@ -31,10 +32,10 @@ pub(super) fn add_openssl(program: &ProgramContext<'_>, requests: &mut Requests)
         return Ok(());
     };
     requests.mark_used("openssl");
-    let modules = directory(program, libcrypto, "OPENSSL_MODULES", "MODULESDIR")?;
-    let engines = directory(program, libcrypto, "OPENSSL_ENGINES", "ENGINESDIR")?;
+    let modules = openssl_directory(program, libcrypto, "OPENSSL_MODULES", "MODULESDIR")?;
+    let engines = openssl_directory(program, libcrypto, "OPENSSL_ENGINES", "ENGINESDIR")?;
     if let Some(path) = configuration_path(program, libcrypto)? {
-        let conf = OpensslConf::read(program, &path, variable(program, "OPENSSL_CONF_INCLUDE"))?;
+        let conf = OpensslConf::read(program, &path, environment_path(program, "OPENSSL_CONF_INCLUDE"))?;
         let activated = activated_modules(program, &conf, modules.as_ref(), engines.as_ref())?;
         requests.dlopens.extend(activated.into_iter().map(|name| DlopenRequest {
             caller: DlopenCaller::from_library(libcrypto),
@@ -58,7 +59,7 @@ fn configuration_path(
     program: &ProgramContext<'_>,
     libcrypto: &MappedObject,
 ) -> Result<Option<RawPath>, Error> {
-    if let Some(path) = variable(program, "OPENSSL_CONF") {
+    if let Some(path) = environment_path(program, "OPENSSL_CONF") {
         return Ok(Some(path));
     }
     let directory = built_in_directory(libcrypto, "OPENSSLDIR")?;
@@ -102,9 +103,9 @@ fn provider_path(
 ) -> Option<RawPath> {
     let name = conf.value(section, "identity").unwrap_or(name);
     match conf.value(section, "module") {
-        Some(module) => Some(joined(modules, module)),
+        Some(module) => Some(join_unless_absolute(modules, module)),
         None if BUILT_IN_PROVIDERS.contains(&name) => None,
-        None => Some(joined(modules, &format!("{name}.so"))),
+        None => Some(join_unless_absolute(modules, &format!("{name}.so"))),
     }
 }
 
@@ -117,15 +118,15 @@ fn engine_path(
     engines: Option<&RawPath>,
 ) -> Result<Option<RawPath>, Error> {
     if let Some(path) = conf.value(section, "dynamic_path") {
-        return Ok(Some(joined(engines, path)));
+        return Ok(Some(join_unless_absolute(engines, path)));
     }
     let name = conf.value(section, "engine_id").unwrap_or(name);
-    let path = joined(engines, &format!("{name}.so"));
+    let path = join_unless_absolute(engines, &format!("{name}.so"));
     Ok(program.data_file(&path, "")?.map(|_| path))
 }
 
 /// Joins a path to `directory`, unless it is absolute.
-fn joined(directory: Option<&RawPath>, path: &str) -> RawPath {
+fn join_unless_absolute(directory: Option<&RawPath>, path: &str) -> RawPath {
     match directory {
         Some(directory) if !path.starts_with('/') => {
             RawPath::join_bytes(directory.as_bytes(), path.as_bytes())
@@ -139,21 +140,22 @@ fn without_dot(name: &str) -> &str {
     name.split_once('.').map_or(name, |(_, name)| name)
 }
 
-/// Returns a directory that a variable of the image names, or else the one that is compiled in.
-fn directory(
+/// Returns a directory that a variable of the image names, or else the directory that is compiled
+/// in.
+fn openssl_directory(
     program: &ProgramContext<'_>,
     libcrypto: &MappedObject,
     variable_name: &str,
     built_in_name: &str,
 ) -> Result<Option<RawPath>, Error> {
-    match variable(program, variable_name) {
+    match environment_path(program, variable_name) {
         Some(directory) => Ok(Some(directory)),
         None => built_in_directory(libcrypto, built_in_name),
     }
 }
 
 /// Returns the path in a variable of the image's environment.
-fn variable(program: &ProgramContext<'_>, name: &str) -> Option<RawPath> {
+fn environment_path(program: &ProgramContext<'_>, name: &str) -> Option<RawPath> {
     let value = program.sources.options.variables.get(name)?;
     (!value.is_empty()).then(|| RawPath::new(value.as_str()))
 }

@@ -17,7 +17,7 @@ pub(super) struct OpensslConf {
     current: String,
     /// The directory of relative `.include` lines.
     include_directory: Option<RawPath>,
-    /// The file itself and those that it includes, in the order of reading.
+    /// The configuration file itself and the files that it includes, in the order of reading.
     pub(super) files: Vec<DataFile>,
 }
 
@@ -40,7 +40,7 @@ const PURPOSE: &str = "OpenSSL's configuration";
 
 /// A line of the file.
 #[derive(PartialEq, Eq, Debug)]
-enum Line {
+enum ConfLine {
     Section(String),
     Include(String),
     Pragma(String),
@@ -97,7 +97,7 @@ impl OpensslConf {
             self.files.push(file);
             for line in logical_lines(&String::from_utf8_lossy(&text)) {
                 if let Some(included) = self.add_line(&line) {
-                    self.include(program, &included, reading)?;
+                    self.read_included(program, &included, reading)?;
                 }
             }
         }
@@ -106,7 +106,7 @@ impl OpensslConf {
     }
 
     /// Reads an included file, or the files of an included directory.
-    fn include(
+    fn read_included(
         &mut self,
         program: &ProgramContext<'_>,
         path: &str,
@@ -130,14 +130,14 @@ impl OpensslConf {
     /// Adds one line. Returns the path if it is an `.include` line.
     fn add_line(&mut self, line: &str) -> Option<String> {
         match parse_line(line)? {
-            Line::Section(name) => self.current = name,
-            Line::Include(path) => return self.expand(&path),
-            Line::Pragma(pragma) => {
+            ConfLine::Section(name) => self.current = name,
+            ConfLine::Include(path) => return self.expand(&path),
+            ConfLine::Pragma(pragma) => {
                 if let Some(directory) = pragma.strip_prefix("includedir:") {
                     self.include_directory = Some(RawPath::new(directory.trim()));
                 }
             }
-            Line::Value { section, name, value } => {
+            ConfLine::Value { section, name, value } => {
                 let value = self.expand(&value)?;
                 let section = section.unwrap_or_else(|| self.current.clone());
                 self.sections.entry(section).or_default().insert(name, value);
@@ -188,31 +188,31 @@ fn logical_lines(text: &str) -> Vec<String> {
     lines
 }
 
-fn parse_line(line: &str) -> Option<Line> {
+fn parse_line(line: &str) -> Option<ConfLine> {
     let line = line.trim();
     let directive = |name: &str| {
         let rest = line.strip_prefix(name).filter(|rest| rest.starts_with([' ', '\t', '=']))?;
-        Some(unquoted(rest.trim_start().trim_start_matches('=').trim()))
+        Some(strip_quotes(rest.trim_start().trim_start_matches('=').trim()))
     };
     if let Some(name) = line.strip_prefix('[') {
-        return Some(Line::Section(name.split(']').next()?.trim().to_owned()));
+        return Some(ConfLine::Section(name.split(']').next()?.trim().to_owned()));
     }
     if let Some(path) = directive(".include") {
-        return Some(Line::Include(path));
+        return Some(ConfLine::Include(path));
     }
     if let Some(pragma) = directive(".pragma") {
-        return Some(Line::Pragma(pragma));
+        return Some(ConfLine::Pragma(pragma));
     }
     let (name, value) = line.split_once('=')?;
     let (section, name) = match name.trim().split_once("::") {
         Some((section, name)) => (Some(section.to_owned()), name),
         None => (None, name.trim()),
     };
-    Some(Line::Value { section, name: name.to_owned(), value: unquoted(value.trim()) })
+    Some(ConfLine::Value { section, name: name.to_owned(), value: strip_quotes(value.trim()) })
 }
 
 /// Returns a value without its quotes.
-fn unquoted(value: &str) -> String {
+fn strip_quotes(value: &str) -> String {
     value.chars().filter(|c| !['"', '\'', '`'].contains(c)).collect()
 }
 

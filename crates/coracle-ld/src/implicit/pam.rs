@@ -21,7 +21,7 @@ pub(super) fn add_pam(program: &ProgramContext<'_>, requests: &mut Requests) -> 
     let Some(services) = program.policy.pam.as_ref().filter(|services| !services.is_empty()) else {
         return Ok(());
     };
-    let Some(libpam) = program.library("libpam.so") else {
+    let Some(libpam) = program.library_with_prefix("libpam.so") else {
         requests.mark_unused("pam", "`pam` has no effect: no libpam is mapped", "leave `pam` out");
         return Ok(());
     };

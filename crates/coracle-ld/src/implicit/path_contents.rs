@@ -78,8 +78,8 @@ pub(super) fn list_if_permitted(tree: &dyn FileSystem, directory: &ImagePath) ->
     }
 }
 
-/// Returns the entries of the directory at `path`, sorted. Empty if it is no directory, or
-/// this process may not list it.
+/// Returns the entries of the directory at `path`, sorted. Empty if there is no directory, or this
+/// process may not list it.
 pub(super) fn entries_at(tree: &dyn FileSystem, path: &RawPath) -> fs::Result<Vec<RawPath>> {
     match file_system::resolve_path(tree, &ImagePath::root(), path.as_bytes())?.end {
         ResolutionEnd::Directory(directory) => {

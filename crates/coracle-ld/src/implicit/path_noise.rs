@@ -286,14 +286,14 @@ pub(super) fn is_noise(path: &[u8], library: Option<&MappedObject>) -> bool {
         || IGNORED_FILES.iter().any(|file| path == file.as_bytes())
         || IGNORED_DIRECTORIES.iter().any(|directory| is_in(directory))
         || SOURCE_SUFFIXES.iter().any(|suffix| path.ends_with(suffix.as_bytes()))
-        || library.is_some_and(|library| is_noise_of(path, library))
+        || library.is_some_and(|library| is_library_noise(path, library))
 }
 
 /// Paths that libraries read only for rare features, or do without: the start of the soname, and the
 /// start of the path.
 const LIBRARY_NOISE: &[(&str, &str)] = &[("", "/etc/ld.so"), ("", "/usr/share/pkgconfig")];
 
-fn is_noise_of(path: &[u8], library: &MappedObject) -> bool {
+fn is_library_noise(path: &[u8], library: &MappedObject) -> bool {
     let soname = library.object.dynamic.soname.as_deref().unwrap_or(library.raw_path.file_name());
     LIBRARY_NOISE
         .iter()

@@ -17,7 +17,7 @@ pub(super) struct PemBlock<'a> {
     pub(super) body: Vec<u8>,
 }
 
-/// Returns the certificates in `bytes`, and the text after the last one.
+/// Returns the certificates in `bytes`, and the text after the last certificate.
 pub(super) fn pem_blocks(bytes: &[u8]) -> (Vec<PemBlock<'_>>, &[u8]) {
     let (mut blocks, mut rest) = (Vec::new(), bytes);
     while let Some((block, after)) = first_block(rest) {
@@ -43,7 +43,8 @@ fn first_block(bytes: &[u8]) -> Option<(PemBlock<'_>, &[u8])> {
     Some((PemBlock { text, body }, after))
 }
 
-/// Object identifiers of parts of a name, the most telling first: common name, organisational unit, organisation.
+/// Object identifiers of parts of a name, the most specific first: common name, organisational
+/// unit, organisation.
 const NAME_PARTS: [&[u8]; 3] = [&[0x55, 4, 3], &[0x55, 4, 11], &[0x55, 4, 10]];
 const SEQUENCE: u8 = 0x30;
 /// The tag of the optional version, `[0] EXPLICIT`.

@@ -103,7 +103,7 @@ pub(super) fn add_plugins(program: &ProgramContext<'_>, requests: &mut Requests)
     for name in program.policy.plugins.iter().flatten() {
         let Some(family) = PLUGIN_FAMILIES.iter().find(|family| family.name == name) else { continue };
         let option = format!("plugins {name}");
-        let Some(library) = program.library(family.soname_prefix) else {
+        let Some(library) = program.library_with_prefix(family.soname_prefix) else {
             let why = format!("cannot add the plugins `{name}`: no `{}` is mapped", family.soname_prefix);
             requests.mark_unused(&option, why, "leave them out of `plugins`");
             continue;
@@ -135,7 +135,7 @@ pub(super) fn available_families<'a>(
 ) -> Result<Vec<(&'static str, &'a MappedObject, PathContents)>, Error> {
     let mut available = Vec::new();
     for family in PLUGIN_FAMILIES {
-        let Some(library) = program.library(family.soname_prefix) else { continue };
+        let Some(library) = program.library_with_prefix(family.soname_prefix) else { continue };
         let directory_of_library = RawPath::from(&library.path).dirname();
         let beside_library = family
             .directories

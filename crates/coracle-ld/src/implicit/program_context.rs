@@ -30,24 +30,24 @@ pub struct DataSources<'a> {
     pub options: &'a ResolveOptions,
 }
 
-/// The part of a program in an image.
+/// The role of a program in an image.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum ProgramRole {
-    /// It is what the image starts.
+    /// The program that the image starts.
     Entrypoint,
-    /// It is the interpreter of the script that the image starts.
+    /// The interpreter of the script that the image starts.
     EntrypointInterpreter,
-    /// The user named it.
+    /// A program that the user named.
     Program,
-    /// It is an interpreter, or another program may start it. It has no hints that are only possible, since
-    /// most of its features are not used.
+    /// An interpreter, or a program that another program may start. Hints that are only possible
+    /// are left out, because most features of such a program are not used.
     Helper,
-    /// It is in an included directory, and may never be started. It has only hints about what it cannot start
-    /// without.
+    /// A program in an included directory, which may never be started. It only has hints about
+    /// files without which it cannot start.
     Included,
 }
 
-/// Directories of libraries, besides those of architectures.
+/// Directories of libraries, besides the directories of single architectures.
 const LIBRARY_DIRECTORIES: [&str; 6] =
     ["/lib", "/lib64", "/usr/lib", "/usr/lib64", "/usr/local/lib", "/usr/local/lib64"];
 
@@ -55,9 +55,9 @@ const LIBRARY_DIRECTORIES: [&str; 6] =
 pub(super) struct ProgramContext<'a> {
     pub(super) sources: DataSources<'a>,
     pub(super) policy: &'a ImplicitPolicy,
-    /// Its part in the image.
+    /// The program's role in the image.
     pub(super) role: ProgramRole,
-    /// The link map of the program's start, then those of opened libraries.
+    /// The link map of the program's start, then the link maps of opened libraries.
     pub(super) maps: Vec<&'a LinkMap>,
     program_object: &'a MappedObject,
     objects: Vec<&'a MappedObject>,
@@ -68,23 +68,23 @@ pub(super) struct ProgramContext<'a> {
 }
 
 /// The texts that are looked for in a program.
-const TEXTS: [&str; 4] = ["SSL_CERT_FILE", "ssl/certs", "/zoneinfo", "crypto/x509."];
+const SEARCHED_TEXTS: [&str; 4] = ["SSL_CERT_FILE", "ssl/certs", "/zoneinfo", "crypto/x509."];
 
 /// Searches the data of a program.
 pub(super) fn search_own_data(elf: &ElfProgram) -> Result<Rc<DataMatches>, Error> {
     let program = elf.link_map.objects.first();
     let program = program.ok_or(Error::Internal("a link map has no program"))?;
     let query = DataQuery {
-        texts: &TEXTS,
+        texts: &SEARCHED_TEXTS,
         parts: &[".so", "libnss_"],
-        paths: Some(path_text(program)?),
+        paths: Some(path_text_form(program)?),
         is_wanted_word: None,
     };
     Ok(Rc::new(elf::search_data(&program.file.content.open()?, &program.object, &query)?))
 }
 
 /// Returns how paths are separated in the data of an object.
-pub(super) fn path_text(mapped: &MappedObject) -> Result<PathText, Error> {
+pub(super) fn path_text_form(mapped: &MappedObject) -> Result<PathText, Error> {
     let toolchain = elf::detect_toolchain(&mapped.file.content.open()?, &mapped.object)?;
     Ok(match toolchain {
         Some(Toolchain::Rust | Toolchain::Go) => PathText::Concatenated,
@@ -94,7 +94,7 @@ pub(super) fn path_text(mapped: &MappedObject) -> Result<PathText, Error> {
 
 impl ProgramRole {
     /// Returns whether a program of this role has a hint of this likelihood.
-    pub(super) fn has_hint(self, likelihood: Likelihood) -> bool {
+    pub(super) fn accepts_hint(self, likelihood: Likelihood) -> bool {
         match self {
             Self::Entrypoint | Self::Program => true,
             Self::EntrypointInterpreter | Self::Helper => likelihood != Likelihood::Possible,
@@ -142,7 +142,7 @@ impl<'a> ProgramContext<'a> {
     }
 
     /// Returns `mapped` as a caller of `dlopen`.
-    pub(super) fn dlopen_caller(&self, mapped: &MappedObject) -> DlopenCaller {
+    pub(super) fn as_dlopen_caller(&self, mapped: &MappedObject) -> DlopenCaller {
         if self.program_object.raw_path == mapped.raw_path {
             DlopenCaller::Program
         } else {
@@ -175,15 +175,16 @@ impl<'a> ProgramContext<'a> {
         self.objects().any(|mapped| mapped.raw_path == *raw_path && self.is_own_object(mapped))
     }
 
-    /// Returns the first call of a function with this need by the program itself. Libraries call some for
-    /// rare features.
+    /// Returns the first call of a function with this need by the program itself. Libraries call
+    /// some of these functions only for rare features.
     pub(super) fn own_call(&self, need: FunctionNeed) -> Option<&FunctionCall> {
         self.calls.first_call(need).filter(|call| self.is_own_path(&call.caller))
     }
 
-    /// Returns the libraries that the program needs for its own purpose: those that it or another such
-    /// library needs. What only `is_excluded` libraries need serves their rare features.
-    pub(super) fn requested_libraries(
+    /// Returns the libraries that the program uses directly: the libraries that it or another such
+    /// library needs. A library that only `is_excluded` libraries need is left out, because it
+    /// serves their rare features.
+    pub(super) fn directly_used_libraries(
         &self,
         is_excluded: fn(&MappedObject) -> bool,
     ) -> Vec<&'a MappedObject> {
@@ -209,7 +210,7 @@ impl<'a> ProgramContext<'a> {
     }
 
     /// Returns the first object whose soname starts with `name`, as in `libssl.so`.
-    pub(super) fn library(&self, name: &str) -> Option<&'a MappedObject> {
+    pub(super) fn library_with_prefix(&self, name: &str) -> Option<&'a MappedObject> {
         self.objects().find(|mapped| {
             let soname = mapped.object.dynamic.soname.as_deref().unwrap_or(mapped.raw_path.file_name());
             soname.starts_with(name.as_bytes())
@@ -218,7 +219,7 @@ impl<'a> ProgramContext<'a> {
 
     /// Returns glibc, if that is the C library.
     pub(super) fn glibc(&self) -> Option<&'a MappedObject> {
-        self.library("libc.so.6")
+        self.library_with_prefix("libc.so.6")
     }
 
     /// Returns the data file at `raw_path`, with the links on its path. `None` if there is none.

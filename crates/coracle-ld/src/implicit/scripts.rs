@@ -8,7 +8,7 @@ use super::error::Error;
 use super::hint::{DependencyHint, HintKind, HintedPath, Likelihood};
 use super::hints::HintedPaths;
 use super::language_runtimes::{
-    DISTRIBUTION_PACKAGES, distribution_packages_hint, exists, join, own_tree_hint,
+    DISTRIBUTION_PACKAGES, distribution_packages_hint, join, own_tree_hint, path_exists,
 };
 use super::named_paths::{self, PathKind};
 use super::path_contents;
@@ -32,7 +32,7 @@ pub(super) fn script_hints(
     let mut hints = Vec::new();
     let paths = match interpreter_name(&text) {
         "sh" | "bash" | "dash" | "ash" | "ksh" | "zsh" | "mksh" => {
-            hints.extend(commands::script_hint(sources, &text, &executed.raw_path)?);
+            hints.extend(commands::script_commands_hint(sources, &text, &executed.raw_path)?);
             Vec::new()
         }
         name if name.starts_with("python") || name.starts_with("pypy") => {
@@ -40,17 +40,17 @@ pub(super) fn script_hints(
                 let by = &executed.raw_path;
                 hints.extend(distribution_packages_hint(sources, by, Likelihood::Likely)?);
             }
-            python_modules(sources.untracked, &text, &directory)?
+            imported_python_modules(sources.untracked, &text, &directory)?
         }
-        "node" | "nodejs" => node_modules(sources.untracked, &text, &directory)?,
+        "node" | "nodejs" => required_node_files(sources.untracked, &text, &directory)?,
         _ => Vec::new(),
     };
-    hints.extend(beside_hint(sources, executed, paths)?);
+    hints.extend(files_beside_script_hint(sources, executed, paths)?);
     hints.extend(named_paths_hints(sources, executed)?);
     if role.is_named_by_user() {
         hints.extend(own_tree_hint(sources, executed)?);
     }
-    hints.retain(|hint| role.has_hint(hint.likelihood));
+    hints.retain(|hint| role.accepts_hint(hint.likelihood));
     Ok(hints)
 }
 
@@ -65,7 +65,7 @@ fn interpreter_name(text: &str) -> &str {
 }
 
 /// Returns the hint about files beside a script.
-fn beside_hint(
+fn files_beside_script_hint(
     sources: DataSources<'_>,
     executed: &ExecutedFile,
     paths: Vec<HintedPath>,
@@ -77,7 +77,7 @@ fn beside_hint(
     }
     let files = hinted.iter().map(|path| path.to.clone()).collect();
     let reason = format!("imported by {}", executed.raw_path);
-    Ok(DependencyHint::include(HintKind::Directory, reason, Likelihood::Likely, hinted, files))
+    Ok(DependencyHint::for_includes(HintKind::Directory, reason, Likelihood::Likely, hinted, files))
 }
 
 /// Returns the hints about files, directories and programs whose absolute paths are in the script.
@@ -97,18 +97,25 @@ fn named_paths_hints(
         }
     }
     let reason = format!("named in {}", executed.raw_path);
-    let commands = commands::commands_hint(sources.untracked, &programs, &reason, Likelihood::Likely)?;
+    let commands =
+        commands::hint_about_programs_at(sources.untracked, &programs, &reason, Likelihood::Likely)?;
     let data = paths.into_hint(HintKind::Directory, reason, Likelihood::Likely);
     Ok(commands.into_iter().chain(data).collect())
 }
 
-/// Returns a path beside the script, at the same place relative to it in the image.
-fn beside(directory: &RawPath, name: &str) -> HintedPath {
+/// Returns the path `name` in the script's directory. In the image, it is in the script's
+/// directory, too.
+fn path_beside_script(directory: &RawPath, name: &str) -> HintedPath {
     HintedPath { from: join(directory, name), to: RawPath::new(name), size: 0 }
 }
 
-/// Returns the modules and packages beside a Python script that it imports, and those that they import.
-fn python_modules(tree: &dyn FileSystem, text: &str, directory: &RawPath) -> Result<Vec<HintedPath>, Error> {
+/// Returns the modules and packages in a Python script's directory that the script imports directly
+/// or indirectly.
+fn imported_python_modules(
+    tree: &dyn FileSystem,
+    text: &str,
+    directory: &RawPath,
+) -> Result<Vec<HintedPath>, Error> {
     let (mut known, mut paths) = (BTreeSet::new(), Vec::new());
     let mut queue: Vec<String> = python_imports(text);
     while let Some(name) = queue.pop() {
@@ -116,16 +123,18 @@ fn python_modules(tree: &dyn FileSystem, text: &str, directory: &RawPath) -> Res
             continue;
         }
         let module = format!("{name}.py");
-        if exists(tree, &join(directory, &format!("{name}/__init__.py")))? {
-            paths.push(beside(directory, &name));
-        } else if exists(tree, &join(directory, &module))? {
+        if path_exists(tree, &join(directory, &format!("{name}/__init__.py")))? {
+            paths.push(path_beside_script(directory, &name));
+        } else if path_exists(tree, &join(directory, &module))? {
             queue.extend(python_imports(&read_text(tree, &join(directory, &module))?));
-            paths.push(beside(directory, &module));
+            paths.push(path_beside_script(directory, &module));
         }
     }
     for name in ["templates", "static"] {
         if !paths.is_empty() || text.contains("Flask(") {
-            paths.extend(exists(tree, &join(directory, name))?.then(|| beside(directory, name)));
+            paths.extend(
+                path_exists(tree, &join(directory, name))?.then(|| path_beside_script(directory, name)),
+            );
         }
     }
     paths.sort();
@@ -137,8 +146,8 @@ fn imports_distribution_packages(tree: &dyn FileSystem, text: &str) -> Result<bo
     for directory in DISTRIBUTION_PACKAGES {
         let directory = RawPath::new(directory);
         for name in python_imports(text) {
-            if exists(tree, &join(&directory, &name))?
-                || exists(tree, &join(&directory, &format!("{name}.py")))?
+            if path_exists(tree, &join(&directory, &name))?
+                || path_exists(tree, &join(&directory, &format!("{name}.py")))?
             {
                 return Ok(true);
             }
@@ -166,12 +175,16 @@ fn python_imports(text: &str) -> Vec<String> {
     names
 }
 
-/// Returns what a Node script loads from its directory: `node_modules`, `package.json`, and the files that
-/// it requires by a relative path, and those that they require.
-fn node_modules(tree: &dyn FileSystem, text: &str, directory: &RawPath) -> Result<Vec<HintedPath>, Error> {
+/// Returns what a Node script loads from its directory: `node_modules`, `package.json`, and the
+/// files that it requires by a relative path, directly or indirectly.
+fn required_node_files(
+    tree: &dyn FileSystem,
+    text: &str,
+    directory: &RawPath,
+) -> Result<Vec<HintedPath>, Error> {
     let mut paths = Vec::new();
     for name in ["node_modules", "package.json"] {
-        paths.extend(exists(tree, &join(directory, name))?.then(|| beside(directory, name)));
+        paths.extend(path_exists(tree, &join(directory, name))?.then(|| path_beside_script(directory, name)));
     }
     let mut known = BTreeSet::new();
     let mut queue = relative_requires(text, "");
@@ -182,7 +195,7 @@ fn node_modules(tree: &dyn FileSystem, text: &str, directory: &RawPath) -> Resul
             if is_file && known.insert(file.clone()) {
                 let parent = file.rsplit_once('/').map_or("", |(parent, _)| parent);
                 queue.extend(relative_requires(&read_text(tree, &join(directory, &file))?, parent));
-                paths.push(beside(directory, &file));
+                paths.push(path_beside_script(directory, &file));
                 break;
             }
         }
@@ -252,7 +265,7 @@ mod tests {
              /srv/app/other.py = x",
         );
         let text = "import os, util\nfrom pkg.sub import x\n";
-        let paths = python_modules(&tree, text, &RawPath::new("/srv/app")).unwrap();
+        let paths = imported_python_modules(&tree, text, &RawPath::new("/srv/app")).unwrap();
         assert_eq!(
             shown(&paths),
             ["/srv/app/deep.py:deep.py", "/srv/app/pkg:pkg", "/srv/app/util.py:util.py"]
@@ -269,7 +282,7 @@ mod tests {
              /srv/app/unused.js = x",
         );
         let text = "const e = require('express'), r = require('./routes')";
-        let paths = node_modules(&tree, text, &RawPath::new("/srv/app")).unwrap();
+        let paths = required_node_files(&tree, text, &RawPath::new("/srv/app")).unwrap();
         assert_eq!(
             shown(&paths),
             [

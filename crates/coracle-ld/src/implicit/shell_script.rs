@@ -83,8 +83,8 @@ const BUILTINS: [&str; 63] = [
 /// paths, without variables.
 pub(super) fn command_words(script: &str) -> BTreeSet<String> {
     let (mut words, mut functions) = (BTreeSet::new(), BTreeSet::new());
-    let mut values = Variables::default();
-    for command in Commands::new(script) {
+    let mut values = AssignedPaths::default();
+    for command in CommandParser::new(script) {
         values.add_assignments(&command);
         match command.as_slice() {
             [name, parentheses, body @ ..] if parentheses == "()" => {
@@ -98,9 +98,9 @@ pub(super) fn command_words(script: &str) -> BTreeSet<String> {
     words
 }
 
-/// Returns the words of a command that name what it starts: the first one that is no keyword, assignment or
-/// redirection, and the one after a command such as `xargs`.
-fn started_words(command: &[String], variables: &Variables) -> Vec<String> {
+/// Returns the words of a command that name the programs it starts: the first word that is no
+/// keyword, assignment or redirection, and the word after a command such as `xargs`.
+fn started_words(command: &[String], variables: &AssignedPaths) -> Vec<String> {
     let mut started = Vec::new();
     for word in command {
         let is_skipped = word.starts_with(['-', '<', '>']) || word.contains('=') || word.is_empty();
@@ -125,9 +125,9 @@ fn started_words(command: &[String], variables: &Variables) -> Vec<String> {
 
 /// The absolute paths that variables have been assigned so far.
 #[derive(Default)]
-struct Variables(BTreeMap<String, BTreeSet<String>>);
+struct AssignedPaths(BTreeMap<String, BTreeSet<String>>);
 
-impl Variables {
+impl AssignedPaths {
     /// Adds the assignments at the start of a command.
     fn add_assignments(&mut self, command: &[String]) {
         let skipped = ["", "export", "readonly", "local", "then", "else", "do", "{"];
@@ -159,9 +159,9 @@ impl Variables {
 
 /// The simple commands of a script, each as its words. Words with variables have a `$`. Commands in
 /// `$(…)` and backticks are commands of their own.
-struct Commands<'a> {
+struct CommandParser<'a> {
     rest: std::iter::Peekable<std::str::Chars<'a>>,
-    /// The commands that were read while another one was.
+    /// The commands in substitutions of the command that is being read.
     nested: Vec<Vec<String>>,
     /// The delimiters of here-documents that start after this line.
     heredocs: Vec<String>,
@@ -174,7 +174,7 @@ const MAX_VALUES: usize = 8;
 /// Maximum depth of nested command substitutions.
 const MAX_DEPTH: usize = 16;
 
-impl<'a> Commands<'a> {
+impl<'a> CommandParser<'a> {
     fn new(script: &'a str) -> Self {
         Self { rest: script.chars().peekable(), nested: Vec::new(), heredocs: Vec::new(), subshells: 0 }
     }
@@ -294,7 +294,7 @@ impl<'a> Commands<'a> {
     }
 }
 
-impl Iterator for Commands<'_> {
+impl Iterator for CommandParser<'_> {
     type Item = Vec<String>;
 
     fn next(&mut self) -> Option<Vec<String>> {

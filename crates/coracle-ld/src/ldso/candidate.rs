@@ -11,7 +11,7 @@ use std::io::ErrorKind;
 use std::rc::Rc;
 
 use crate::elf::{self, ElfType, Header, Machine};
-use coracle_core::content::ContentReader;
+use coracle_core::content::OpenContent;
 use coracle_core::file_system::{self, FileSystem, FsFile, PathResolution, ResolutionEnd};
 use coracle_core::fs::{self, FileId};
 use coracle_core::path::{ImagePath, RawPath};
@@ -88,7 +88,7 @@ pub(super) struct SearchContext<'a> {
     pub(super) start: &'a ImagePath,
     /// The program's machine.
     pub(super) machine: Machine,
-    /// Objects of files accepted earlier.
+    /// Parsed objects of the files that were accepted earlier.
     pub(super) accepted: &'a AcceptedObjects,
 }
 
@@ -171,7 +171,7 @@ impl SearchContext<'_> {
     /// the search.
     fn read_if_accepted(
         &self,
-        reader: &ContentReader,
+        reader: &OpenContent,
         policy: MismatchPolicy,
     ) -> Result<elf::ElfObject, (Rejection, bool)> {
         let fatal = |error| (Rejection::InvalidElf(error), true);

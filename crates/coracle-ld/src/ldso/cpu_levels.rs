@@ -33,7 +33,8 @@ const fn cpu_level(
 const HASWELL: Option<CpuFeature> = Some(("haswell", 1 << 50));
 const AVX512_1: CpuFeature = ("avx512_1", 1 << 2);
 const X86_64: CpuFeature = ("x86_64", 1 << 1);
-/// As a platform it has no bit, and its directory precedes that of the feature of the same name.
+/// The platform `x86_64`. It has no bit, and its directory precedes the directory of the feature of
+/// the same name.
 const PLAIN_X86_64: Option<CpuFeature> = Some(("x86_64", 0));
 
 const LEVELS_X86_64: &[CpuLevel] = &[

@@ -11,7 +11,7 @@ use super::legacy_hwcaps::LegacyHwcaps;
 use super::loader_environment::LoaderEnvironment;
 use super::search::{Dependent, Rule, SearchLocation};
 use crate::elf::Machine;
-use coracle_core::content::ContentReader;
+use coracle_core::content::OpenContent;
 use coracle_core::file_system::{self, FileSystem, ResolutionEnd};
 use coracle_core::path::{ImagePath, RawPath};
 
@@ -37,7 +37,7 @@ impl GlibcLoader {
     /// Reads the constants from the loader's file, and the cache.
     pub(super) fn read(
         tree: &dyn FileSystem,
-        loader: &ContentReader,
+        loader: &OpenContent,
         machine: Machine,
         environment: &LoaderEnvironment,
     ) -> Result<Self, Error> {
@@ -59,7 +59,7 @@ impl GlibcLoader {
             None => constants.hwcaps_names.clone(),
         };
         // An older loader may not support the best selected level.
-        let selected = environment.hwcaps.selected(&known_hwcaps);
+        let selected = environment.hwcaps.selected_names(&known_hwcaps);
         let selected_hwcaps =
             constants.hwcaps_names.iter().filter(|name| selected.contains(name)).cloned().collect();
         let library_path = environment.library_path.clone();

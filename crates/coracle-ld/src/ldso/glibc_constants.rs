@@ -7,7 +7,7 @@
 use goblin::elf::header as h;
 
 use crate::elf::Machine;
-use coracle_core::content::ContentReader;
+use coracle_core::content::OpenContent;
 use coracle_core::fs;
 
 /// The constants of one loader.
@@ -33,7 +33,7 @@ const DEFAULT_CACHE_PATH: &[u8] = b"/etc/ld.so.cache";
 
 impl GlibcConstants {
     /// Reads the constants from the loader's file.
-    pub(super) fn read(loader: &ContentReader, machine: Machine) -> fs::Result<Self> {
+    pub(super) fn read(loader: &OpenContent, machine: Machine) -> fs::Result<Self> {
         let size = usize::try_from(loader.size().min(MAX_LOADER_SIZE)).unwrap_or_default();
         Ok(Self::from_file_bytes(&loader.read_bytes_at(0, size)?, machine))
     }

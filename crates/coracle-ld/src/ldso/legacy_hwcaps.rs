@@ -136,7 +136,7 @@ fn directory_names(level: &CpuLevel, platform: Option<&[u8]>) -> Vec<Vec<u8>> {
     names.map(<[u8]>::to_vec).collect()
 }
 
-/// MIPS loaders reject entries that have a mask.
+/// Returns whether the loader accepts cache entries that have a mask. MIPS loaders do not.
 fn accepts_masked_entries(machine: Machine) -> bool {
     machine.e_machine != goblin::elf::header::EM_MIPS
 }

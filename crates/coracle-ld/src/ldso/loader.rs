@@ -9,7 +9,7 @@ use super::loader_environment::{HwcapsSelection, LoaderEnvironment};
 use super::musl::{self, MuslLoader};
 use super::search::{Dependent, FoundLibrary, Rule, SearchLocation, SearchTrace};
 use crate::elf::{ElfObject, Machine};
-use coracle_core::content::ContentReader;
+use coracle_core::content::OpenContent;
 use coracle_core::file_system::FileSystem;
 use coracle_core::fs;
 use coracle_core::path::{ImagePath, RawPath};
@@ -40,7 +40,7 @@ impl Loader {
     pub fn read(
         tree: &dyn FileSystem,
         interpreter: &RawPath,
-        file: &ContentReader,
+        file: &OpenContent,
         object: &ElfObject,
         environment: &LoaderEnvironment,
     ) -> Result<Self, Error> {
@@ -75,7 +75,8 @@ impl Loader {
         }
     }
 
-    /// Returns what the loader searches for a library that `dependent` needs, in order.
+    /// Returns the locations where the loader searches for a library that `dependent` needs, in
+    /// order.
     pub fn search_path(&self, dependent: &Dependent) -> Vec<SearchLocation> {
         match &self.kind {
             LoaderKind::Glibc(glibc) => glibc.search_path(dependent),
@@ -158,7 +159,7 @@ impl Loader {
         matches!(self.kind, LoaderKind::Musl(_)) && musl::is_libc_name(name)
     }
 
-    /// Returns whether this is glibc's loader. It also identifies libraries by `DT_SONAME` and
+    /// Returns whether this is glibc's loader. glibc also identifies libraries by `DT_SONAME` and
     /// supports filters; musl uses names only.
     pub fn is_glibc(&self) -> bool {
         matches!(self.kind, LoaderKind::Glibc(_))
@@ -178,11 +179,11 @@ impl Loader {
         }
     }
 
-    /// Returns the selections of CPUs with fewer features than the selected ones, down to the
+    /// Returns the selections of CPUs with fewer features than the selected CPUs, down to the
     /// baseline.
     pub fn lower_hwcaps(&self) -> Vec<HwcapsSelection> {
         let lower =
-            self.selected_hwcaps.lower(self.known_hwcaps()).iter().cloned().map(HwcapsSelection::UpTo);
+            self.selected_hwcaps.lower_names(self.known_hwcaps()).iter().cloned().map(HwcapsSelection::UpTo);
         lower
             .chain((self.selected_hwcaps != HwcapsSelection::None).then_some(HwcapsSelection::None))
             .collect()

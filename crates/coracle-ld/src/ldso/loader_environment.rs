@@ -10,7 +10,7 @@ use coracle_core::path::ImagePath;
 
 /// The system-wide list of preloaded libraries.
 const LD_SO_PRELOAD: &[u8] = b"/etc/ld.so.preload";
-/// Maximum size of the file, which usually has a line or two.
+/// Maximum size of `/etc/ld.so.preload`, which usually has a line or two.
 const MAX_PRELOAD_FILE_SIZE: u64 = 1 << 20;
 
 /// The environment that a loader runs in.
@@ -50,23 +50,23 @@ impl LoaderEnvironment {
 /// directories named after CPU features.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Default, Debug, Hash)]
 pub enum HwcapsSelection {
-    /// All that the loader supports: the best available one wins.
+    /// All levels that the loader supports: the best available library is selected.
     #[default]
     All,
-    /// None: only the baseline libraries, which run on every CPU.
+    /// No level: only the baseline libraries are selected, which run on every CPU.
     None,
-    /// This level and the lower ones.
+    /// This level and the lower levels.
     UpTo(Vec<u8>),
 }
 
 impl HwcapsSelection {
     /// Returns the names in `known` (best first) that may be selected.
-    pub(super) fn selected<'a>(&self, known: &'a [Vec<u8>]) -> &'a [Vec<u8>] {
+    pub(super) fn selected_names<'a>(&self, known: &'a [Vec<u8>]) -> &'a [Vec<u8>] {
         known.get(self.best_index(known)..).unwrap_or_default()
     }
 
-    /// Returns the names in `known` (best first) below the best selected one.
-    pub(super) fn lower<'a>(&self, known: &'a [Vec<u8>]) -> &'a [Vec<u8>] {
+    /// Returns the names in `known` (best first) below the best selected name.
+    pub(super) fn lower_names<'a>(&self, known: &'a [Vec<u8>]) -> &'a [Vec<u8>] {
         known.get(self.best_index(known) + 1..).unwrap_or_default()
     }
 

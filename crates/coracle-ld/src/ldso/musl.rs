@@ -5,7 +5,7 @@ use super::error::Error;
 use super::loader_environment::LoaderEnvironment;
 use super::search::{Dependent, FoundLibrary, Rule, SearchLocation, SearchTrace};
 use crate::elf::{self, ElfObject, ExportedSymbols, LookupRules};
-use coracle_core::content::ContentReader;
+use coracle_core::content::OpenContent;
 use coracle_core::file_system::{self, FileSystem, FsFile, ResolutionEnd};
 use coracle_core::fs;
 use coracle_core::path::{ImagePath, RawPath};
@@ -15,7 +15,7 @@ use coracle_core::path::{ImagePath, RawPath};
 pub(super) struct MuslLoader {
     /// The directories of `LD_LIBRARY_PATH`.
     library_path: Vec<SearchLocation>,
-    /// The directories of the path file, or the default ones.
+    /// The directories of the path file, or the default directories.
     system_path: Vec<SearchLocation>,
     /// The path file and its content.
     path_file: Option<(RawPath, Vec<u8>)>,
@@ -39,7 +39,7 @@ pub(super) fn is_libc_name(name: &[u8]) -> bool {
 /// # Errors
 /// Fails if the file cannot be read.
 pub fn is_c_library(file: &FsFile, object: &ElfObject) -> fs::Result<bool> {
-    let exports = |reader: &ContentReader| -> elf::Result<bool> {
+    let exports = |reader: &OpenContent| -> elf::Result<bool> {
         let mut exports = ExportedSymbols::new(reader, object, LookupRules::Musl)?;
         Ok(exports.defines(b"__libc_start_main")? && exports.defines(b"stdin")?)
     };

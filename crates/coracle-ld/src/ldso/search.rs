@@ -21,7 +21,7 @@ pub struct Dependent {
     pub runpath: Option<Vec<u8>>,
     /// `DF_1_NODEFLIB`.
     pub no_default_directories: bool,
-    /// The object that first needed this one; `None` for the program.
+    /// The object that first needed this object; `None` for the program.
     pub parent: Option<Rc<Dependent>>,
     /// For the program: whether glibc considers the directory `/` to exist. `None` before the first
     /// search in it.
@@ -61,7 +61,8 @@ pub struct SearchLocation {
     pub raw_path: RawPath,
     /// Why it is searched.
     pub rule: Rule,
-    /// The `$ORIGIN` that was expanded in the path, if any: the path changes if that object moves.
+    /// The value of `$ORIGIN` in the path, if any: the path changes if the object that has it
+    /// moves.
     pub origin: Option<RawPath>,
 }
 

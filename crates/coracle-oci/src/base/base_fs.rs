@@ -14,7 +14,8 @@ use coracle_core::path::{ImagePath, RawPath};
 
 /// A device number that no host file system has.
 const BASE_DEVICE: u64 = u64::MAX;
-/// The upper bits of an inode number are the layer's index, the lower ones the offset in its tar.
+/// The number of lower bits of an inode number, which are the offset in the layer's tar. The upper
+/// bits are the layer's index.
 const LAYER_SHIFT: u32 = 44;
 
 /// The file system of a base image. The tar files must not be moved or changed while it is used.

@@ -28,15 +28,15 @@ pub struct BaseSource {
 /// The base image of one platform.
 #[derive(Clone, Debug)]
 pub struct BaseImage {
-    /// Its full name, such as `docker.io/library/debian:12`; `None` if it has no name.
+    /// The image's full name, such as `docker.io/library/debian:12`; `None` if it has no name.
     pub name: Option<String>,
-    /// The digest of its manifest.
+    /// The digest of the image's manifest.
     pub digest: Digest,
-    /// Its config as JSON.
+    /// The image's config as JSON.
     pub config: String,
     /// The run settings that new images inherit.
     pub inherited: InheritedConfig,
-    /// Its layers, history and config members, for the new image's documents.
+    /// The image's layers, history and config members, for the new image's documents.
     pub base_layers: image::InheritedBase,
     layers: Vec<ParsedLayer>,
 }
@@ -76,7 +76,7 @@ impl BaseSource {
         Ok(Self { location: location.clone(), source, blobs: BlobStore::open(cache, scratch)? })
     }
 
-    /// Returns the digest of its manifest or index.
+    /// Returns the digest of the base image's manifest or index.
     ///
     /// # Errors
     /// Fails if it has neither.
@@ -84,7 +84,7 @@ impl BaseSource {
         self.source.digest().ok_or_else(|| missing_manifest_error(&self.location_text()))
     }
 
-    /// The repository with its blobs; `None` if they are not in a registry.
+    /// The repository that has the base image's blobs; `None` if they are not in a registry.
     pub fn repository(&self) -> Option<&ImageReference> {
         match &self.location {
             ImageLocation::Registry(named) => Some(&named.reference),
@@ -92,7 +92,7 @@ impl BaseSource {
         }
     }
 
-    /// Returns the image for `platform`.
+    /// Reads the image for `platform`.
     ///
     /// # Errors
     /// Fails if there is none, or its documents are invalid or unsupported.
@@ -132,7 +132,7 @@ impl BaseSource {
             unsupported(why, "use another base image: container engines cannot run this one either")
         })?;
         let image = image::InheritedBase {
-            history: inherited_config::history(&parsed.config, layers.len()),
+            history: inherited_config::inherited_history(&parsed.config, layers.len()),
             config_members: inherited_config::inherited_members(&parsed.config),
             layers,
         };
@@ -151,14 +151,14 @@ impl BaseSource {
     ///
     /// # Errors
     /// Fails if a layer cannot be fetched, does not match its digests, or `progress` cancels.
-    pub fn file_system(&self, image: &BaseImage, progress: &dyn Progress) -> Result<BaseFs, BaseError> {
+    pub fn fetch_file_system(&self, image: &BaseImage, progress: &dyn Progress) -> Result<BaseFs, BaseError> {
         let mut file_system = BaseFs::default();
         for (layer, (descriptor, diff_id)) in image.layers.iter().zip(&image.base_layers.layers) {
             let failed = |source: io::Error| match Cancelled::is_cause_of(&source) {
                 true => BaseError::Cancelled,
                 false => BaseError::Layer { base: self.location_text(), digest: descriptor.digest, source },
             };
-            if let Some(path) = self.blobs.find_blob(diff_id.digest()) {
+            if let Some(path) = self.blobs.stored_blob_path(diff_id.digest()) {
                 if file_system.apply_layer(&path, diff_id)?.map_err(failed)? {
                     continue;
                 }
@@ -190,10 +190,10 @@ impl BaseSource {
             Some(Ok(path)) => Some(path),
             None => None,
         };
-        let Ok(_lock) = self.blobs.lock_fetch(diff_id.digest(), progress)? else {
+        let Ok(_lock) = self.blobs.wait_for_fetch_lock(diff_id.digest(), progress)? else {
             return Err(BaseError::Cancelled);
         };
-        if let Some(path) = self.blobs.find_blob(diff_id.digest()) {
+        if let Some(path) = self.blobs.stored_blob_path(diff_id.digest()) {
             return Ok(Ok(path));
         }
         let tar = match blob {
@@ -218,11 +218,11 @@ impl BaseSource {
         descriptor: &Descriptor,
         progress: &dyn Progress,
     ) -> Result<io::Result<PathBuf>, BaseError> {
-        let Ok(_lock) = self.blobs.lock_fetch(descriptor.digest, progress)? else {
+        let Ok(_lock) = self.blobs.wait_for_fetch_lock(descriptor.digest, progress)? else {
             return Err(BaseError::Cancelled);
         };
-        if let Some(path) = self.blobs.find_blob(descriptor.digest) {
-            if self.blobs.is_intact(descriptor.digest)? {
+        if let Some(path) = self.blobs.stored_blob_path(descriptor.digest) {
+            if self.blobs.is_blob_intact(descriptor.digest)? {
                 return Ok(Ok(path));
             }
             // The stored file is damaged.

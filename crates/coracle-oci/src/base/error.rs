@@ -51,7 +51,7 @@ pub enum BaseError {
     /// The operation was cancelled.
     #[error("interrupted; nothing was written")]
     Cancelled,
-    /// Its files cannot be written or read on this host.
+    /// Files of the base image cannot be written or read on this host.
     #[error(transparent)]
     File(#[from] fs::Error),
 }

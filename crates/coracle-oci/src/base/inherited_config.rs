@@ -68,7 +68,7 @@ pub(super) fn inherited_members(config: &Value) -> BTreeMap<String, Value> {
 
 /// Returns the history of `layers` layers. If the config's history has another number of layers, it
 /// is replaced by placeholders.
-pub(super) fn history(config: &Value, layers: usize) -> Vec<Value> {
+pub(super) fn inherited_history(config: &Value, layers: usize) -> Vec<Value> {
     let history = config.get("history").and_then(Value::as_array).cloned().unwrap_or_default();
     let is_layer = |step: &&Value| step.get("empty_layer") != Some(&Value::Bool(true));
     if history.iter().filter(is_layer).count() == layers { history } else { placeholder_history(layers) }
@@ -113,8 +113,8 @@ mod tests {
         assert_eq!(inherited.labels, BTreeMap::from([("a".into(), "b".into())]));
         assert_eq!(inherited.stop_signal.as_deref(), Some("SIGQUIT"));
         assert_eq!(inherited_members(&config), BTreeMap::from([("Volumes".into(), json!({"/data": {}}))]));
-        assert_eq!(history(&config, 1).len(), 2);
-        assert_eq!(history(&config, 2), [json!({"comment": "base"}), json!({"comment": "base"})]);
+        assert_eq!(inherited_history(&config, 1).len(), 2);
+        assert_eq!(inherited_history(&config, 2), [json!({"comment": "base"}), json!({"comment": "base"})]);
         assert!(InheritedConfig::from_config(&json!({"config": {"Env": [1]}})).is_err());
         assert_eq!(InheritedConfig::from_config(&json!({"config": null})), Ok(InheritedConfig::default()));
         assert!(diff_ids(&json!({"rootfs": {"diff_ids": ["sha256:../x"]}})).is_err());

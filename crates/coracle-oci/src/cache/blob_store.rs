@@ -24,7 +24,7 @@ pub(super) const PART_PREFIX: &str = "part-";
 #[derive(Debug)]
 pub(crate) struct BlobStore {
     directory: PathBuf,
-    /// Prevents pruning.
+    /// The shared lock that prevents pruning.
     _lock: Option<File>,
     _temporary: Option<TempDir>,
 }
@@ -68,7 +68,7 @@ impl BlobStore {
     }
 
     /// Returns the path of the stored blob; `None` if there is none.
-    pub(crate) fn find_blob(&self, digest: Digest) -> Option<PathBuf> {
+    pub(crate) fn stored_blob_path(&self, digest: Digest) -> Option<PathBuf> {
         let path = self.directory.join(digest.hex());
         std::fs::symlink_metadata(&path).is_ok_and(|metadata| metadata.is_file()).then_some(path)
     }
@@ -112,7 +112,7 @@ impl BlobStore {
     ///
     /// # Errors
     /// Fails if the lock file cannot be created or locked.
-    pub(crate) fn lock_fetch(
+    pub(crate) fn wait_for_fetch_lock(
         &self,
         digest: Digest,
         progress: &dyn Progress,
@@ -124,7 +124,7 @@ impl BlobStore {
     ///
     /// # Errors
     /// Fails if it cannot be read.
-    pub(crate) fn is_intact(&self, digest: Digest) -> fs::Result<bool> {
+    pub(crate) fn is_blob_intact(&self, digest: Digest) -> fs::Result<bool> {
         let path = self.directory.join(digest.hex());
         let mut hasher = DigestHasher::default();
         let mut file = fs::open_regular_file(&path, FinalLink::Refuse)?;

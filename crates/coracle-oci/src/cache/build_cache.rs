@@ -22,7 +22,8 @@ pub(super) const BLOBS_DIR: &str = "blobs";
 /// The subdirectory for records of builds.
 pub(super) const RECORDS_DIR: &str = "builds";
 
-/// Excludes the directory from backups. Source: the Cache Directory Tagging Specification.
+/// The file that excludes the directory from backups. Source: the Cache Directory Tagging
+/// Specification.
 pub(super) const CACHEDIR_TAG: &str = "CACHEDIR.TAG";
 const CACHEDIR_TAG_TEXT: &str = "Signature: 8a477f597d28d172789f06886806bc55\n# This directory is the build cache of coracle; all of it can be removed.\n";
 
@@ -37,7 +38,7 @@ pub const DEFAULT_LIMIT: u64 = 5_000_000_000;
 pub struct BuildCache {
     /// The directory named by the user.
     pub(super) root: PathBuf,
-    /// Identifies the building program and its version.
+    /// An identifier of the building program and its version.
     pub(super) tool_id: String,
     /// The time when the cache was opened, by the file system's clock (seconds, nanoseconds).
     pub(super) opened_at: fs::Timestamp,
@@ -135,8 +136,8 @@ impl BuildCache {
         self.root.join(FORMAT_VERSION)
     }
 
-    /// Disables records of builds, for builds that are not repeated, such as those into a temporary
-    /// directory.
+    /// Disables records of builds, for builds that are not repeated, such as builds into a
+    /// temporary directory.
     #[must_use]
     pub fn without_records(self) -> Self {
         Self { has_records: false, ..self }
@@ -147,7 +148,7 @@ impl BuildCache {
         self.has_records
     }
 
-    /// Identifies the building program and its version.
+    /// An identifier of the building program and its version.
     pub fn tool_id(&self) -> &str {
         &self.tool_id
     }

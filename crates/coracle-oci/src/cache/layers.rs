@@ -20,7 +20,7 @@ use coracle_core::fs::{self, Context, FinalLink};
 use coracle_core::progress::{CancelOnly, Cancelled, Progress};
 
 impl BuildCache {
-    /// Packs a layer like [`layer::pack_layer`], but copies the stored blob if there is one.
+    /// Packs a layer like [`layer::pack_layer`], but copies the stored blob if the cache has it.
     ///
     /// # Errors
     /// See [`layer::pack_layer`]. Errors of the cache itself are not returned, see
@@ -33,7 +33,7 @@ impl BuildCache {
     ) -> Result<Layer, LayerError> {
         let PackRequest { entries, kind, compression, progress } = *request;
         let cache_key = layer::layer_cache_key(entries, compression);
-        let Some(locked) = self.lock_layers(cache_key, progress)? else {
+        let Some(locked) = self.wait_for_layers_lock(cache_key, progress)? else {
             return layer::pack_layer(request, out, scanner);
         };
         if !locked.blobs().is_empty() {
@@ -55,7 +55,7 @@ impl BuildCache {
     }
 
     /// Whether a layer with this cache key is stored.
-    pub fn has_layers_for(&self, cache_key: Digest) -> bool {
+    pub fn has_layers_with_key(&self, cache_key: Digest) -> bool {
         let names = fs::list_directory(&self.version_directory().join(LAYERS_DIR).join(cache_key.hex()))
             .unwrap_or_default();
         names.iter().any(|name| name.contains(&b'-'))
@@ -63,7 +63,7 @@ impl BuildCache {
 
     /// Waits for the lock on the directory of `cache_key`. Returns `None` if the cache is
     /// unusable.
-    fn lock_layers(
+    fn wait_for_layers_lock(
         &self,
         cache_key: Digest,
         progress: &dyn Progress,

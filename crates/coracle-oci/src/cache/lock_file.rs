@@ -8,7 +8,7 @@ use std::time::Duration;
 use coracle_core::fs::{self, Context};
 use coracle_core::progress::{Cancelled, Progress};
 
-/// The lock file in the directory of a cache key, and in that of blobs.
+/// The name of the lock file in the directory of a cache key, and in the directory of blobs.
 pub(super) const LOCK_FILE: &str = "lock";
 /// Interval between attempts to take a lock.
 const RETRY_INTERVAL: Duration = Duration::from_millis(10);

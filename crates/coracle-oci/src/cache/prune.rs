@@ -40,11 +40,11 @@ impl BuildCache {
     pub fn prune(&self, limit: u64) -> fs::Result<PruneResult> {
         // Blobs in use by a build cannot be removed, so their size is not counted.
         let blobs = self.version_directory().join(BLOBS_DIR);
-        let blobs_lock = if is_directory(&blobs) { try_lock_directory(&blobs)? } else { None };
+        let blobs_lock = if is_real_directory(&blobs) { try_lock_directory(&blobs)? } else { None };
         let mut files = self.cache_files()?;
         if blobs_lock.is_some() {
             blob_store::remove_unfinished(&blobs)?;
-            add_files(&blobs, &mut files)?;
+            collect_files(&blobs, &mut files)?;
         }
         files.sort_by(|a, b| (a.last_used, &a.path).cmp(&(b.last_used, &b.path)));
         let mut pruned = PruneResult {
@@ -55,7 +55,7 @@ impl BuildCache {
             if pruned.remaining_bytes <= limit {
                 break;
             }
-            if self.remove_file(&file.path)? {
+            if self.remove_file_if_unused(&file.path)? {
                 pruned.removed_files += 1;
                 pruned.freed_bytes += file.size;
                 pruned.remaining_bytes -= file.size;
@@ -68,9 +68,9 @@ impl BuildCache {
     fn cache_files(&self) -> fs::Result<Vec<CacheFile>> {
         let mut files = Vec::new();
         for directory in self.key_directories()? {
-            add_files(&directory, &mut files)?;
+            collect_files(&directory, &mut files)?;
         }
-        add_files(&self.version_directory().join(RECORDS_DIR), &mut files)?;
+        collect_files(&self.version_directory().join(RECORDS_DIR), &mut files)?;
         Ok(files)
     }
 
@@ -80,12 +80,12 @@ impl BuildCache {
         let layers = self.version_directory().join(LAYERS_DIR);
         let names = fs::list_directory(&layers)?;
         let paths = names.iter().map(|name| layers.join(fs::path_from_bytes(name)));
-        Ok(paths.filter(|path| is_directory(path)).collect())
+        Ok(paths.filter(|path| is_real_directory(path)).collect())
     }
 
     /// Removes a file of the cache. Returns false if it is in use. A layer is removed under the
     /// lock of its cache key; the lock of blobs is already held.
-    fn remove_file(&self, path: &Path) -> fs::Result<bool> {
+    fn remove_file_if_unused(&self, path: &Path) -> fs::Result<bool> {
         let directory = path.parent().unwrap_or(path);
         if [RECORDS_DIR, BLOBS_DIR]
             .map(|name| self.version_directory().join(name))
@@ -110,7 +110,7 @@ impl BuildCache {
             }
         }
         let mut files = Vec::new();
-        add_files(&self.version_directory(), &mut files)?;
+        collect_files(&self.version_directory(), &mut files)?;
         let mut abandoned = files.iter().filter(|file| {
             !file.path.ends_with(CACHEDIR_TAG)
                 && file.last_used.checked_add(ABANDONED_AFTER).is_some_and(|end| end < self.opened_at())
@@ -120,7 +120,7 @@ impl BuildCache {
 }
 
 /// Returns whether `path` is a directory, not a link to one.
-fn is_directory(path: &Path) -> bool {
+fn is_real_directory(path: &Path) -> bool {
     matches!(fs::symlink_metadata(path), Ok(Some(PathMetadata::Directory)))
 }
 
@@ -134,7 +134,7 @@ fn try_lock_directory(directory: &Path) -> fs::Result<Option<File>> {
 }
 
 /// Adds every file in `directory` except locks. Another process may prune at the same time.
-fn add_files(directory: &Path, files: &mut Vec<CacheFile>) -> fs::Result<()> {
+fn collect_files(directory: &Path, files: &mut Vec<CacheFile>) -> fs::Result<()> {
     let names = match fs::list_directory(directory) {
         Err(error) if error.kind() == ErrorKind::NotFound => return Ok(()),
         names => names?,

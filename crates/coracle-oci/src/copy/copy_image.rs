@@ -132,7 +132,8 @@ pub(super) fn write_to_disk(
     })
 }
 
-/// Runs `take` with an `open` that reports the bytes of blobs to `progress`.
+/// Calls `take` with a function that opens blobs like `open`, and reports the bytes read to
+/// `progress`.
 fn with_progress<T>(
     open: &dyn Fn(&Descriptor) -> std::io::Result<Box<dyn Read>>,
     progress: &dyn Progress,

@@ -17,7 +17,7 @@ use coracle_core::progress::Progress;
 pub struct CreatedIndex {
     /// The digest of the index, and what was copied.
     pub copied: CopyOutcome,
-    /// Its images, in order.
+    /// The images in the index, in order.
     pub images: Vec<IndexImage>,
     /// The number of entries of the source indexes that were left out because they are not images,
     /// such as attestations, which refer to images of the source index.
@@ -27,9 +27,9 @@ pub struct CreatedIndex {
 /// One image of an index.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct IndexImage {
-    /// Its descriptor and platform.
+    /// The image's descriptor and platform.
     pub member: IndexEntry,
-    /// Where it was read from.
+    /// The location that the image was read from.
     pub source: ImageLocation,
 }
 

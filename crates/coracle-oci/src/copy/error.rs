@@ -27,7 +27,7 @@ pub enum CopyError {
     /// The temporary archive of an engine's image can't be created.
     #[error(transparent)]
     File(#[from] fs::Error),
-    /// An image in an engine can only be copied.
+    /// An image in an engine can't be read in place, only copied.
     #[error("`{0}` can't be read directly: images in an engine can only be copied")]
     UnreadableEngine(ImageLocation),
     /// A manifest is invalid.
@@ -37,7 +37,7 @@ pub enum CopyError {
     #[error(transparent)]
     Index(#[from] image::ImageError),
     /// Two images of an index have the same platform.
-    #[error("two images have the platform `{platform}`: {} and {}", .images[0], .images[1])]
+    #[error("cannot create the index: two images have the platform `{platform}`: {} and {}", .images[0], .images[1])]
     SamePlatform {
         /// The platform.
         platform: String,
@@ -56,7 +56,7 @@ pub enum CopyError {
     /// The image does not exist.
     #[error("there is no image at `{0}`")]
     NoSuchImage(ImageLocation),
-    /// The destination includes a digest, but not that of the image.
+    /// The destination includes a digest, but the image has another digest.
     #[error("the destination `{to}` includes the digest `{wanted}`, but the image has `{found}`")]
     DigestMismatch {
         /// The destination.

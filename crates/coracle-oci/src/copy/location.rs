@@ -45,16 +45,16 @@ pub struct ParseLocationError {
 /// A text is not a destination of a new image.
 #[derive(Debug, thiserror::Error)]
 pub enum ParseNewImageLocationError {
-    /// It is not a layout or archive.
+    /// The text does not name a layout or archive.
     #[error(transparent)]
     Local(#[from] ParseDiskLocationError),
-    /// It is not an image name at a registry.
+    /// The text does not name an image at a registry.
     #[error(transparent)]
     Remote(#[from] ParseLocationError),
-    /// It is not an image name in an engine.
+    /// The text does not name an image in an engine.
     #[error(transparent)]
     Engine(ParseLocationError),
-    /// It includes a digest, but the digest of a new image is not known in advance.
+    /// The text includes a digest, but the digest of a new image is not known in advance.
     #[error("`{0}` includes a digest, but the digest of a new image is not known in advance")]
     Digest(ImageLocation),
 }

@@ -79,7 +79,7 @@ pub fn push_image(
     let remote = client.repository_client(&repository, &Access::Push { mounts });
     let target =
         to.name().map_or(ManifestReference::Digest(root.digest), |name| ManifestReference::Tag(name.tag()));
-    if remote.find_pushed_manifest(target)?.is_some_and(|head| head.digest == root.digest) {
+    if remote.head_existing_manifest(target)?.is_some_and(|head| head.digest == root.digest) {
         // An interrupted copy may have pushed the manifest without adding it to the referrers.
         if let Some(subject) = root.subject_digest()
             && !remote.referrers(&subject)?.iter().any(|listed| listed.digest == root.digest)

@@ -15,8 +15,8 @@ use coracle_core::progress::Progress;
 /// The maximum number of referrers that are copied, including indirect ones.
 const MAX_REFERRERS: usize = 1024;
 
-/// Copies the referrers of the image at `from`, those of its platform images, and those of copied
-/// referrers, to the repository of `to`. Returns what was copied.
+/// Copies the referrers of the image at `from`, of its platform images, and of copied referrers, to
+/// the repository of `to`. Returns the copied referrers.
 ///
 /// # Errors
 /// Fails if a referrer can't be read or a request fails.

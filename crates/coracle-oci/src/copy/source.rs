@@ -14,11 +14,11 @@ use coracle_core::digest::Digest;
 /// Fails if there is no image, it can't be read, or it is in an engine.
 pub fn open_source(location: &ImageLocation, client: &RegistryClient) -> Result<ImageSource, CopyError> {
     match location {
-        ImageLocation::OnDisk(location) => Ok(ImageSource::find_on_disk(location)?),
+        ImageLocation::OnDisk(location) => Ok(ImageSource::open_on_disk(location)?),
         ImageLocation::Registry(name) => {
             let remote = client.repository_client(&(&name.reference).into(), &Access::Pull);
             let full_name = name.full_name();
-            let found = ImageSource::find_at_registry(
+            let found = ImageSource::open_at_registry(
                 remote,
                 name.manifest_reference(),
                 location.to_string(),
@@ -61,5 +61,5 @@ pub fn has_manifest(
     client: &RegistryClient,
 ) -> Result<bool, CopyError> {
     let remote = client.repository_client(&(&name.reference).into(), &Access::Pull);
-    Ok(remote.find_pushed_manifest(ManifestReference::Digest(digest))?.is_some())
+    Ok(remote.head_existing_manifest(ManifestReference::Digest(digest))?.is_some())
 }

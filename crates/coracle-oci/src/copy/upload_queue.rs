@@ -100,7 +100,7 @@ impl PushTargets {
         self.targets.is_empty()
     }
 
-    /// Whether all tags point to `digest`; one request for each.
+    /// Asks the registries whether all tags point to `digest`, with one request for each tag.
     ///
     /// # Errors
     /// Fails if a request fails.
@@ -154,7 +154,10 @@ impl PushTargets {
     ///
     /// # Errors
     /// Fails if a request fails.
-    pub fn tag(&self, documents: &[RawManifest]) -> Result<Vec<(RegistryImageName, PushSummary)>, CopyError> {
+    pub fn push_manifests_and_tags(
+        &self,
+        documents: &[RawManifest],
+    ) -> Result<Vec<(RegistryImageName, PushSummary)>, CopyError> {
         let Some(root) = documents.last() else { return Ok(Vec::new()) };
         let mut named = Vec::new();
         for (target, name) in self.target_names() {
@@ -184,7 +187,7 @@ impl PushTargets {
                 continue;
             }
             if let Err(error) = self.targets.iter().try_for_each(|target| target.upload_blob(&blob, state)) {
-                state.stop_with(error);
+                state.stop_uploads_with(error);
             }
         }
     }
@@ -193,7 +196,7 @@ impl PushTargets {
 impl PushTarget {
     /// Whether the tag points to `digest`.
     fn tag_points_to(&self, named: &RegistryImageName, digest: Digest) -> Result<bool, CopyError> {
-        let head = self.remote.find_pushed_manifest(ManifestReference::Tag(named.reference.tag()))?;
+        let head = self.remote.head_existing_manifest(ManifestReference::Tag(named.reference.tag()))?;
         Ok(head.is_some_and(|head| head.digest == digest))
     }
 
@@ -256,10 +259,11 @@ impl Progress for UploadState<'_> {
         self.progress.advance(bytes);
     }
 
-    /// Also true after a failed upload, which cancels the others.
+    /// Returns whether the caller has cancelled, or an upload has failed, which cancels the other
+    /// uploads.
     fn is_cancelled(&self) -> bool {
         if self.progress.is_cancelled() {
-            self.stop_with(CopyError::Cancelled);
+            self.stop_uploads_with(CopyError::Cancelled);
         }
         self.stop.load(Ordering::Relaxed)
     }
@@ -267,7 +271,7 @@ impl Progress for UploadState<'_> {
 
 impl UploadState<'_> {
     /// Stops all uploads. Only the first error is kept.
-    fn stop_with(&self, error: CopyError) {
+    fn stop_uploads_with(&self, error: CopyError) {
         if !self.stop.swap(true, Ordering::Relaxed) {
             *self.failure.lock().unwrap_or_else(PoisonError::into_inner) = Some(error);
         }

@@ -18,7 +18,7 @@ const MAX_CLIENT_OUTPUT: u64 = 1 << 20;
 pub(super) struct ClientProgram {
     engine: EngineName,
     path: PathBuf,
-    /// The arguments before those of each command.
+    /// The global arguments, which come before the arguments of each command.
     pub(super) global_arguments: Vec<String>,
 }
 
@@ -32,7 +32,7 @@ pub(super) struct ProgramOutput {
 impl ClientProgram {
     /// Finds the program in the directories. Relative ones are skipped, because the working
     /// directory is not trusted.
-    pub(super) fn find(
+    pub(super) fn find_client(
         engine: EngineName,
         program: &'static str,
         search: &[PathBuf],
@@ -49,7 +49,7 @@ impl ClientProgram {
         operation: &str,
         arguments: &[&str],
     ) -> Result<ProgramOutput, EngineError> {
-        let child = self.start(operation, arguments, false)?;
+        let child = self.spawn(operation, arguments, false)?;
         self.wait_with_output(operation, child, None).map(|(finished, _)| finished)
     }
 
@@ -73,7 +73,7 @@ impl ClientProgram {
         open: &BlobOpener<'_>,
         progress: &dyn Progress,
     ) -> Result<(), EngineError> {
-        let child = self.start(operation, arguments, true)?;
+        let child = self.spawn(operation, arguments, true)?;
         let mut write = |mut stdin: ChildStdin| archive.write(&mut stdin, open);
         let (finished, written) = self.wait_with_output(operation, child, Some(&mut write))?;
         match written {
@@ -95,7 +95,7 @@ impl ClientProgram {
         EngineError::Failed { engine: self.engine, operation: operation.into(), message }
     }
 
-    fn start(&self, operation: &str, arguments: &[&str], has_stdin: bool) -> Result<Child, EngineError> {
+    fn spawn(&self, operation: &str, arguments: &[&str], has_stdin: bool) -> Result<Child, EngineError> {
         let mut command = Command::new(&self.path);
         command.args(&self.global_arguments).args(arguments);
         command.stdin(if has_stdin { Stdio::piped() } else { Stdio::null() });
@@ -148,7 +148,7 @@ fn read_output(stream: Option<impl Read>) -> io::Result<String> {
     Ok(String::from_utf8_lossy(&start).into_owned())
 }
 
-/// Text of an engine for display: on one line, truncated, control characters escaped.
+/// Formats text of an engine for display: on one line, truncated, control characters escaped.
 pub(super) fn one_line(text: &str) -> String {
     let words: Vec<&str> = text.split_whitespace().collect();
     let text: String = words.join(" ").chars().take(1000).collect();

@@ -48,7 +48,7 @@ pub struct EngineSettings {
     pub docker_endpoints: Vec<String>,
     /// The socket of containerd.
     pub containerd_socket: PathBuf,
-    /// The containerd namespace of image names without one.
+    /// The containerd namespace of image names that contain no namespace.
     pub containerd_namespace: String,
     /// The directories to search for `podman` and `ctr`.
     pub program_dirs: Vec<PathBuf>,

@@ -30,7 +30,7 @@ impl<'a> Containerd<'a> {
         namespace: &str,
         progress: &'a dyn Progress,
     ) -> Result<Self, EngineError> {
-        let mut program = ClientProgram::find(ENGINE, "ctr", &settings.program_dirs)?;
+        let mut program = ClientProgram::find_client(ENGINE, "ctr", &settings.program_dirs)?;
         let endpoint = path_argument(&settings.containerd_socket);
         let path = endpoint.strip_prefix("unix://").unwrap_or(&endpoint).to_owned();
         // `ctr` would retry for seconds and report less.

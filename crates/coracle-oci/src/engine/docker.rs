@@ -17,7 +17,7 @@ use serde_json::Value;
 use super::client_program::one_line;
 use super::container_engine::{ContainerEngine, EngineSettings, ImagePresence};
 use super::error::EngineError;
-use super::http::{self, BodyWriter, Endpoint, HttpResponse};
+use super::http::{self, Endpoint, HttpResponse, WriteBody};
 use super::image_name::EngineName;
 use super::select_image::PlatformImage;
 use crate::layout::{self, ArchiveWriteError, BlobOpener, ImageArchive};
@@ -92,7 +92,7 @@ impl<'a> Docker<'a> {
         &self,
         operation: &str,
         request: &str,
-        content: Option<(u64, Box<BodyWriter<'_>>)>,
+        content: Option<(u64, Box<WriteBody<'_>>)>,
     ) -> Result<HttpResponse<'a>, EngineError> {
         let stream = self.endpoint.connect().map_err(|error| self.connect_error(error))?;
         let timeout = if content.is_some() { self.timeout.saturating_mul(20) } else { self.timeout };
@@ -178,7 +178,7 @@ impl ContainerEngine for Docker<'_> {
                 return Ok(ImagePresence::Untagged(id.clone()));
             }
         }
-        Ok(ImagePresence::Layers(known.map_or(0, |known| shared_layers(&known, image))))
+        Ok(ImagePresence::Layers(known.map_or(0, |known| shared_layer_count(&known, image))))
     }
 
     fn tag_image(&self, known: &str, name: &ImageReference, _: &PlatformImage) -> Result<(), EngineError> {
@@ -192,7 +192,7 @@ impl ContainerEngine for Docker<'_> {
     fn load_archive(&self, archive: &ImageArchive, open: &BlobOpener<'_>) -> Result<(), EngineError> {
         let operation = "load an image";
         let failed = RefCell::new(None);
-        let content: Box<BodyWriter<'_>> = Box::new(|out| {
+        let content: Box<WriteBody<'_>> = Box::new(|out| {
             archive.write(out, open).map_err(|error| match error {
                 ArchiveWriteError::Output(error) => error,
                 ArchiveWriteError::Blob(digest, source) => {
@@ -206,7 +206,7 @@ impl ContainerEngine for Docker<'_> {
         match (response, failed.take()) {
             (Err(EngineError::Cancelled), _) => Err(EngineError::Cancelled),
             (_, Some(error)) => Err(error.into()),
-            (response, None) => self.check_load(operation, response?),
+            (response, None) => self.check_load_messages(operation, response?),
         }
     }
 
@@ -226,9 +226,9 @@ impl ContainerEngine for Docker<'_> {
 }
 
 impl Docker<'_> {
-    /// Reads the progress messages of a load. The daemon reports errors there, after a status of
-    /// 200.
-    fn check_load(&self, operation: &str, response: HttpResponse<'_>) -> Result<(), EngineError> {
+    /// Fails if the progress messages of a load report an error, which the daemon does even after a
+    /// status of 200.
+    fn check_load_messages(&self, operation: &str, response: HttpResponse<'_>) -> Result<(), EngineError> {
         let status = response.status;
         let mut reader = BufReader::new(response.body.take(MAX_DOCKER_RESPONSE));
         let mut line = Vec::new();
@@ -258,7 +258,7 @@ impl Docker<'_> {
 
 /// The number of lowest layers that the existing image `known` shares with `image`. 0 if the
 /// storage needs all layers.
-fn shared_layers(known: &Value, image: &PlatformImage) -> usize {
+fn shared_layer_count(known: &Value, image: &PlatformImage) -> usize {
     let storage = known.pointer("/GraphDriver/Name").and_then(Value::as_str).unwrap_or_default();
     if !GRAPH_DRIVERS.contains(&storage) || image.diff_ids.len() != image.layers.len() {
         return 0;

@@ -21,7 +21,7 @@ pub enum EngineError {
     #[error("interrupted; no image was loaded into the engine")]
     Cancelled,
     /// No engine responds.
-    #[error("no container engine was found to load the image into{}", list_attempts(.0))]
+    #[error("no container engine was found to load the image into{}", format_attempts(.0))]
     NoEngine(Vec<(EngineKind, EngineError)>),
     /// The command-line client of an engine was not found.
     #[error("cannot find `{program}`, the command-line client of {engine}")]
@@ -112,7 +112,7 @@ impl From<layout::LayoutError> for EngineError {
 }
 
 /// One line for each engine that was tried.
-fn list_attempts(engines: &[(EngineKind, EngineError)]) -> String {
+fn format_attempts(engines: &[(EngineKind, EngineError)]) -> String {
     engines.iter().map(|(kind, error)| format!("\n  {:<11} {}", kind.name(), with_causes(error))).collect()
 }
 
@@ -123,7 +123,7 @@ fn with_causes(error: &dyn std::error::Error) -> String {
 }
 
 impl EngineError {
-    fn is_denied(&self) -> bool {
+    fn is_permission_denied(&self) -> bool {
         matches!(self, Self::Unreachable { source, .. } if source.kind() == ErrorKind::PermissionDenied)
     }
 }
@@ -136,7 +136,7 @@ impl Hint for EngineError {
             Self::Cancelled => return None,
             Self::NoEngine(tried) => {
                 let denied =
-                    tried.iter().find(|(_, error)| error.is_denied()).and_then(|(_, error)| error.hint());
+                    tried.iter().find(|(_, error)| error.is_permission_denied()).and_then(|(_, error)| error.hint());
                 denied.unwrap_or_else(|| {
                     "start one of them, or write an archive that each of them can load: `-o oci-archive:FILE`"
                         .into()

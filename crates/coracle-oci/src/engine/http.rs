@@ -57,7 +57,7 @@ enum BodyFraming {
 }
 
 /// A function that writes the body of a request.
-pub(super) type BodyWriter<'w> = dyn FnOnce(&mut dyn Write) -> io::Result<()> + 'w;
+pub(super) type WriteBody<'w> = dyn FnOnce(&mut dyn Write) -> io::Result<()> + 'w;
 
 impl Endpoint {
     /// Connects without sending anything.
@@ -87,7 +87,7 @@ impl Endpoint {
 pub(super) fn send_request<'a>(
     stream: Box<dyn SocketConnection>,
     request: &str,
-    content: Option<(u64, Box<BodyWriter<'_>>)>,
+    content: Option<(u64, Box<WriteBody<'_>>)>,
     timeout: Duration,
     progress: &'a dyn Progress,
 ) -> io::Result<HttpResponse<'a>> {

@@ -65,7 +65,7 @@ impl Hint for ParseEngineImageNameError {
     }
 }
 
-/// The transport prefixes: the first two are those of skopeo, the last is our own.
+/// The transport prefixes: the first two are skopeo's, the last one is our own.
 const TRANSPORTS: [&str; 3] = ["docker-daemon:", "containers-storage:", "containerd:"];
 
 /// Whether `text` starts with the transport of an engine.

@@ -30,7 +30,7 @@ pub struct LoadedImage {
 /// The outcome of loading an image.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum LoadOutcome {
-    /// Nothing: the engine had the image with this name.
+    /// Nothing was sent: the engine had the image with this name.
     Unchanged,
     /// The engine had the image; it was tagged.
     Named,
@@ -45,8 +45,8 @@ pub enum LoadOutcome {
     },
 }
 
-/// Loads the image of `graph` into an engine. An image of several platforms is reduced to the
-/// engine's. `open` opens a blob, and must report its bytes to `progress`.
+/// Loads the image of `graph` into an engine. Of an image for several platforms, only the image for
+/// the engine's platform is loaded. `open` opens a blob, and must report its bytes to `progress`.
 ///
 /// # Errors
 /// Fails if the engine can't be reached or refuses, no image is for its platform, or a blob does

@@ -27,7 +27,7 @@ impl<'a> Podman<'a> {
         settings: &EngineSettings,
         progress: &'a dyn Progress,
     ) -> Result<Self, EngineError> {
-        Ok(Self { program: ClientProgram::find(ENGINE, "podman", &settings.program_dirs)?, progress })
+        Ok(Self { program: ClientProgram::find_client(ENGINE, "podman", &settings.program_dirs)?, progress })
     }
 
     /// The digests of the manifest and the config of an image. `None` if there is no such image.

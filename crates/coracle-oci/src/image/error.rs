@@ -13,7 +13,7 @@ pub enum ImageError {
     #[error("an image needs at least one platform")]
     NoPlatform,
     /// Two images have the same platform.
-    #[error("two images are for `{0}`")]
+    #[error("cannot create an index: two images are for `{0}`")]
     DuplicatePlatform(Platform),
     /// A value cannot be serialized.
     #[error("cannot write `{what}` as JSON")]

@@ -39,13 +39,13 @@ pub struct RawManifest {
 }
 
 impl RawManifest {
-    /// Returns the digest of its `subject`, if it has one.
+    /// Returns the digest of the document's `subject`, if it has one.
     pub(crate) fn subject_digest(&self) -> Option<Digest> {
         let document = json::parse(&self.bytes).ok()?;
         Descriptor::parse(document.get("subject")?).ok().map(|subject| subject.digest)
     }
 
-    /// Returns whether it has a `subject`.
+    /// Returns whether the document has a `subject`.
     pub(crate) fn has_subject(&self) -> bool {
         self.subject_digest().is_some()
     }
@@ -61,7 +61,8 @@ impl From<&Blob> for RawManifest {
 /// All documents and blobs of an image or index.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct ImageGraph {
-    /// The manifests and indexes. Each comes after those it refers to, so the root is last.
+    /// The manifests and indexes. Each document comes after the documents that it refers to, so the
+    /// root is last.
     pub documents: Vec<RawManifest>,
     /// The configs and layers, each once.
     pub blobs: BTreeMap<Digest, Descriptor>,
@@ -87,7 +88,7 @@ pub struct GraphError {
 }
 
 impl GraphError {
-    /// A document of an index inside of an index, where only images are supported.
+    /// The error for an index inside of an index, where only images are supported.
     pub(crate) fn nested_index(digest: Digest) -> Self {
         Self { digest, why: "it is part of a nested index, which is not supported".into() }
     }
@@ -131,7 +132,7 @@ impl ImageGraph {
         self.documents.iter().filter(is_index_document).cloned().collect()
     }
 
-    /// Returns the graph of one of its images: the manifest and its blobs.
+    /// Returns the graph of a single `image` of this graph: its manifest and blobs.
     pub fn single_image_graph(&self, image: &RunnableManifest<'_>) -> Self {
         let named = std::iter::once(&image.config).chain(&image.layers);
         Self {

@@ -156,7 +156,8 @@ impl ImageSet {
         &self.images
     }
 
-    /// Returns the configs, manifests and the index; each comes after those it refers to.
+    /// Returns the configs, manifests and the index; each document comes after the documents that
+    /// it refers to.
     pub fn documents(&self) -> impl Iterator<Item = &Blob> {
         self.images.iter().flat_map(|image| [image.config(), image.manifest()]).chain(&self.index)
     }

@@ -1,4 +1,4 @@
-//! Media types of the image specification, and those of Docker that are read.
+//! Media types of the image specification, and Docker's media types that are read.
 
 use crate::layer::Codec;
 

@@ -133,7 +133,7 @@ fn sorts_an_index_by_platform() {
         index.manifests().iter().map(|entry| entry.platform().as_ref().unwrap().architecture().to_string());
     assert_eq!(architectures.collect::<Vec<_>>(), ["amd64", "arm64"]);
     let error = ImageSet::new(vec![image("amd64"), image("amd64")]).unwrap_err();
-    assert_eq!(error.to_string(), "two images are for `linux/amd64`");
+    assert_eq!(error.to_string(), "cannot create an index: two images are for `linux/amd64`");
     assert!(matches!(ImageSet::new(Vec::new()), Err(ImageError::NoPlatform)));
 }
 

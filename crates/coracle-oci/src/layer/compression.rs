@@ -13,7 +13,7 @@ use flate2::read::MultiGzDecoder;
 pub struct Compression {
     /// The codec.
     pub codec: Codec,
-    /// The level; `None` chooses one from the size of the tar alone.
+    /// The level; `None` chooses a level from the size of the tar alone.
     pub level: Option<u8>,
 }
 

@@ -70,7 +70,7 @@ pub(super) fn pack_layer_with_cores(
     scanner: &mut dyn ContentScanner,
 ) -> Result<Layer, LayerError> {
     let PackRequest { kind, compression, progress, .. } = *request;
-    let entries = sort_and_check(request.entries)?;
+    let entries = sorted_valid_entries(request.entries)?;
     let unpacked_size = tar_header::tar_size(&entries);
     let mut output = HashedFile::create(out)?;
     let settings = EncoderSettings::new(compression, unpacked_size);
@@ -113,9 +113,9 @@ pub fn compute_diff_id(
     progress: &dyn Progress,
     scanner: &mut dyn ContentScanner,
 ) -> Result<DiffId, LayerError> {
-    let entries = sort_and_check(entries)?;
+    let entries = sorted_valid_entries(entries)?;
     let mut again = |block, _| Some(block);
-    let mut blocks = tar_stream::BlockWriter::new(vec![0; HASH_BLOCK_SIZE], &mut again);
+    let mut blocks = tar_stream::BlockFiller::new(vec![0; HASH_BLOCK_SIZE], &mut again);
     Ok(tar_stream::write_tar(&entries, &mut blocks, progress, scanner)?)
 }
 
@@ -123,13 +123,13 @@ pub fn compute_diff_id(
 ///
 /// # Errors
 /// Fails if a tar header cannot represent one of them.
-fn sort_and_check<'a>(
+fn sorted_valid_entries<'a>(
     entries: &[(&'a ImagePath, &'a Entry)],
 ) -> Result<Vec<(&'a ImagePath, &'a Entry)>, LayerError> {
     let mut entries = entries.to_vec();
     entries.sort_by_key(|(path, _)| *path);
     for (path, entry) in &entries {
-        check_name(path)?;
+        check_no_whiteout_name(path)?;
         check_link_target(path, entry)?;
     }
     Ok(entries)
@@ -159,7 +159,7 @@ pub fn compressed_size(content: &Content, unpacked_size: u64) -> Result<u64, Lay
 }
 
 /// Rejects names that delete files when the layer is applied.
-fn check_name(path: &ImagePath) -> Result<(), LayerError> {
+fn check_no_whiteout_name(path: &ImagePath) -> Result<(), LayerError> {
     match path.components().any(is_whiteout_name) {
         true => Err(LayerError::WhiteoutName(path.clone())),
         false => Ok(()),

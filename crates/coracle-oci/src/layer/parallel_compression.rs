@@ -11,7 +11,7 @@ use std::thread;
 use super::encoder::{Encoder, EncoderSettings};
 use super::error::LayerError;
 use super::hashed_file::HashedFile;
-use super::tar_stream::{BlockWriter, StreamError};
+use super::tar_stream::{BlockFiller, StreamError};
 
 /// A block of the tar and its compressed form. The buffers are reused.
 struct PipelineBlock {
@@ -28,7 +28,7 @@ pub(super) fn compress_blocks<T>(
     settings: EncoderSettings,
     total: u64,
     output: &mut HashedFile,
-    produce: impl FnOnce(&mut BlockWriter<'_>) -> Result<T, StreamError>,
+    produce: impl FnOnce(&mut BlockFiller<'_>) -> Result<T, StreamError>,
 ) -> Result<T, LayerError> {
     match usize::try_from(total) {
         Ok(size) if size <= settings.block_size => compress_one_block(settings, size, output, produce),
@@ -40,16 +40,16 @@ fn compress_one_block<T>(
     settings: EncoderSettings,
     size: usize,
     output: &mut HashedFile,
-    produce: impl FnOnce(&mut BlockWriter<'_>) -> Result<T, StreamError>,
+    produce: impl FnOnce(&mut BlockFiller<'_>) -> Result<T, StreamError>,
 ) -> Result<T, LayerError> {
     let mut no_more = |_, _| None;
-    let mut blocks = BlockWriter::new(vec![0; size], &mut no_more);
+    let mut blocks = BlockFiller::new(vec![0; size], &mut no_more);
     let produced = produce(&mut blocks)?;
     let (plain, filled) = blocks.into_last_block();
     let mut block =
         PipelineBlock { index: 0, plain, plain_len: filled, compressed: Vec::new(), compressed_len: 0 };
     block.encode(&mut settings.encoder()?)?;
-    output.write(block.compressed())?;
+    output.write(block.compressed_bytes())?;
     Ok(produced)
 }
 
@@ -58,7 +58,7 @@ fn compress_in_parallel<T>(
     settings: EncoderSettings,
     total: u64,
     output: &mut HashedFile,
-    produce: impl FnOnce(&mut BlockWriter<'_>) -> Result<T, StreamError>,
+    produce: impl FnOnce(&mut BlockFiller<'_>) -> Result<T, StreamError>,
 ) -> Result<T, LayerError> {
     let (to_encoders, work) = channel();
     let (to_writer, packed) = channel();
@@ -68,7 +68,7 @@ fn compress_in_parallel<T>(
         .unwrap_or(usize::MAX)
         .min(settings.max_blocks);
     for _ in 1..blocks {
-        let _ = to_producer.send(PipelineBlock::empty(settings.block_size));
+        let _ = to_producer.send(PipelineBlock::new_empty(settings.block_size));
     }
     thread::scope(|scope| {
         for _ in 0..cores.clamp(1, blocks) {
@@ -91,9 +91,9 @@ fn send_blocks<T>(
     block: usize,
     to_encoders: Sender<PipelineBlock>,
     empty: &Receiver<PipelineBlock>,
-    produce: impl FnOnce(&mut BlockWriter<'_>) -> Result<T, StreamError>,
+    produce: impl FnOnce(&mut BlockFiller<'_>) -> Result<T, StreamError>,
 ) -> Result<T, StreamError> {
-    let first = PipelineBlock::empty(block);
+    let first = PipelineBlock::new_empty(block);
     let (mut index, mut packed) = (0, first.compressed);
     let mut exchange = |plain, filled| {
         let full = PipelineBlock {
@@ -109,7 +109,7 @@ fn send_blocks<T>(
         packed = next.compressed;
         Some(next.plain)
     };
-    let mut blocks = BlockWriter::new(first.plain, &mut exchange);
+    let mut blocks = BlockFiller::new(first.plain, &mut exchange);
     let produced = produce(&mut blocks)?;
     let (plain, filled) = blocks.into_last_block();
     to_encoders
@@ -148,7 +148,7 @@ fn write_in_order(
         let block = block?;
         early.insert(block.index, block);
         while let Some(block) = early.remove(&due) {
-            output.write(block.compressed())?;
+            output.write(block.compressed_bytes())?;
             due += 1;
             // The producer may have finished already.
             let _ = to_producer.send(block);
@@ -158,7 +158,7 @@ fn write_in_order(
 }
 
 impl PipelineBlock {
-    fn empty(size: usize) -> Self {
+    fn new_empty(size: usize) -> Self {
         Self { index: 0, plain: vec![0; size], plain_len: 0, compressed: Vec::new(), compressed_len: 0 }
     }
 
@@ -172,7 +172,7 @@ impl PipelineBlock {
         Ok(())
     }
 
-    fn compressed(&self) -> &[u8] {
+    fn compressed_bytes(&self) -> &[u8] {
         self.compressed.get(..self.compressed_len).unwrap_or_default()
     }
 }

@@ -2,7 +2,7 @@
 //!
 //! Does not depend on compression: full blocks are exchanged for empty ones.
 
-use coracle_core::content::ContentReader;
+use coracle_core::content::OpenContent;
 use coracle_core::content_scanner::{ContentScan, ContentScanner};
 use coracle_core::digest::{DiffId, DigestHasher};
 use coracle_core::entry::{Entry, EntryNode};
@@ -30,7 +30,8 @@ impl From<coracle_core::fs::Error> for StreamError {
 }
 
 impl From<StreamError> for LayerError {
-    /// A consumer without an error of its own stops only if the encoder failed.
+    /// Converts an error of the stream. `ConsumerStopped` is only converted if the consumer has no
+    /// error of its own; then an encoder has failed.
     fn from(error: StreamError) -> Self {
         match error {
             StreamError::Failed(error) => error,
@@ -39,18 +40,18 @@ impl From<StreamError> for LayerError {
     }
 }
 
-/// Exchanges a full block and its number of bytes for an empty one; returns `None` if the consumer
-/// has stopped.
+/// A function that exchanges a full block and its number of bytes for an empty block; returns
+/// `None` if the consumer has stopped.
 pub(super) type ExchangeBlock<'a> = dyn FnMut(Vec<u8>, usize) -> Option<Vec<u8>> + 'a;
 
 /// Fills the blocks of a stream, one at a time.
-pub(super) struct BlockWriter<'a> {
+pub(super) struct BlockFiller<'a> {
     block: Vec<u8>,
     filled: usize,
     exchange: &'a mut ExchangeBlock<'a>,
 }
 
-impl<'a> BlockWriter<'a> {
+impl<'a> BlockFiller<'a> {
     /// Starts with an empty `block`. Its length is the size of every block.
     pub(super) fn new(block: Vec<u8>, exchange: &'a mut ExchangeBlock<'a>) -> Self {
         Self { block, filled: 0, exchange }
@@ -74,7 +75,7 @@ impl<'a> BlockWriter<'a> {
 
 /// The state while a stream is written.
 struct TarStream<'a, 'b> {
-    blocks: &'a mut BlockWriter<'b>,
+    blocks: &'a mut BlockFiller<'b>,
     hasher: DigestHasher,
     progress: &'a dyn Progress,
 }
@@ -82,7 +83,7 @@ struct TarStream<'a, 'b> {
 /// Writes the tar of `entries` and returns its diff ID. The last bytes stay in the last block.
 pub(super) fn write_tar(
     entries: &[(&ImagePath, &Entry)],
-    blocks: &mut BlockWriter<'_>,
+    blocks: &mut BlockFiller<'_>,
     progress: &dyn Progress,
     scanner: &mut dyn ContentScanner,
 ) -> Result<DiffId, StreamError> {
@@ -118,7 +119,7 @@ impl TarStream<'_, '_> {
     /// Reads content directly into the blocks, where `scan` reads it. Fails if the file changed.
     fn write_content(
         &mut self,
-        reader: &ContentReader,
+        reader: &OpenContent,
         mut scan: Option<&mut (dyn ContentScan + '_)>,
     ) -> Result<(), StreamError> {
         let mut offset = 0;

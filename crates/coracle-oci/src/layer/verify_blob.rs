@@ -17,7 +17,7 @@ const GZIP_HEADER_SIZE: usize = 10;
 /// The maximum size of the header of a Zstandard frame. Source: RFC 8878, 3.1.1.1.
 const MAX_ZSTD_HEADER_SIZE: usize = 18;
 
-/// What is known about a layer before its blob is read.
+/// The properties that the blob of a layer must have.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct ExpectedBlob {
     pub(crate) compression: Compression,
@@ -52,7 +52,7 @@ impl ExpectedBlob {
             if size != header_of {
                 (header, header_of) = (encoded_header(settings, self.compression.codec, size)?, size);
             }
-            if !copy_block(&mut reader, self.compression.codec, &header, size, &mut hasher)? {
+            if !unpack_block_into(&mut reader, self.compression.codec, &header, size, &mut hasher)? {
                 return Ok(false);
             }
             left -= size;
@@ -93,8 +93,9 @@ fn zstd_header_size(frame: &[u8]) -> usize {
     MAGIC_AND_DESCRIPTOR + usize::from(!is_single_segment) + dictionary_id + content_size
 }
 
-/// Unpacks one block of `size` bytes into `hasher`. Returns false if it has another header or size.
-fn copy_block(
+/// Unpacks one block of `size` bytes into `hasher`. Returns false if the block has another header
+/// or size.
+fn unpack_block_into(
     reader: &mut impl BufRead,
     codec: Codec,
     header: &[u8],
@@ -109,16 +110,16 @@ fn copy_block(
     let framed = header.chain(reader);
     Ok(match codec {
         Codec::None => io::copy(&mut framed.take(size), hasher)? == size,
-        Codec::Gzip => copy_whole(GzDecoder::new(framed), size, hasher)?,
+        Codec::Gzip => unpack_exactly(GzDecoder::new(framed), size, hasher)?,
         Codec::Zstd => {
             let decoder = zstd::Decoder::with_buffer(framed)?.single_frame();
-            copy_whole(decoder, size, hasher)?
+            unpack_exactly(decoder, size, hasher)?
         }
     })
 }
 
 /// Copies at most `size` bytes. Returns whether `reader` has exactly as many.
-fn copy_whole(reader: impl Read, size: u64, hasher: &mut DigestHasher) -> io::Result<bool> {
+fn unpack_exactly(reader: impl Read, size: u64, hasher: &mut DigestHasher) -> io::Result<bool> {
     let mut limited = reader.take(size.saturating_add(1));
     Ok(io::copy(&mut limited, hasher)? == size)
 }

@@ -62,7 +62,8 @@ impl ImageArchive {
         names: &[ImageName],
         digest_names: DigestNames,
     ) -> Result<Self, LayoutError> {
-        let entries = with_names(digest_names, index_json::image_entries(root.descriptor(), names)?);
+        let entries =
+            with_digest_names_if_wanted(digest_names, index_json::image_entries(root.descriptor(), names)?);
         let docker = match root.images() {
             [image] => {
                 let layers: Vec<Descriptor> = image.layer_descriptors().collect();
@@ -118,8 +119,10 @@ impl ImageArchive {
     ) -> Result<Self, LayoutError> {
         let root = graph.root().ok_or(LayoutError::Internal("an image to write has no manifest"))?;
         let entries = names.iter().map(|name| index_json::document_entry(root, name)).collect();
-        let mut archive =
-            Self::with_common_members(with_names(digest_names, entries), docker_manifest(graph, names))?;
+        let mut archive = Self::with_common_members(
+            with_digest_names_if_wanted(digest_names, entries),
+            docker_manifest(graph, names),
+        )?;
         archive.add_graph(graph);
         Ok(archive)
     }
@@ -178,7 +181,7 @@ impl ImageArchive {
     /// Fails if a blob cannot be read or does not match its descriptor, or if `out` fails.
     pub fn write(&self, out: &mut dyn Write, open: &BlobOpener<'_>) -> Result<(), ArchiveWriteError> {
         let mut out = out;
-        self.write_members(&mut out, &mut |named, out| copy_verified(named, open, out))
+        self.write_members(&mut out, &mut |named, out| copy_verified_blob(named, open, out))
     }
 
     /// Writes the archive. `put` writes the content of a blob.
@@ -210,8 +213,9 @@ impl ImageArchive {
     }
 }
 
-/// Adds entries with the digest as the name, if the archive has them.
-fn with_names(digest_names: DigestNames, entries: Vec<Value>) -> Vec<Value> {
+/// Returns `entries`, with further entries that name the image by its digest if `digest_names` says
+/// so.
+fn with_digest_names_if_wanted(digest_names: DigestNames, entries: Vec<Value>) -> Vec<Value> {
     match digest_names {
         DigestNames::Without => entries,
         DigestNames::With => index_json::with_digest_names(entries),
@@ -226,7 +230,7 @@ fn padded_member_size(name: &str, size: u64) -> u64 {
 
 /// Copies a blob to `out`. The last bytes are held back until the digest is verified, so that the
 /// receiver never gets a complete blob with wrong content.
-fn copy_verified(
+fn copy_verified_blob(
     named: &Descriptor,
     open: &BlobOpener<'_>,
     out: &mut dyn Write,

@@ -30,15 +30,15 @@ pub enum DiskFormat {
     /// An image layout in a tar. Also contains Docker's `manifest.json` if there is only one
     /// platform.
     OciArchive,
-    /// The same file, which names the image by its digest, too; but fails if a `manifest.json` cannot
-    /// describe the image.
+    /// An OCI archive that also names the image by its digest. Writing it fails if `manifest.json`
+    /// cannot describe the image.
     DockerArchive,
 }
 
 /// An invalid image location.
 #[derive(Debug, thiserror::Error, PartialEq, Eq)]
 pub enum ParseDiskLocationError {
-    /// There is no transport, only a path.
+    /// The text has no transport, only a path.
     #[error("`{0}` has no transport such as `oci:`")]
     NoTransport(String),
     /// The transport is not supported.
@@ -47,8 +47,8 @@ pub enum ParseDiskLocationError {
         /// The text before the first colon.
         transport: String,
     },
-    /// There is a transport but no path.
-    #[error("`{0}` has no path")]
+    /// The text has a transport but no path.
+    #[error("`{0}` is not an image location: it has no path")]
     NoPath(String),
     /// The text after the path is not a tag.
     #[error("`{tag}` in `{text}` is not a valid tag")]
@@ -156,7 +156,7 @@ impl DiskLocation {
 }
 
 /// Returns the nearest existing ancestor of `path` if it is not a directory.
-pub(super) fn file_in_parents(path: &Path) -> fs::Result<Option<PathBuf>> {
+pub(super) fn non_directory_ancestor(path: &Path) -> fs::Result<Option<PathBuf>> {
     let absolute = fs::absolute_path(path)?;
     let nearest =
         absolute.ancestors().skip(1).find_map(|above| Some((above, std::fs::metadata(above).ok()?)));
@@ -228,7 +228,7 @@ mod tests {
                 "write `docker-daemon:NAME[:TAG]`",
             ),
             ("docker://x/y", "`docker:` is not a supported destination", "write `oci:DIR"),
-            ("oci:", "`oci:` has no path", "add a path, such as `oci:./image`"),
+            ("oci:", "`oci:` is not an image location: it has no path", "add a path, such as `oci:./image`"),
             ("oci:x:", "`` in `oci:x:` is not a valid tag", "a tag consists of"),
             ("oci:x:a/b:1", "`a/b:1` in `oci:x:a/b:1` is not a valid tag", "a tag consists of"),
         ] {

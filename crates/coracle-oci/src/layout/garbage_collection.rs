@@ -19,7 +19,7 @@ pub(super) fn remove_unreachable_blobs(directory: &Path, index: &Value) -> Vec<L
         ReachabilityWalk { directory, kept: BTreeSet::new(), seen: BTreeSet::new(), pending: Vec::new() };
     walk.visit_document(index);
     while let Some(document) = walk.pending.pop() {
-        if let Err(digest) = walk.visit_pending(&document) {
+        if let Err(digest) = walk.read_and_visit(&document) {
             return vec![LayoutWarning::UnusedBlobsKept { directory: directory.to_owned(), digest }];
         }
     }
@@ -58,7 +58,7 @@ impl ReachabilityWalk<'_> {
         if let Some(subject) = document.get("subject") {
             self.enqueue(subject, true);
         }
-        self.keep_digests(document);
+        self.keep_digests_in(document);
     }
 
     fn enqueue(&mut self, descriptor: &Value, optional: bool) {
@@ -68,20 +68,20 @@ impl ReachabilityWalk<'_> {
         }
     }
 
-    fn keep_digests(&mut self, value: &Value) {
+    fn keep_digests_in(&mut self, value: &Value) {
         match value {
             Value::String(text) if is_digest(text) => drop(self.kept.insert(text.clone())),
-            Value::Array(items) => items.iter().for_each(|item| self.keep_digests(item)),
-            Value::Object(members) => members.values().for_each(|member| self.keep_digests(member)),
+            Value::Array(items) => items.iter().for_each(|item| self.keep_digests_in(item)),
+            Value::Object(members) => members.values().for_each(|member| self.keep_digests_in(member)),
             _ => {}
         }
     }
 
-    /// Reads a document.
+    /// Reads a pending document, and collects the digests that it refers to.
     ///
     /// # Errors
     /// Fails with its digest if it cannot be read.
-    fn visit_pending(&mut self, pending: &PendingDocument) -> Result<(), String> {
+    fn read_and_visit(&mut self, pending: &PendingDocument) -> Result<(), String> {
         match self.load_document(&pending.digest) {
             Some(document) => self.visit_document(&document),
             None if pending.may_be_missing => {}

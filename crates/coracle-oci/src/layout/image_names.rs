@@ -9,7 +9,7 @@ use coracle_core::reference::ImageReference;
 pub struct ImageNames<'a> {
     /// The names, with their tags.
     pub names: &'a [ImageReference],
-    /// Whether the user chose none: the image is named after its program, or has no name.
+    /// Whether the user chose no name: the image is named after its program, or has no name.
     pub are_default: bool,
 }
 
@@ -24,7 +24,7 @@ impl<'a> From<&'a [ImageReference]> for ImageNames<'a> {
 pub(super) struct ImageName {
     pub(super) tag: Option<String>,
     pub(super) full_name: Option<String>,
-    /// Whether the user did not choose it.
+    /// Whether the name is a default, not chosen by the user.
     pub(super) is_default: bool,
 }
 
@@ -56,14 +56,15 @@ pub(super) fn names_with_tag(
 /// Whether an archive names its images by their digests, too.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) enum DigestNames {
-    /// Only by their names.
+    /// Images are named by their names only.
     Without,
-    /// Also as `NAME@DIGEST`.
+    /// Images are also named as `NAME@DIGEST`.
     With,
 }
 
 impl From<DiskFormat> for DigestNames {
-    /// Docker's archives are for engines, OCI archives also for tools that accept one entry only.
+    /// Only Docker archives name images by digest: OCI archives are also read by tools that accept
+    /// a single entry only.
     fn from(format: DiskFormat) -> Self {
         match format {
             DiskFormat::DockerArchive => Self::With,

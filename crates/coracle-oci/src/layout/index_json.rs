@@ -38,7 +38,7 @@ pub(super) fn put_image(
 ) -> Result<(), LayoutError> {
     if let Some(entries) = index.get_mut("manifests").and_then(Value::as_array_mut) {
         // Those with the same tag keep their position.
-        let is_replaced = |entry: &Value| names.iter().any(|name| name_replaces(name, entry));
+        let is_replaced = |entry: &Value| names.iter().any(|name| is_replaced_by_name(name, entry));
         entries.retain(|entry| !has_default_name(entry) || is_replaced(entry));
     }
     replace_entries(index, image_entries(descriptor, names)?, names);
@@ -50,10 +50,10 @@ fn has_default_name(entry: &Value) -> bool {
     entry.get("annotations").is_some_and(|annotations| annotations.get(DEFAULT_NAME).is_some())
 }
 
-/// Replaces the entries with one of these names by `added`.
+/// Replaces the entries that have one of `names` by `added`.
 pub(super) fn replace_entries(index: &mut Value, added: Vec<Value>, names: &[ImageName]) {
     if let Some(entries) = index.get_mut("manifests").and_then(Value::as_array_mut) {
-        let is_replaced = |entry: &Value| names.iter().any(|name| name_replaces(name, entry));
+        let is_replaced = |entry: &Value| names.iter().any(|name| is_replaced_by_name(name, entry));
         // At the position of the first replaced entry, so that a rebuild does not change the order.
         let at = entries.iter().position(is_replaced).unwrap_or(entries.len());
         entries.retain(|entry| !is_replaced(entry));
@@ -154,7 +154,7 @@ fn named_descriptor(descriptor: &Descriptor, name: &ImageName) -> Descriptor {
 
 /// Returns whether an image with this name replaces `entry`: both have the same tag, or both are
 /// images without a name.
-fn name_replaces(name: &ImageName, entry: &Value) -> bool {
+fn is_replaced_by_name(name: &ImageName, entry: &Value) -> bool {
     let annotation = |key| entry.get("annotations").and_then(|annotations| annotations.get(key));
     match (&name.tag, annotation(REF_NAME)) {
         (Some(tag), Some(there)) => there == tag.as_str(),

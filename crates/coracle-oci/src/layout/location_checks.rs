@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use super::atomic_file::TEMPORARY_PREFIX;
-use super::disk_location::{DiskFormat, DiskLocation, file_in_parents, resolve_path};
+use super::disk_location::{DiskFormat, DiskLocation, non_directory_ancestor, resolve_path};
 use super::error::LayoutError;
 use super::layout_files::{
     OCI_LAYOUT, check_blobs_dir, has_verified_blob, is_without_content, read_index_or_empty, read_json,
@@ -33,7 +33,7 @@ impl DiskLocation {
     ///
     /// # Errors
     /// Fails if there are several platforms and the format supports only one.
-    pub fn check_supports(&self, root: &ImageSet) -> Result<(), LayoutError> {
+    pub fn check_supports_image(&self, root: &ImageSet) -> Result<(), LayoutError> {
         match self.format {
             DiskFormat::DockerArchive if root.images().len() > 1 => {
                 Err(LayoutError::PlatformsUnsupported { path: self.path.clone() })
@@ -46,7 +46,7 @@ impl DiskLocation {
 /// Checks that `directory` is a layout, is empty or does not exist.
 pub(super) fn check_layout_path(directory: &Path) -> Result<(), LayoutError> {
     let refuse = |why: &str| Err(LayoutError::NotLayout { path: directory.to_owned(), why: why.into() });
-    if let Some(file) = file_in_parents(directory)? {
+    if let Some(file) = non_directory_ancestor(directory)? {
         return refuse(&format!("`{}` is not a directory", file.display()));
     }
     match fs::symlink_metadata(&resolve_path(directory)?)? {
@@ -78,7 +78,8 @@ pub(super) fn check_layout_path(directory: &Path) -> Result<(), LayoutError> {
     read_index_or_empty(directory).map(drop)
 }
 
-/// Links are not followed: a checkout can contain links to any file of the user.
+/// Describes a link for an error. Links are not followed, because a checkout can contain links to
+/// any file of the user.
 fn describe_link(target: &[u8]) -> String {
     format!("it is a symbolic link to `{}`, which is not followed", fs::path_from_bytes(target).display())
 }
@@ -86,7 +87,7 @@ fn describe_link(target: &[u8]) -> String {
 /// Checks that `path` is a file or does not exist.
 fn check_archive_path(path: &Path) -> Result<(), LayoutError> {
     let refuse = |why| Err(LayoutError::NotArchiveFile { path: path.to_owned(), why });
-    if let Some(file) = file_in_parents(path)? {
+    if let Some(file) = non_directory_ancestor(path)? {
         return refuse(format!("`{}` is not a directory", file.display()));
     }
     match fs::symlink_metadata(&resolve_path(path)?)? {

@@ -74,7 +74,7 @@ fn with_locked_layout(
 /// A layout that is locked against other builds until this is dropped.
 struct LockedLayout<'a> {
     directory: &'a Path,
-    /// Where unfinished files are.
+    /// The directory of unfinished files.
     staging: &'a Staging,
     is_new: bool,
     _lock: Option<File>,
@@ -145,7 +145,7 @@ impl<'a> LockedLayout<'a> {
     fn add_image(&self, root: &ImageSet, names: &[ImageName]) -> Result<Vec<LayoutWarning>, LayoutError> {
         let (mut index, warning) = read_index_or_empty(self.directory)?;
         let blobs = self.create_blobs_dir()?;
-        root.layer_descriptors().try_for_each(|named| self.place_blob(&named, &blobs))?;
+        root.layer_descriptors().try_for_each(|named| self.move_blob_into(&named, &blobs))?;
         for blob in root.documents() {
             atomic_file::write_file(self.staging, &blobs.join(blob_file_name(blob)), blob.bytes())?;
         }
@@ -156,7 +156,7 @@ impl<'a> LockedLayout<'a> {
     fn add_graph(&self, graph: &ImageGraph, names: &[ImageName]) -> Result<Vec<LayoutWarning>, LayoutError> {
         let (mut index, warning) = read_index_or_empty(self.directory)?;
         let blobs = self.create_blobs_dir()?;
-        graph.blobs.values().try_for_each(|named| self.place_blob(named, &blobs))?;
+        graph.blobs.values().try_for_each(|named| self.move_blob_into(named, &blobs))?;
         for document in &graph.documents {
             let path = blobs.join(document.digest.hex());
             atomic_file::write_file(self.staging, &path, &document.bytes)?;
@@ -168,7 +168,7 @@ impl<'a> LockedLayout<'a> {
     }
 
     /// Moves a blob from the staging directory into `blobs`, unless it is there already.
-    fn place_blob(&self, named: &Descriptor, blobs: &Path) -> Result<(), LayoutError> {
+    fn move_blob_into(&self, named: &Descriptor, blobs: &Path) -> Result<(), LayoutError> {
         let (staged, path) = (self.staging.blob_path(named.digest), blobs.join(named.digest.hex()));
         if staged.exists() {
             return Ok(atomic_file::link_file(self.staging, &staged, &path)?);
@@ -227,7 +227,8 @@ impl<'a> LockedLayout<'a> {
     }
 }
 
-/// Atomically creates `oci-layout`, never overwriting one. Returns false if the directory is gone.
+/// Atomically creates `oci-layout`, never overwriting an existing file. Returns false if the
+/// directory is gone.
 fn create_oci_layout(directory: &Path, path: &Path) -> Result<bool, LayoutError> {
     let temporary = match LockedDirectory::new(directory) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(false),

@@ -73,9 +73,9 @@ impl OutputStamp {
 }
 
 impl IndexStamp {
-    /// Returns whether the index still contains all entries. Another build may have replaced them,
-    /// even before this one recorded them.
-    pub fn are_current(&self) -> bool {
+    /// Returns whether the index still contains all entries. Another build may have replaced
+    /// entries, even before this build recorded them.
+    pub fn are_index_entries_current(&self) -> bool {
         let Self { kind, path, entries } = self;
         let location = DiskLocation { format: *kind, path: path.clone(), tag: None };
         read::index_entries(&location).is_some_and(|there| entries.iter().all(|entry| there.contains(entry)))

@@ -163,7 +163,7 @@ struct SizeAndDigest {
 }
 
 impl LayoutVerifier<'_> {
-    fn report(&mut self, finding: LayoutProblem) {
+    fn add_problem(&mut self, finding: LayoutProblem) {
         self.findings.insert(finding);
     }
 
@@ -198,7 +198,7 @@ impl LayoutVerifier<'_> {
             let layers = manifest.layers.len();
             let history = config.history.iter().filter(|entry| !entry.empty_layer).count();
             if (layers, layers) != (diff_ids.len(), history) {
-                self.report(LayoutProblem::LayerCountMismatch {
+                self.add_problem(LayoutProblem::LayerCountMismatch {
                     manifest: name.clone(),
                     layers,
                     diff_ids: diff_ids.len(),
@@ -212,7 +212,7 @@ impl LayoutVerifier<'_> {
             let expected = diff_ids.get(index).filter(|expected| **expected != found.to_string());
             if let Some(expected) = expected {
                 let expected = expected.clone();
-                self.report(LayoutProblem::DiffIdMismatch {
+                self.add_problem(LayoutProblem::DiffIdMismatch {
                     manifest: name.clone(),
                     layer: index,
                     expected,
@@ -228,25 +228,25 @@ impl LayoutVerifier<'_> {
         let digest = descriptor.digest.clone();
         let Ok(expected) = digest.parse::<Digest>() else {
             let why = "only sha256 digests can be checked".into();
-            self.report(LayoutProblem::Unreadable { document: digest, why });
+            self.add_problem(LayoutProblem::Unreadable { document: digest, why });
             return Ok(None);
         };
         let path = self.directory.join("blobs").join("sha256").join(expected.hex());
         if !path.is_file() {
-            self.report(LayoutProblem::Missing { digest });
+            self.add_problem(LayoutProblem::Missing { digest });
             return Ok(None);
         }
         let file = fs::open_regular_file(&path, FinalLink::Follow)?;
         let SizeAndDigest { size, digest: found } = hash_reader(file).context("read", &path)?;
         if size != descriptor.size {
-            self.report(LayoutProblem::SizeMismatch {
+            self.add_problem(LayoutProblem::SizeMismatch {
                 digest: digest.clone(),
                 expected: descriptor.size,
                 found: size,
             });
         }
         if found != expected {
-            self.report(LayoutProblem::DigestMismatch { digest, found });
+            self.add_problem(LayoutProblem::DigestMismatch { digest, found });
         }
         Ok(Some(path))
     }
@@ -264,7 +264,7 @@ impl LayoutVerifier<'_> {
             Ok(hashed) => return Ok(Some(DiffId::new(hashed.digest))),
             Err(error) => {
                 let document = layer.digest.clone();
-                self.report(LayoutProblem::Unreadable { document, why: error.to_string() });
+                self.add_problem(LayoutProblem::Unreadable { document, why: error.to_string() });
             }
         }
         Ok(None)
@@ -284,14 +284,14 @@ impl LayoutVerifier<'_> {
             document: name.into(),
             why: error.to_string(),
         };
-        parsed.map_err(|error| self.report(unreadable(error))).ok()
+        parsed.map_err(|error| self.add_problem(unreadable(error))).ok()
     }
 
     fn check_canonical(&mut self, name: &str, bytes: &[u8]) {
         let value = json::parse(bytes);
         let same = value.and_then(|value| json::to_bytes(&value)).is_ok_and(|form| form == bytes);
         if !same {
-            self.report(LayoutProblem::NotCanonical { document: name.into() });
+            self.add_problem(LayoutProblem::NotCanonical { document: name.into() });
         }
     }
 }

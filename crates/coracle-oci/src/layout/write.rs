@@ -29,7 +29,7 @@ pub fn write_image(
     destination: &DiskLocation,
 ) -> Result<Vec<LayoutWarning>, LayoutError> {
     destination.check_writable()?;
-    destination.check_supports(root)?;
+    destination.check_supports_image(root)?;
     let names = names_with_tag(names, destination.tag.as_deref())?;
     match destination.format {
         DiskFormat::Layout => locked_layout::add_image(root, staging, &names, &destination.path),

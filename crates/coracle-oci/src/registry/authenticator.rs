@@ -24,11 +24,12 @@ pub(super) struct Authenticator {
 
 #[derive(Default)]
 struct AuthCache {
-    /// By repository, because files can have credentials for a namespace or a repository.
+    /// The credentials, by repository, because files can have credentials for a namespace or a
+    /// repository.
     credentials: BTreeMap<Repository, Option<Credential>>,
     /// Errors of credential helpers.
     helper_errors: BTreeMap<Repository, String>,
-    /// By repository and scopes.
+    /// The tokens, by repository and scopes.
     tokens: BTreeMap<(Repository, String), Token>,
     /// Headers of repositories that use Basic authentication or a registry token.
     static_headers: BTreeMap<Repository, Secret>,
@@ -43,8 +44,8 @@ impl Authenticator {
         token.or_else(|| cache.static_headers.get(repository).cloned())
     }
 
-    /// Returns the header that satisfies `response`, a 401 response to a request with `used`.
-    /// `None` if there is no other header to try.
+    /// Returns the `Authorization` header to retry a request with, after the 401 response
+    /// `response` to a request with the header `used`. `None` if there is no other header to try.
     pub(super) fn authenticate(
         &self,
         sender: &RequestSender,
@@ -58,7 +59,7 @@ impl Authenticator {
         if let Some(ready) = self.cached_header(repository, scopes).filter(|ready| Some(ready) != used) {
             return Ok(Some(ready));
         }
-        let credential = self.credential_or_anonymous(sender, settings, access)?;
+        let credential = self.look_up_credential_or_anonymous(sender, settings, access)?;
         let login = self.login_status(repository);
         for challenge in &response.challenges() {
             let header = match (challenge, &credential) {
@@ -105,9 +106,10 @@ impl Authenticator {
         }
     }
 
-    /// Looks the credentials up. If a helper fails and the access is read-only, the error is stored
-    /// and the request is sent without credentials, because the repository may be public.
-    fn credential_or_anonymous(
+    /// Looks the credentials up. If a helper fails and the access is read-only, stores the error
+    /// and returns `None`: the request is sent without credentials, because the repository may be
+    /// public.
+    fn look_up_credential_or_anonymous(
         &self,
         sender: &RequestSender,
         settings: &RegistrySettings,
@@ -115,7 +117,7 @@ impl Authenticator {
     ) -> Result<Option<Credential>, RegistryError> {
         let (repository, scopes) = access;
         let reads = scopes.iter().all(|scope| scope.ends_with(":pull"));
-        match self.credential(sender, settings, repository) {
+        match self.look_up_credential(sender, settings, repository) {
             Err(error @ RegistryError::CredentialHelper { .. }) if reads => {
                 self.lock_cache().helper_errors.insert(repository.clone(), error.to_string());
                 Ok(None)
@@ -125,7 +127,7 @@ impl Authenticator {
     }
 
     /// Looks the credentials up, once per repository.
-    fn credential(
+    fn look_up_credential(
         &self,
         sender: &RequestSender,
         settings: &RegistrySettings,

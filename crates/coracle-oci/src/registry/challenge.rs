@@ -72,7 +72,7 @@ impl<'a> ChallengeParser<'a> {
         Some(token).filter(|token| !token.is_empty())
     }
 
-    /// A token, or a quoted string with backslash escapes.
+    /// Parses a token, or a quoted string with backslash escapes.
     fn value(&mut self) -> Option<String> {
         let Some(quoted) = self.rest.strip_prefix('"') else { return self.token().map(str::to_owned) };
         let mut value = String::new();

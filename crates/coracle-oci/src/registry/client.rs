@@ -160,7 +160,7 @@ impl RepositoryClient {
             if schemes.len() == 1 {
                 return outcome;
             }
-            if !is_wrong_scheme(tls, &outcome) {
+            if !seems_to_use_other_scheme(tls, &outcome) {
                 self.lock_uses_tls().insert(authority.to_owned(), tls);
                 return outcome;
             }
@@ -181,7 +181,7 @@ impl RepositoryClient {
         self.client.inner.sender.check_upload_host(url, request)
     }
 
-    /// Text of a server for display: secrets redacted, control characters escaped.
+    /// Formats text of a server for display: secrets redacted, control characters escaped.
     pub(super) fn redact(&self, text: &str) -> String {
         self.client.inner.sender.redactor.redact(text)
     }
@@ -224,8 +224,8 @@ impl RepositoryClient {
     }
 }
 
-/// Whether the server seems to use the other scheme. TLS servers response plain HTTP with 400.
-fn is_wrong_scheme(tls: bool, outcome: &Result<Response, RegistryError>) -> bool {
+/// Whether the server seems to use the other scheme. TLS servers answer plain HTTP with 400.
+fn seems_to_use_other_scheme(tls: bool, outcome: &Result<Response, RegistryError>) -> bool {
     match outcome {
         Ok(response) => !tls && response.status == 400,
         Err(RegistryError::NoResponse { failure, .. }) if tls => {

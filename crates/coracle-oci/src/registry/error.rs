@@ -140,7 +140,7 @@ pub enum RegistryError {
         request: RequestSummary,
         /// The expected digest.
         expected: Digest,
-        /// The digest that the registry reported, or that of the received content.
+        /// The digest that the registry reported, or the digest of the received content.
         found: Digest,
     },
 }

@@ -15,7 +15,7 @@ use coracle_core::reference::{ImageReference, is_tag};
 /// The manifest size that the specification asks registries to support: 4 MiB.
 pub(super) const MAX_MANIFEST_BYTES: u64 = 4 << 20;
 
-/// The accepted media types: those of OCI and those of Docker.
+/// The accepted media types: OCI's and Docker's.
 const ACCEPTED_MEDIA_TYPES: [&str; 4] =
     [media_type::MANIFEST, media_type::INDEX, media_type::DOCKER_MANIFEST, media_type::DOCKER_MANIFEST_LIST];
 
@@ -60,7 +60,7 @@ impl RepositoryClient {
             // Some registries omit these headers: read the manifest instead.
             _ if response.is_success() => parse_head(&response.headers),
             404 => return Ok(None),
-            _ if response.lacks_method() => None,
+            _ if response.is_method_unsupported() => None,
             _ => return Err(self.response_error(response)),
         };
         let request = response.request.clone();
@@ -81,7 +81,7 @@ impl RepositoryClient {
     ///
     /// # Errors
     /// Fails like [`RepositoryClient::head_manifest`].
-    pub fn find_pushed_manifest(
+    pub fn head_existing_manifest(
         &self,
         target: ManifestReference<'_>,
     ) -> Result<Option<ManifestHead>, RegistryError> {

@@ -28,8 +28,9 @@ impl<R: Read> MinimumRateReader<R> {
         Self { inner, period, waited: Duration::ZERO, received: 0 }
     }
 
-    /// Counts a read. False if the period is over and the rate was too low.
-    fn is_fast_enough(&mut self, waited: Duration, received: usize) -> bool {
+    /// Counts a read of `received` bytes. Returns false if the period is over and the rate in it
+    /// was too low.
+    fn count_and_check_rate(&mut self, waited: Duration, received: usize) -> bool {
         self.waited += waited;
         self.received += received as u64;
         if self.waited < self.period {
@@ -46,7 +47,7 @@ impl<R: Read> Read for MinimumRateReader<R> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         let start = Instant::now();
         let read = self.inner.read(buffer)?;
-        match read == 0 || self.is_fast_enough(start.elapsed(), read) {
+        match read == 0 || self.count_and_check_rate(start.elapsed(), read) {
             true => Ok(read),
             false => Err(io::Error::new(io::ErrorKind::TimedOut, TransportFailure::Timeout)),
         }
@@ -62,11 +63,11 @@ mod tests {
         let second = Duration::from_secs(1);
         let mut reader = MinimumRateReader::new(io::empty(), 10 * second);
         // Slow reads are allowed until the period is over.
-        assert!((0..9).all(|_| reader.is_fast_enough(second, 1)));
-        assert!(!reader.is_fast_enough(second, 1));
-        assert!((0..9).all(|_| reader.is_fast_enough(second, 1)));
-        assert!(reader.is_fast_enough(second, 10 << 10));
-        assert!(!reader.is_fast_enough(100 * second, 10 << 10));
+        assert!((0..9).all(|_| reader.count_and_check_rate(second, 1)));
+        assert!(!reader.count_and_check_rate(second, 1));
+        assert!((0..9).all(|_| reader.count_and_check_rate(second, 1)));
+        assert!(reader.count_and_check_rate(second, 10 << 10));
+        assert!(!reader.count_and_check_rate(100 * second, 10 << 10));
     }
 
     #[test]

@@ -49,7 +49,7 @@ impl RepositoryClient {
     pub fn has_blob(&self, digest: &Digest) -> Result<bool, RegistryError> {
         let target = self.api_path(&format!("blobs/{digest}"));
         let mut response = self.send(&OutgoingRequest::new(Method::HEAD, target.clone()))?;
-        if response.lacks_method() {
+        if response.is_method_unsupported() {
             response.drain();
             response =
                 self.send(&OutgoingRequest::new(Method::GET, target).with_header("range", "bytes=0-0"))?;
@@ -84,14 +84,14 @@ impl RepositoryClient {
             backoff: self.new_backoff(),
             failed_at: 0,
         };
-        reader.body = Some(reader.open_rest()?);
+        reader.body = Some(reader.request_rest()?);
         Ok(reader)
     }
 }
 
 impl BlobReader {
     /// Requests the rest of the blob.
-    fn open_rest(&self) -> Result<(ResponseBody, RequestSummary), RegistryError> {
+    fn request_rest(&self) -> Result<(ResponseBody, RequestSummary), RegistryError> {
         let mut outgoing =
             OutgoingRequest::new(Method::GET, self.remote.api_path(&format!("blobs/{}", self.digest)));
         outgoing.has_body_timeout = false;
@@ -101,7 +101,12 @@ impl BlobReader {
         let response = self.remote.send(&outgoing)?;
         let request = response.request.clone();
         let skipped = match response.status {
-            206 if response.header("content-range").is_some_and(|range| starts_at(range, self.offset)) => 0,
+            206 if response
+                .header("content-range")
+                .is_some_and(|range| range_starts_at(range, self.offset)) =>
+            {
+                0
+            }
             206 => {
                 let why = "it is not the requested range".into();
                 return Err(RegistryError::InvalidResponse { request, why });
@@ -120,7 +125,8 @@ impl BlobReader {
         }
     }
 
-    /// Reads from the body, and resumes after a failure. At least one byte, unless none is left.
+    /// Reads from the body, and resumes after a failure. Returns at least one byte, unless none is
+    /// left.
     fn read_body(&mut self, buffer: &mut [u8]) -> Result<usize, RegistryError> {
         let most = usize::try_from(self.size - self.offset).unwrap_or(usize::MAX).min(buffer.len());
         loop {
@@ -137,7 +143,7 @@ impl BlobReader {
                         failure: TransportFailure::from_io_error(&error),
                     },
                 },
-                None => match self.open_rest() {
+                None => match self.request_rest() {
                     Ok(open) => {
                         self.body = Some(open);
                         continue;
@@ -146,13 +152,13 @@ impl BlobReader {
                 },
             };
             self.body = None;
-            self.back_off(error)?;
+            self.sleep_before_retry(error)?;
         }
     }
 
     /// Sleeps before the next attempt. Returns `error` if there are no attempts left or it is not
     /// transient.
-    fn back_off(&mut self, error: RegistryError) -> Result<(), RegistryError> {
+    fn sleep_before_retry(&mut self, error: RegistryError) -> Result<(), RegistryError> {
         if self.offset - self.failed_at >= PROGRESS_BYTES {
             self.backoff = self.remote.new_backoff();
         }
@@ -167,7 +173,7 @@ impl BlobReader {
     }
 
     /// Verifies size and digest after the last byte.
-    fn verify(&mut self) -> Result<(), RegistryError> {
+    fn verify_size_and_digest(&mut self) -> Result<(), RegistryError> {
         let Some((mut body, request)) = self.body.take() else { return Ok(()) };
         if matches!(body.read(&mut [0]), Ok(1..)) {
             let why = format!("the blob is longer than the {} bytes of its descriptor", self.size);
@@ -188,7 +194,7 @@ impl BlobReader {
         self.hasher.update(buffer.get(..read).unwrap_or_default());
         self.offset += read as u64;
         if self.offset == self.size {
-            self.verify()?;
+            self.verify_size_and_digest()?;
         }
         Ok(read)
     }
@@ -215,7 +221,7 @@ impl fmt::Debug for BlobReader {
 }
 
 /// Whether the `Content-Range` header `bytes A-B/SIZE` starts at `at`.
-fn starts_at(range: &str, at: u64) -> bool {
+fn range_starts_at(range: &str, at: u64) -> bool {
     let start = range.strip_prefix("bytes ").and_then(|range| range.split('-').next());
     start.and_then(|start| start.trim().parse().ok()) == Some(at)
 }

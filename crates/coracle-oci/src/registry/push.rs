@@ -12,11 +12,11 @@ use super::upload_session::{BlobUpload, UploadStart};
 /// How a pushed blob got to the repository.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum PushOutcome {
-    /// It existed already.
+    /// The blob existed already.
     Present,
-    /// It was mounted from another repository.
+    /// The blob was mounted from another repository.
     Mounted,
-    /// It was uploaded.
+    /// The blob was uploaded.
     Sent,
 }
 

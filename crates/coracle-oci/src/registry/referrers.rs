@@ -27,7 +27,7 @@ pub struct Referrer {
     pub digest: Digest,
     /// The size of the manifest in bytes.
     pub size: u64,
-    /// The artifact type, such as that of a signature.
+    /// The artifact type, such as the type of a signature.
     pub artifact_type: Option<String>,
     /// The annotations.
     pub annotations: BTreeMap<String, String>,
@@ -78,7 +78,7 @@ impl TryFrom<String> for SubjectDigest {
     }
 }
 
-/// Reads a size that is a number, or a string with one.
+/// Deserializes a size: a number, or a string that contains a number.
 fn size_from_number_or_text<'de, D: Deserializer<'de>>(deserializer: D) -> Result<u64, D::Error> {
     let size = match Value::deserialize(deserializer)? {
         Value::String(text) => text.parse().ok(),
@@ -91,7 +91,7 @@ impl Referrer {
     /// Parses the entries of a referrers index. Entries without a SHA-256 digest are left out.
     /// `None` if `index` is not an image index.
     pub fn parse_index(index: &[u8]) -> Option<Vec<Self>> {
-        parse_index(index).map(|index| parse_entries(&index))
+        parse_index_json(index).map(|index| parse_entries(&index))
     }
 
     /// Parses the location of the next page from a `Link: <TARGET>; rel="next"` header.
@@ -120,9 +120,9 @@ impl RepositoryClient {
             };
             let Some(received) = received else {
                 // Without the API, the referrers tag is used. A missing later page ends the list.
-                return Ok(if page == 0 { parse_entries(&self.tagged_index(subject)?) } else { found });
+                return Ok(if page == 0 { parse_entries(&self.read_tagged_index(subject)?) } else { found });
             };
-            next = self.next_page(&received);
+            next = self.next_page_target(&received);
             found.extend(parse_entries(&parse_response(&received.bytes, &received.request)?));
         }
         Ok(found)
@@ -165,7 +165,7 @@ impl RepositoryClient {
     ) -> Result<Digest, RegistryError> {
         let mut backoff = self.new_backoff();
         loop {
-            let mut index = self.tagged_index(subject)?;
+            let mut index = self.read_tagged_index(subject)?;
             if has_entry(&index, &digest) {
                 return Ok(digest);
             }
@@ -175,7 +175,7 @@ impl RepositoryClient {
             let bytes = json::to_bytes(&index)
                 .map_err(|_| RegistryError::Internal("an index of referrers cannot be serialized"))?;
             self.put_manifest(ManifestReference::Tag(&referrers_tag(subject)), media_type::INDEX, &bytes)?;
-            if has_entry(&self.tagged_index(subject)?, &digest) {
+            if has_entry(&self.read_tagged_index(subject)?, &digest) {
                 return Ok(digest);
             }
             match backoff.next_delay(None) {
@@ -191,7 +191,7 @@ impl RepositoryClient {
     }
 
     /// The index at the referrers tag, or an empty index.
-    fn tagged_index(&self, subject: &Digest) -> Result<Value, RegistryError> {
+    fn read_tagged_index(&self, subject: &Digest) -> Result<Value, RegistryError> {
         let tag = referrers_tag(subject);
         let Some(manifest) = absent_if_hidden(self.pull_manifest(ManifestReference::Tag(&tag)))? else {
             return Ok(json!({"schemaVersion": 2, "mediaType": media_type::INDEX, "manifests": []}));
@@ -206,7 +206,7 @@ impl RepositoryClient {
     }
 
     /// The next page, if it is at the same origin.
-    fn next_page(&self, received: &ReceivedDocument) -> Option<RequestTarget> {
+    fn next_page_target(&self, received: &ReceivedDocument) -> Option<RequestTarget> {
         let link = received.headers.get("link")?.to_str().ok()?;
         let target = Referrer::parse_next_link(link)?;
         received
@@ -217,7 +217,8 @@ impl RepositoryClient {
     }
 }
 
-/// Whether the error means that the registry has no referrers API. Not all of them answer 404.
+/// Whether the error means that the registry has no referrers API. Not all such registries answer
+/// 404.
 fn lacks_referrers_api(error: &RegistryError) -> bool {
     let is_refused = matches!(error, RegistryError::Refused { refusal, .. }
         if matches!(refusal.status, 400 | 405 | 406 | 501));
@@ -231,14 +232,14 @@ fn referrers_tag(subject: &Digest) -> String {
 
 /// Parses the body of a response as an image index.
 fn parse_response(bytes: &[u8], request: &RequestSummary) -> Result<Value, RegistryError> {
-    parse_index(bytes).ok_or_else(|| {
+    parse_index_json(bytes).ok_or_else(|| {
         let why = "the body is not an image index".into();
         RegistryError::InvalidResponse { request: request.clone(), why }
     })
 }
 
 /// Parses JSON with a `manifests` array.
-fn parse_index(bytes: &[u8]) -> Option<Value> {
+fn parse_index_json(bytes: &[u8]) -> Option<Value> {
     let index = json::parse(bytes).ok();
     index.filter(|index| index.get("manifests").is_some_and(Value::is_array))
 }

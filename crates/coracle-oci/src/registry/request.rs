@@ -48,7 +48,7 @@ pub struct RequestSummary {
     pub method: String,
     /// The path, without the query.
     pub path: String,
-    /// The host that the request was sent to, if it is not that of the registry.
+    /// The host that the request was sent to, if it is not the registry's host.
     pub host: Option<String>,
 }
 
@@ -146,7 +146,7 @@ pub(super) struct ExactReader<'a, R> {
 }
 
 impl<'a, R: Read> ExactReader<'a, R> {
-    /// `inner` must be the opened `body`. Errors are stored in `failed`.
+    /// Wraps `inner`, which is the opened `body`. Errors of `inner` are stored in `failed`.
     pub(super) fn new(inner: R, body: &RequestBody<'a>, failed: &'a RefCell<Option<io::Error>>) -> Self {
         Self { inner, left: body.length, progress: body.progress, failed }
     }

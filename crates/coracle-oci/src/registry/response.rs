@@ -32,13 +32,13 @@ impl Response {
         self.headers.get(name)?.to_str().ok()
     }
 
-    /// Whether the status is 2xx. Registries differ in which of them they use.
+    /// Whether the status is 2xx. Registries differ in which 2xx status they use.
     pub(super) fn is_success(&self) -> bool {
         matches!(self.status, 200..=299)
     }
 
     /// Whether the registry does not support the method of the request.
-    pub(super) fn lacks_method(&self) -> bool {
+    pub(super) fn is_method_unsupported(&self) -> bool {
         matches!(self.status, 405 | 501)
     }
 

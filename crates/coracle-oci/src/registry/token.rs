@@ -51,8 +51,8 @@ impl Access {
     }
 }
 
-/// The scopes of `access`: that of the repository, then those of the mounts, sorted. Equal accesses
-/// have equal scopes.
+/// The scopes of `access`: the repository's scope, then the scopes of the mounts, sorted. Equal
+/// accesses have equal scopes.
 pub(super) fn token_scopes(repository: &Repository, access: &Access) -> Vec<String> {
     let name = repository.name();
     match access {
@@ -110,7 +110,7 @@ pub(super) struct TokenRequest<'a> {
 struct TokenResponse {
     token: Option<String>,
     access_token: Option<String>,
-    /// A number, or a string with one.
+    /// The lifetime in seconds: a number, or a string that contains a number.
     expires_in: Option<serde_json::Value>,
 }
 

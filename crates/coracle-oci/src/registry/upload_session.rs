@@ -72,7 +72,8 @@ impl RepositoryClient {
         }
     }
 
-    /// Asks the registry to mount a blob. `None` if it can't: the blob must be uploaded then.
+    /// Asks the registry to mount a blob. `None` if the registry can't mount it: the blob must be
+    /// uploaded then.
     fn mount_blob(&self, upload: &BlobUpload<'_>, from: &str) -> Result<Option<UploadStart>, RegistryError> {
         let query = format!("?mount={}&from={}", upload.digest, escape::encode_query(from));
         let response = match self.send(&self.start_request(&query)) {
@@ -158,13 +159,13 @@ impl UploadSession {
         Ok(())
     }
 
-    /// Asks for the offset. `None` if the registry does not report one; the session is then
-    /// cancelled, and the upload must be restarted.
+    /// Asks the registry how many bytes it has, and continues there. `None` if the registry does
+    /// not report it; the session is then cancelled, and the upload must be restarted.
     pub(super) fn resume(self, remote: &RepositoryClient, size: u64) -> Option<Self> {
         let outgoing = OutgoingRequest::new(Method::GET, RequestTarget::Url(self.location.clone()));
         let known = match remote.send(&outgoing) {
             Ok(response) if response.is_success() => {
-                at_received_offset(remote, response, &self.location, size)
+                session_at_received_offset(remote, response, &self.location, size)
             }
             Ok(response) => {
                 response.drain();
@@ -217,7 +218,7 @@ fn next_location(remote: &RepositoryClient, response: &Response) -> Result<Url, 
 
 /// The session at the offset of `Range: 0-N` (N is inclusive). Some registries send `0-0` for an
 /// empty upload, so it is treated as unknown.
-fn at_received_offset(
+fn session_at_received_offset(
     remote: &RepositoryClient,
     response: Response,
     location: &Url,

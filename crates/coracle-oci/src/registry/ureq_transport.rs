@@ -25,7 +25,8 @@ pub(super) struct UreqTransport {
 }
 
 impl UreqTransport {
-    /// Fails if a certificate file can't be read or the proxy URL is invalid.
+    /// Creates the transport. Fails if a certificate file can't be read or the proxy URL is
+    /// invalid.
     pub(super) fn new(settings: &RegistrySettings) -> Result<Self, RegistryError> {
         let roots = root_certificates(settings)?;
         let proxy = match &settings.proxy {
@@ -87,7 +88,7 @@ impl Read for UreqBody {
 }
 
 /// The trusted root certificates: the platform's verifier, or, if further certificates are
-/// configured, the system's certificates and those.
+/// configured, the system's certificates and the configured ones.
 fn root_certificates(settings: &RegistrySettings) -> Result<RootCerts, RegistryError> {
     if settings.certificate_files.is_empty() {
         return Ok(RootCerts::PlatformVerifier);
@@ -166,8 +167,8 @@ fn classify_io_error(error: &io::Error) -> TransportFailure {
     }
 }
 
-/// Whether `authority` bypasses the proxy. Patterns are those of `NO_PROXY` as in curl: a domain
-/// includes its subdomains.
+/// Whether `authority` bypasses the proxy. Patterns have the form of `NO_PROXY` as in curl: a
+/// domain includes its subdomains.
 fn bypasses_proxy(authority: &str, patterns: &[String]) -> bool {
     let host = host_of(authority);
     is_loopback(host)

@@ -71,7 +71,7 @@ impl RemoteCache {
     }
 
     /// Returns the layers with this cache key from all repositories. Empty after an error.
-    pub fn find(&self, cache_key: Digest) -> Vec<RemoteLayer<'_>> {
+    pub fn find_layers(&self, cache_key: Digest) -> Vec<RemoteLayer<'_>> {
         // Do not wait for a failing registry again with every layer.
         if self.first_error.lock().unwrap_or_else(PoisonError::into_inner).is_some() {
             return Vec::new();
@@ -108,7 +108,7 @@ impl RemoteCache {
     ///
     /// # Errors
     /// Fails if `staging` cannot be written, or the progress of `request` cancels.
-    pub fn fetch(
+    pub fn fetch_layer(
         &self,
         found: &RemoteLayer<'_>,
         unpacked: u64,
@@ -144,7 +144,7 @@ impl RemoteCache {
 
     /// Uploads a layer that was packed here, from `staging`. It is mounted from one of `images` if
     /// possible.
-    pub fn upload(&self, cache_key: Digest, layer: &Layer, staging: &Staging, images: &[Repository]) {
+    pub fn upload_layer(&self, cache_key: Digest, layer: &Layer, staging: &Staging, images: &[Repository]) {
         let Some(remote) = &self.target else { return };
         let entry = RemoteCacheEntry::from_layer(layer);
         let here = remote.repository();
@@ -201,8 +201,8 @@ fn push_layer(
 }
 
 impl RemoteLayer<'_> {
-    /// Whether this is the layer with `diff_id`, whose tar has `unpacked` bytes, with this codec. False
-    /// if the blob is much larger than the tar.
+    /// Whether this layer has the diff ID `diff_id`, a tar of `unpacked` bytes, and this codec.
+    /// False if the blob is much larger than the tar.
     pub fn matches(&self, diff_id: DiffId, unpacked: u64, codec: Codec) -> bool {
         let most = unpacked.saturating_add(unpacked >> 8).saturating_add(MAX_COMPRESSION_OVERHEAD);
         self.entry.diff_id == diff_id
@@ -210,12 +210,12 @@ impl RemoteLayer<'_> {
             && self.entry.size <= most
     }
 
-    /// The repository that has it.
+    /// The repository that has the layer.
     pub fn repository(&self) -> &Repository {
         self.remote.repository()
     }
 
-    /// The layer, as described by the remote cache.
+    /// Returns the layer as the remote cache describes it.
     pub fn layer(&self, unpacked: u64, kind: LayerKind) -> Layer {
         let RemoteCacheEntry { diff_id, digest, size, media_type } = self.entry;
         Layer { digest, diff_id, size, unpacked_size: unpacked, media_type, kind }

@@ -12,10 +12,10 @@ const NATIVE_ARCHITECTURE: u32 = 0xC000_003E;
 const NATIVE_ARCHITECTURE: u32 = 0xC000_00B7;
 
 /// Offsets in `struct seccomp_data`. Source: linux/seccomp.h.
-const NUMBER: u32 = 0;
-const ARCHITECTURE: u32 = 4;
+const NUMBER_OFFSET: u32 = 0;
+const ARCHITECTURE_OFFSET: u32 = 4;
 /// The low half of the third argument, the protection of `mmap`.
-const THIRD_ARGUMENT: u32 = 16 + 2 * 8;
+const THIRD_ARGUMENT_OFFSET: u32 = 16 + 2 * 8;
 
 /// Instructions. Source: linux/bpf_common.h.
 /// `BPF_LD | BPF_W | BPF_ABS`
@@ -28,48 +28,49 @@ const JUMP_IF_SET: u16 = 0x45;
 const RETURN: u16 = 0x06;
 
 /// Whether the kernel has filters that stop a process for its tracer.
-pub(super) fn is_available() -> bool {
+pub(super) fn kernel_supports_filters() -> bool {
     let actions = std::fs::read_to_string("/proc/sys/kernel/seccomp/actions_avail");
     actions.is_ok_and(|actions| actions.split_whitespace().any(|action| action == "trace"))
 }
 
 /// Installs the filter for this process and all its later children. They can gain no privileges by
 /// executing programs from now on, as with any tracer.
-pub(super) fn install() -> seccompiler::Result<()> {
-    seccompiler::apply_filter(&program())
+pub(super) fn install_filter() -> seccompiler::Result<()> {
+    seccompiler::apply_filter(&filter_program())
 }
 
-/// Returns the filter's program. System calls of another architecture pass: its numbers differ.
-fn program() -> BpfProgram {
-    let allow = instruction(RETURN, 0, 0, libc::SECCOMP_RET_ALLOW);
-    let trace = instruction(RETURN, 0, 0, libc::SECCOMP_RET_TRACE);
+/// Returns the BPF program of the filter. System calls of another architecture pass unrecorded,
+/// because their numbers differ.
+fn filter_program() -> BpfProgram {
+    let allow = filter_instruction(RETURN, 0, 0, libc::SECCOMP_RET_ALLOW);
+    let trace = filter_instruction(RETURN, 0, 0, libc::SECCOMP_RET_TRACE);
     let mut program = vec![
-        instruction(LOAD, 0, 0, ARCHITECTURE),
-        instruction(JUMP_IF_EQUAL, 1, 0, NATIVE_ARCHITECTURE),
+        filter_instruction(LOAD, 0, 0, ARCHITECTURE_OFFSET),
+        filter_instruction(JUMP_IF_EQUAL, 1, 0, NATIVE_ARCHITECTURE),
         allow.clone(),
-        instruction(LOAD, 0, 0, NUMBER),
+        filter_instruction(LOAD, 0, 0, NUMBER_OFFSET),
     ];
     for &(number, _) in RECORDED_CALLS {
-        program.push(instruction(JUMP_IF_EQUAL, 0, 1, system_call_number(number)));
+        program.push(filter_instruction(JUMP_IF_EQUAL, 0, 1, system_call_number(number)));
         program.push(trace.clone());
     }
     program.extend([
         // Only mappings of code matter: libraries.
-        instruction(JUMP_IF_EQUAL, 1, 0, system_call_number(MMAP)),
+        filter_instruction(JUMP_IF_EQUAL, 1, 0, system_call_number(MMAP)),
         allow.clone(),
-        instruction(LOAD, 0, 0, THIRD_ARGUMENT),
-        instruction(JUMP_IF_SET, 1, 0, libc::PROT_EXEC.unsigned_abs()),
+        filter_instruction(LOAD, 0, 0, THIRD_ARGUMENT_OFFSET),
+        filter_instruction(JUMP_IF_SET, 1, 0, libc::PROT_EXEC.unsigned_abs()),
         allow,
         trace,
     ]);
     program
 }
 
-/// All numbers are small.
+/// Converts the number of a system call, which always fits.
 fn system_call_number(number: libc::c_long) -> u32 {
     u32::try_from(number).unwrap_or(u32::MAX)
 }
 
-fn instruction(code: u16, jt: u8, jf: u8, k: u32) -> sock_filter {
+fn filter_instruction(code: u16, jt: u8, jf: u8, k: u32) -> sock_filter {
     sock_filter { code, jt, jf, k }
 }

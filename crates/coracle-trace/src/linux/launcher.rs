@@ -10,7 +10,8 @@ use super::{filter, signals};
 
 /// The name of the launcher in its own arguments.
 pub(super) const LAUNCHER: &str = "coracle-trace-launcher";
-/// The same, if the kernel has no seccomp filters: the tracer stops it at every system call.
+/// The name of a launcher without a seccomp filter, for kernels that have none: the tracer stops it
+/// at every system call.
 pub(super) const LAUNCHER_WITHOUT_FILTER: &str = "coracle-trace-launcher-without-filter";
 
 /// The exit code of a launcher that could not start the program.
@@ -28,7 +29,7 @@ pub fn run_launcher(mut args: impl Iterator<Item = OsString>) {
     // The tracer sees from the exit, before any program was executed, that this has failed.
     if raise(Signal::SIGSTOP).is_err()
         || signals::unblock_signals().is_err()
-        || (own_name == LAUNCHER && filter::install().is_err())
+        || (own_name == LAUNCHER && filter::install_filter().is_err())
     {
         std::process::exit(FAILED);
     }

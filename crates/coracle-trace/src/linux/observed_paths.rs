@@ -3,12 +3,12 @@
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
-use crate::{Gap, MAX_PATHS, RecordedPath, Trace};
+use crate::{MAX_PATHS, RecordedPath, Trace, TraceGap};
 
-/// The observations so far.
+/// The paths that processes have named so far.
 #[derive(Default)]
 pub(super) struct ObservedPaths {
-    /// All but what was opened for reading, which is classified at the end.
+    /// The trace without the files that were opened for reading, which are classified at the end.
     trace: Trace,
     opened: BTreeSet<RecordedPath>,
     /// The paths that existed when they were checked.
@@ -19,7 +19,7 @@ pub(super) struct ObservedPaths {
     count: usize,
 }
 
-/// The uses of a path.
+/// How a process has used a path.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) enum Observation {
     Opened,
@@ -36,7 +36,7 @@ impl ObservedPaths {
     /// Adds a path that `program` has named.
     pub(super) fn add(&mut self, observation: Observation, path: RecordedPath, program: &Path) {
         if path.path.to_str().is_none() {
-            self.add_gap(Gap::NotUtf8(program.to_owned()));
+            self.add_gap(TraceGap::NotUtf8(program.to_owned()));
             return;
         }
         let trace = &mut self.trace;
@@ -53,7 +53,7 @@ impl ObservedPaths {
         if self.count < MAX_PATHS {
             self.count += usize::from(paths.insert(path));
         } else {
-            trace.gaps.insert(Gap::TooManyPaths);
+            trace.gaps.insert(TraceGap::TooManyPaths);
         }
     }
 
@@ -63,11 +63,11 @@ impl ObservedPaths {
             return;
         }
         if path.path.to_str().is_none() {
-            self.add_gap(Gap::NotUtf8(program.to_owned()));
+            self.add_gap(TraceGap::NotUtf8(program.to_owned()));
         } else if self.count < MAX_PATHS {
             self.count += usize::from(self.checked.insert(path));
         } else {
-            self.add_gap(Gap::TooManyPaths);
+            self.add_gap(TraceGap::TooManyPaths);
         }
     }
 
@@ -86,21 +86,22 @@ impl ObservedPaths {
     }
 
     /// Adds a reason why the trace is incomplete. Non-UTF-8 names of programs are replaced.
-    pub(super) fn add_gap(&mut self, gap: Gap) {
+    pub(super) fn add_gap(&mut self, gap: TraceGap) {
         let printable = |path: PathBuf| PathBuf::from(path.to_string_lossy().into_owned());
         self.trace.gaps.insert(match gap {
-            Gap::NotDumpable(path) => Gap::NotDumpable(printable(path)),
-            Gap::SetId(path) => Gap::SetId(printable(path)),
-            Gap::ForeignArchitecture(path) => Gap::ForeignArchitecture(printable(path)),
-            Gap::IoUring(path) => Gap::IoUring(printable(path)),
-            Gap::ChangedRoot(path) => Gap::ChangedRoot(printable(path)),
-            Gap::UsesPtrace(path) => Gap::UsesPtrace(printable(path)),
-            Gap::NotUtf8(path) => Gap::NotUtf8(printable(path)),
-            Gap::TooManyPaths => Gap::TooManyPaths,
+            TraceGap::NotDumpable(path) => TraceGap::NotDumpable(printable(path)),
+            TraceGap::SetId(path) => TraceGap::SetId(printable(path)),
+            TraceGap::ForeignArchitecture(path) => TraceGap::ForeignArchitecture(printable(path)),
+            TraceGap::IoUring(path) => TraceGap::IoUring(printable(path)),
+            TraceGap::ChangedRoot(path) => TraceGap::ChangedRoot(printable(path)),
+            TraceGap::UsesPtrace(path) => TraceGap::UsesPtrace(printable(path)),
+            TraceGap::NotUtf8(path) => TraceGap::NotUtf8(printable(path)),
+            TraceGap::TooManyPaths => TraceGap::TooManyPaths,
         });
     }
 
-    /// Classifies what was opened. What no longer exists was temporary and is left out.
+    /// Classifies the paths that were opened for reading, and returns the trace. Paths that no
+    /// longer exist were temporary and are left out.
     pub(super) fn into_trace(self) -> Trace {
         let Self { mut trace, opened, mut checked, listed, mapped, .. } = self;
         let mut is_named = BTreeSet::new();

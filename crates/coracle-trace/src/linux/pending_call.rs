@@ -9,19 +9,20 @@ use nix::unistd::Pid;
 use super::observed_paths::{Observation, ObservedPaths};
 use super::system_calls::{CallKind, OpenFlags, PathArgument, call_kind};
 use super::tracee::{self, CallRegisters};
-use crate::{Gap, RecordedPath};
+use crate::{RecordedPath, TraceGap};
 
 /// A system call whose result decides whether it is recorded.
 pub(super) enum PendingCall {
     Ignored,
     Execute(RecordedPath),
-    /// A successful call has done this with these paths.
+    /// Paths with their uses. They are recorded if the call succeeds.
     Paths(Vec<(Observation, RecordedPath)>),
     Connect(RecordedPath),
 }
 
 impl PendingCall {
-    /// Records the call of `program`, which has ended with this error, if it is not a success.
+    /// Records the call of `program` once it has ended. `error` is its error number unless
+    /// `is_success`.
     pub(super) fn record(self, is_success: bool, error: i32, program: &Path, paths: &mut ObservedPaths) {
         let is_absent = error == libc::ENOENT;
         match self {
@@ -49,14 +50,14 @@ impl PendingCall {
 }
 
 /// Reads the system call that a stopped thread starts.
-pub(super) struct CallReader<'a> {
+pub(super) struct StoppedCall<'a> {
     pub(super) pid: Pid,
     /// The directory that relative paths of the command start at.
     pub(super) start_directory: &'a Path,
 }
 
-impl CallReader<'_> {
-    /// Returns the call of `program` if its result matters. Calls whose failure does not matter are
+impl StoppedCall<'_> {
+    /// Returns the call of `program` if its result decides what is recorded. Other calls are
     /// recorded at once.
     ///
     /// # Errors
@@ -86,7 +87,7 @@ impl CallReader<'_> {
             CallKind::Connect => self.socket_path(&call)?.map(PendingCall::Connect),
             CallKind::Check(argument) => {
                 // Without a path, the call is about a descriptor.
-                if let Some(path) = self.named_path(&call, argument)? {
+                if let Some(path) = self.nonempty_path_argument(&call, argument)? {
                     paths.add_checked(path, program);
                 }
                 None
@@ -114,9 +115,9 @@ impl CallReader<'_> {
             CallKind::MapCode if low_half(argument(call, 2)) & libc::PROT_EXEC != 0 => {
                 descriptor_path(4).into_iter().for_each(|path| paths.add_mapped(path));
             }
-            CallKind::ChangeRoot => paths.add_gap(Gap::ChangedRoot(program.to_owned())),
-            CallKind::IoUring => paths.add_gap(Gap::IoUring(program.to_owned())),
-            CallKind::Ptrace => paths.add_gap(Gap::UsesPtrace(program.to_owned())),
+            CallKind::ChangeRoot => paths.add_gap(TraceGap::ChangedRoot(program.to_owned())),
+            CallKind::IoUring => paths.add_gap(TraceGap::IoUring(program.to_owned())),
+            CallKind::Ptrace => paths.add_gap(TraceGap::UsesPtrace(program.to_owned())),
             _ => {}
         }
     }
@@ -133,11 +134,11 @@ impl CallReader<'_> {
         PathArgument { directory, path }: PathArgument,
     ) -> Result<RecordedPath, Errno> {
         let path = tracee::read_path(self.pid, argument(call, path))?;
-        self.path_in(call, directory, &path)
+        self.path_below(call, directory, &path)
     }
 
     /// Like [`Self::path_argument`]; `None` if the path is empty.
-    fn named_path(
+    fn nonempty_path_argument(
         &self,
         call: &CallRegisters,
         PathArgument { directory, path }: PathArgument,
@@ -146,10 +147,10 @@ impl CallReader<'_> {
         let address = argument(call, path);
         let path = if address == 0 { PathBuf::new() } else { tracee::read_path(self.pid, address)? };
         let is_empty = path.as_os_str().is_empty();
-        if is_empty { Ok(None) } else { self.path_in(call, directory, &path).map(Some) }
+        if is_empty { Ok(None) } else { self.path_below(call, directory, &path).map(Some) }
     }
 
-    fn path_in(
+    fn path_below(
         &self,
         call: &CallRegisters,
         directory: Option<usize>,
@@ -170,13 +171,14 @@ impl CallReader<'_> {
             None => tracee::working_directory(self.pid),
         };
         // Unreadable, or the descriptor is invalid, and the call fails.
-        let directory = directory.ok_or(if self.is_readable() { Errno::EBADF } else { Errno::EACCES })?;
+        let directory =
+            directory.ok_or(if self.can_read_process() { Errno::EBADF } else { Errno::EACCES })?;
         let path = tracee::absolute_path(&directory, path);
         let relative = path.strip_prefix(self.start_directory).ok().map(Path::to_owned);
         Ok(RecordedPath { relative: relative.filter(|path| !path.as_os_str().is_empty()), path })
     }
 
-    fn is_readable(&self) -> bool {
+    fn can_read_process(&self) -> bool {
         tracee::working_directory(self.pid).is_some()
     }
 
@@ -189,7 +191,7 @@ impl CallReader<'_> {
     }
 }
 
-/// Returns what `open` with these flags does.
+/// Returns how a call that opens `path` with these flags uses it.
 fn open_observations(flags: i32, path: RecordedPath) -> Vec<(Observation, RecordedPath)> {
     let access = flags & libc::O_ACCMODE;
     let mut observations = Vec::new();

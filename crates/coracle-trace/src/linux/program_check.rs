@@ -1,4 +1,4 @@
-//! Whether a program can be recorded, from its file alone.
+//! Checks from a program's file alone whether the program can be recorded.
 
 use std::fs::{File, Metadata};
 use std::io::{self, Read as _};
@@ -14,9 +14,9 @@ const SET_GROUP_ID: u32 = 0o2000;
 
 /// The architecture of this process, as in ELF headers: class, machine, name.
 #[cfg(target_arch = "x86_64")]
-const OWN: (u8, u16, &str) = (2, 62, "x86-64");
+const OWN_ARCHITECTURE: (u8, u16, &str) = (2, 62, "x86-64");
 #[cfg(target_arch = "aarch64")]
-const OWN: (u8, u16, &str) = (2, 183, "arm64");
+const OWN_ARCHITECTURE: (u8, u16, &str) = (2, 183, "arm64");
 
 /// Names of machines. Source: elf.h.
 const MACHINES: &[(u16, &str)] = &[
@@ -45,19 +45,22 @@ pub fn check_program(program: &Path) -> Result<(), TraceError> {
         let source = io::ErrorKind::PermissionDenied.into();
         return Err(TraceError::CannotExecute { program: program.to_owned(), source });
     }
-    if let Some((what, id)) = gained_id(&metadata) {
+    if let Some((what, id)) = set_id_owner(&metadata) {
         return Err(TraceError::SetId { program: program.to_owned(), what, id });
     }
-    match foreign_machine(program) {
-        Some(machine) => {
-            Err(TraceError::ForeignArchitecture { program: program.to_owned(), machine, own: OWN.2 })
-        }
+    match foreign_machine_name(program) {
+        Some(machine) => Err(TraceError::ForeignArchitecture {
+            program: program.to_owned(),
+            machine,
+            own: OWN_ARCHITECTURE.2,
+        }),
         None => Ok(()),
     }
 }
 
-/// Returns the user or group that the program runs as, if that differs from this process's.
-pub(super) fn gained_id(metadata: &Metadata) -> Option<(&'static str, u32)> {
+/// Returns `user` or `group` and the ID that a set-ID program runs as. `None` if executing the
+/// program changes neither.
+pub(super) fn set_id_owner(metadata: &Metadata) -> Option<(&'static str, u32)> {
     let mode = metadata.permissions().mode();
     if mode & SET_USER_ID != 0 && metadata.uid() != geteuid().as_raw() {
         return Some(("user", metadata.uid()));
@@ -65,16 +68,16 @@ pub(super) fn gained_id(metadata: &Metadata) -> Option<(&'static str, u32)> {
     (mode & SET_GROUP_ID != 0 && metadata.gid() != getegid().as_raw()).then(|| ("group", metadata.gid()))
 }
 
-/// Returns the name of the program's architecture, if it is not that of this process. `None` for
+/// Returns the name of the program's architecture, if this process has another one. `None` for
 /// scripts and unreadable files.
-pub(super) fn foreign_machine(program: &Path) -> Option<String> {
+pub(super) fn foreign_machine_name(program: &Path) -> Option<String> {
     let mut header = [0; 20];
     File::open(program).and_then(|mut file| file.read_exact(&mut header)).ok()?;
     let [b'\x7f', b'E', b'L', b'F', class, order, .., low, high] = header else { return None };
     let is_big_endian = order == 2;
     let machine =
         if is_big_endian { u16::from_be_bytes([low, high]) } else { u16::from_le_bytes([low, high]) };
-    let (own_class, own_machine, _) = OWN;
+    let (own_class, own_machine, _) = OWN_ARCHITECTURE;
     if class == own_class && machine == own_machine {
         return None;
     }

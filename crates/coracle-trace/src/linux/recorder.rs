@@ -14,7 +14,7 @@ use super::launcher::{LAUNCHER, LAUNCHER_WITHOUT_FILTER};
 use super::signals::SignalForwarder;
 use super::tracer::Tracer;
 use super::{filter, program_check};
-use crate::{Command, Recorded, TraceError};
+use crate::{Command, RecordedRun, TraceError};
 
 /// Runs `command` and records what it and its child processes do. Returns when all of them have ended.
 ///
@@ -29,9 +29,12 @@ use crate::{Command, Recorded, TraceError};
 /// # Errors
 /// Fails before the program runs: if it does not exist, is for another machine, is set-user-ID, or
 /// if tracing is not permitted.
-pub fn record(command: &Command, on_left_running: &(dyn Fn(usize) + Sync)) -> Result<Recorded, TraceError> {
+pub fn record(
+    command: &Command,
+    on_left_running: &(dyn Fn(usize) + Sync),
+) -> Result<RecordedRun, TraceError> {
     program_check::check_program(&command.program)?;
-    let is_filtered = filter::is_available();
+    let is_filtered = filter::kernel_supports_filters();
     match record_with(command, is_filtered, on_left_running) {
         // A sandbox may reject filters.
         Err(TraceError::LauncherFailed(_)) if is_filtered => record_with(command, false, on_left_running),
@@ -44,11 +47,11 @@ fn record_with(
     command: &Command,
     is_filtered: bool,
     on_left_running: &(dyn Fn(usize) + Sync),
-) -> Result<Recorded, TraceError> {
+) -> Result<RecordedRun, TraceError> {
     let signals = SignalForwarder::block_signals()?;
     let child = start_launcher(command, is_filtered)?;
-    let pid = Pid::from_raw(child.id().try_into().map_err(|_| system_call("fork", Errno::EOVERFLOW))?);
-    if let Err(error) = seize(pid) {
+    let pid = Pid::from_raw(child.id().try_into().map_err(|_| system_call_error("fork", Errno::EOVERFLOW))?);
+    if let Err(error) = attach_to_launcher(pid) {
         // It has not started the program yet.
         let _ = kill(pid, Signal::SIGKILL);
         let mut child = child;
@@ -57,18 +60,18 @@ fn record_with(
             Errno::EPERM | Errno::EACCES | Errno::ENOSYS => {
                 TraceError::NotPermitted { program: command.program.clone(), source: error.into() }
             }
-            error => system_call("ptrace", error),
+            error => system_call_error("ptrace", error),
         });
     }
     let mut tracer = Tracer::new(pid, &command.program, is_filtered, signals.processes());
     let is_interrupted = std::thread::scope(|scope| {
-        let forwarder = signals.forward(scope, pid, on_left_running)?;
+        let forwarder = signals.start_forwarding(scope, pid, on_left_running)?;
         let traced = tracer.trace_to_end();
         let is_interrupted = forwarder.stop();
         traced.map(|()| is_interrupted)
     })?;
     let (trace, status) = tracer.finish()?;
-    Ok(Recorded { trace, status, is_interrupted })
+    Ok(RecordedRun { trace, status, is_interrupted })
 }
 
 /// Starts the launcher, and returns when it has stopped itself.
@@ -93,7 +96,7 @@ fn start_launcher(command: &Command, is_filtered: bool) -> Result<Child, TraceEr
 }
 
 /// Attaches to the stopped launcher, and lets it go on.
-fn seize(pid: Pid) -> Result<(), Errno> {
+fn attach_to_launcher(pid: Pid) -> Result<(), Errno> {
     let options = Options::PTRACE_O_TRACEFORK
         | Options::PTRACE_O_TRACEVFORK
         | Options::PTRACE_O_TRACECLONE
@@ -106,6 +109,6 @@ fn seize(pid: Pid) -> Result<(), Errno> {
 }
 
 /// Returns the error of a system call of the tracer.
-pub(super) fn system_call(call: &'static str, error: Errno) -> TraceError {
+pub(super) fn system_call_error(call: &'static str, error: Errno) -> TraceError {
     TraceError::SystemCall { call, source: error.into() }
 }

@@ -11,7 +11,7 @@ pub(super) enum Resume {
     Continue,
     /// Until the next event, or the start or end of the next system call.
     UntilSystemCall,
-    /// It stays stopped, as it would without a tracer, until SIGCONT.
+    /// The process stays stopped until SIGCONT, as it would without a tracer.
     StayStopped,
 }
 

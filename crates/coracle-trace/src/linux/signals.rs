@@ -13,7 +13,7 @@ use nix::sys::signal::{SigSet, SigmaskHow, Signal, kill};
 use nix::sys::signalfd::{SfdFlags, SignalFd};
 use nix::unistd::Pid;
 
-use super::recorder::system_call;
+use super::recorder::system_call_error;
 use crate::TraceError;
 
 /// The signals that ask a process to end.
@@ -26,7 +26,8 @@ const SENT_BY_KERNEL: i32 = 0x80;
 /// The interval, in milliseconds, at which processes that outlive the program are looked for.
 const POLL_INTERVAL: u16 = 1000;
 
-/// A sender such as timeout(1) sends each signal to the process and to its group.
+/// The time within which a repeated signal counts as the same signal: a sender such as timeout(1)
+/// signals both the process and its group.
 const REPEATED_SIGNAL: Duration = Duration::from_millis(300);
 
 /// Unblocks the signals, which the launcher inherits blocked.
@@ -40,37 +41,38 @@ pub(super) struct RunningProcesses(Arc<Mutex<BTreeSet<i32>>>);
 
 impl RunningProcesses {
     pub(super) fn add(&self, pid: Pid) {
-        self.with(|pids| pids.insert(pid.as_raw()));
+        self.with_process_ids(|pids| pids.insert(pid.as_raw()));
     }
 
     pub(super) fn remove(&self, pid: Pid) {
-        self.with(|pids| pids.remove(&pid.as_raw()));
+        self.with_process_ids(|pids| pids.remove(&pid.as_raw()));
     }
 
     fn contains(&self, pid: Pid) -> bool {
-        self.with(|pids| pids.contains(&pid.as_raw()))
+        self.with_process_ids(|pids| pids.contains(&pid.as_raw()))
     }
 
     fn count(&self) -> usize {
-        self.with(|pids| pids.len())
+        self.with_process_ids(|pids| pids.len())
     }
 
-    /// Sends `signal` to all. One that has ended in the meantime is not waited for yet, so its number
-    /// is not used again.
+    /// Sends `signal` to all processes. The ID of a process that has ended meanwhile is not reused
+    /// yet, because the tracer has not waited for the process.
     fn signal_all(&self, signal: Signal) {
-        self.with(|pids| {
+        self.with_process_ids(|pids| {
             for &pid in pids.iter() {
                 let _ = kill(Pid::from_raw(pid), signal);
             }
         });
     }
 
-    fn with<T>(&self, action: impl FnOnce(&mut BTreeSet<i32>) -> T) -> T {
+    fn with_process_ids<T>(&self, action: impl FnOnce(&mut BTreeSet<i32>) -> T) -> T {
         action(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner))
     }
 }
 
-/// Signals of this process are blocked, and read from a descriptor instead, until it is dropped.
+/// Blocks the signals of this process, and reads them from a descriptor instead, until this value
+/// is dropped.
 pub(super) struct SignalForwarder {
     fd: SignalFd,
     previous_mask: SigSet,
@@ -82,9 +84,9 @@ impl SignalForwarder {
         let signals: SigSet = SIGNALS.into_iter().collect();
         let previous_mask = signals
             .thread_swap_mask(SigmaskHow::SIG_BLOCK)
-            .map_err(|error| system_call("sigprocmask", error))?;
+            .map_err(|error| system_call_error("sigprocmask", error))?;
         let fd = SignalFd::with_flags(&signals, SfdFlags::SFD_CLOEXEC | SfdFlags::SFD_NONBLOCK);
-        let fd = fd.map_err(|error| system_call("signalfd", error))?;
+        let fd = fd.map_err(|error| system_call_error("signalfd", error))?;
         Ok(Self { fd, previous_mask, processes: RunningProcesses::default() })
     }
 
@@ -94,7 +96,7 @@ impl SignalForwarder {
 
     /// Starts a thread that passes signals on to `program`. `on_left_running` is called when other
     /// processes outlive it.
-    pub(super) fn forward<'scope>(
+    pub(super) fn start_forwarding<'scope>(
         &'scope self,
         scope: &'scope Scope<'scope, '_>,
         program: Pid,
@@ -105,7 +107,7 @@ impl SignalForwarder {
         let thread = scope.spawn(move || {
             let mut state = ForwarderState { forwarder: self, program, first_signal: None };
             // An error of `poll` ends forwarding only.
-            let _ = state.run(&stopped, on_left_running);
+            let _ = state.forward_signals(&stopped, on_left_running);
             state.first_signal.is_some()
         });
         Ok(ForwarderThread { stop, thread })
@@ -139,7 +141,11 @@ struct ForwarderState<'a> {
 }
 
 impl ForwarderState<'_> {
-    fn run(&mut self, stopped: &PipeReader, on_left_running: &dyn Fn(usize)) -> Result<(), Errno> {
+    fn forward_signals(
+        &mut self,
+        stopped: &PipeReader,
+        on_left_running: &dyn Fn(usize),
+    ) -> Result<(), Errno> {
         let (mut idle_intervals, mut is_reported) = (0, false);
         loop {
             let mut fds = [
@@ -155,7 +161,7 @@ impl ForwarderState<'_> {
                 return Ok(());
             }
             while let Some(signal) = self.forwarder.fd.read_signal()? {
-                self.handle(signal.ssi_signo, signal.ssi_code);
+                self.handle_signal(signal.ssi_signo, signal.ssi_code);
             }
             let processes = &self.forwarder.processes;
             if ready == 0 && !is_reported && !processes.contains(self.program) {
@@ -168,7 +174,7 @@ impl ForwarderState<'_> {
         }
     }
 
-    fn handle(&mut self, number: u32, code: i32) {
+    fn handle_signal(&mut self, number: u32, code: i32) {
         let processes = &self.forwarder.processes;
         let number = i32::try_from(number).ok().and_then(|number| Signal::try_from(number).ok());
         if let Some(first) = self.first_signal {

@@ -43,86 +43,87 @@ pub(super) struct PathArgument {
     pub(super) path: usize,
 }
 
-/// Where the flags of `open` are.
+/// Where a system call that opens a file has its flags.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) enum OpenFlags {
-    /// In this argument.
+    /// The flags are in this argument.
     Argument(usize),
-    /// In the structure that this argument points to.
+    /// The flags are in the structure that this argument points to.
     Structure(usize),
-    /// As those of `creat`.
+    /// There are no flags: the call is `creat`, which creates or truncates the file.
     Create,
 }
 
-/// A path at this position, relative to the working directory.
+/// The path in the argument at position `path`, relative to the working directory.
 #[cfg(target_arch = "x86_64")]
-const fn plain(path: usize) -> PathArgument {
+const fn cwd_path(path: usize) -> PathArgument {
     PathArgument { directory: None, path }
 }
 
-/// A path relative to the descriptor at this position, followed by it.
-const fn at(directory: usize) -> PathArgument {
+/// The path in the argument after position `directory`, relative to the descriptor at that
+/// position.
+const fn dirfd_path(directory: usize) -> PathArgument {
     PathArgument { directory: Some(directory), path: directory + 1 }
 }
 
-/// Recorded only for mappings of code.
+/// The number of `mmap`, which is recorded only if it maps code.
 pub(super) const MMAP: c_long = libc::SYS_mmap;
 
-/// All other system calls that are recorded.
+/// The recorded system calls except `mmap`, with their effects.
 pub(super) const RECORDED_CALLS: &[(c_long, CallKind)] = &[
-    (libc::SYS_openat, CallKind::Open { path: at(0), flags: OpenFlags::Argument(2) }),
-    (libc::SYS_openat2, CallKind::Open { path: at(0), flags: OpenFlags::Structure(2) }),
+    (libc::SYS_openat, CallKind::Open { path: dirfd_path(0), flags: OpenFlags::Argument(2) }),
+    (libc::SYS_openat2, CallKind::Open { path: dirfd_path(0), flags: OpenFlags::Structure(2) }),
     (libc::SYS_getdents64, CallKind::ListDirectory),
     (libc::SYS_execve, CallKind::Execute(PathArgument { directory: None, path: 0 })),
-    (libc::SYS_execveat, CallKind::Execute(at(0))),
+    (libc::SYS_execveat, CallKind::Execute(dirfd_path(0))),
     (libc::SYS_connect, CallKind::Connect),
     (libc::SYS_bind, CallKind::Bind),
-    (libc::SYS_mkdirat, CallKind::CreateDirectory(at(0))),
-    (libc::SYS_mknodat, CallKind::Write(at(0))),
+    (libc::SYS_mkdirat, CallKind::CreateDirectory(dirfd_path(0))),
+    (libc::SYS_mknodat, CallKind::Write(dirfd_path(0))),
     (libc::SYS_truncate, CallKind::Write(PathArgument { directory: None, path: 0 })),
-    (libc::SYS_unlinkat, CallKind::Remove(at(0))),
-    (libc::SYS_renameat2, CallKind::Rename(at(0), at(2))),
-    (libc::SYS_renameat, CallKind::Rename(at(0), at(2))),
-    (libc::SYS_linkat, CallKind::Write(at(2))),
-    (libc::SYS_symlinkat, CallKind::Write(at(1))),
+    (libc::SYS_unlinkat, CallKind::Remove(dirfd_path(0))),
+    (libc::SYS_renameat2, CallKind::Rename(dirfd_path(0), dirfd_path(2))),
+    (libc::SYS_renameat, CallKind::Rename(dirfd_path(0), dirfd_path(2))),
+    (libc::SYS_linkat, CallKind::Write(dirfd_path(2))),
+    (libc::SYS_symlinkat, CallKind::Write(dirfd_path(1))),
     (libc::SYS_chroot, CallKind::ChangeRoot),
     (libc::SYS_pivot_root, CallKind::ChangeRoot),
     (libc::SYS_mount, CallKind::ChangeRoot),
     (libc::SYS_io_uring_setup, CallKind::IoUring),
     (libc::SYS_ptrace, CallKind::Ptrace),
-    (libc::SYS_newfstatat, CallKind::Check(at(0))),
-    (libc::SYS_statx, CallKind::Check(at(0))),
-    (libc::SYS_faccessat, CallKind::Check(at(0))),
-    (libc::SYS_faccessat2, CallKind::Check(at(0))),
-    (libc::SYS_readlinkat, CallKind::Check(at(0))),
+    (libc::SYS_newfstatat, CallKind::Check(dirfd_path(0))),
+    (libc::SYS_statx, CallKind::Check(dirfd_path(0))),
+    (libc::SYS_faccessat, CallKind::Check(dirfd_path(0))),
+    (libc::SYS_faccessat2, CallKind::Check(dirfd_path(0))),
+    (libc::SYS_readlinkat, CallKind::Check(dirfd_path(0))),
     #[cfg(target_arch = "x86_64")]
-    (libc::SYS_open, CallKind::Open { path: plain(0), flags: OpenFlags::Argument(1) }),
+    (libc::SYS_open, CallKind::Open { path: cwd_path(0), flags: OpenFlags::Argument(1) }),
     #[cfg(target_arch = "x86_64")]
-    (libc::SYS_creat, CallKind::Open { path: plain(0), flags: OpenFlags::Create }),
+    (libc::SYS_creat, CallKind::Open { path: cwd_path(0), flags: OpenFlags::Create }),
     #[cfg(target_arch = "x86_64")]
     (libc::SYS_getdents, CallKind::ListDirectory),
     #[cfg(target_arch = "x86_64")]
-    (libc::SYS_mkdir, CallKind::CreateDirectory(plain(0))),
+    (libc::SYS_mkdir, CallKind::CreateDirectory(cwd_path(0))),
     #[cfg(target_arch = "x86_64")]
-    (libc::SYS_mknod, CallKind::Write(plain(0))),
+    (libc::SYS_mknod, CallKind::Write(cwd_path(0))),
     #[cfg(target_arch = "x86_64")]
-    (libc::SYS_unlink, CallKind::Remove(plain(0))),
+    (libc::SYS_unlink, CallKind::Remove(cwd_path(0))),
     #[cfg(target_arch = "x86_64")]
-    (libc::SYS_rmdir, CallKind::Remove(plain(0))),
+    (libc::SYS_rmdir, CallKind::Remove(cwd_path(0))),
     #[cfg(target_arch = "x86_64")]
-    (libc::SYS_rename, CallKind::Rename(plain(0), plain(1))),
+    (libc::SYS_rename, CallKind::Rename(cwd_path(0), cwd_path(1))),
     #[cfg(target_arch = "x86_64")]
-    (libc::SYS_link, CallKind::Write(plain(1))),
+    (libc::SYS_link, CallKind::Write(cwd_path(1))),
     #[cfg(target_arch = "x86_64")]
-    (libc::SYS_symlink, CallKind::Write(plain(1))),
+    (libc::SYS_symlink, CallKind::Write(cwd_path(1))),
     #[cfg(target_arch = "x86_64")]
-    (libc::SYS_stat, CallKind::Check(plain(0))),
+    (libc::SYS_stat, CallKind::Check(cwd_path(0))),
     #[cfg(target_arch = "x86_64")]
-    (libc::SYS_lstat, CallKind::Check(plain(0))),
+    (libc::SYS_lstat, CallKind::Check(cwd_path(0))),
     #[cfg(target_arch = "x86_64")]
-    (libc::SYS_access, CallKind::Check(plain(0))),
+    (libc::SYS_access, CallKind::Check(cwd_path(0))),
     #[cfg(target_arch = "x86_64")]
-    (libc::SYS_readlink, CallKind::Check(plain(0))),
+    (libc::SYS_readlink, CallKind::Check(cwd_path(0))),
 ];
 
 /// Returns what the system call `number` does. `None` if it is not recorded.

@@ -13,9 +13,9 @@ use nix::unistd::Pid;
 
 /// The longest path that the kernel accepts (`PATH_MAX`).
 const MAX_PATH: usize = 4096;
-/// No page is smaller.
+/// The size of the smallest memory page, in bytes.
 const PAGE_SIZE: usize = 4096;
-/// Most paths are shorter.
+/// The number of bytes that are read at a time of a path. Most paths are shorter.
 const CHUNK_SIZE: usize = 256;
 
 /// The registers of a system call.

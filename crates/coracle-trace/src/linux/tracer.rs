@@ -11,13 +11,13 @@ use nix::unistd::Pid;
 use rustix::process::{WaitOptions, WaitStatus};
 
 use super::observed_paths::{Observation, ObservedPaths};
-use super::pending_call::{CallReader, PendingCall};
-use super::program_check::{foreign_machine, gained_id};
-use super::recorder::system_call;
+use super::pending_call::{PendingCall, StoppedCall};
+use super::program_check::{foreign_machine_name, set_id_owner};
+use super::recorder::system_call_error;
 use super::resume::{Resume, resume};
 use super::signals::RunningProcesses;
 use super::tracee::{self, CallRegisters};
-use crate::{Gap, ProgramStatus, RecordedPath, Trace, TraceError};
+use crate::{ProgramStatus, RecordedPath, Trace, TraceError, TraceGap};
 
 /// Waits for all processes and threads of this tracer, but not for other children of this process.
 const WAIT_OPTIONS: u32 = (libc::__WALL | libc::__WNOTHREAD).cast_unsigned();
@@ -36,12 +36,12 @@ pub(super) struct Tracer {
     /// The directory that relative paths of the command start at.
     start_directory: PathBuf,
     program_file: Arc<Path>,
-    start: Start,
+    start: LauncherState,
     status: Option<ProgramStatus>,
 }
 
 /// Whether the launcher has executed the program.
-enum Start {
+enum LauncherState {
     Pending,
     Executed,
     Failed(Errno),
@@ -49,9 +49,9 @@ enum Start {
 
 /// A thread of a recorded process.
 struct Thread {
-    /// The program that it executes, for messages.
+    /// The program that the thread executes, for messages.
     program: Arc<Path>,
-    /// The system call that it is in, if its end matters.
+    /// The system call that the thread executes, if its end matters.
     pending: Option<PendingCall>,
 }
 
@@ -73,7 +73,7 @@ impl Tracer {
             paths: ObservedPaths::default(),
             start_directory: tracee::working_directory(program).unwrap_or_default(),
             program_file,
-            start: Start::Pending,
+            start: LauncherState::Pending,
             status: None,
         }
     }
@@ -96,8 +96,10 @@ impl Tracer {
     pub(super) fn finish(self) -> Result<(Trace, ProgramStatus), TraceError> {
         let program = self.program_file.to_path_buf();
         match (self.start, self.status) {
-            (Start::Executed, Some(status)) => Ok((self.paths.into_trace(), status)),
-            (Start::Failed(error), _) => Err(TraceError::CannotExecute { program, source: error.into() }),
+            (LauncherState::Executed, Some(status)) => Ok((self.paths.into_trace(), status)),
+            (LauncherState::Failed(error), _) => {
+                Err(TraceError::CannotExecute { program, source: error.into() })
+            }
             _ => Err(TraceError::LauncherFailed(program)),
         }
     }
@@ -105,7 +107,7 @@ impl Tracer {
     fn handle_event(&mut self, pid: Pid, status: WaitStatus) -> Result<(), TraceError> {
         if status.stopped() {
             let (how, signal) = self.handle_stop(pid, status.as_raw());
-            return resume(pid, how, signal).map_err(|error| system_call("ptrace", error));
+            return resume(pid, how, signal).map_err(|error| system_call_error("ptrace", error));
         }
         self.threads.remove(&pid.as_raw());
         self.processes.remove(pid);
@@ -172,7 +174,7 @@ impl Tracer {
             self.threads.remove(&caller);
             self.processes.remove(Pid::from_raw(caller));
         }
-        self.start = Start::Executed;
+        self.start = LauncherState::Executed;
         let executable = tracee::executable(pid);
         let named = match pending {
             Some(PendingCall::Execute(path)) => Some(path),
@@ -185,11 +187,11 @@ impl Tracer {
         self.paths.add(Observation::Executed, named, &program);
         self.thread(pid).program = program.clone();
         if let Some(executable) = executable {
-            if executable.metadata().ok().as_ref().and_then(gained_id).is_some() {
-                self.paths.add_gap(Gap::SetId(executable.clone()));
+            if executable.metadata().ok().as_ref().and_then(set_id_owner).is_some() {
+                self.paths.add_gap(TraceGap::SetId(executable.clone()));
             }
-            if foreign_machine(&executable).is_some() {
-                self.paths.add_gap(Gap::ForeignArchitecture(executable));
+            if foreign_machine_name(&executable).is_some() {
+                self.paths.add_gap(TraceGap::ForeignArchitecture(executable));
             }
         }
     }
@@ -197,11 +199,11 @@ impl Tracer {
     /// Handles the start of a system call. Calls whose failure does not matter are recorded at once.
     fn enter_call(&mut self, pid: Pid) {
         let program = self.thread(pid).program.clone();
-        let reader = CallReader { pid, start_directory: &self.start_directory };
+        let reader = StoppedCall { pid, start_directory: &self.start_directory };
         let pending = match reader.read_call(&program, &mut self.paths) {
             Ok(pending) => pending,
             Err(Errno::EPERM | Errno::EACCES) => {
-                self.paths.add_gap(Gap::NotDumpable(program.to_path_buf()));
+                self.paths.add_gap(TraceGap::NotDumpable(program.to_path_buf()));
                 None
             }
             // The address is invalid, so the call fails; or the process was killed.
@@ -220,8 +222,8 @@ impl Tracer {
         if let Ok(CallRegisters { result, .. }) = tracee::call_registers(pid) {
             let error = i32::try_from(result.checked_neg().unwrap_or_default()).unwrap_or_default();
             match (&pending, &self.start) {
-                (PendingCall::Execute(_), Start::Pending | Start::Failed(_)) => {
-                    self.start = Start::Failed(Errno::from_raw(error));
+                (PendingCall::Execute(_), LauncherState::Pending | LauncherState::Failed(_)) => {
+                    self.start = LauncherState::Failed(Errno::from_raw(error));
                 }
                 _ => pending.record(result >= 0, error, &program, &mut self.paths),
             }

@@ -5,7 +5,7 @@
 //! it lacks.
 
 use crate::closure::link_map::{LinkMap, MapReason, MappedObject};
-use crate::closure::problem::{Problem, ProblemKind, Severity, problem_if_damaged};
+use crate::closure::problem::{Problem, ProblemKind, Severity, record_if_damaged};
 use crate::elf::SymbolVersions;
 use coracle_core::fs;
 use coracle_core::path::escape_bytes;
@@ -24,7 +24,7 @@ pub fn check_c_libraries(map: &LinkMap) -> fs::Result<Vec<Problem>> {
     let mut problems = Vec::new();
     for mapped in objects {
         let read = SymbolVersions::read(&mapped.file.content.open()?, &mapped.object);
-        let read = problem_if_damaged(
+        let read = record_if_damaged(
             read,
             ProblemKind::DamagedVersions,
             Severity::Warning,

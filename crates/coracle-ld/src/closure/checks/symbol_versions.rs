@@ -7,7 +7,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::closure::link_map::{LinkMap, MappedObject};
-use crate::closure::problem::{Problem, ProblemKind, Severity, problem_if_damaged};
+use crate::closure::problem::{Problem, ProblemKind, Severity, record_if_damaged};
 use crate::elf::{DefinedVersion, NeededVersion, SymbolVersion, SymbolVersions};
 use coracle_core::fs;
 use coracle_core::path::escape_bytes;
@@ -31,7 +31,7 @@ pub fn check_symbol_versions(map: &LinkMap) -> fs::Result<Vec<Problem>> {
     let mut versions = Vec::new();
     for mapped in &map.objects {
         let read = SymbolVersions::read(&mapped.file.content.open()?, &mapped.object);
-        let read = problem_if_damaged(
+        let read = record_if_damaged(
             read,
             ProblemKind::DamagedVersions,
             Severity::Error,

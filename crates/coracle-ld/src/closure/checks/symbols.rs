@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 
 use super::symbol_versions::providers_by_name;
 use crate::closure::link_map::{LinkMap, MapReason, MappedObject, ReferencedSymbol};
-use crate::closure::problem::{Problem, ProblemKind, Severity, problem_if_damaged};
+use crate::closure::problem::{Problem, ProblemKind, Severity, record_if_damaged};
 use crate::elf::{ExportedSymbols, LookupResult, LookupRules, RelocationClass, SymbolReference};
 use coracle_core::fs;
 use coracle_core::path::escape_bytes;
@@ -70,7 +70,7 @@ impl SymbolLookup<'_> {
         }
         let file = mapped.file.content.open()?;
         let exports = ExportedSymbols::new(&file, &mapped.object, self.rules);
-        let mut exports = problem_if_damaged(
+        let mut exports = record_if_damaged(
             exports,
             ProblemKind::DamagedSymbols,
             Severity::Warning,
@@ -85,7 +85,7 @@ impl SymbolLookup<'_> {
                 None => LookupResult::Absent,
                 Some(read) => {
                     let (kind, severity) = (ProblemKind::DamagedSymbols, Severity::Warning);
-                    let read = problem_if_damaged(read, kind, severity, &mapped.raw_path, problems)?;
+                    let read = record_if_damaged(read, kind, severity, &mapped.raw_path, problems)?;
                     if read.is_none() {
                         exports = None;
                     }

@@ -16,7 +16,7 @@ const OLD_MAGIC: &[u8] = b"ld.so-1.7.0";
 const OLD_HEADER_SIZE: usize = 16;
 const OLD_ENTRY_SIZE: usize = 12;
 
-pub(super) fn endian(machine: Machine) -> Endian {
+pub(super) fn cache_byte_order(machine: Machine) -> Endian {
     if machine.is_little_endian { Endian::Little } else { Endian::Big }
 }
 

@@ -59,7 +59,7 @@ const MAX_ENTRIES_PER_NAME: usize = 1024;
 /// path as part of that path.
 const MAX_SHARING: usize = 4;
 
-/// The maximum size of a cache, in bytes. That of a full desktop has some hundred kilobytes.
+/// The maximum size of a cache, in bytes. The cache of a full desktop has some hundred kilobytes.
 const MAX_CACHE_SIZE: u64 = 64 << 20;
 
 impl LdCache {
@@ -77,7 +77,7 @@ impl LdCache {
     }
 
     fn try_parse(bytes: &[u8], machine: Machine) -> Option<Self> {
-        let endian = format::endian(machine);
+        let endian = format::cache_byte_order(machine);
         let bytes = format::new_format_part(bytes, endian)?;
         let order = bytes.get(28)? & 3;
         if order == 1 || order == 2 && !machine.is_little_endian || order == 3 && machine.is_little_endian {
@@ -225,7 +225,8 @@ impl LdCache {
 
     fn raw_entry(&self, index: usize) -> Option<RawEntry> {
         let [low, high] = [self.u32_field(index, 16)?, self.u32_field(index, 20)?].map(u64::from);
-        let mask = if self.endian() == Endian::Little { high << 32 | low } else { low << 32 | high };
+        let mask =
+            if self.cache_byte_order() == Endian::Little { high << 32 | low } else { low << 32 | high };
         Some(RawEntry {
             flags: self.u32_field(index, 0)?,
             path_offset: self.u32_field(index, 8)?,
@@ -234,22 +235,24 @@ impl LdCache {
     }
 
     fn u32_field(&self, index: usize, offset: usize) -> Option<u32> {
-        self.bytes.pread_with(format::HEADER_SIZE + index * format::ENTRY_SIZE + offset, self.endian()).ok()
+        self.bytes
+            .pread_with(format::HEADER_SIZE + index * format::ENTRY_SIZE + offset, self.cache_byte_order())
+            .ok()
     }
 
     /// Returns the glibc-hwcaps name with this index.
     fn hwcaps_name(&self, index: u32) -> Option<&[u8]> {
         let (start, count) = self.hwcaps_names;
         let index = usize::try_from(index).ok().filter(|&index| index < count)?;
-        self.string_at(self.bytes.pread_with(start + index * 4, self.endian()).ok()?)
+        self.string_at(self.bytes.pread_with(start + index * 4, self.cache_byte_order()).ok()?)
     }
 
     fn string_at(&self, offset: u32) -> Option<&[u8]> {
         format::string_at(&self.bytes, offset)
     }
 
-    fn endian(&self) -> Endian {
-        self.machine.map_or(Endian::Little, format::endian)
+    fn cache_byte_order(&self) -> Endian {
+        self.machine.map_or(Endian::Little, format::cache_byte_order)
     }
 }
 

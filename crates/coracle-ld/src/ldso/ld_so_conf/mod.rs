@@ -49,7 +49,7 @@ pub enum Directive<'a> {
 /// Returns the directories that `/etc/ld.so.conf` and the files that it includes list, in order and
 /// without duplicates. Files that can't be read are skipped, as `ldconfig` does.
 pub fn read_directories(tree: &dyn FileSystem) -> Vec<ConfDirectory> {
-    let mut reader = ConfReader {
+    let mut reader = ConfTraversal {
         tree,
         bytes_left: MAX_BYTES,
         entries_left: MAX_GLOB_ENTRIES,
@@ -105,7 +105,7 @@ fn is_space(byte: u8) -> bool {
 }
 
 /// A traversal of the configuration files, with what remains of its limits.
-struct ConfReader<'a> {
+struct ConfTraversal<'a> {
     tree: &'a dyn FileSystem,
     bytes_left: u64,
     entries_left: usize,
@@ -115,7 +115,7 @@ struct ConfReader<'a> {
     found: Vec<ConfDirectory>,
 }
 
-impl ConfReader<'_> {
+impl ConfTraversal<'_> {
     /// Reads a file and the files that it includes.
     fn read_file(&mut self, path: &RawPath, depth: usize) {
         if depth > MAX_DEPTH || self.visited_files.len() >= MAX_FILES {

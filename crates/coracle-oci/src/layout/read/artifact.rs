@@ -1,4 +1,4 @@
-//! Reads artifacts about an image: those that have it as their subject.
+//! Reads artifacts about an image, which is their subject.
 
 use serde_json::Value;
 
@@ -15,8 +15,9 @@ use coracle_core::digest::Digest;
 /// The maximum size of an artifact's content, in bytes.
 const MAX_ARTIFACT_CONTENT: u64 = 64 << 20;
 
-/// Returns the content of the artifact of type `kind` about the first of `subjects` that has one;
-/// `None` if there is none. The last of several in the index is the newest.
+/// Returns the content of the artifact of type `kind` about the first of `subjects` that has such
+/// an artifact; `None` if no subject has an artifact. Of several artifacts of a subject, the last
+/// one in the index is returned, which is the newest.
 ///
 /// # Errors
 /// Fails if there is no layout or archive at `location`, or if a document does not match its

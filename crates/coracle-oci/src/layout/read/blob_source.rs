@@ -78,8 +78,8 @@ impl BlobSource {
         }
     }
 
-    /// Returns the manifests whose subject is `subject`, optionally of one artifact type; the
-    /// newest is last.
+    /// Returns the manifests whose subject is `subject`, only with the artifact type `kind` if it
+    /// is given; the newest is last.
     pub(super) fn referrers(
         &self,
         subject: &Digest,
@@ -111,8 +111,8 @@ fn missing_manifest(remote: &RepositoryClient, digest: &Digest) -> ReadFailure {
         .into()
 }
 
-/// Returns the media type in the document, or else that of its descriptor. Registries require that
-/// they are equal.
+/// Returns the media type in the document, or else in its descriptor. Registries require that they
+/// are equal.
 fn effective_media_type(declared: &str, bytes: &[u8]) -> String {
     let own = json::parse(bytes).ok();
     let own = own.as_ref().and_then(|document| document.get("mediaType")?.as_str());

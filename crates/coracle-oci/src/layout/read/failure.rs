@@ -38,7 +38,7 @@ impl ReadFailure {
     }
 
     /// Adds the name of the affected part of the image.
-    pub(super) fn in_part(self, part: &str) -> Self {
+    pub(super) fn with_part(self, part: &str) -> Self {
         match self {
             Self::Message(why) => Self::Message(format!("{part}: {why}")),
             other => other,

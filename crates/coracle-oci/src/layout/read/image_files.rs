@@ -117,7 +117,7 @@ impl ImageFiles {
     pub(crate) fn apply_layer(&mut self, layer: LayerChanges) -> Result<(), String> {
         self.layer_count += 1;
         self.unpacked_size += layer.unpacked_size;
-        let mut size = PathsSize::of(&self.paths);
+        let mut size = PathsSize::of_paths(&self.paths);
         for path in &layer.whiteouts {
             self.remove_below(path, true);
         }
@@ -154,7 +154,7 @@ impl ImageFiles {
 }
 
 impl ImageFiles {
-    /// Removes all entries below `path`, and with `itself` also the one at `path`.
+    /// Removes all entries below `path`, and with `itself` also the entry at `path`.
     fn remove_below(&mut self, path: &ImagePath, itself: bool) {
         let found: Vec<ImagePath> = self.at_and_below(path).map(|(path, _)| path.clone()).collect();
         for found in found.iter().filter(|found| itself || *found != path) {
@@ -170,7 +170,7 @@ struct PathsSize {
 }
 
 impl PathsSize {
-    fn of(paths: &BTreeMap<ImagePath, FileEntry>) -> Self {
+    fn of_paths(paths: &BTreeMap<ImagePath, FileEntry>) -> Self {
         Self { count: paths.len(), bytes: paths.iter().map(|(path, entry)| text_size(path, entry)).sum() }
     }
 

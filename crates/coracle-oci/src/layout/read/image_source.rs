@@ -29,7 +29,7 @@ use coracle_core::platform::Platform;
 pub struct ImageSource {
     /// The location, as the user wrote it.
     pub location: String,
-    /// The full names that it has there, including tags.
+    /// The full names of the image at its location, including tags.
     pub names: Vec<String>,
     root: SourceRoot,
     pub(super) bytes: BlobSource,
@@ -45,11 +45,12 @@ enum SourceRoot {
 }
 
 impl ImageSource {
-    /// Finds the image in the layout or archive at `location`.
+    /// Opens the image in the layout or archive at `location`: reads the document that its name
+    /// refers to.
     ///
     /// # Errors
     /// Fails if there is no image, or if there are several and `location` has no tag.
-    pub fn find_on_disk(location: &DiskLocation) -> Result<Self, LayoutError> {
+    pub fn open_on_disk(location: &DiskLocation) -> Result<Self, LayoutError> {
         let refused = |why: ReadFailure| why.into_layout_error(&location.to_string());
         let blobs = DiskBlobs::open(location).map_err(LayoutError::File)?;
         let read = |name: &str| -> Result<Option<Value>, LayoutError> {
@@ -93,12 +94,12 @@ impl ImageSource {
         Ok(Self { location: location.to_string(), names: Vec::new(), root, bytes })
     }
 
-    /// Finds the image at a registry; `None` if it does not exist. `location` is as the user wrote
-    /// it, `name` its full name.
+    /// Opens the image at a registry: pulls its manifest or index. `None` if it does not exist.
+    /// `location` is as the user wrote it, `name` its full name.
     ///
     /// # Errors
     /// Fails if the request fails, or if the response is not a manifest.
-    pub fn find_at_registry(
+    pub fn open_at_registry(
         remote: RepositoryClient,
         target: ManifestReference<'_>,
         location: String,
@@ -111,19 +112,19 @@ impl ImageSource {
         Ok(Some(Self { location, names: vec![name], root, bytes }))
     }
 
-    /// Returns the digest of its manifest or index; `None` in an archive that only has a
+    /// Returns the digest of the image's manifest or index; `None` in an archive that only has a
     /// `manifest.json`.
     pub fn digest(&self) -> Option<Digest> {
         self.root_manifest().map(|root| root.digest)
     }
 
-    /// Returns whether the first of its names has a tag. A colon before a `/` precedes a port.
+    /// Returns whether the first name of the image has a tag. A colon before a `/` precedes a port.
     pub fn is_tagged(&self) -> bool {
         let tag = self.names.first().and_then(|name| name.rsplit_once(':')).map(|(_, tag)| tag);
         tag.is_some_and(|tag| !tag.contains('/'))
     }
 
-    /// Returns its manifest or index; `None` in an archive that only has a `manifest.json`.
+    /// Returns the image's manifest or index; `None` in an archive that only has a `manifest.json`.
     pub fn root_manifest(&self) -> Option<&RawManifest> {
         match &self.root {
             SourceRoot::Document(document) => Some(document),
@@ -131,7 +132,8 @@ impl ImageSource {
         }
     }
 
-    /// Reads the manifests and configs of its images. Empty if its index contains no image.
+    /// Reads the manifests and configs of all images of the source. Empty if the index contains no
+    /// image.
     pub(super) fn read_images(&self) -> Result<Vec<ParsedPlatform>, ReadFailure> {
         match (&self.root, &self.bytes) {
             (SourceRoot::Document(root), bytes) => read_images(bytes, root),
@@ -142,7 +144,7 @@ impl ImageSource {
         }
     }
 
-    /// Reads all of its documents, and lists the blobs that they refer to.
+    /// Reads all documents of the image, and lists the blobs that they refer to.
     ///
     /// # Errors
     /// Fails if there is no manifest, or if a document is missing or does not match its digest.
@@ -165,7 +167,7 @@ impl ImageSource {
             .map_err(|why: ReadFailure| why.into_layout_error(&self.location))
     }
 
-    /// Returns its manifest or index.
+    /// Returns the image's manifest or index.
     ///
     /// # Errors
     /// Fails for an archive that only has a `manifest.json`.
@@ -191,13 +193,13 @@ impl ImageSource {
         Ok(Box::new(source.reader))
     }
 
-    /// Returns the platforms in its index; empty for a single image.
+    /// Returns the platforms in the image's index; empty for a single image.
     pub fn index_platforms(&self) -> Vec<Platform> {
         self.root_manifest().map(index_platforms).unwrap_or_default()
     }
 
-    /// Reads manifest and config of the image for this platform. A single image is returned
-    /// whatever its platform is; `None` if an index has no image for the platform.
+    /// Reads manifest and config of the image for this platform; `None` if an index has no image
+    /// for it. Without an index, the only image is returned even if it is for another platform.
     ///
     /// # Errors
     /// Fails if a document is missing, is invalid or does not match its digest.

@@ -23,7 +23,7 @@ pub struct ParsedImage {
 }
 
 impl ImageSource {
-    /// Reads the manifests and configs of its images, not their layers.
+    /// Reads the manifests and configs of all images of the source, not their layers.
     ///
     /// # Errors
     /// Fails if a document is missing, is invalid or does not match its digest.
@@ -37,7 +37,8 @@ impl ImageSource {
 }
 
 impl ParsedImage {
-    /// Returns the number of entries of its index, images or not; 1 if there is no index.
+    /// Returns the number of entries of the image's index, including entries that are not images; 1
+    /// if there is no index.
     pub fn index_entry_count(&self) -> usize {
         let root = self.source.root_manifest().and_then(|root| json::parse(&root.bytes).ok());
         let entries = root.as_ref().and_then(|root| root.get("manifests")?.as_array());
@@ -68,8 +69,8 @@ impl ParsedImage {
         })
     }
 
-    /// Returns the digests that artifacts can have as their subject: its manifest or index, then
-    /// the manifests of its images.
+    /// Returns the digests that artifacts about the image can have as their subject: of the
+    /// manifest or index, then of the images in the index.
     pub fn subject_digests(&self) -> Vec<Digest> {
         let images = self.images.iter().filter_map(ParsedPlatform::digest);
         let mut digests: Vec<Digest> = self.source.digest().into_iter().collect();
@@ -77,8 +78,8 @@ impl ParsedImage {
         digests
     }
 
-    /// Returns the content of the artifact of type `kind` about it or one of its images; `None` if
-    /// there is none.
+    /// Returns the content of the artifact of type `kind` about the image or one of the images in
+    /// its index; `None` if there is none.
     ///
     /// # Errors
     /// Fails if a document cannot be read or does not match its digest.
@@ -135,7 +136,7 @@ impl ParsedImage {
             }
             let name = digest.map_or_else(|| layer.archive_member.clone(), |digest| digest.to_string());
             let refused = |why: ReadFailure| {
-                why.in_part(&format!("layer {number}, `{name}`")).into_layout_error(&self.source.location)
+                why.with_part(&format!("layer {number}, `{name}`")).into_layout_error(&self.source.location)
             };
             let codec = self.source.layer_codec(layer).map_err(refused)?;
             let source = self.source.open_layer(layer).map_err(refused)?;
@@ -151,5 +152,5 @@ impl ParsedImage {
 /// Fails if there is no image, if there are several and `location` has no tag, or if a document
 /// does not match its digest.
 pub fn read_disk_image(location: &DiskLocation) -> Result<ParsedImage, LayoutError> {
-    ImageSource::find_on_disk(location)?.parse()
+    ImageSource::open_on_disk(location)?.parse()
 }

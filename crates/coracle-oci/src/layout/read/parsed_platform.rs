@@ -37,7 +37,7 @@ pub struct ParsedPlatform {
 pub struct ParsedLayer {
     /// The descriptor; `None` in an archive that only has a `manifest.json`.
     pub descriptor: Option<Descriptor>,
-    /// The member of such an archive; otherwise empty.
+    /// The archive's member with the layer, if there is no descriptor; otherwise empty.
     pub(super) archive_member: String,
 }
 
@@ -64,8 +64,8 @@ pub(super) fn read_images(
     Ok(found)
 }
 
-/// Reads the image for `wanted`. A single image is returned whatever its platform is; `None` if an
-/// index has no image for it.
+/// Reads the image for the platform `wanted`; `None` if an index has no image for it. Without an
+/// index, the only image is returned even if it is for another platform.
 pub(super) fn read_image_for(
     bytes: &BlobSource,
     root: &RawManifest,
@@ -89,8 +89,8 @@ pub(super) fn index_platforms(root: &RawManifest) -> Vec<Platform> {
     entries.iter().filter(|entry| is_image_entry(entry)).filter_map(select_entry::entry_platform).collect()
 }
 
-/// Reads the image of `manifest`, which is parsed in `document`. The config may have as many JSON
-/// values as `budget`, which is reduced by them.
+/// Reads the image of `manifest`, which is parsed in `document`. The config may have at most
+/// `budget` JSON values, and their number is subtracted from `budget`.
 fn read_manifest_image(
     bytes: &BlobSource,
     manifest: RawManifest,

@@ -5,7 +5,7 @@ use std::io;
 
 use super::failure::invalid_data;
 
-/// Values from PAX records and GNU long names, which override those of the next header.
+/// Values from PAX records and GNU long names, which override values in the next header.
 #[derive(Default)]
 pub(super) struct HeaderOverrides {
     pub(super) name: Option<Vec<u8>>,

@@ -64,7 +64,7 @@ pub(super) fn select_entry(index: &Value, location: &DiskLocation) -> Result<Sel
     Ok(SelectedEntry { digest, media_type, names: names.into_iter().collect() })
 }
 
-/// Selects the entry of Docker's `manifest.json` with the tag of `location`, or the only one if
+/// Selects the entry of Docker's `manifest.json` with the tag of `location`, or the only entry if
 /// there is no tag.
 pub(super) fn select_docker_entry<'a>(
     manifest: &'a Value,

@@ -71,7 +71,7 @@ pub(super) fn read_credential_file(path: &Path) -> Result<Option<CredentialFile>
 }
 
 impl CredentialFile {
-    /// The credential helper of `registry`: that of `credHelpers`, or else `credsStore`.
+    /// The credential helper of `registry`: from `credHelpers`, or else from `credsStore`.
     pub(super) fn helper_for(&self, registry: &str) -> Option<String> {
         let own = self.helpers.iter().find(|(key, _)| registry_of(key) == registry).map(|(_, helper)| helper);
         own.or(self.store.as_ref()).filter(|helper| !helper.is_empty()).cloned()
@@ -102,7 +102,7 @@ impl CredentialFile {
         scopes.reverse();
         for scope in scopes {
             let exact = self.auths.get_key_value(scope);
-            let same = || self.auths.iter().find(|(key, _)| normalized(key) == scope);
+            let same = || self.auths.iter().find(|(key, _)| normalize_key(key) == scope);
             if let Some((key, Some(entry))) = exact.or_else(same)
                 && let Some(found) = self.entry_credential(key, entry)
             {
@@ -159,7 +159,7 @@ fn registry_of(key: &str) -> String {
 
 /// Normalizes a key to a registry, namespace or repository. The path of a URL, such as `/v1/`, is
 /// dropped.
-fn normalized(key: &str) -> String {
+fn normalize_key(key: &str) -> String {
     match without_scheme(key).split_once('/') {
         Some((_, rest)) if without_scheme(key) == key && !["", "v1", "v1/", "v2", "v2/"].contains(&rest) => {
             format!("{}/{}", registry_of(key), rest.trim_end_matches('/'))

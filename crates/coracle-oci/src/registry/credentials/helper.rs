@@ -47,7 +47,7 @@ pub(super) fn run_helper(
     let program = find_program(&format!("docker-credential-{name}"), search)
         .ok_or_else(|| fail("the program was not found".into()))?;
     for key in keys {
-        if let Some(credential) = get_credential(&program, key).map_err(fail)? {
+        if let Some(credential) = run_get_command(&program, key).map_err(fail)? {
             return Ok(Some(credential));
         }
     }
@@ -62,11 +62,11 @@ fn find_program(program: &str, search: Option<&[PathBuf]>) -> Option<PathBuf> {
 }
 
 /// Runs `PROGRAM get`.
-fn get_credential(program: &Path, key: &str) -> Result<Option<Credential>, String> {
+fn run_get_command(program: &Path, key: &str) -> Result<Option<Credential>, String> {
     let mut command = Command::new(program);
     command.arg("get").stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::null());
     let child = command.spawn().map_err(|error| error.to_string())?;
-    let (out, succeeded) = exchange(child, key).map_err(|error| error.to_string())?;
+    let (out, succeeded) = write_key_and_read_output(child, key).map_err(|error| error.to_string())?;
     if !succeeded {
         let output = String::from_utf8_lossy(&out);
         return match output.trim() {
@@ -89,7 +89,7 @@ fn get_credential(program: &Path, key: &str) -> Result<Option<Credential>, Strin
 }
 
 /// Writes `key` to the program. Returns its output, and whether it succeeded.
-fn exchange(mut child: Child, key: &str) -> std::io::Result<(Vec<u8>, bool)> {
+fn write_key_and_read_output(mut child: Child, key: &str) -> std::io::Result<(Vec<u8>, bool)> {
     let mut out = Vec::new();
     if let Some(mut stdin) = child.stdin.take() {
         // A helper that does not read its input may still print credentials.

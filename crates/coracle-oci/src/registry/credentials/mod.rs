@@ -1,5 +1,5 @@
-//! Credential lookup: those of the caller, then the credential files in order, each with its
-//! helpers.
+//! Credential lookup: in the caller's settings, then in the credential files in order, each with
+//! its helpers.
 
 mod credential_file;
 mod helper;

@@ -71,7 +71,8 @@ pub(super) fn add_requested_locales(
     Ok(())
 }
 
-/// Returns whether the locale archive contains this locale. Its table of names is plain text.
+/// Returns whether the locale archive contains this locale. The archive's table of names is plain
+/// text.
 fn archive_contains(archive: &DataFile, name: &str) -> fs::Result<bool> {
     let DataContent::File(file) = &archive.content else { return Ok(false) };
     let wanted = normalize_locale(name);

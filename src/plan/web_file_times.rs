@@ -16,7 +16,7 @@ use coracle_ld::elf::{self, Toolchain};
 const SERVERS: [&str; 5] = ["nginx", "apache2", "httpd", "lighttpd", "caddy"];
 /// The function of Go's `net/http` that sends files, in the function table of programs that use it.
 const GO_SERVE_CONTENT: &str = "net/http.serveContent";
-/// File names of web pages and of what belongs to them.
+/// Suffixes of web pages and of the files that they load.
 const WEB_SUFFIXES: [&[u8]; 7] = [b".html", b".htm", b".css", b".js", b".mjs", b".wasm", b".svg"];
 
 /// Returns a note if the times of included files have no effect, or if a web server needs them.

@@ -29,7 +29,7 @@ pub(super) fn add_certificates(program: &ProgramContext<'_>, requests: &mut Requ
         Inclusion::Never => false,
         Inclusion::Always => true,
         Inclusion::Auto => {
-            TLS_LIBRARIES.iter().any(|name| program.library(name).is_some())
+            TLS_LIBRARIES.iter().any(|name| program.library_with_prefix(name).is_some())
                 || is_go_with_x509(program)?
                 || reads_certificate_variable(program)
         }
@@ -68,7 +68,7 @@ fn link_for_openssl(
     bundle: &RawPath,
     requests: &mut Requests,
 ) -> Result<(), Error> {
-    let Some(libcrypto) = program.library("libcrypto.so") else { return Ok(()) };
+    let Some(libcrypto) = program.library_with_prefix("libcrypto.so") else { return Ok(()) };
     let Some(directory) = built_in_directory(libcrypto, "OPENSSLDIR")? else { return Ok(()) };
     let link = RawPath::join_bytes(directory.as_bytes(), b"cert.pem");
     let why = "link to the CA certificates for OpenSSL";

@@ -1,9 +1,9 @@
-//! Plans a complete image: adds what hints name, and plans again, until no hint is left that arguments
-//! end.
+//! Plans a complete image: adds the files and options that hints name, and plans again, until no
+//! hint is left that arguments can resolve.
 
 use std::path::{Path, PathBuf};
 
-use super::image_planner::{Added, ImagePlanner};
+use super::image_planner::{ExtraEntries, ImagePlanner};
 use super::platform_base::PlatformBase;
 use crate::error::Error;
 use crate::image_plan::Plan;
@@ -30,7 +30,7 @@ struct Additions {
 ///
 /// # Errors
 /// Fails like [`ImagePlanner::plan_image`].
-pub(super) fn plan_complete(
+pub(super) fn plan_complete_image(
     planner: &ImagePlanner<'_>,
     base: Option<PlatformBase<'_>>,
 ) -> Result<Plan, Error> {
@@ -48,7 +48,7 @@ pub(super) fn plan_complete(
             break;
         }
         for hint in hints {
-            additions.add(&hint.remedy, &root);
+            additions.add_remedy(&hint.remedy, &root);
             additions.remedies.push(hint.remedy);
         }
         let recipe = additions.added_to(planner.recipe);
@@ -62,7 +62,7 @@ pub(super) fn plan_complete(
             recipe: &recipe,
             programs: planner.programs.clone(),
             platform: planner.platform.clone(),
-            added: Added {
+            added: ExtraEntries {
                 programs: &programs,
                 state_dirs: &additions.state_dirs,
                 files: planner.added.files,
@@ -75,12 +75,13 @@ pub(super) fn plan_complete(
 }
 
 impl Additions {
-    /// Adds what `remedy` names. `root` is the absolute directory that its paths are below.
-    fn add(&mut self, remedy: &Remedy, root: &Path) {
+    /// Adds what `remedy` names. `root` is the absolute directory that contains the paths in
+    /// `remedy`.
+    fn add_remedy(&mut self, remedy: &Remedy, root: &Path) {
         match remedy {
             Remedy::Include(paths) => {
                 for path in paths {
-                    let from = root.join(relative(&path.from));
+                    let from = root.join(relative_to_root(&path.from));
                     let include = RecipeInclude { from, to: path.to.clone(), ..RecipeInclude::default() };
                     if !self.includes.contains(&include) {
                         self.includes.push(include);
@@ -95,7 +96,7 @@ impl Additions {
                 }
             }
             Remedy::State(path) => self.state_dirs.extend(ImagePath::parse(path.as_bytes())),
-            Remedy::All(remedies) => remedies.iter().for_each(|remedy| self.add(remedy, root)),
+            Remedy::All(remedies) => remedies.iter().for_each(|remedy| self.add_remedy(remedy, root)),
             _ => {}
         }
     }
@@ -105,13 +106,13 @@ impl Additions {
         let mut recipe = recipe.clone();
         recipe.contents.includes.extend(self.includes.iter().cloned());
         let policy = recipe.contents.implicit.clone();
-        recipe.contents.implicit = self.remedies.iter().fold(policy, ImplicitPolicy::with);
+        recipe.contents.implicit = self.remedies.iter().fold(policy, ImplicitPolicy::with_remedy);
         recipe
     }
 }
 
-/// Returns an absolute path as one that is relative to the root.
-fn relative(path: &RawPath) -> PathBuf {
+/// Converts an absolute path to a path relative to the root.
+fn relative_to_root(path: &RawPath) -> PathBuf {
     let bytes = path.as_bytes();
     fs::path_from_bytes(bytes.strip_prefix(b"/").unwrap_or(bytes))
 }
