@@ -48,7 +48,7 @@ fn text_of_others_is_escaped_everywhere() {
     let project = Project::hello(&["-static"]);
     hostile_layout(&project, "hostile", HOSTILE);
     hostile_layout(&project, "base", "amd64");
-    let hostile_path = format!("{}.oci", HOSTILE.replace('/', ""));
+    let hostile_path = format!("{}.oci", HOSTILE.replace([':', '/'], ""));
     project.file(&format!("assets/{HOSTILE}"), "1");
     fs::create_dir(project.path(&hostile_path)).unwrap();
     let at_hostile = format!("oci:{hostile_path}");

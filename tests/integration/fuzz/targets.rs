@@ -115,7 +115,7 @@ fn as_compared(name: &[u8]) -> Vec<i64> {
         match parts.last_mut().filter(|_| was_number && is_number) {
             // Numbers are distinguished from bytes by their range.
             Some(number) => {
-                let value = (*number >> 9) as i32;
+                let value = i32::try_from(*number >> 9).unwrap();
                 let next = value.wrapping_mul(10).wrapping_add(i32::from(byte - b'0'));
                 *number = i64::from(next) << 9 | 256;
             }
