@@ -94,7 +94,8 @@ pub fn cache(bytes: &[u8]) {
     for machine in [AMD64, S390X] {
         let hwcaps = [b"x86-64-v3".to_vec(), b"x86-64-v2".to_vec()];
         let _ = LdCache::parse(bytes, machine).lookup(b"libc.so.6", &hwcaps, 0);
-        let names = bytes.split(|&byte| byte == 0).filter(|name| !name.is_empty());
+        // Longer names than paths can be are not read.
+        let names = bytes.split(|&byte| byte == 0).filter(|name| (1..4096).contains(&name.len()));
         let entry = |name: &[u8]| CacheEntry { name: name.to_vec(), path: RawPath::new(name) };
         let names: BTreeSet<&[u8]> = names.collect();
         let written = LdCache::serialize(names.iter().map(|name| entry(name)).collect(), machine).unwrap();

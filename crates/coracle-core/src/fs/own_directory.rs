@@ -54,10 +54,8 @@ impl OwnDirectory {
     }
 }
 
-#[cfg(test)]
+#[cfg(all(test, unix))]
 mod tests {
-    #![cfg(unix)]
-
     use std::os::unix::fs::{DirBuilderExt as _, symlink};
 
     use super::*;

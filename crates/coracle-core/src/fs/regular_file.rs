@@ -64,10 +64,8 @@ pub fn open_lock_file(path: &Path) -> Result<File> {
     Err(Error::new("open", path, io::Error::other("it is not a regular file")))
 }
 
-#[cfg(test)]
+#[cfg(all(test, unix))]
 mod tests {
-    #![cfg(unix)]
-
     use super::*;
 
     fn message(result: Result<Vec<u8>>) -> String {
