@@ -54,7 +54,8 @@ impl OwnDirectory {
     }
 }
 
-#[cfg(all(test, unix))]
+#[cfg(unix)]
+#[cfg(test)]
 mod tests {
     use std::os::unix::fs::{DirBuilderExt as _, symlink};
 

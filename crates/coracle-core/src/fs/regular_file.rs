@@ -64,7 +64,8 @@ pub fn open_lock_file(path: &Path) -> Result<File> {
     Err(Error::new("open", path, io::Error::other("it is not a regular file")))
 }
 
-#[cfg(all(test, unix))]
+#[cfg(unix)]
+#[cfg(test)]
 mod tests {
     use super::*;
 
