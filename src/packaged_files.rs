@@ -4,7 +4,7 @@
 use std::collections::BTreeSet;
 use std::path::Path;
 
-use coracle_core::fs;
+use coracle_core::fs::{self, FinalLink};
 use coracle_core::path::ImagePath;
 
 /// Lists of dpkg: a file for each package, with a path in each line.
@@ -47,8 +47,11 @@ pub fn packaged_paths(paths: &BTreeSet<ImagePath>) -> Option<BTreeSet<ImagePath>
     Some(packaged)
 }
 
+/// The largest list of packages that is read, in bytes.
+const MAX_LIST_SIZE: u64 = 64 << 20;
+
 /// Returns the text of a list.
 fn read_list(path: &Path) -> Option<String> {
-    let bytes = std::fs::read(path).ok()?;
+    let bytes = fs::read_regular_file(path, FinalLink::Follow, MAX_LIST_SIZE).ok()?;
     Some(String::from_utf8_lossy(&bytes).into_owned())
 }

@@ -126,7 +126,7 @@ fn recipe(destination: &Path) -> Recipe {
 }
 
 fn rootfs() -> Rootfs {
-    let plans = coracle::plan(&recipe(Path::new("bench.oci")), &Settings::default()).unwrap();
+    let plans = coracle::plan(&recipe(Path::new("bench.oci")), &Settings::default(), &()).unwrap();
     plans.into_iter().next().unwrap().rootfs
 }
 

@@ -10,6 +10,7 @@ use super::args::{BuildArgs, OutputFormat};
 use super::concurrent_builds::{self, BuildMonitor, FinishedBuild};
 use super::error::{CliError, CliExit};
 use super::image_report::ImageReport;
+use super::interrupt::SignalCancellation;
 use super::plan_report::{PATH_COLUMN, PlanReport};
 use super::progress::ProgressDisplay;
 use super::report_files::{BuildReport, ImagesReport, ReportFiles};
@@ -113,7 +114,8 @@ fn print_plans(
     convert_error: fn(&coracle::Error) -> CliError,
 ) -> Result<Vec<PlanReport>, CliError> {
     coracle::contract::contract_of(recipe)?;
-    let plans = coracle::plan(recipe, settings).map_err(|error| convert_error(&error))?;
+    let plans =
+        coracle::plan(recipe, settings, &SignalCancellation).map_err(|error| convert_error(&error))?;
     plans.iter().for_each(|plan| terminal::print_all_notes(&plan.notes, args.quiet));
     let scanned = coracle::secret_scan::scan_plan(recipe, &plans);
     if let Ok(notes) = &scanned {

@@ -34,6 +34,12 @@ impl coracle_core::progress::Progress for SignalCancellation {
     }
 }
 
+impl coracle::Observer for SignalCancellation {
+    fn is_cancelled(&self) -> bool {
+        is_cancelled()
+    }
+}
+
 /// The interval at which the cancellation flag is polled.
 const POLL_INTERVAL: Duration = Duration::from_millis(50);
 

@@ -8,14 +8,14 @@ use super::{linkage, start_check, stop_signal, web_file_times};
 use crate::contract;
 use crate::error::Error;
 use crate::image_plan::Plan;
-use crate::observer::Observer;
+use crate::observer::{Observer, UploadProgress};
 use crate::recipe::{Contents, FileTimes, Recipe, RecipeInclude, RecipeProgram, RootOverrideKind};
 use crate::rootfs::{
     self, BaseFiles, GeneratedFile, IncludedFs, PlanRequest, PlannedProgram, ResolvedInclude,
 };
 use crate::roots::RootFileSystems;
 use crate::settings::Settings;
-use coracle_core::file_system::{FileSystem, OverlayFs, UntrackedFs};
+use coracle_core::file_system::{CancellableFs, FileSystem, OverlayFs, UntrackedFs};
 use coracle_core::fs;
 use coracle_core::note::{DependencyNote, Note};
 use coracle_core::path::{ImagePath, RawPath};
@@ -105,14 +105,18 @@ impl ImagePlanner<'_> {
         base: BaseFiles<'_>,
         run_config: &RunConfig,
     ) -> Result<Plan, Error> {
-        let (recipe, host) = (self.recipe, self.roots.host());
+        let recipe = self.recipe;
+        let progress = UploadProgress(self.observer);
+        let file_system = &CancellableFs { inner: file_system, progress: &progress };
+        let host = &CancellableFs { inner: self.roots.host(), progress: &progress };
         let includes = resolved_includes(recipe, self.settings.epoch)?;
         let programs = self.programs.iter().map(|(raw_path, program)| (raw_path, program.to.as_ref()));
         let included = match includes.as_slice() {
             [] => None,
             _ => Some(IncludedFs::new(file_system, host, &includes, &programs.collect::<Vec<_>>())?),
         };
-        let file_system = included.as_ref().map_or(file_system, |included| included as &dyn FileSystem);
+        let file_system =
+            included.as_ref().map_or(file_system as &dyn FileSystem, |included| included as &dyn FileSystem);
         let options = ResolveOptions {
             added_files: included.as_ref().map(IncludedFs::files).unwrap_or_default(),
             ..run_config.resolve_options(recipe)
@@ -122,7 +126,7 @@ impl ImagePlanner<'_> {
         let untracked = UntrackedFs(file_system);
         let data_sources = DataSources {
             tree: file_system,
-            fallback: is_sysroot.then_some(host),
+            fallback: is_sysroot.then_some(host as &dyn FileSystem),
             // What a complete image adds depends on what exists.
             untracked: if recipe.contents.complete { file_system } else { &untracked },
             options: &options,

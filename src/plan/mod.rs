@@ -86,15 +86,15 @@ pub(crate) fn plan_build<'a>(request: &BuildRequest<'a>) -> Result<BuildPlan<'a>
 }
 
 /// Resolves the programs of `recipe` and plans an image for each of their platforms. Nothing is
-/// written.
+/// written. Of `observer`, only cancellation is used.
 ///
 /// # Errors
-/// Fails if a program cannot be resolved or would not start, a file cannot be included, different
+/// Fails if `observer` cancels, a program cannot be resolved or would not start, a file cannot be included, different
 /// contents are planned for one path, or the base image cannot be used.
-pub fn plan(recipe: &Recipe, settings: &Settings) -> Result<Vec<Plan>, Error> {
+pub fn plan(recipe: &Recipe, settings: &Settings, observer: &dyn Observer) -> Result<Vec<Plan>, Error> {
     let base = base_image::open_base(recipe, settings)?;
     let roots = RootFileSystems::from_recipe(recipe);
-    plan_platforms(&PlanInputs { recipe, settings, observer: &(), roots: &roots, base: base.as_deref() })
+    plan_platforms(&PlanInputs { recipe, settings, observer, roots: &roots, base: base.as_deref() })
 }
 
 /// Like [`plan()`], but files without which a program does not start may be missing.
@@ -114,7 +114,7 @@ pub fn plan_with_missing_files(recipe: &Recipe, settings: &Settings) -> Result<V
 /// # Errors
 /// Fails like [`plan()`].
 pub fn added_state_directories(recipe: &Recipe, settings: &Settings) -> Result<Vec<ImagePath>, Error> {
-    let plans = if recipe.contents.complete { plan(recipe, settings)? } else { Vec::new() };
+    let plans = if recipe.contents.complete { plan(recipe, settings, &())? } else { Vec::new() };
     let mut directories: Vec<ImagePath> = plans.into_iter().flat_map(|plan| plan.added_state_dirs).collect();
     directories.sort();
     directories.dedup();
@@ -131,7 +131,8 @@ struct PlanInputs<'a> {
 }
 
 fn plan_platforms(inputs: &PlanInputs<'_>) -> Result<Vec<Plan>, Error> {
-    let plans = plan_unchecked_platforms(inputs)?;
+    let cancelled = |error| if inputs.observer.is_cancelled() { Error::cancelled() } else { error };
+    let plans = plan_unchecked_platforms(inputs).map_err(cancelled)?;
     plans.iter().try_for_each(start_check::check_required_files)?;
     Ok(plans)
 }

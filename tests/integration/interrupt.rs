@@ -3,7 +3,11 @@
 use std::fs;
 use std::path::Path;
 use std::process::{Command, Stdio};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
+
+use coracle::recipe::RecipeOverrides;
+use coracle::{Observer, Plan, Recipe, Settings};
 
 fn names(directory: &Path) -> Vec<String> {
     let entries = fs::read_dir(directory).unwrap();
@@ -58,6 +62,52 @@ fn an_interrupted_build_leaves_the_old_image() {
     assert_eq!(names(at), before);
     assert_eq!(names(&at.join("m.oci")), ["blobs", "index.json", "oci-layout"]);
     assert_eq!(fs::read(at.join("m.oci/index.json")).unwrap(), index);
+}
+
+/// Cancels a build when it has asked so often whether to go on, and counts what it has begun.
+#[derive(Default)]
+struct CancelAfter {
+    polls: AtomicUsize,
+    limit: usize,
+    is_planned: AtomicBool,
+}
+
+impl Observer for CancelAfter {
+    fn on_planned(&self, _: &[Plan]) {
+        self.is_planned.store(true, Ordering::Relaxed);
+    }
+
+    fn is_cancelled(&self) -> bool {
+        self.polls.fetch_add(1, Ordering::Relaxed) >= self.limit
+    }
+}
+
+#[test]
+fn planning_is_cancelled_between_any_two_files() {
+    let directory = directory();
+    let at = directory.path();
+    fs::create_dir(at.join("many")).unwrap();
+    for number in 0..300 {
+        fs::write(at.join(format!("many/{number}")), "").unwrap();
+    }
+    let flags = RecipeOverrides {
+        programs: vec![at.join("m").into()],
+        includes: vec![format!("{}:/many", at.join("many").display()).into()],
+        destinations: vec![format!("oci:{}", at.join("m.oci").display())],
+        ..RecipeOverrides::default()
+    };
+    let recipe = Recipe::from_flags(&flags).unwrap();
+    for limit in [0, 10, 200, 400] {
+        let observer = CancelAfter { limit, ..CancelAfter::default() };
+        for error in [
+            coracle::plan(&recipe, &Settings::default(), &observer).err(),
+            coracle::build(&recipe, &Settings::default(), &observer).err(),
+        ] {
+            assert!(matches!(error, Some(coracle::Error::Cancelled { .. })), "{limit}: {error:?}");
+        }
+        assert!(!observer.is_planned.load(Ordering::Relaxed), "{limit}");
+    }
+    assert!(!at.join("m.oci").exists());
 }
 
 #[test]

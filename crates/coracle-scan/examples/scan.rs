@@ -29,6 +29,7 @@ fn main() {
         node: EntryNode::File(Content::from_bytes(Vec::new())),
         owner: Owner::ROOT,
         mode: 0o644,
+        modified: 0,
         reason: EntryReason::Included(String::new()),
         layer_kind: LayerKind::Data,
     };

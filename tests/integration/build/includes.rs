@@ -65,7 +65,7 @@ fn warns_of_large_hard_links_that_become_copies() {
     let run = project.coracle(["build", "hello", "--include", "assets:/srv"]).command().output().unwrap();
     let stderr = String::from_utf8(run.stderr).unwrap();
     assert!(stderr.contains("warning: hard links become copies: /srv/second, /srv/third\n"), "{stderr}");
-    assert!(stderr.contains("this adds 1.2 MB to the image: symbolic links add nothing\n"), "{stderr}");
+    assert!(stderr.contains("this adds 1.20 MB to the image: symbolic links add nothing\n"), "{stderr}");
 }
 
 #[test]

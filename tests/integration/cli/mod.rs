@@ -1,6 +1,7 @@
 //! The command line: help, completions, manual pages, usage errors.
 
 mod completions;
+mod foreign_text;
 mod help;
 mod invalid_recipe_keys;
 mod manual_pages;

@@ -1,7 +1,9 @@
 //! Errors: missing files, unreadable files, invalid arguments.
 
 use std::fs;
+use std::process::Command;
 
+use coracle_testing::SyntheticElf;
 use serde_json::{Value, json};
 
 use crate::deps::test_programs::{cc, deps, project};
@@ -84,4 +86,31 @@ fn ignores_loader_variables_of_the_environment() {
     assert!(libs(&["--library-path", &directory]).to_string().contains("[AT]/lib/liba.so"));
     let preload = format!("{}/lib/libb.so", project.path().display());
     assert_eq!(libs(&["--preload", &preload])[0], json!("[AT]/lib/libb.so"));
+}
+
+#[test]
+fn names_and_directories_of_66_kilobytes_are_printed() {
+    let project = project();
+    let long = |c: &str| -> &'static str { format!("/{}", c.repeat(66_000)).leak() };
+    let (needed, runpath) = (long("n"), long("r"));
+    let program = SyntheticElf {
+        interpreter: Some("/lib64/ld-linux-x86-64.so.2"),
+        needed: vec![needed, "missing.so"],
+        runpath: Some(runpath),
+        ..SyntheticElf::default()
+    };
+    fs::write(project.path().join("long"), program.bytes()).unwrap();
+    for arguments in [&["long"][..], &["long", "--why", "missing.so"], &["long", "--why", needed]] {
+        let (code, stdout, stderr) = deps(project.path(), arguments);
+        assert!((0..=4).contains(&code) && !stderr.contains("panicked"), "{code} {stderr}");
+        assert!(stdout.contains(&needed[1..]) || stdout.contains(runpath), "{stderr}");
+    }
+    let build = Command::new(env!("CARGO_BIN_EXE_coracle"))
+        .args(["build", "long", "--no-cache"])
+        .current_dir(project.path())
+        .output()
+        .unwrap();
+    let stderr = String::from_utf8(build.stderr).unwrap();
+    assert_eq!(build.status.code(), Some(1), "{stderr}");
+    assert!(stderr.contains("searched, in order:") && stderr.contains(runpath), "{stderr}");
 }

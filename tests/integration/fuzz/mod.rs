@@ -1,6 +1,7 @@
-//! Runs every file of `fuzz/seeds` through its fuzz target. An input with which a fuzzer fails
-//! becomes a file there.
+//! Runs every file of `fuzz/seeds`, and mutations of it, through its fuzz target. An input with which a
+//! fuzzer fails becomes a file there.
 
+mod mutations;
 mod targets;
 
 use std::fs;
@@ -20,6 +21,31 @@ fn every_seed_runs() {
                 println!("{}", file.display());
             }
             target(&fs::read(&file).unwrap());
+        }
+    }
+}
+
+/// The same mutations in every run. `FUZZ_ROUNDS` sets their number, `FUZZ_TARGET` selects one target.
+#[test]
+#[allow(clippy::disallowed_methods, reason = "these variables are options of this test alone")]
+fn no_target_fails_on_mutated_seeds() {
+    let rounds = std::env::var("FUZZ_ROUNDS").map_or(100, |rounds| rounds.parse().unwrap());
+    let selected = std::env::var("FUZZ_TARGET").ok();
+    let corpora = Path::new(env!("CARGO_MANIFEST_DIR")).join("fuzz/seeds");
+    for (name, target) in targets::TARGETS {
+        if selected.as_ref().is_some_and(|selected| selected != name) {
+            continue;
+        }
+        let entries = fs::read_dir(corpora.join(name)).unwrap();
+        let mut seeds: Vec<_> = entries.map(|entry| entry.unwrap().path()).collect();
+        seeds.sort();
+        let seeds: Vec<Vec<u8>> = seeds.iter().map(|path| fs::read(path).unwrap()).collect();
+        let failing = std::env::temp_dir().join(format!("coracle-fuzz-{name}-{}", std::process::id()));
+        for mutated in mutations::mutations(&seeds, rounds) {
+            if std::panic::catch_unwind(|| target(&mutated)).is_err() {
+                fs::write(&failing, &mutated).unwrap();
+                panic!("{name} fails with {}: move it to fuzz/seeds/{name}", failing.display());
+            }
         }
     }
 }

@@ -11,18 +11,23 @@ use coracle_core::content::Content;
 use coracle_core::digest::Digest;
 use coracle_core::file_system::{FileSystem, FsFile, FsNode};
 use coracle_core::fs::{FileId, Stat};
+use coracle_core::hint::Hint as _;
 use coracle_core::path::{ImagePath, RawPath};
 use coracle_core::reference::ImageReference;
 use coracle_kube::check::pin::{self, PinnableImage};
 use coracle_kube::check::{self, Expectations, ManifestFile};
 use coracle_kube::contract::Contract;
-use coracle_ld::closure::{Closure, ResolveOptions};
+use coracle_kube::template::{Delimiters, TemplateSource};
+use coracle_ld::closure::{Closure, ResolveOptions, Resolver};
 use coracle_ld::elf::{self, ElfObject, ExportedSymbols, LookupRules, Machine, StripResult, SymbolVersions};
+use coracle_ld::implicit::{self, DataSources, ImplicitPolicy, Inclusion, ProgramRole};
 use coracle_ld::ldso::ld_so_conf::{self, Directive};
 use coracle_ld::ldso::{CacheEntry, LdCache};
 use coracle_oci::copy::{ImageLocation, RegistryImageName};
 use coracle_oci::image::{Descriptor, GraphError, ImageGraph, RawManifest, media_type};
+use coracle_oci::layout::read_disk_image;
 use coracle_oci::registry::{Challenge, Referrer, Repository};
+use coracle_testing::SyntheticElf;
 
 /// A target and its name.
 pub type Target = (&'static str, fn(&[u8]));
@@ -39,6 +44,13 @@ pub const TARGETS: &[Target] = &[
     ("reference", reference),
     ("challenge", challenge),
     ("documents", documents),
+    ("image", image),
+    ("layer", layer),
+    ("archive", archive),
+    ("template", template),
+    ("yaml", yaml),
+    ("recipe", recipe),
+    ("packages", packages),
 ];
 
 const AMD64: Machine = Machine { is_64: true, is_little_endian: true, e_machine: 62, e_flags: 0 };
@@ -82,15 +94,37 @@ pub fn cache(bytes: &[u8]) {
     for machine in [AMD64, S390X] {
         let hwcaps = [b"x86-64-v3".to_vec(), b"x86-64-v2".to_vec()];
         let _ = LdCache::parse(bytes, machine).lookup(b"libc.so.6", &hwcaps, 0);
-        let names = bytes.split(|&byte| byte == 0).filter(|name| !name.is_empty());
+        // Longer names than paths can be are not read.
+        let names = bytes.split(|&byte| byte == 0).filter(|name| (1..4096).contains(&name.len()));
         let entry = |name: &[u8]| CacheEntry { name: name.to_vec(), path: RawPath::new(name) };
         let names: BTreeSet<&[u8]> = names.collect();
         let written = LdCache::serialize(names.iter().map(|name| entry(name)).collect(), machine).unwrap();
         let read = LdCache::parse(&written, machine);
         for name in names {
-            assert_eq!(read.lookup(name, &hwcaps, 0), Some(RawPath::new(name)));
+            let found = read.lookup(name, &hwcaps, 0).expect("each name is found");
+            assert_eq!(as_compared(found.as_bytes()), as_compared(name));
         }
     }
+}
+
+/// A name as the loader compares it: for its binary search, `libx.so.07` and `libx.so.7` are equal.
+fn as_compared(name: &[u8]) -> Vec<i64> {
+    let mut parts: Vec<i64> = Vec::new();
+    let mut is_number = false;
+    for &byte in name {
+        let was_number = std::mem::replace(&mut is_number, byte.is_ascii_digit());
+        match parts.last_mut().filter(|_| was_number && is_number) {
+            // Numbers are distinguished from bytes by their range.
+            Some(number) => {
+                let value = i32::try_from(*number >> 9).unwrap();
+                let next = value.wrapping_mul(10).wrapping_add(i32::from(byte - b'0'));
+                *number = i64::from(next) << 9 | 256;
+            }
+            None if is_number => parts.push(i64::from(byte - b'0') << 9 | 256),
+            None => parts.push(i64::from(byte)),
+        }
+    }
+    parts
 }
 
 /// `ld.so.conf`, by itself and as every file that it includes.
@@ -200,6 +234,170 @@ pub fn documents(bytes: &[u8]) {
     }
     let listed = Referrer::parse_index(bytes).unwrap_or_default();
     assert!(listed.len() <= bytes.len());
+}
+
+/// A layout whose JSON these bytes are: index, manifest and config, separated by NUL. `MANIFEST` and `CONFIG` stand for the
+/// digests of these.
+pub fn image(bytes: &[u8]) {
+    let mut parts = bytes.splitn(3, |&byte| byte == 0).map(|part| String::from_utf8_lossy(part).into_owned());
+    let [index, manifest, config] = [(); 3].map(|()| parts.next().unwrap_or_default());
+    let directory = tempfile::tempdir().unwrap();
+    let blobs = directory.path().join("blobs/sha256");
+    std::fs::create_dir_all(&blobs).unwrap();
+    let put = |text: &str| {
+        let digest = Digest::compute(text.as_bytes());
+        std::fs::write(blobs.join(digest.hex()), text).unwrap();
+        digest.to_string()
+    };
+    let manifest = manifest.replace("CONFIG", &put(&config));
+    let index = index.replace("MANIFEST", &put(&manifest));
+    std::fs::write(directory.path().join("index.json"), &index).unwrap();
+    std::fs::write(directory.path().join("manifest.json"), &manifest).unwrap();
+    read_image(&format!("oci:{}", directory.path().display()));
+    std::fs::remove_file(directory.path().join("index.json")).unwrap();
+    read_image(&format!("oci:{}", directory.path().display()));
+}
+
+/// Reads all of an image. Its text reaches no terminal.
+fn read_image(location: &str) {
+    let image = match read_disk_image(&location.parse().unwrap()) {
+        Ok(image) => image,
+        Err(error) => {
+            let _ = error.hint();
+            return;
+        }
+    };
+    let _ = image.label("io.coracle.config.v1", None);
+    let _ = image.read_artifact("application/vnd.example");
+    for platform in &image.images {
+        assert!(!platform.platform.to_string().contains(coracle_core::escape::is_unsafe));
+        let _ = (platform.total_size(), platform.user());
+        let Ok(files) = image.read_files(platform) else { continue };
+        for (path, _) in files.iter() {
+            // Every path can be reached by listing directories from the root. A layer may have entries below a link.
+            assert!(path.parent().is_none_or(|parent| {
+                let is_there = parent.file_name().is_none() || files.get(&parent).is_some();
+                is_there
+                    && files.child_names(&parent).iter().any(|name| Some(name.as_slice()) == path.file_name())
+            }));
+            let _ = files.resolve_links(path);
+        }
+    }
+}
+
+/// The tar of a layer, below one with some files.
+pub fn layer(bytes: &[u8]) {
+    let mut lower = tar::Builder::new(Vec::new());
+    for (name, kind) in
+        [("d/", tar::EntryType::Directory), ("d/f", tar::EntryType::Regular), ("g", tar::EntryType::Regular)]
+    {
+        let mut header = tar::Header::new_ustar();
+        header.set_entry_type(kind);
+        header.set_size(0);
+        lower.append_data(&mut header, name, std::io::empty()).unwrap();
+    }
+    let directory = tempfile::tempdir().unwrap();
+    let put = |name: &str, content: &[u8]| std::fs::write(directory.path().join(name), content).unwrap();
+    put("lower", &lower.into_inner().unwrap());
+    put("upper", bytes);
+    put("config", br#"{"os":"linux","architecture":"amd64"}"#);
+    put("manifest.json", br#"[{"Config":"config","Layers":["lower","upper"]}]"#);
+    read_image(&format!("oci:{}", directory.path().display()));
+}
+
+/// An archive of an image, of Docker's or OCI's format.
+pub fn archive(bytes: &[u8]) {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("a.tar");
+    std::fs::write(&path, bytes).unwrap();
+    read_image(&format!("oci-archive:{}", path.display()));
+    read_image(&format!("docker-archive:{}", path.display()));
+}
+
+/// A template, which includes a file.
+pub fn template(bytes: &[u8]) {
+    let Ok(text) = std::str::from_utf8(bytes) else { return };
+    let template =
+        TemplateSource { path: "a.j2".into(), text: text.into(), delimiters: Delimiters::default() };
+    let includes = [("b.j2".to_owned(), "{{ a }}{% include 'b.j2' %}".to_owned())].into();
+    let values = serde_json::json!({"a": "x", "b": [1, 2, {"c": true}], "d": {"e": null}});
+    let keys = template.used_keys_with(&includes);
+    if let Ok(rendered) = template.render_with(&includes, &values) {
+        assert!(keys.is_ok());
+        for offset in 0..=rendered.text.len().min(64) {
+            let line = rendered.template_line(offset).map(|(_, line)| line);
+            assert!(line.is_none_or(|line| line <= text.lines().count().max(1) + 1));
+        }
+    }
+}
+
+/// Values in YAML: nodes have places in the text.
+pub fn yaml(bytes: &[u8]) {
+    let Ok(text) = std::str::from_utf8(bytes) else { return };
+    let documents = coracle_kube::yaml::parse_documents(text);
+    if let Ok(nodes) = coracle_kube::yaml::parse_nodes(text) {
+        let lines = text.lines().count() + 1;
+        assert!(nodes.iter().all(|node| node.span.line <= lines));
+        assert!(documents.is_err() || documents.is_ok_and(|documents| documents.len() == nodes.len()));
+    }
+}
+
+/// A recipe, with a program from the command line.
+pub fn recipe(bytes: &[u8]) {
+    let flags = coracle::recipe::RecipeOverrides { programs: vec!["app".into()], ..Default::default() };
+    if let Err(error) = coracle::recipe::parse_recipe("coracle.toml".as_ref(), bytes, &flags) {
+        let _ = (error.to_string(), error.hint());
+    }
+}
+
+/// Lists of packages, certificates and `openssl.cnf`: every file of a root is this one. A program with TLS reads them.
+pub fn packages(bytes: &[u8]) {
+    let mut root = coracle_core::file_system::MemoryFs::default();
+    for path in [
+        "/etc/ssl/certs/ca-certificates.crt",
+        "/usr/share/ca-certificates/mozilla/a.crt",
+        "/var/lib/dpkg/info/ca-certificates.list",
+        "/lib/apk/db/installed",
+        "/usr/lib/ssl/openssl.cnf",
+        "/etc/nsswitch.conf",
+        "/etc/pam.d/app",
+        "/usr/lib/x86_64-linux-gnu/gconv/gconv-modules",
+        "/etc/ld.so.conf",
+    ] {
+        root.add_file(path, bytes);
+    }
+    let elf = |soname, needed: &[&'static str], interpreter, text: &[u8]| {
+        let runpath = Some("/usr/lib");
+        let elf =
+            SyntheticElf { soname, needed: needed.to_vec(), interpreter, runpath, ..SyntheticElf::default() };
+        [&elf.bytes(), text].concat()
+    };
+    let loader = "ld-linux-x86-64.so.2";
+    root.add_file("/lib64/ld-linux-x86-64.so.2", &elf(Some(loader), &[], None, b"\0/lib/\0/usr/lib/\0lib\0"));
+    root.add_file("/usr/lib/libc.so.6", &elf(Some("libc.so.6"), &[loader], None, b""));
+    for name in ["libssl.so.3", "libcrypto.so.3", "libpam.so.0"] {
+        let library = elf(Some(name), &["libc.so.6"], None, b"\0OPENSSLDIR: \"/usr/lib/ssl\"\0");
+        root.add_file(&format!("/usr/lib/{name}"), &library);
+    }
+    let needed = ["libssl.so.3", "libcrypto.so.3", "libpam.so.0", "libc.so.6"];
+    root.add_file("/app/app", &elf(None, &needed, Some("/lib64/ld-linux-x86-64.so.2"), b""));
+    let policy = ImplicitPolicy {
+        certificates: Inclusion::Always,
+        nss: Inclusion::Always,
+        pam: Some(vec!["app".into()]),
+        charsets: Some(vec!["UTF-16".into()]),
+        ..ImplicitPolicy::default()
+    };
+    let options = ResolveOptions::default();
+    let resolver = Resolver::new(&root, &options);
+    let mut closure = resolver.resolve(&RawPath::new("/app/app")).unwrap();
+    let sources = DataSources { tree: &root, fallback: None, untracked: &root, options: &options };
+    for executed in &mut closure.executed {
+        let role = ProgramRole::Entrypoint;
+        if let Err(error) = implicit::add_implicit_dependencies(&resolver, sources, &policy, executed, role) {
+            let _ = (error.to_string(), error.hint());
+        }
+    }
 }
 
 /// A root of two levels, in which every path of two names is this file.

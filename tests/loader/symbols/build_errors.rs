@@ -9,7 +9,7 @@ use crate::symbols::folder::{CALLS_A_AND_B, DEFINES_A, DEFINES_A_AND_B, Folder, 
 fn plan(folder: &Folder) -> Result<Vec<coracle::Plan>, coracle::Error> {
     let programs = vec![folder.path("main").into()];
     let flags = RecipeOverrides { programs, ..RecipeOverrides::default() };
-    coracle::plan(&Recipe::from_flags(&flags).unwrap(), &Settings::default())
+    coracle::plan(&Recipe::from_flags(&flags).unwrap(), &Settings::default(), &())
 }
 
 #[test]

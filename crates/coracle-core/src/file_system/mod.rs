@@ -14,4 +14,4 @@ pub use child_names::child_names;
 pub use host_fs::HostFs;
 pub use memory_fs::MemoryFs;
 pub use path_resolution::{PathResolution, ResolutionEnd, ResolutionStep, resolve_path};
-pub use view::{FileSystem, FsFile, FsNode, OverlayFs, UntrackedFs};
+pub use view::{CancellableFs, FileSystem, FsFile, FsNode, OverlayFs, UntrackedFs};

@@ -3,6 +3,7 @@
 use crate::content::Content;
 use crate::fs::{self, Stat};
 use crate::path::{ImagePath, RawPath};
+use crate::progress::{Cancelled, Progress};
 
 /// A read-only view of a file system.
 pub trait FileSystem {
@@ -55,6 +56,47 @@ impl FileSystem for UntrackedFs<'_> {
 
     fn list(&self, path: &ImagePath) -> fs::Result<Vec<Vec<u8>>> {
         self.0.list_untracked(path)
+    }
+}
+
+/// A file system whose reads fail with [`Cancelled`] once an operation is cancelled: planning reads all of its inputs
+/// through file systems.
+pub struct CancellableFs<'a> {
+    /// The file system.
+    pub inner: &'a dyn FileSystem,
+    /// Whether the operation is cancelled.
+    pub progress: &'a dyn Progress,
+}
+
+impl CancellableFs<'_> {
+    fn inner(&self, path: &ImagePath) -> fs::Result<&dyn FileSystem> {
+        if self.progress.is_cancelled() {
+            let path = fs::path_from_bytes(path.as_bytes());
+            return Err(fs::Error::new("read", &path, Cancelled.into()));
+        }
+        Ok(self.inner)
+    }
+}
+
+impl FileSystem for CancellableFs<'_> {
+    fn node(&self, path: &ImagePath) -> fs::Result<Option<FsNode>> {
+        self.inner(path)?.node(path)
+    }
+
+    fn list(&self, path: &ImagePath) -> fs::Result<Vec<Vec<u8>>> {
+        self.inner(path)?.list(path)
+    }
+
+    fn directory_mode(&self, path: &ImagePath) -> fs::Result<u32> {
+        self.inner(path)?.directory_mode(path)
+    }
+
+    fn node_untracked(&self, path: &ImagePath) -> fs::Result<Option<FsNode>> {
+        self.inner(path)?.node_untracked(path)
+    }
+
+    fn list_untracked(&self, path: &ImagePath) -> fs::Result<Vec<Vec<u8>>> {
+        self.inner(path)?.list_untracked(path)
     }
 }
 

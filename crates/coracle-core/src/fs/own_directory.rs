@@ -54,10 +54,9 @@ impl OwnDirectory {
     }
 }
 
+#[cfg(unix)]
 #[cfg(test)]
 mod tests {
-    #![cfg(unix)]
-
     use std::os::unix::fs::{DirBuilderExt as _, symlink};
 
     use super::*;

@@ -64,10 +64,9 @@ pub fn open_lock_file(path: &Path) -> Result<File> {
     Err(Error::new("open", path, io::Error::other("it is not a regular file")))
 }
 
+#[cfg(unix)]
 #[cfg(test)]
 mod tests {
-    #![cfg(unix)]
-
     use super::*;
 
     fn message(result: Result<Vec<u8>>) -> String {

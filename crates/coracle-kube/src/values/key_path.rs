@@ -8,6 +8,9 @@ use serde_json::Value;
 /// The largest edit distance of a suggested key.
 const MAX_SUGGESTION_DISTANCE: usize = 2;
 
+/// The most keys of a path: parsers of values have a similar limit on nesting.
+const MAX_KEYS: usize = 100;
+
 /// The path of a value: keys from the top level down, with array indexes as numbers.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Default, Debug, Hash)]
 pub struct KeyPath(Vec<String>);
@@ -84,7 +87,11 @@ impl FromStr for KeyPath {
         let names: Vec<String> = text.split('.').map(str::to_owned).collect();
         let is_name =
             |name: &String| !name.is_empty() && !name.contains(|c: char| c.is_control() || c.is_whitespace());
-        if names.iter().all(is_name) { Ok(Self(names)) } else { Err(ParseKeyError(text.to_owned())) }
+        if names.len() <= MAX_KEYS && names.iter().all(is_name) {
+            Ok(Self(names))
+        } else {
+            Err(ParseKeyError(text.to_owned()))
+        }
     }
 }
 

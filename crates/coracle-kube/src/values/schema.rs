@@ -37,13 +37,6 @@ impl Schema {
     /// Fails if it is not a valid schema, or has unsupported references.
     pub fn new(path: PathBuf, document: Value) -> Result<Self, ValuesError> {
         let invalid = |message: String| ValuesError::InvalidSchema { path: path.clone(), message };
-        let validator = jsonschema::validator_for(&document).map_err(|error| invalid(error.to_string()))?;
-        if let Some(reference) = subschemas::find_unsupported_ref(&document) {
-            let reference = coracle_core::path::escape_bytes(reference.as_bytes());
-            return Err(invalid(format!(
-                "the reference `{reference}` is not supported and might hide a secret: write `#/$defs/NAME`"
-            )));
-        }
         let mut secrets = Vec::new();
         let is_complete = walk_schemas(&document, WalkScope::AllValues, &mut |schema, key| {
             if schema.get("writeOnly") == Some(&Value::Bool(true)) {
@@ -51,7 +44,14 @@ impl Schema {
             }
         });
         if !is_complete {
-            return Err(invalid("it has too many references to itself".into()));
+            return Err(invalid("it has too many references, or they are nested too deeply".into()));
+        }
+        let validator = jsonschema::validator_for(&document).map_err(|error| invalid(error.to_string()))?;
+        if let Some(reference) = subschemas::find_unsupported_ref(&document) {
+            let reference = coracle_core::path::escape_bytes(reference.as_bytes());
+            return Err(invalid(format!(
+                "the reference `{reference}` is not supported and might hide a secret: write `#/$defs/NAME`"
+            )));
         }
         secrets.sort();
         secrets.dedup();

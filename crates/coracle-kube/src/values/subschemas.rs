@@ -10,6 +10,9 @@ use super::key_path::KeyPath;
 /// Far more subschemas than a hand-written schema has.
 const MAX_VISITS: usize = 100_000;
 
+/// The deepest nesting of schemas, references included. Validators follow references recursively.
+const MAX_DEPTH: usize = 100;
+
 /// Which subschemas are visited.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum WalkScope {
@@ -47,7 +50,7 @@ pub(super) const NAMED_SCHEMA_KEYWORDS: [&str; 5] =
     ["properties", "patternProperties", "$defs", "definitions", "dependentSchemas"];
 
 /// Calls `visit` with every subschema of `document` and its key. Returns false if there are too
-/// many.
+/// many, or they are nested too deeply.
 pub(super) fn walk_schemas(
     document: &Value,
     scope: WalkScope,
@@ -70,6 +73,10 @@ struct SchemaWalk<'a, 'v> {
 impl<'a> SchemaWalk<'a, '_> {
     fn visit_schema(&mut self, schema: &'a Value, at: &KeyPath) {
         if self.visits == MAX_VISITS {
+            return;
+        }
+        if self.ancestors.len() == MAX_DEPTH {
+            self.visits = MAX_VISITS;
             return;
         }
         self.visits += 1;

@@ -224,3 +224,22 @@ fn parses_and_compares_keys() {
     );
     assert_eq!(key("a.1").find(&json!({ "a": [1, 2] })), Some(&json!(2)));
 }
+
+#[test]
+fn deep_references_and_keys_are_errors_and_no_stack_overflow() {
+    let defs =
+        (0..50_000).map(|number| (number.to_string(), json!({ "$ref": format!("#/$defs/{}", number + 1) })));
+    let mut defs: serde_json::Map<_, _> = defs.collect();
+    defs.insert("50000".into(), json!({ "type": "string" }));
+    let document = json!({ "$ref": "#/$defs/0", "$defs": defs });
+    let error = Schema::new("s.json".into(), document).err().unwrap().to_string();
+    assert!(error.contains("it has too many references, or they are nested too deeply"), "{error}");
+    assert!("a.".repeat(100_000).trim_end_matches('.').parse::<KeyPath>().is_err());
+    for (open, close) in [("[", "]"), ("{\"a\":", "}")] {
+        let deep = format!("{}1{}", open.repeat(100_000), close.repeat(100_000));
+        for name in ["v.json", "v.yaml", "v.toml"] {
+            let folder = folder(&[(name, &format!("{}{deep}", if name == "v.toml" { "a = " } else { "" }))]);
+            assert!(Values::read(&files(folder.path(), &[name])).is_err(), "{name} {open}");
+        }
+    }
+}

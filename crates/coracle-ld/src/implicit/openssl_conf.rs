@@ -15,6 +15,9 @@ pub(super) struct OpensslConf {
     sections: BTreeMap<String, BTreeMap<String, String>>,
     /// The section that the next line belongs to.
     current: String,
+    /// The size of all values that were read.
+    values_size: usize,
+    include_count: usize,
     /// The directory of relative `.include` lines.
     include_directory: Option<RawPath>,
     /// The configuration file itself and the files that it includes, in the order of reading.
@@ -32,6 +35,15 @@ const MAX_FILE_SIZE: u64 = 1 << 20;
 
 /// The number of files at which reading stops: more than any distribution has.
 const MAX_FILES: usize = 256;
+
+/// The number of `.include` lines at which reading stops.
+const MAX_INCLUDES: usize = 4096;
+
+/// The size of a value at which OpenSSL rejects a file. Source: `MAX_CONF_VALUE_LENGTH`.
+const MAX_VALUE_SIZE: usize = 1 << 16;
+
+/// The size of all values at which lines are ignored, in bytes.
+const MAX_VALUES_SIZE: usize = 16 << 20;
 
 /// Endings of the files that are read of an included directory.
 const INCLUDED_EXTENSIONS: [&[u8]; 2] = [b".cnf", b".conf"];
@@ -77,7 +89,7 @@ impl OpensslConf {
 
     /// Returns a value of a section.
     pub(super) fn value(&self, section: &str, name: &str) -> Option<&str> {
-        self.section(section).find(|(other, _)| *other == name).map(|(_, value)| value)
+        self.sections.get(section)?.get(name).map(String::as_str)
     }
 
     fn read_file(
@@ -112,6 +124,10 @@ impl OpensslConf {
         path: &str,
         reading: &mut BTreeSet<RawPath>,
     ) -> Result<(), Error> {
+        self.include_count += 1;
+        if self.include_count > MAX_INCLUDES || self.files.len() >= MAX_FILES {
+            return Ok(());
+        }
         let path = match &self.include_directory {
             Some(directory) if !path.starts_with('/') => {
                 RawPath::join_bytes(directory.as_bytes(), path.as_bytes())
@@ -139,6 +155,10 @@ impl OpensslConf {
             }
             ConfLine::Value { section, name, value } => {
                 let value = self.expand(&value)?;
+                self.values_size += name.len() + value.len();
+                if self.values_size > MAX_VALUES_SIZE {
+                    return None;
+                }
                 let section = section.unwrap_or_else(|| self.current.clone());
                 self.sections.entry(section).or_default().insert(name, value);
             }
@@ -146,8 +166,8 @@ impl OpensslConf {
         None
     }
 
-    /// Replaces `$name`, `${name}`, `$(name)` and `$section::name`. `None` if there is no such value:
-    /// OpenSSL then rejects the whole file.
+    /// Replaces `$name`, `${name}`, `$(name)` and `$section::name`. `None` if there is no such value, or
+    /// the text becomes too long: OpenSSL then rejects the whole file.
     fn expand(&self, value: &str) -> Option<String> {
         let mut expanded = String::new();
         let mut rest = value;
@@ -166,6 +186,9 @@ impl OpensslConf {
                 None => self.value(&self.current, name).or_else(|| self.value(DEFAULT_SECTION, name)),
             };
             expanded.push_str(found?);
+            if expanded.len() > MAX_VALUE_SIZE {
+                return None;
+            }
             rest = after;
         }
         expanded.push_str(rest);
@@ -219,6 +242,34 @@ fn strip_quotes(value: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn read_lines(text: &str) -> OpensslConf {
+        let mut conf = OpensslConf { current: DEFAULT_SECTION.to_owned(), ..OpensslConf::default() };
+        for line in logical_lines(text) {
+            conf.add_line(&line);
+        }
+        conf
+    }
+
+    #[test]
+    fn limits_the_expansion_of_values() {
+        // 2^60 bytes without a limit.
+        let conf = read_lines(&("a = x\n".to_owned() + &"a = $a$a\n".repeat(60)));
+        assert_eq!(conf.value(DEFAULT_SECTION, "a").map(str::len), Some(1 << 16));
+        let long = format!("a = {}\n", "x".repeat(60_000));
+        let many: String = (0..20_000).map(|number| format!("b{number} = $a\n")).collect();
+        let conf = read_lines(&(long + &many));
+        let size: usize = conf.default_section().map(|(name, value)| name.len() + value.len()).sum();
+        assert!((MAX_VALUES_SIZE - 70_000..=MAX_VALUES_SIZE).contains(&size), "{size}");
+    }
+
+    #[test]
+    fn many_values_are_looked_up_in_linear_time() {
+        let values: String = (0..60_000).map(|number| format!("a{number}=${{a0}}\n")).collect();
+        let conf = read_lines(&("a0=1\n".to_owned() + &values.replacen("a0=${a0}\n", "", 1)));
+        assert_eq!(conf.default_section().count(), 60_000);
+        assert_eq!(conf.value(DEFAULT_SECTION, "a59999"), Some("1"));
+    }
 
     #[test]
     fn reads_sections_values_and_includes() {

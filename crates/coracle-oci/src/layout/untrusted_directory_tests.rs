@@ -133,7 +133,7 @@ fn reads_nothing_outside_of_a_layout() {
         format!("{error}{cause}")
     };
     fs::rename(sandbox.path("x"), sandbox.path("outside")).unwrap();
-    // A document, a directory and the index that are links to files of somebody else.
+    // A document, a directory and the index that are links to files outside.
     for linked in ["blobs", "blobs/sha256", "index.json", &format!("blobs/sha256/{}", built.digest().hex())] {
         let _ = fs::remove_dir_all(sandbox.path("x"));
         fs::create_dir_all(sandbox.path("x").join(linked).parent().unwrap()).unwrap();

@@ -185,6 +185,9 @@ impl ConfTraversal<'_> {
 
     /// Returns the entries of a directory that `pattern` matches.
     fn matching_entries(&mut self, directory: &RawPath, pattern: &GlobPattern) -> Vec<RawPath> {
+        if self.entries_left == 0 {
+            return Vec::new();
+        }
         let path = if directory.as_bytes().is_empty() { RawPath::new(*b"/") } else { directory.clone() };
         let Some(ResolutionEnd::Directory(path)) = self.resolve(&path) else { return Vec::new() };
         let mut names = self.tree.list(&path).unwrap_or_default();
