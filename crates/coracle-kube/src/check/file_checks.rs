@@ -6,7 +6,7 @@ use coracle_core::path::ImagePath;
 use super::container_check::ContainerCheck;
 use super::container_mount::{ContainerMount, innermost_mount};
 use super::finding::{CheckReport, CheckRule, printable_text};
-use super::parsed_config_object::{ParsedConfigObject, block_style};
+use super::parsed_config_object::ParsedConfigObject;
 use super::parsed_volume::{FileLookup, ParsedVolume, parse_mode};
 use crate::contract::{self, ContractFile};
 use crate::template::FileFormat;
@@ -204,7 +204,7 @@ impl ContainerCheck<'_, '_> {
 
 /// Returns the position of a line of a value; the start of the value, unless it is a literal block.
 fn line_span(value: &Node, text: &str, line: usize) -> Span {
-    let is_block = block_style(value, text) == Some('|');
+    let is_block = value.block_style(text) == Some('|');
     if is_block {
         Span { line: value.defined_span.line + line - 1, ..value.defined_span }
     } else {

@@ -18,7 +18,7 @@ pub(crate) use key_path::similar_key;
 pub use merged_values::Values;
 pub use merged_values::{ValueOrigin, ValueSource};
 pub use parameters::SchemaParameter;
-pub(crate) use parse::find_non_canonical_numbers;
+pub(crate) use parse::{Ambiguity, AmbiguousValue, find_ambiguous_values};
 pub use schema::Schema;
 
 use violations::RequiredValues;

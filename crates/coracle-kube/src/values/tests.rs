@@ -28,7 +28,7 @@ fn set(key: &str, text: &str) -> ValueSource {
 fn merges_files_and_single_values_in_order() {
     let folder = folder(&[
         ("a.toml", "port = 80\nday = 2020-01-01\n[db]\nhost = \"a\"\nports = [1, 2]\n"),
-        ("b.yaml", "db:\n  host: b\n  ports: [3]\nname: yes\n"),
+        ("b.yaml", "db:\n  host: b\n  ports: [3]\nname: 'yes'\n"),
         ("c.json", r#"{"db": {"user": "c"}}"#),
         ("empty.yaml", "# nothing\n"),
     ]);
@@ -108,6 +108,34 @@ cannot parse `--set f`: duplicate key `a`"
     for part in ["--set 'a=\"1.10\"'", "a mode `\"0644\"`", "write each key once"] {
         assert!(hint.contains(part), "{hint}");
     }
+}
+
+#[test]
+fn rejects_unquoted_yaml_1_1_booleans_with_the_fix() {
+    let folder = folder(&[
+        ("a.yaml", "debug: no\ndb:\n  x: &x Off\n  y: [*x, Y]\n  text: 'on'\n  n: !!str yes\ngit: 12e3456\n"),
+        ("schema.yaml", "properties:\n  a: {default: on, enum: [on]}\n"),
+    ]);
+    let mut sources = files(folder.path(), &["a.yaml"]);
+    sources.extend([set("a", "no"), set("b", "False"), set("c", "\"no\""), set("d", "None")]);
+    let error = Values::read(&sources).unwrap_err();
+    let text = error.to_string().replace(&format!("{}/", folder.path().display()), "");
+    assert_eq!(
+        text.replace(": the unquoted word is a boolean for some programs and text for others", " boolean"),
+        "`debug` boolean (from a.yaml, line 1)
+`db.x` boolean (from a.yaml, line 3)
+`db.y.0` boolean (from a.yaml, line 3)
+`db.y.1` boolean (from a.yaml, line 4)
+`git`: the number is not in canonical form and would change (from a.yaml, line 7)
+`a` boolean (from --set a)
+`b` boolean (from --set b)"
+    );
+    let hint = error.hint().unwrap();
+    for part in ["as `true` or `false`", "--set 'a=\"no\"'", "quote it if it is text: `\"no\"`"] {
+        assert!(hint.contains(part), "{hint}");
+    }
+    let error = Schema::read(&folder.path().join("schema.yaml")).unwrap_err().to_string();
+    assert!(error.starts_with("`properties.a.default`: the unquoted word"), "{error}");
 }
 
 #[test]
