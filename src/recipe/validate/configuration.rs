@@ -56,7 +56,9 @@ impl Validator<'_> {
         configuration.values.extend(self.environment(file, flags, &resolve));
         configuration.values.extend(flags.values.iter().cloned().map(ValueSource::File));
         configuration.values.extend(flags.sets.iter().filter_map(|text| self.set_flag(text)));
-        configuration.values.extend(flags.set_files.iter().filter_map(|text| self.set_file_flag(text)));
+        let files = flags.set_files.iter().map(|text| (text, false));
+        let files = files.chain(flags.exact_set_files.iter().map(|text| (text, true)));
+        configuration.values.extend(files.filter_map(|(text, is_exact)| self.set_file_flag(text, is_exact)));
         self.report_conflicts(file, flags, &configuration);
         Ok(configuration)
     }
@@ -297,13 +299,14 @@ impl Validator<'_> {
         Some(ValueSource::Set { key, text: value.to_owned() })
     }
 
-    fn set_file_flag(&mut self, text: &OsStr) -> Option<ValueSource> {
+    fn set_file_flag(&mut self, text: &OsStr, is_exact: bool) -> Option<ValueSource> {
+        let flag = if is_exact { "--set-file-exact" } else { "--set-file" };
         let Some((key, path)) = split_name_and_path(text) else {
-            self.report_missing_value("--set-file", &text.to_string_lossy());
+            self.report_missing_value(flag, &text.to_string_lossy());
             return None;
         };
-        let key = self.ok_or_report(key.parse(), &ValueOrigin::Flag("--set-file"), |_| None)?;
-        Some(ValueSource::SetFile { key, path })
+        let key = self.ok_or_report(key.parse(), &ValueOrigin::Flag(flag), |_| None)?;
+        Some(ValueSource::SetFile { key, path, is_exact })
     }
 
     fn report_missing_value(&mut self, flag: &'static str, text: &str) {

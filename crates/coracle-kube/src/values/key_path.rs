@@ -28,6 +28,11 @@ impl KeyPath {
         Self(keys.to_vec())
     }
 
+    /// Returns whether this is the path of the top level.
+    pub(super) fn is_root(&self) -> bool {
+        self.0.is_empty()
+    }
+
     /// Returns `other` with this path in front.
     pub(super) fn concat(&self, other: &Self) -> Self {
         Self(self.0.iter().chain(&other.0).cloned().collect())

@@ -21,8 +21,17 @@ pub(super) fn read_value_source(source: &ValueSource) -> Result<Value, ValuesErr
     match source {
         ValueSource::File(path) => read_values_file(path),
         ValueSource::Set { key, text } => parse_set_value(source, key, text),
-        ValueSource::SetFile { key, path } => Ok(key.to_table(Value::String(read_text(path)?))),
+        ValueSource::SetFile { key, path, is_exact } => {
+            let text = read_text(path)?;
+            let text = if *is_exact { &text } else { without_line_ending(&text) };
+            Ok(key.to_table(text.into()))
+        }
     }
+}
+
+/// Returns `text` without a final line feed: editors add one, and a password has none.
+fn without_line_ending(text: &str) -> &str {
+    text.strip_suffix('\n').map_or(text, |line| line.strip_suffix('\r').unwrap_or(line))
 }
 
 /// Parses the value of `--set KEY=TEXT`: JSON, else a string. Fails for JSON with a duplicate key,
