@@ -166,9 +166,7 @@ impl ContainerCheck<'_, '_> {
         }
         let Some(entry) = config_object.entry(key) else { return };
         let Some(bytes) = &entry.bytes else { return };
-        if let Some(format) =
-            file.format.as_deref().and_then(|name| FileFormat::from_file_name(&format!(".{name}")))
-        {
+        if let Some(format) = file.format.as_deref().and_then(FileFormat::from_name) {
             let syntax_error = match std::str::from_utf8(bytes) {
                 Ok(text) => format.validate(text).err().map(|error| {
                     let line = text.get(..error.offset).unwrap_or(text).matches('\n').count() + 1;

@@ -72,12 +72,13 @@ pub(super) fn read_schema_file(path: &Path) -> Result<Value, ValuesError> {
 
 fn parse_file(path: &Path) -> Result<ParsedValues, ValuesError> {
     let text = read_text(path)?;
+    let text = text.strip_prefix('\u{feff}').unwrap_or(&text);
     let syntax_error =
         |message: String| ValuesError::InvalidSyntax { origin: ValueSource::File(path.to_owned()), message };
     let parsed = match path.extension().and_then(|extension| extension.to_str()) {
-        Some("toml") => parse::parse_toml(&text),
-        Some("yaml" | "yml") => parse::parse_yaml(&text),
-        Some("json") => parse::parse_json(&text).map_err(|error| {
+        Some("toml") => parse::parse_toml(text),
+        Some("yaml" | "yml") => parse::parse_yaml(text),
+        Some("json") => parse::parse_json(text).map_err(|error| {
             format!("line {}: {}", error.line(), strict_json::message_without_position(&error))
         }),
         _ => return Err(ValuesError::UnknownFormat(path.to_owned())),
