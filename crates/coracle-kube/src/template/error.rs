@@ -109,9 +109,8 @@ impl TemplateError {
         {
             return Self::Unclosed { part, file, line };
         }
-        let expression = undefined_expression(deepest, source);
-        match (deepest.kind(), expression) {
-            (ErrorKind::UndefinedError, Some(name)) => {
+        match (deepest.kind(), undefined_expression(deepest, source)) {
+            (_, Some(name)) => {
                 let suggestion = similar_name(&name, values, source);
                 let advice = line_of(source, line).and_then(foreign_syntax::advice_for_line);
                 Self::Undefined { name, suggestion, advice, file, line }
@@ -190,13 +189,14 @@ impl Hint for TemplateError {
     }
 }
 
-/// Returns the expression that is undefined; `None` for any other error.
+/// Returns the expression that is undefined; `None` for any other error. An operator reports an
+/// undefined operand as an invalid operation.
 fn undefined_expression(error: &minijinja::Error, source: &str) -> Option<String> {
-    if error.kind() != ErrorKind::UndefinedError {
-        return None;
-    }
     let described = error.detail().and_then(described_expression).filter(|name| !name.contains("(...)"));
-    let failing = || failing_expression(source, error.range()?);
+    let failing = || {
+        let range = error.range().filter(|_| error.kind() == ErrorKind::UndefinedError)?;
+        failing_expression(source, range)
+    };
     described.or_else(failing).map(|name| name.trim().to_owned())
 }
 
