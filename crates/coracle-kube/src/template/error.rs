@@ -10,7 +10,7 @@ use serde_json::Value;
 use super::source::TemplateSource;
 use super::unclosed::{UnclosedPart, find_unclosed_part};
 use super::{foreign_syntax, key_expression};
-use crate::values::similar_key;
+use crate::values::{KeyPath, similar_key};
 
 /// The engine's message when includes or macros are nested too deeply.
 const RECURSION_LIMIT_MESSAGE: &str = "recursion limit exceeded";
@@ -241,12 +241,13 @@ fn failing_expression(source: &str, range: std::ops::Range<usize>) -> Option<&st
 fn similar_name(name: &str, values: &Value, source: &str) -> Option<String> {
     let names = key_expression::key_names(name);
     let (mut value, mut parents) = (values, Vec::new());
-    for part in &names {
-        let table = value.as_object()?;
-        if let Some(next) = table.get(part) {
+    for (index, part) in names.iter().enumerate() {
+        if let Some(next) = KeyPath::new(std::slice::from_ref(part)).find(value) {
             (value, parents) = (next, [parents, vec![part.as_str()]].concat());
             continue;
         }
+        // The engine reports the first undefined part, so an earlier one is a local variable.
+        let table = value.as_object().filter(|_| index + 1 == names.len())?;
         let has_part =
             |key: &&String| key.split('-').any(|word| word == part) && source.contains(key.as_str());
         let hyphenated = table.keys().filter(|key| key.contains('-')).find(has_part);

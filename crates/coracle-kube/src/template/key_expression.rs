@@ -30,6 +30,7 @@ pub(super) fn key_names(expression: &str) -> Vec<String> {
 
 /// Returns the expression for a key.
 pub(super) fn expression_of(keys: &[&str]) -> String {
+    let is_index = |key: &str| key.chars().all(|c| c.is_ascii_digit());
     let is_identifier = |key: &str| split_identifier(key).1.is_empty() && !key.is_empty();
     let mut expression = String::new();
     for (index, key) in keys.iter().enumerate() {
@@ -37,6 +38,7 @@ pub(super) fn expression_of(keys: &[&str]) -> String {
             (0, true) => expression += key,
             (0, false) => expression += &format!("{ALL_VALUES}[{key:?}]"),
             (_, true) => expression += &format!(".{key}"),
+            (_, false) if is_index(key) => expression += &format!("[{key}]"),
             (_, false) => expression += &format!("[{key:?}]"),
         }
     }

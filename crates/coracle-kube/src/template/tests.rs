@@ -81,7 +81,7 @@ fn reports_the_undefined_part_of_an_expression() {
         ("{{ a['b'].c }}", "`a['b']` is undefined"),
         ("{% for x in a.b.c %}{% endfor %}", "`a.b` is undefined"),
         ("{% if a.b.c == 1 %}{% endif %}", "`a.b` is undefined"),
-        ("{{ list[0].nam }}", "`list[0].nam` is undefined; did you mean `list.0.name`?"),
+        ("{{ list[0].nam }}", "`list[0].nam` is undefined; did you mean `list[0].name`?"),
         ("{% for x in list %}{{ x.b.c }}{% endfor %}", "`x.b` is undefined"),
         ("{{ a.b ~ 'x' }}", "`a.b` is undefined"),
         ("{{ log-level }}", "`log` is undefined; did you mean `values[\"log-level\"]`?"),
