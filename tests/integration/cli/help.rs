@@ -133,7 +133,8 @@ Secret scanner:
 
 Configuration:
       --config <FOLDER:TO>         Mount the files of FOLDER at TO; replaces the recipe's mounts
-      --secret <KEY[,KEY]:TO>      Mount a Secret with these keys at TO; replaces the recipe's Secrets
+      --secret <KEY[,KEY]:TO>      Mount a Secret with these keys at TO; replaces the recipe's
+                                   Secrets
       --state <PATH>               Declare a directory that the program writes to; replaces those of
                                    the recipe
       --schema <FILE>              Validate values with this JSON Schema
