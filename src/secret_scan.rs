@@ -174,7 +174,7 @@ fn source_files(recipe: &Recipe) -> Vec<ConfigSource> {
     let configuration = &recipe.config;
     let source = |path: &Path, what| ConfigSource { path: path.to_owned(), description: what };
     let files = configuration.mounts.iter().flat_map(|mount| &mount.files).map(|file| {
-        let what = if file.delimiters.is_some() {
+        let what = if file.syntax.is_some() {
             "a template of the configuration"
         } else {
             "a file of the configuration"

@@ -128,4 +128,6 @@ pub struct ConfigOverrides {
     pub sets: Vec<String>,
     /// `--set-file KEY=FILE`
     pub set_files: Vec<OsString>,
+    /// `--set-file-exact KEY=FILE`
+    pub exact_set_files: Vec<OsString>,
 }

@@ -59,9 +59,14 @@ pub(in crate::cli) struct ConfigFlags {
     #[arg(long = "set", value_name = "KEY=VALUE")]
     sets: Vec<String>,
 
-    /// Override one value with the content of FILE, or of stdin for `-`; use it for secrets
+    /// Override one value with the content of FILE, or of stdin for `-`, without a final line feed;
+    /// use it for secrets
     #[arg(long = "set-file", value_name = "KEY=FILE")]
     set_files: Vec<OsString>,
+
+    /// Like `--set-file`, but with a final line feed
+    #[arg(long = "set-file-exact", value_name = "KEY=FILE")]
+    exact_set_files: Vec<OsString>,
 }
 
 impl ConfigFlags {
@@ -80,6 +85,7 @@ impl ConfigFlags {
             values: self.values.clone(),
             sets: self.sets.clone(),
             set_files: self.set_files.clone(),
+            exact_set_files: self.exact_set_files.clone(),
         }
     }
 }

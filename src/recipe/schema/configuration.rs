@@ -61,6 +61,7 @@ pub(in crate::recipe) struct VariableTable {
 
 /// A file of `[[config]]` with options.
 #[derive(serde::Deserialize)]
+#[serde(rename_all = "kebab-case")]
 #[cfg_attr(test, derive(schemars::JsonSchema), schemars(deny_unknown_fields))]
 pub(in crate::recipe) struct TemplateTable {
     /// The file or template.
@@ -71,6 +72,13 @@ pub(in crate::recipe) struct TemplateTable {
     pub(in crate::recipe) verbatim: Option<bool>,
     /// Six delimiters of the template: start and end of variables, blocks and comments.
     pub(in crate::recipe) delimiters: Option<Spanned<Vec<String>>>,
+    /// Whether the line feed behind a block is removed, as by Jinja's `trim_blocks`.
+    pub(in crate::recipe) trim_blocks: Option<Spanned<bool>>,
+    /// Whether spaces and tabs in front of a block are removed, as by Jinja's `lstrip_blocks`.
+    pub(in crate::recipe) lstrip_blocks: Option<Spanned<bool>>,
+    /// The format that the file is checked in: `toml`, `yaml`, `json`, `jsonc`, `ini`,
+    /// `lenient-ini`, `properties`, `env` or `none`. Default: by its name.
+    pub(in crate::recipe) format: Option<Spanned<String>>,
 }
 
 /// `[values]`

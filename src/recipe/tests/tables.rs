@@ -293,6 +293,7 @@ fn paths_of_flags_may_be_any_bytes() {
         config: ConfigOverrides {
             mounts: vec![mount],
             set_files: vec![flag("a.b", &path.join("app.toml"))],
+            exact_set_files: vec![flag("a.c", &path.join("app.toml"))],
             ..ConfigOverrides::default()
         },
         sysroots: vec![flag("linux/arm64", &path)],
@@ -301,7 +302,7 @@ fn paths_of_flags_may_be_any_bytes() {
     let recipe = Recipe::from_flags(&flags).unwrap();
     assert_eq!(recipe.config.mounts[0].files[0].source, path.join("app.toml"));
     assert!(
-        matches!(&recipe.config.values[0], ValueSource::SetFile { path: file, .. } if *file == path.join("app.toml"))
+        matches!(&recipe.config.values[0], ValueSource::SetFile { path: file, is_exact: false, .. } if *file == path.join("app.toml"))
     );
     let sysroot = &recipe.contents.root_overrides[0];
     assert_eq!(

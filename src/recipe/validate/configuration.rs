@@ -17,7 +17,7 @@ use coracle_kube::config::{
     self, ConfigMount, Configuration, FileVariable, MountFile, ParseReloadError, ReloadMethod, SecretMount,
     WritableDirectory,
 };
-use coracle_kube::template::Delimiters;
+use coracle_kube::template::{Delimiters, ParseFormatError, TemplateSyntax};
 use coracle_kube::values::ValueSource;
 use coracle_kube::{LocatedProblem, RecipePart};
 
@@ -56,7 +56,9 @@ impl Validator<'_> {
         configuration.values.extend(self.environment(file, flags, &resolve));
         configuration.values.extend(flags.values.iter().cloned().map(ValueSource::File));
         configuration.values.extend(flags.sets.iter().filter_map(|text| self.set_flag(text)));
-        configuration.values.extend(flags.set_files.iter().filter_map(|text| self.set_file_flag(text)));
+        let files = flags.set_files.iter().map(|text| (text, false));
+        let files = files.chain(flags.exact_set_files.iter().map(|text| (text, true)));
+        configuration.values.extend(files.filter_map(|(text, is_exact)| self.set_file_flag(text, is_exact)));
         self.report_conflicts(file, flags, &configuration);
         Ok(configuration)
     }
@@ -189,14 +191,43 @@ impl Validator<'_> {
         let key = table.key.as_ref().map(|key| key.get_ref().clone());
         let verbatim = table.verbatim.unwrap_or_default();
         let mut file = MountFile::from_path(resolve(table.from.get_ref().as_ref()), key, verbatim);
-        if let Some(list) = &table.delimiters {
-            let origin = ValueOrigin::File(list.span());
-            if verbatim {
-                self.report(&origin, "`delimiters` has no effect with `verbatim = true`".into(), None);
-            }
-            file.delimiters = Some(self.delimiters(list.get_ref(), &origin)?);
+        if let Some(format) = &table.format {
+            file.format = self.parse_value(&RawValue::from_file(format), ParseFormatError::hint)?;
         }
+        file.syntax = self.template_syntax(table, verbatim)?.or(file.syntax);
         Some(file)
+    }
+
+    /// Returns the syntax of a template, `Some(None)` if the table does not specify it, and `None`
+    /// if it is invalid.
+    fn template_syntax(
+        &mut self,
+        table: &schema::TemplateTable,
+        verbatim: bool,
+    ) -> Option<Option<TemplateSyntax>> {
+        let spans = [
+            ("delimiters", table.delimiters.as_ref().map(|value| value.span())),
+            ("trim-blocks", table.trim_blocks.as_ref().map(|value| value.span())),
+            ("lstrip-blocks", table.lstrip_blocks.as_ref().map(|value| value.span())),
+        ];
+        let mut given = spans.into_iter().filter_map(|(key, span)| Some((key, span?))).peekable();
+        if given.peek().is_none() {
+            return Some(None);
+        }
+        for (key, span) in given.filter(|_| verbatim) {
+            self.report(
+                &ValueOrigin::File(span),
+                format!("`{key}` has no effect with `verbatim = true`"),
+                None,
+            );
+        }
+        let is_set = |flag: &Option<Spanned<bool>>| flag.as_ref().is_some_and(|flag| *flag.get_ref());
+        let delimiters = match &table.delimiters {
+            Some(list) => self.delimiters(list.get_ref(), &ValueOrigin::File(list.span()))?,
+            None => Delimiters::default(),
+        };
+        let (trim_blocks, lstrip_blocks) = (is_set(&table.trim_blocks), is_set(&table.lstrip_blocks));
+        Some(Some(TemplateSyntax { delimiters, trim_blocks, lstrip_blocks }))
     }
 
     /// Parses six strings: start and end of variables, blocks and comments.
@@ -297,13 +328,14 @@ impl Validator<'_> {
         Some(ValueSource::Set { key, text: value.to_owned() })
     }
 
-    fn set_file_flag(&mut self, text: &OsStr) -> Option<ValueSource> {
+    fn set_file_flag(&mut self, text: &OsStr, is_exact: bool) -> Option<ValueSource> {
+        let flag = if is_exact { "--set-file-exact" } else { "--set-file" };
         let Some((key, path)) = split_name_and_path(text) else {
-            self.report_missing_value("--set-file", &text.to_string_lossy());
+            self.report_missing_value(flag, &text.to_string_lossy());
             return None;
         };
-        let key = self.ok_or_report(key.parse(), &ValueOrigin::Flag("--set-file"), |_| None)?;
-        Some(ValueSource::SetFile { key, path })
+        let key = self.ok_or_report(key.parse(), &ValueOrigin::Flag(flag), |_| None)?;
+        Some(ValueSource::SetFile { key, path, is_exact })
     }
 
     fn report_missing_value(&mut self, flag: &'static str, text: &str) {

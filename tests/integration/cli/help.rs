@@ -132,16 +132,18 @@ Secret scanner:
                              files that look like configuration
 
 Configuration:
-      --config <FOLDER:TO>     Mount the files of FOLDER at TO; replaces the recipe's mounts
-      --secret <KEY[,KEY]:TO>  Mount a Secret with these keys at TO; replaces the recipe's Secrets
-      --state <PATH>           Declare a directory that the program writes to; replaces those of the
-                               recipe
-      --schema <FILE>          Validate values with this JSON Schema
-      --environment <NAME>     Use the values of `[environments.NAME]`
-      --values <FILE>          Override values with those in FILE: TOML, YAML or JSON
-      --set <KEY=VALUE>        Override one value; VALUE is JSON or else text
-      --set-file <KEY=FILE>    Override one value with the content of FILE, or of stdin for `-`; use
-                               it for secrets
+      --config <FOLDER:TO>         Mount the files of FOLDER at TO; replaces the recipe's mounts
+      --secret <KEY[,KEY]:TO>      Mount a Secret with these keys at TO; replaces the recipe's
+                                   Secrets
+      --state <PATH>               Declare a directory that the program writes to; replaces those of
+                                   the recipe
+      --schema <FILE>              Validate values with this JSON Schema
+      --environment <NAME>         Use the values of `[environments.NAME]`
+      --values <FILE>              Override values with those in FILE: TOML, YAML or JSON
+      --set <KEY=VALUE>            Override one value; VALUE is JSON or else text
+      --set-file <KEY=FILE>        Override one value with the content of FILE, or of stdin for `-`,
+                                   without a final line feed; use it for secrets
+      --set-file-exact <KEY=FILE>  Like `--set-file`, but with a final line feed
 
 Runtime:
       --certificates <WHEN>    Add CA certificates: `auto` (if an object uses TLS), `true`, `false`

@@ -88,7 +88,7 @@ error: `c/a.json` is not valid JSON: trailing comma
    --> c/b.toml:2
   `c/d.yaml` is not UTF-8, so it is not valid YAML
 
-hint: fix the file, or use `key` to give it a name with another extension
+hint: fix the file, or set its `format` in the recipe, such as `jsonc` or `none`
 
 "#]],
     );

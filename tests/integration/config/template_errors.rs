@@ -40,6 +40,7 @@ error: the rendered file is not valid TOML: [..]
    --> config/login.env.j2:2
 
 hint: fix the template there; filters such as `|toml` print a value with quotes
+hint: if the program reads another format, set the file's `format`, such as `jsonc` or `none`
 hint: set a value, add a default to the schema, or test it with `is defined`
 
 "#]],
@@ -65,6 +66,75 @@ fn an_undefined_value_is_an_error_after_a_filter_too() {
 }
 
 #[test]
+fn a_recipe_sets_format_and_white_space_of_a_file() {
+    let project = project();
+    let at = project.path();
+    fs::write(at.join("config/a.json.j2"), "{\n  {% if true %}\n  // é\n  {% endif %}\n  \"a\": 1,\n}\n")
+        .unwrap();
+    fs::write(at.join("config/b.ini"), "flag\n").unwrap();
+    fs::write(at.join("config/c.json"), "{,").unwrap();
+    let recipe = |format: &str, more: &str| {
+        format!(
+            "[[config]]\nmount = \"/etc/shop\"\ntemplates = [\n{{ from = \"config/a.json.j2\", format = \"{format}\", trim-blocks = true, lstrip-blocks = true }},\n{{ from = \"config/b.ini\", format = \"lenient-ini\" }},\n{{ from = \"config/c.json\", format = \"none\"{more} }}]\n"
+        )
+    };
+    fs::write(at.join("coracle.toml"), recipe("jsonc", "")).unwrap();
+    render(at, ["--output", "out"]).ends(
+        0,
+        str![""],
+        str![[r#"
+out/etc/shop/a.json 22 bytes
+out/etc/shop/b.ini 5 bytes
+out/etc/shop/c.json 2 bytes
+
+"#]],
+    );
+    assert_eq!(fs::read_to_string(at.join("out/etc/shop/a.json")).unwrap(), "{\n  // é\n  \"a\": 1,\n}\n");
+    fs::write(at.join("coracle.toml"), recipe("json5", ", verbatim = true, trim-blocks = true")).unwrap();
+    let output = render(at, []).command().output().unwrap();
+    let said = String::from_utf8(output.stderr).unwrap();
+    for part in [
+        "`json5` is not a format that files are checked in",
+        "`jsonc`",
+        "`trim-blocks` has no effect with `verbatim = true`",
+    ] {
+        assert!(said.contains(part), "{said}");
+    }
+}
+
+#[test]
+fn the_last_line_feed_of_a_file_is_no_part_of_a_value() {
+    let project = project();
+    let at = project.path();
+    fs::write(at.join("password"), "open sesame\n").unwrap();
+    for (flag, expected) in
+        [("--set-file", "PASSWORD='open sesame'\n"), ("--set-file-exact", "PASSWORD='open sesame\n'\n")]
+    {
+        render(at, [flag, "password=password", "--output", "out"]).command().output().unwrap();
+        assert_eq!(fs::read_to_string(at.join("out/run/secrets/shop/login.env")).unwrap(), expected);
+    }
+}
+
+#[test]
+fn a_file_that_may_use_any_value_is_secret_with_a_secret() {
+    let project = project();
+    let at = project.path();
+    for text in [
+        "{{ values['password'] }}",
+        "{{ values.password }}",
+        "{{ password[1:] }}",
+        "{% for key in values %}{{ values[key] }}{% endfor %}",
+    ] {
+        fs::write(at.join("config/shop.toml.j2"), format!("a = 1 # {text}\n")).unwrap();
+        let output = render(at, ["--set-file", "password=password"]).command().output().unwrap();
+        let (printed, said) =
+            (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+        assert!(output.status.success() && !printed.contains("sesame"), "{text}: {printed}{said}");
+        assert!(said.contains("shop.toml is secret"), "{text}: {said}");
+    }
+}
+
+#[test]
 fn rejects_duplicate_keys_in_json() {
     let project = project();
     let at = project.path();
@@ -81,8 +151,9 @@ error: the rendered file is not valid JSON: duplicate key `a`
   `config/b.json` is not valid JSON: duplicate key `a`
    --> config/b.json:2
 
-hint: fix the file, or use `key` to give it a name with another extension
+hint: fix the file, or set its `format` in the recipe, such as `jsonc` or `none`
 hint: fix the template there; filters such as `|toml` print a value with quotes
+hint: if the program reads another format, set the file's `format`, such as `jsonc` or `none`
 
 "#]],
     );

@@ -17,7 +17,7 @@ use coracle_core::reference::ImageReference;
 use coracle_kube::check::pin::{self, PinnableImage};
 use coracle_kube::check::{self, Expectations, ManifestFile};
 use coracle_kube::contract::Contract;
-use coracle_kube::template::{Delimiters, TemplateSource};
+use coracle_kube::template::{TemplateSource, TemplateSyntax};
 use coracle_ld::closure::{Closure, ResolveOptions, Resolver};
 use coracle_ld::elf::{self, ElfObject, ExportedSymbols, LookupRules, Machine, StripResult, SymbolVersions};
 use coracle_ld::implicit::{self, DataSources, ImplicitPolicy, Inclusion, ProgramRole};
@@ -318,7 +318,7 @@ pub fn archive(bytes: &[u8]) {
 pub fn template(bytes: &[u8]) {
     let Ok(text) = std::str::from_utf8(bytes) else { return };
     let template =
-        TemplateSource { path: "a.j2".into(), text: text.into(), delimiters: Delimiters::default() };
+        TemplateSource { path: "a.j2".into(), text: text.into(), syntax: TemplateSyntax::default() };
     let includes = [("b.j2".to_owned(), "{{ a }}{% include 'b.j2' %}".to_owned())].into();
     let values = serde_json::json!({"a": "x", "b": [1, 2, {"c": true}], "d": {"e": null}});
     let keys = template.used_keys_with(&includes);

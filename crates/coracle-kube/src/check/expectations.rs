@@ -10,7 +10,7 @@ use serde_json::Value;
 
 use super::finding::{CheckFinding, CheckReport, CheckRule};
 use crate::contract::{Contract, ContractDocument, ContractTemplate};
-use crate::template::{Delimiters, TemplateSource};
+use crate::template::{Delimiters, TemplateSource, TemplateSyntax};
 use crate::values::{self, KeyPath, Schema, ValueOrigin, ValueSource, Values};
 use crate::yaml::{self, Node, Span};
 use coracle_core::path::ImagePath;
@@ -170,7 +170,12 @@ fn render_file(
     let text = template.text.clone().ok_or("the contract has neither `text` nor `data` for it")?;
     let delimiters = template.delimiters.clone().map_or_else(Delimiters::default, Delimiters::from);
     let includes = &template.includes;
-    let template = TemplateSource { path: PathBuf::from(&template.key), text, delimiters };
+    let syntax = TemplateSyntax {
+        delimiters,
+        trim_blocks: template.trim_blocks,
+        lstrip_blocks: template.lstrip_blocks,
+    };
+    let template = TemplateSource { path: PathBuf::from(&template.key), text, syntax };
     let uses = template.used_keys_with(includes).map_err(|error| error.to_string())?;
     let is_unknown =
         |secret: &&KeyPath| secret.find(values).is_none() && uses.iter().any(|used| secret.overlaps(used));

@@ -6,7 +6,7 @@ use coracle_core::path::ImagePath;
 use super::container_check::ContainerCheck;
 use super::container_mount::{ContainerMount, innermost_mount};
 use super::finding::{CheckReport, CheckRule, printable_text};
-use super::parsed_config_object::{ParsedConfigObject, block_style};
+use super::parsed_config_object::ParsedConfigObject;
 use super::parsed_volume::{FileLookup, ParsedVolume, parse_mode};
 use crate::contract::{self, ContractFile};
 use crate::template::FileFormat;
@@ -166,9 +166,7 @@ impl ContainerCheck<'_, '_> {
         }
         let Some(entry) = config_object.entry(key) else { return };
         let Some(bytes) = &entry.bytes else { return };
-        if let Some(format) =
-            file.format.as_deref().and_then(|name| FileFormat::from_file_name(&format!(".{name}")))
-        {
+        if let Some(format) = file.format.as_deref().and_then(FileFormat::from_name) {
             let syntax_error = match std::str::from_utf8(bytes) {
                 Ok(text) => format.validate(text).err().map(|error| {
                     let line = text.get(..error.offset).unwrap_or(text).matches('\n').count() + 1;
@@ -204,7 +202,7 @@ impl ContainerCheck<'_, '_> {
 
 /// Returns the position of a line of a value; the start of the value, unless it is a literal block.
 fn line_span(value: &Node, text: &str, line: usize) -> Span {
-    let is_block = block_style(value, text) == Some('|');
+    let is_block = value.block_style(text) == Some('|');
     if is_block {
         Span { line: value.defined_span.line + line - 1, ..value.defined_span }
     } else {

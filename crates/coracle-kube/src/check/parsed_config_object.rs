@@ -145,7 +145,7 @@ fn decode_value(
         None
     };
     let text = match &value.kind {
-        NodeKind::Text(text) if is_yaml_1_1_boolean(object, value, text) => {
+        NodeKind::Text(_) if value.is_yaml_1_1_boolean(&object.input.text) => {
             return report_invalid("is a boolean in YAML 1.1, which Kubernetes uses: quote it");
         }
         NodeKind::Text(text) => text.as_str(),
@@ -162,29 +162,4 @@ fn decode_value(
             Err(_) => report_invalid("is not valid base64"),
         },
     }
-}
-
-/// Returns whether an unquoted string is a boolean in YAML 1.1. Source: `resolve.go` of go-yaml 2.
-fn is_yaml_1_1_boolean(object: &ManifestObject<'_>, value: &Node, text: &str) -> bool {
-    let words = ["y", "n", "yes", "no", "on", "off"];
-    let is_word = words.iter().any(|word| {
-        let first = |word: &str| {
-            word.get(..1).map(str::to_uppercase).unwrap_or_default() + word.get(1..).unwrap_or_default()
-        };
-        text == *word || text == word.to_uppercase() || text == first(word)
-    });
-    let text_of_file = &object.input.text;
-    let is_plain = text_of_file.get(value.defined_span.start..value.defined_span.end) == Some(text)
-        && block_style(value, text_of_file).is_none();
-    is_word && is_plain
-}
-
-/// Returns the indicator of a block scalar, `|` or `>`. Its node's position is that of its first
-/// line.
-pub(super) fn block_style(value: &Node, text: &str) -> Option<char> {
-    let before = text.get(..value.defined_span.start)?.trim_end();
-    let header = before.lines().next_back()?;
-    let header = header.split(" #").next()?.trim_end();
-    let header = header.trim_end_matches(|c: char| c.is_ascii_digit() || "+-".contains(c));
-    header.chars().next_back().filter(|last| "|>".contains(*last))
 }

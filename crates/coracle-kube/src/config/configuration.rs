@@ -4,7 +4,7 @@ use std::fmt;
 use std::path::PathBuf;
 use std::str::FromStr;
 
-use crate::template::{Delimiters, FileFormat, UsedKeys};
+use crate::template::{FileFormat, FormatChoice, TemplateSyntax, UsedKeys};
 use crate::values::ValueSource;
 use coracle_core::hint::Hint;
 use coracle_core::path::ImagePath;
@@ -96,8 +96,10 @@ pub struct MountFile {
     pub source: PathBuf,
     /// The file's name in the mount, which is the key in the ConfigMap or Secret.
     pub key: String,
-    /// The template's delimiters; `None` if the file is copied unchanged.
-    pub delimiters: Option<Delimiters>,
+    /// The template's syntax; `None` if the file is copied unchanged.
+    pub syntax: Option<TemplateSyntax>,
+    /// The format that the file is checked in.
+    pub format: FormatChoice,
 }
 
 /// A mount with rendered files.

@@ -7,7 +7,7 @@ use super::error::ConfigError;
 use super::source_files::{FileSource, read_source};
 use super::validation::{configuration_problems, size_problem};
 use crate::problem::LocatedProblem;
-use crate::template::{FileFormat, RenderedText, TemplateError, UsedKeys};
+use crate::template::{FileFormat, RenderedText, TemplateError, UsedKeys, key_of_expression};
 use crate::values::{KeyPath, Schema, ValueSource, Values};
 
 /// Which files are rendered.
@@ -125,7 +125,7 @@ fn render_file(
     let is_secret = |used_keys: &UsedKeys| {
         used_keys.iter().any(|used| secrets.iter().any(|secret| secret.overlaps(used)))
     };
-    let (key, format) = (file.key.clone(), FileFormat::from_file_name(&file.key));
+    let (key, format) = (file.key.clone(), file.file_format());
     let template = match read_source(file)? {
         FileSource::Verbatim(bytes) => {
             validate_verbatim(file, format, &bytes)?;
@@ -180,21 +180,21 @@ fn validate_verbatim(
 fn invalid_rendered_file(format: FileFormat, message: &str, file: &str, line: usize) -> LocatedProblem {
     LocatedProblem::new(
         format!("the rendered file is not valid {format}: {message}\n   --> {file}:{line}"),
-        "fix the template there; filters such as `|toml` print a value with quotes",
+        "fix the template there; filters such as `|toml` print a value with quotes\nif the program reads another format, set the file's `format`, such as `jsonc` or `none`",
     )
 }
 
 fn invalid_verbatim_file(format: FileFormat, message: &str, path: &Path, line: usize) -> LocatedProblem {
     LocatedProblem::new(
         format!("`{}` is not valid {format}: {message}\n   --> {}:{line}", path.display(), path.display()),
-        "fix the file, or use `key` to give it a name with another extension",
+        "fix the file, or set its `format` in the recipe, such as `jsonc` or `none`",
     )
 }
 
 fn verbatim_file_not_utf8(format: FileFormat, path: &Path) -> LocatedProblem {
     LocatedProblem::new(
         format!("`{}` is not UTF-8, so it is not valid {format}", path.display()),
-        "fix the file, or use `key` to give it a name with another extension",
+        "fix the file, or set its `format` in the recipe, such as `jsonc` or `none`",
     )
 }
 
@@ -209,9 +209,7 @@ impl RenderFileError {
     /// allows, or any without a schema.
     fn is_missing_value(&self, schema: Option<&Schema>) -> bool {
         let Self::Template(TemplateError::Undefined { name, .. }) = self else { return false };
-        let is_name = |c: char| c.is_alphanumeric() || c == '_' || c == '.';
-        let end = name.find(|c: char| !is_name(c)).unwrap_or(name.len());
-        let key = name.get(..end).and_then(|name| name.parse::<KeyPath>().ok());
+        let key = key_of_expression(name);
         schema.is_none_or(|schema| key.is_some_and(|key| schema.allows_key(&key)))
     }
 }

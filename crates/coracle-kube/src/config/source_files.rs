@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use super::configuration::{Configuration, MountFile};
 use crate::kubernetes_limits::MAX_OBJECT_BYTES;
 use crate::problem::LocatedProblem;
-use crate::template::{Delimiters, TemplateSource};
+use crate::template::{FileFormat, FormatChoice, TemplateSource, TemplateSyntax};
 use crate::values::ValueSource;
 use coracle_core::digest::{Digest, DigestHasher};
 use coracle_core::fs::Context as _;
@@ -60,9 +60,18 @@ impl MountFile {
     pub fn from_path(source: PathBuf, key: Option<String>, is_verbatim: bool) -> Self {
         let name = source.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
         let template_key = name.strip_suffix(".j2").map(str::to_owned);
-        let delimiters = (template_key.is_some() && !is_verbatim).then(Delimiters::default);
+        let syntax = (template_key.is_some() && !is_verbatim).then(TemplateSyntax::default);
         let key = key.unwrap_or_else(|| if is_verbatim { name } else { template_key.unwrap_or(name) });
-        Self { source, key, delimiters }
+        Self { source, key, syntax, format: FormatChoice::default() }
+    }
+
+    /// Returns the format that the file is checked in; `None` if it is not checked.
+    pub fn file_format(&self) -> Option<FileFormat> {
+        match self.format {
+            FormatChoice::ByName => FileFormat::from_file_name(&self.key),
+            FormatChoice::Fixed(format) => Some(format),
+            FormatChoice::Unchecked => None,
+        }
     }
 }
 
@@ -84,13 +93,9 @@ pub enum FileSource {
 /// Fails if the file cannot be read, or a template is not UTF-8.
 pub fn read_source(file: &MountFile) -> Result<FileSource, LocatedProblem> {
     let bytes = read_bounded(&file.source).map_err(|error| cannot_read(&file.source, &error))?;
-    let Some(delimiters) = &file.delimiters else { return Ok(FileSource::Verbatim(bytes)) };
+    let Some(syntax) = &file.syntax else { return Ok(FileSource::Verbatim(bytes)) };
     let text = String::from_utf8(bytes).map_err(|_| template_not_utf8(&file.source))?;
-    Ok(FileSource::Template(TemplateSource {
-        path: file.source.clone(),
-        text,
-        delimiters: delimiters.clone(),
-    }))
+    Ok(FileSource::Template(TemplateSource { path: file.source.clone(), text, syntax: syntax.clone() }))
 }
 
 /// Reads a file up to one byte more than [`MAX_OBJECT_BYTES`], so that the size check reports a larger one.

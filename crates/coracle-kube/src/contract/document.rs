@@ -10,11 +10,11 @@ use serde_json::Value;
 
 use super::label::{
     CONTRACT_VERSION, Contract, ContractDirectory, ContractError, ContractFile, ContractMount,
-    ContractParameter, ContractVariable,
+    ContractParameter, ContractVariable, is_false,
 };
 use crate::config::{self, Configuration, FileVariable, WritableDirectory};
 use crate::problem::LocatedProblem;
-use crate::template::{Delimiters, FileFormat, TemplateSource};
+use crate::template::{Delimiters, TemplateSource, TemplateSyntax};
 use crate::values::{KeyPath, Schema};
 use coracle_core::digest::Digest;
 use coracle_core::json;
@@ -50,6 +50,12 @@ pub struct ContractTemplate {
     /// `{# #}`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub delimiters: Option<[String; 6]>,
+    /// Whether the line feed behind a block is removed.
+    #[serde(default, skip_serializing_if = "is_false", rename = "trimBlocks")]
+    pub trim_blocks: bool,
+    /// Whether spaces and tabs between the start of a line and a block are removed.
+    #[serde(default, skip_serializing_if = "is_false", rename = "lstripBlocks")]
+    pub lstrip_blocks: bool,
     /// Included templates, from name to text.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub includes: BTreeMap<String, String>,
@@ -80,6 +86,8 @@ impl ContractTemplate {
             key: file.key.clone(),
             text: None,
             delimiters: None,
+            trim_blocks: false,
+            lstrip_blocks: false,
             includes: BTreeMap::new(),
             data: None,
         };
@@ -90,9 +98,11 @@ impl ContractTemplate {
             config::FileSource::Template(template) => {
                 let used_keys = template.used_keys()?.into_iter().collect();
                 let includes = template.read_includes();
-                let TemplateSource { text, delimiters, .. } = template;
+                let TemplateSource { text, syntax, .. } = template;
+                let TemplateSyntax { delimiters, trim_blocks, lstrip_blocks } = syntax;
                 let delimiters = (delimiters != Delimiters::default()).then(|| delimiters.into());
-                (Self { delimiters, includes, text: Some(text), ..empty }, used_keys)
+                let text = Some(text);
+                (Self { delimiters, trim_blocks, lstrip_blocks, includes, text, ..empty }, used_keys)
             }
         })
     }
@@ -127,12 +137,7 @@ impl ContractDocument {
                         templates.push(template);
                         let secret =
                             used_keys.iter().any(|used| secrets.iter().any(|secret| secret.overlaps(used)));
-                        contract_mount.files.push(contract_file(
-                            &file.key,
-                            secret,
-                            mount.is_optional,
-                            &used_keys,
-                        ));
+                        contract_mount.files.push(contract_file(file, secret, mount.is_optional, &used_keys));
                     }
                     Err(problem) => problems.push(problem),
                 }
@@ -143,8 +148,11 @@ impl ContractDocument {
                 mounts.entry(&secret.path).or_insert_with(|| empty_mount(&secret.path, &secret.reload));
             let files = secret.keys.iter();
             contract_mount.files.extend(files.map(|key| ContractFile {
+                key: key.clone(),
+                secret: true,
+                optional: secret.is_optional,
                 format: None,
-                ..contract_file(key, true, secret.is_optional, &[])
+                uses: Vec::new(),
             }));
         }
         let mut mounts: Vec<ContractMount> = mounts.into_values().collect();
@@ -186,10 +194,16 @@ fn empty_mount(path: &ImagePath, reload: &config::ReloadMethod) -> ContractMount
     ContractMount { path: path.to_string(), reload: reload.to_string(), files: Vec::new() }
 }
 
-fn contract_file(key: &str, secret: bool, optional: bool, used_keys: &[KeyPath]) -> ContractFile {
-    let format = FileFormat::from_file_name(key).map(|format| format.extension().to_owned());
-    let uses = used_keys.iter().map(ToString::to_string).collect();
-    ContractFile { key: key.to_owned(), secret, optional, format, uses }
+fn contract_file(
+    file: &config::MountFile,
+    secret: bool,
+    optional: bool,
+    used_keys: &[KeyPath],
+) -> ContractFile {
+    let format = file.file_format().map(|format| format.name().to_owned());
+    // A template that may use any value has the key of the top level.
+    let uses = used_keys.iter().filter(|key| !key.is_root()).map(ToString::to_string).collect();
+    ContractFile { key: file.key.clone(), secret, optional, format, uses }
 }
 
 /// Returns a problem if a variable's file does not exist, or is secret without permission.

@@ -75,7 +75,7 @@ pub struct ContractFile {
     /// Whether the program starts without it.
     #[serde(default, skip_serializing_if = "is_false")]
     pub optional: bool,
-    /// The file format: `toml`, `yaml`, `json`, `ini`, `properties` or `env`.
+    /// The file format: `toml`, `yaml`, `json`, `jsonc`, `ini`, `lenient-ini`, `properties` or `env`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub format: Option<String>,
     /// The parameters that it uses.
@@ -117,7 +117,7 @@ pub struct ContractDirectory {
 }
 
 #[allow(clippy::trivially_copy_pass_by_ref, reason = "serde passes references")]
-fn is_false(value: &bool) -> bool {
+pub(super) fn is_false(value: &bool) -> bool {
     !value
 }
 

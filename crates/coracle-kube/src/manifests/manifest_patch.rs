@@ -7,6 +7,7 @@ use serde_json::Value;
 
 use crate::problem::{LocatedProblem, ManifestsError};
 use crate::values;
+use crate::values::{Ambiguity, AmbiguousValue};
 use crate::yaml::{self, Node};
 
 /// A patch of one object.
@@ -52,15 +53,8 @@ impl ManifestPatch {
             String::from_utf8(bytes).map_err(|_| problem(format!("`{}` is not UTF-8", path.display())))?;
         let documents =
             yaml::parse_nodes(&text).map_err(|error| problem(format!("`{}`: {error}", path.display())))?;
-        if let Some((line, key)) = values::find_non_canonical_numbers(&text, &documents).first() {
-            let message = format!(
-                "`{}`, line {line}: the number at `{key}` is ambiguous: tools read it differently",
-                path.display()
-            );
-            return Err(LocatedProblem::new(
-                message,
-                "write it in decimal, as in JSON: the mode `0440` is 288",
-            ));
+        if let Some(found) = values::find_ambiguous_values(&text, &documents).first() {
+            return Err(ambiguous_value(path, found));
         }
         let documents =
             documents.iter().map(Node::to_value).enumerate().filter(|(_, value)| !value.is_null());
@@ -130,4 +124,20 @@ impl ManifestPatch {
             None => kind,
         }
     }
+}
+
+/// Returns the problem that tools read a value of a patch differently.
+fn ambiguous_value(path: &Path, found: &AmbiguousValue) -> LocatedProblem {
+    let (path, line, key) = (path.display(), found.line, &found.key);
+    let (message, hint) = match found.kind {
+        Ambiguity::Number => (
+            format!("`{path}`, line {line}: the number at `{key}` is ambiguous: tools read it differently"),
+            "write it in decimal, as in JSON: the mode `0440` is 288",
+        ),
+        Ambiguity::Boolean => (
+            format!("`{path}`, line {line}: the word at `{key}` is ambiguous: Kubernetes reads a boolean"),
+            "write `true` or `false`, or quote it if it is text",
+        ),
+    };
+    LocatedProblem::new(message, hint)
 }

@@ -11,14 +11,19 @@ use minijinja::{
 use serde_json::Value;
 
 use super::error::TemplateError;
+use super::filters::register_filters;
+use super::key_expression::{ALL_VALUES, has_slice, keys_of_all_values};
 use super::nesting::measure_nesting;
-use super::source::{Includes, TemplateSource, UsedKeys};
+use super::source::{Delimiters, Includes, TemplateSource, UsedKeys};
+use crate::values::KeyPath;
 
 /// The most steps of one rendering; a loop over 10,000 values takes about a tenth.
 const MAX_STEPS: u64 = 10_000_000;
 /// The same for templates with a namespace, in which each step of a loop can nest a value once more.
 /// They are few enough for [`STACK_SIZE`].
 const MAX_NAMESPACE_STEPS: u64 = 500_000;
+/// The start of a key that is reached by [`ALL_VALUES`].
+const VALUES_PREFIX: &str = "values.";
 /// The deepest nesting of includes and macros.
 const MAX_NESTING: usize = 64;
 /// The size of the engine's stack, in bytes. It prints and drops values recursively. The kernel provides only
@@ -44,6 +49,7 @@ fn with_large_stack<T: Send>(
             message: format!("cannot start a thread: {error}"),
             file: template.path.display().to_string(),
             line: 1,
+            advice: None,
         })?;
         thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
     })
@@ -58,8 +64,22 @@ fn render_on_this_stack(
     let template_error = |error| TemplateError::from_engine(&error, template, values);
     let name = template.file_name();
     let main = environment.template_from_named_str(&name, &template.text).map_err(template_error)?;
-    let (text, spans) = main.render_with_spans(Serde(values)).map_err(template_error)?;
-    Ok(from_spans(template, text, &spans, used_keys_with_includes(&environment, &main, &included)))
+    let context = with_all_values(template, values)?;
+    let (text, spans) = main.render_with_spans(Serde(&context)).map_err(template_error)?;
+    let used_keys = used_keys_with_includes(&environment, &main, template, &included);
+    Ok(from_spans(template, text, &spans, used_keys))
+}
+
+/// Returns the values with `values`, the table of all: keys that are no identifiers are reached by
+/// it. Fails if that is a key already.
+fn with_all_values(template: &TemplateSource, values: &Value) -> Result<Value, TemplateError> {
+    let mut context = values.clone();
+    if let Value::Object(table) = &mut context
+        && table.insert(ALL_VALUES.to_owned(), values.clone()).is_some()
+    {
+        return Err(TemplateError::ReservedKey { path: template.path.clone() });
+    }
+    Ok(context)
 }
 
 pub(super) fn find_used_keys(
@@ -73,7 +93,7 @@ pub(super) fn find_used_keys(
         let main = environment
             .template_from_named_str(&name, &template.text)
             .map_err(|error| TemplateError::from_engine(&error, template, &Value::Null))?;
-        Ok(used_keys_with_includes(&environment, &main, &included))
+        Ok(used_keys_with_includes(&environment, &main, template, &included))
     })
 }
 
@@ -81,20 +101,33 @@ pub(super) fn find_used_keys(
 fn used_keys_with_includes(
     environment: &Environment<'_>,
     main: &minijinja::Template<'_, '_>,
+    template: &TemplateSource,
     included: &Includes,
 ) -> UsedKeys {
-    let mut uses = used_keys_of(main);
-    for name in included.keys() {
+    let delimiters = &template.syntax.delimiters;
+    let mut uses = used_keys_of(main, &template.text, delimiters);
+    for (name, text) in included {
         // An invalid include is reported when it is rendered.
-        uses.extend(
-            environment.get_template(name).map(|template| used_keys_of(&template)).unwrap_or_default(),
-        );
+        if let (Ok(template), Ok(Some(text))) = (environment.get_template(name), text) {
+            uses.extend(used_keys_of(&template, text, delimiters));
+        }
     }
     uses
 }
 
-fn used_keys_of(template: &minijinja::Template<'_, '_>) -> UsedKeys {
-    template.undeclared_variables(true).into_iter().filter_map(|name| name.parse().ok()).collect()
+fn used_keys_of(template: &minijinja::Template<'_, '_>, text: &str, delimiters: &Delimiters) -> UsedKeys {
+    let names = template.undeclared_variables(true);
+    let uses_all = has_slice(text, delimiters).then(KeyPath::default);
+    let mut uses: UsedKeys = uses_all.into_iter().collect();
+    for name in names {
+        if name == ALL_VALUES {
+            let keys = keys_of_all_values(text, delimiters);
+            uses.extend(keys.unwrap_or_else(|| vec![KeyPath::default()]));
+        } else {
+            uses.extend(name.strip_prefix(VALUES_PREFIX).unwrap_or(&name).parse::<KeyPath>());
+        }
+    }
+    uses
 }
 
 fn new_engine<'a>(
@@ -159,7 +192,7 @@ fn check_nesting(
     for (name, text) in std::iter::once((name.as_str(), template.text.as_str())).chain(included) {
         let nesting = measure_nesting(text, syntax.clone());
         if let Some((message, line)) = nesting.exceeded {
-            return Err(TemplateError::Other { message, file: template.path_of(name), line });
+            return Err(TemplateError::Other { message, file: template.path_of(name), line, advice: None });
         }
         has_namespace |= nesting.has_namespace;
     }
@@ -167,7 +200,7 @@ fn check_nesting(
 }
 
 fn engine_syntax(template: &TemplateSource) -> Result<SyntaxConfig, TemplateError> {
-    let delimiters = &template.delimiters;
+    let delimiters = &template.syntax.delimiters;
     let pair = |(start, end): &(String, String)| (start.clone(), end.clone());
     let ((vs, ve), (bs, be), (cs, ce)) =
         (pair(&delimiters.variable), pair(&delimiters.block), pair(&delimiters.comment));
@@ -176,6 +209,8 @@ fn engine_syntax(template: &TemplateSource) -> Result<SyntaxConfig, TemplateErro
         .block_delimiters(bs, be)
         .comment_delimiters(cs, ce)
         .keep_trailing_newline(true)
+        .trim_blocks(template.syntax.trim_blocks)
+        .lstrip_blocks(template.syntax.lstrip_blocks)
         .build();
     syntax.map_err(|error| TemplateError::Delimiters {
         path: template.path.clone(),
@@ -222,56 +257,4 @@ impl RenderedText {
         let before = self.text.get(span.output.start..offset.min(span.output.end)).unwrap_or_default();
         Some((&span.file, span.line + if is_literal { before.matches('\n').count() } else { 0 }))
     }
-}
-
-/// Adds filters that print a value in the syntax of a language, with quotes and escapes.
-fn register_filters(environment: &mut Environment<'_>) {
-    environment.add_filter("json", to_json);
-    environment.add_filter("toml", to_toml);
-    environment.add_filter("yaml", to_yaml);
-    environment.add_filter("sh", to_shell_word);
-}
-
-/// Prints JSON on one line with minimal escapes.
-fn to_json(value: &minijinja::Value) -> Result<String, minijinja::Error> {
-    require_defined(value)?;
-    let value = serde_json::to_value(value).map_err(|error| filter_error("JSON", &error.to_string()))?;
-    let bytes =
-        coracle_core::json::to_bytes(&value).map_err(|error| filter_error("JSON", &error.to_string()))?;
-    String::from_utf8(bytes).map_err(|error| filter_error("JSON", &error.to_string()))
-}
-
-/// Prints TOML on one line. Fails for null, which TOML does not have.
-fn to_toml(value: &minijinja::Value) -> Result<String, minijinja::Error> {
-    require_defined(value)?;
-    let value = toml::Value::try_from(value).map_err(|error| filter_error("TOML", &error.to_string()))?;
-    Ok(value.to_string())
-}
-
-/// Prints YAML on one line, as JSON: it is a subset of YAML, and its quotes make types explicit.
-fn to_yaml(value: &minijinja::Value) -> Result<String, minijinja::Error> {
-    // YAML 1.1 treats these as line breaks or a byte order mark.
-    let ends =
-        [('\u{85}', "\\u0085"), ('\u{2028}', "\\u2028"), ('\u{2029}', "\\u2029"), ('\u{feff}', "\\ufeff")];
-    Ok(ends.iter().fold(to_json(value)?, |text, (end, escaped)| text.replace(*end, escaped)))
-}
-
-/// Prints one word for a POSIX shell.
-fn to_shell_word(value: &minijinja::Value) -> Result<String, minijinja::Error> {
-    require_defined(value)?;
-    match value.as_str() {
-        Some(text) if text.contains('\0') => Err(filter_error("a shell word", "it contains a NUL byte")),
-        Some(text) => Ok(format!("'{}'", text.replace('\'', r"'\''"))),
-        None if value.is_number() || value.kind() == ValueKind::Bool => Ok(value.to_string()),
-        None => Err(filter_error("a shell word", "it is not a string, number or boolean")),
-    }
-}
-
-/// Fails for an undefined value, which the engine passes on to filters.
-fn require_defined(value: &minijinja::Value) -> Result<(), minijinja::Error> {
-    if value.is_undefined() { Err(ErrorKind::UndefinedError.into()) } else { Ok(()) }
-}
-
-fn filter_error(language: &str, why: &str) -> minijinja::Error {
-    minijinja::Error::new(ErrorKind::InvalidOperation, format!("cannot write the value as {language}: {why}"))
 }

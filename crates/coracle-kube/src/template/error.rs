@@ -8,7 +8,9 @@ use minijinja::ErrorKind;
 use serde_json::Value;
 
 use super::source::TemplateSource;
-use crate::values::similar_key;
+use super::unclosed::{UnclosedPart, find_unclosed_part};
+use super::{foreign_syntax, key_expression};
+use crate::values::{KeyPath, similar_key};
 
 /// The engine's message when includes or macros are nested too deeply.
 const RECURSION_LIMIT_MESSAGE: &str = "recursion limit exceeded";
@@ -23,6 +25,8 @@ pub enum TemplateError {
         name: String,
         /// The most similar defined name.
         suggestion: Option<String>,
+        /// What to write instead of what other template languages have.
+        advice: Option<&'static str>,
         /// The template.
         file: String,
         /// The line, from 1.
@@ -43,10 +47,28 @@ pub enum TemplateError {
     Other {
         /// The reason.
         message: String,
+        /// What to write instead of what other template languages have.
+        advice: Option<&'static str>,
         /// The template.
         file: String,
         /// The line, from 1.
         line: usize,
+    },
+    /// A comment, a tag or a block without an end.
+    #[error("`{part}` is not closed\n   --> {file}:{line}")]
+    Unclosed {
+        /// Its start, as in the template.
+        part: String,
+        /// The template.
+        file: String,
+        /// The line where it begins, from 1.
+        line: usize,
+    },
+    /// A value with the name of the table of all values.
+    #[error("`{}`: the key `values` is reserved: it is the table of all values", .path.display())]
+    ReservedKey {
+        /// The template.
+        path: PathBuf,
     },
     /// Delimiters that are not distinct.
     #[error("cannot use the delimiters for `{}`: {message}", .path.display())]
@@ -80,15 +102,21 @@ impl TemplateError {
         }
         let file = template.path_of(deepest.name().or(error.name()).unwrap_or_default());
         let line = deepest.line().or(error.line()).unwrap_or(1);
-        let expression = deepest
-            .range()
-            .and_then(|range| failing_expression(deepest.template_source()?, range).map(str::to_owned));
-        match (deepest.kind(), expression) {
-            (ErrorKind::UndefinedError, Some(name)) => {
-                let name = name.trim().to_owned();
-                Self::Undefined { suggestion: similar_name(&name, values), name, file, line }
+        let source = deepest.template_source().unwrap_or(&template.text);
+        let delimiters = &template.syntax.delimiters;
+        if let Some(UnclosedPart { name: part, line }) =
+            deepest.detail().and_then(|detail| find_unclosed_part(source, delimiters, detail))
+        {
+            return Self::Unclosed { part, file, line };
+        }
+        match (deepest.kind(), undefined_expression(deepest, source)) {
+            (_, Some(name)) => {
+                let suggestion = similar_name(&name, values, source);
+                let advice = line_of(source, line).and_then(foreign_syntax::advice_for_line);
+                Self::Undefined { name, suggestion, advice, file, line }
             }
             (kind, _) => {
+                let advice = foreign_syntax_advice(deepest, source, line);
                 let message = match (kind, deepest.detail()) {
                     (ErrorKind::OutOfFuel, _) => {
                         "the template takes too many steps; a loop may not end".to_owned()
@@ -96,7 +124,7 @@ impl TemplateError {
                     (kind, Some(detail)) => format!("{kind}: {detail}"),
                     (kind, None) => kind.to_string(),
                 };
-                Self::Other { message, file, line }
+                Self::Other { message, advice, file, line }
             }
         }
     }
@@ -129,10 +157,10 @@ impl TemplateError {
     /// Removes everything that may be a value, for templates that use secrets.
     pub fn redacted(self) -> Self {
         match self {
-            Self::Other { message, file, line } => {
+            Self::Other { message, advice, file, line } => {
                 let message = message.split(": ").next().unwrap_or_default();
                 let message = format!("{message} (details hidden: the template uses a secret)");
-                Self::Other { message, file, line }
+                Self::Other { message, advice, file, line }
             }
             other => other,
         }
@@ -142,13 +170,58 @@ impl TemplateError {
 impl Hint for TemplateError {
     fn hint(&self) -> Option<String> {
         Some(match self {
+            Self::Undefined { name, suggestion: Some(suggestion), .. }
+                if suggestion.contains("[\"") && !name.contains('[') =>
+            {
+                format!("`-` is a minus sign in a template: write `{suggestion}`")
+            }
+            Self::Undefined { suggestion: None, advice: Some(advice), .. } => (*advice).to_owned(),
             Self::Undefined { .. } => {
                 "set a value, add a default to the schema, or test it with `is defined`".into()
             }
+            Self::Other { advice: Some(advice), .. } => (*advice).to_owned(),
+            Self::Unclosed { .. } => "close it, or remove its start".into(),
+            Self::ReservedKey { .. } => "rename the key in the values".into(),
             Self::TooDeep { .. } => "remove one of these includes, or make one conditional with `if`".into(),
             Self::Other { .. } => "fix the template".into(),
             Self::Delimiters { .. } => "use three distinct pairs, such as `<<` and `>>`".into(),
         })
+    }
+}
+
+/// Returns the expression that is undefined; `None` for any other error. An operator reports an
+/// undefined operand as an invalid operation.
+fn undefined_expression(error: &minijinja::Error, source: &str) -> Option<String> {
+    let described = error.detail().and_then(described_expression).filter(|name| !name.contains("(...)"));
+    let failing = || {
+        let range = error.range().filter(|_| error.kind() == ErrorKind::UndefinedError)?;
+        failing_expression(source, range)
+    };
+    described.or_else(failing).map(|name| name.trim().to_owned())
+}
+
+/// Returns the expression in the engine's message "`EXPRESSION` is undefined".
+fn described_expression(detail: &str) -> Option<&str> {
+    let (before, _) = detail.rsplit_once("` is undefined")?;
+    before.rsplit_once('`').map(|(_, expression)| expression)
+}
+
+/// Returns a line, counted from 1.
+fn line_of(source: &str, line: usize) -> Option<&str> {
+    source.lines().nth(line.checked_sub(1)?)
+}
+
+/// Returns advice for a name or syntax that other template languages have.
+fn foreign_syntax_advice(error: &minijinja::Error, source: &str, line: usize) -> Option<&'static str> {
+    let detail = error.detail().unwrap_or_default();
+    match error.kind() {
+        ErrorKind::UnknownFilter | ErrorKind::UnknownTest | ErrorKind::UnknownFunction => {
+            let name = detail.strip_suffix(" is unknown")?.rsplit(' ').next()?;
+            foreign_syntax::advice_for_name(name)
+        }
+        ErrorKind::UnknownMethod => foreign_syntax::advice_for_name(detail.rsplit(' ').next()?),
+        ErrorKind::SyntaxError => line_of(source, line).and_then(foreign_syntax::advice_for_line),
+        _ => None,
     }
 }
 
@@ -163,17 +236,23 @@ fn failing_expression(source: &str, range: std::ops::Range<usize>) -> Option<&st
     start.trim_start_matches(|c| !is_part(c)).split('|').next()
 }
 
-/// Returns the name in `values` that is most similar to an undefined one.
-fn similar_name(name: &str, values: &Value) -> Option<String> {
+/// Returns the expression for a value whose name is most similar to an undefined one. `source` is
+/// the template: a key with hyphens in it may be meant.
+fn similar_name(name: &str, values: &Value, source: &str) -> Option<String> {
+    let names = key_expression::key_names(name);
     let (mut value, mut parents) = (values, Vec::new());
-    for part in name.split('.') {
-        let table = value.as_object()?;
-        if let Some(next) = table.get(part) {
-            (value, parents) = (next, [parents, vec![part]].concat());
+    for (index, part) in names.iter().enumerate() {
+        if let Some(next) = KeyPath::new(std::slice::from_ref(part)).find(value) {
+            (value, parents) = (next, [parents, vec![part.as_str()]].concat());
             continue;
         }
-        let similar = similar_key(part, table.keys())?;
-        return Some([parents, vec![similar]].concat().join("."));
+        // The engine reports the first undefined part, so an earlier one is a local variable.
+        let table = value.as_object().filter(|_| index + 1 == names.len())?;
+        let has_part =
+            |key: &&String| key.split('-').any(|word| word == part) && source.contains(key.as_str());
+        let hyphenated = table.keys().filter(|key| key.contains('-')).find(has_part);
+        let similar = hyphenated.or_else(|| similar_key(part, table.keys()))?;
+        return Some(key_expression::expression_of(&[parents, vec![similar.as_str()]].concat()));
     }
     None
 }

@@ -1,13 +1,18 @@
 //! File formats by file name, and their validation.
 
 use std::fmt;
+use std::str::FromStr;
+
+use coracle_core::hint::Hint;
 
 use super::error::SyntaxError;
+use super::jsonc;
+use super::line_formats::{IniSyntax, validate_env, validate_ini, validate_properties};
 use crate::strict_json;
 use crate::yaml;
 
 /// A file format that rendered files are checked against.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Hash)]
 pub enum FileFormat {
     /// `.toml`
     Toml,
@@ -15,22 +20,73 @@ pub enum FileFormat {
     Yaml,
     /// `.json`
     Json,
+    /// `.jsonc`: JSON with comments and trailing commas.
+    Jsonc,
     /// `.ini`: sections and `name = value`.
     Ini,
+    /// INI with names without a value, and directives such as `%include`.
+    LenientIni,
     /// `.properties`: Java properties.
     Properties,
     /// `.env`: `NAME=value` in shell syntax.
     Env,
 }
 
+/// How the format of a file is chosen.
+#[derive(Clone, Copy, PartialEq, Eq, Default, Debug, Hash)]
+pub enum FormatChoice {
+    /// By the file's name.
+    #[default]
+    ByName,
+    /// This one.
+    Fixed(FileFormat),
+    /// The file is not checked.
+    Unchecked,
+}
+
+/// Every format.
+const FORMATS: [FileFormat; 8] = [
+    FileFormat::Toml,
+    FileFormat::Yaml,
+    FileFormat::Json,
+    FileFormat::Jsonc,
+    FileFormat::Ini,
+    FileFormat::LenientIni,
+    FileFormat::Properties,
+    FileFormat::Env,
+];
+/// Starts of the names of JSON files whose programs accept comments: .NET, TypeScript, Babel,
+/// ESLint, Deno, development containers. An environment's name may follow: `appsettings.Test.json`.
+const JSONC_NAMES: [&str; 12] = [
+    "appsettings",
+    "hosting",
+    "global",
+    "tsconfig",
+    "jsconfig",
+    "tslint",
+    "babel.config",
+    ".babelrc",
+    ".eslintrc",
+    ".jshintrc",
+    "deno",
+    "devcontainer",
+];
+/// INI files whose programs accept names without a value, or directives: MySQL, PHP, PgBouncer,
+/// Mercurial, uWSGI.
+const LENIENT_INI_NAMES: [&str; 5] = ["my", "php", "pgbouncer", "mercurial", "uwsgi"];
+
 impl FileFormat {
     /// Returns the format for a file name; `None` if the extension is unknown.
     pub fn from_file_name(name: &str) -> Option<Self> {
-        let extension = name.rsplit_once('.').map(|(_, extension)| extension)?;
-        Some(match extension.to_ascii_lowercase().as_str() {
+        let name = name.to_ascii_lowercase();
+        let (stem, extension) = name.rsplit_once('.')?;
+        Some(match extension {
             "toml" => Self::Toml,
             "yaml" | "yml" => Self::Yaml,
+            "json" if JSONC_NAMES.iter().any(|known| is_variant_of(stem, known)) => Self::Jsonc,
             "json" => Self::Json,
+            "jsonc" => Self::Jsonc,
+            "ini" if LENIENT_INI_NAMES.contains(&stem) => Self::LenientIni,
             "ini" => Self::Ini,
             "properties" => Self::Properties,
             "env" => Self::Env,
@@ -38,46 +94,101 @@ impl FileFormat {
         })
     }
 
-    /// Returns the format's name in a contract, which is also the file extension.
-    pub fn extension(self) -> &'static str {
+    /// Returns the format with this name in a contract or recipe.
+    pub fn from_name(name: &str) -> Option<Self> {
+        FORMATS.into_iter().find(|format| format.name() == name)
+    }
+
+    /// Returns the format's name in a contract and a recipe.
+    pub fn name(self) -> &'static str {
         match self {
             Self::Toml => "toml",
             Self::Yaml => "yaml",
             Self::Json => "json",
+            Self::Jsonc => "jsonc",
             Self::Ini => "ini",
+            Self::LenientIni => "lenient-ini",
             Self::Properties => "properties",
             Self::Env => "env",
         }
     }
 
-    /// Checks that `text` is valid in this format.
+    /// Checks that `text` is valid in this format. A byte order mark at its start is allowed where
+    /// programs skip it.
     ///
     /// # Errors
-    /// Fails with the first syntax error.
+    /// Fails with the first syntax error, whose offset is inside the text.
     pub fn validate(self, text: &str) -> Result<(), SyntaxError> {
+        let content = match self {
+            Self::Properties | Self::Env => text,
+            _ => text.strip_prefix('\u{feff}').unwrap_or(text),
+        };
+        self.validate_content(content).map_err(|error| {
+            // The end of the text is after its last line.
+            let end = text.trim_end().len();
+            let offset = (error.offset + text.len() - content.len()).min(end);
+            SyntaxError { offset: text.floor_char_boundary(offset), ..error }
+        })
+    }
+
+    fn validate_content(self, text: &str) -> Result<(), SyntaxError> {
         match self {
             Self::Toml => toml::from_str::<toml::Table>(text).map(drop).map_err(|error| SyntaxError {
                 message: error.message().to_owned(),
                 offset: error.span().map_or(0, |span| span.start),
             }),
-            Self::Json => strict_json::read_strict(text, |_| ()).map(drop).map_err(|error| SyntaxError {
-                offset: byte_offset(text, error.line(), error.column()),
-                message: strict_json::message_without_position(&error),
-            }),
+            Self::Json => validate_json(text),
+            Self::Jsonc => validate_json(&jsonc::without_comments(text)?),
             Self::Yaml => yaml::parse_documents(text).map(drop).map_err(|error| SyntaxError {
                 offset: byte_offset(text, error.line, error.column),
                 message: error.message,
             }),
-            Self::Ini => validate_ini(text),
+            Self::Ini => validate_ini(text, IniSyntax::Strict),
+            Self::LenientIni => validate_ini(text, IniSyntax::Lenient),
             Self::Properties => validate_properties(text),
             Self::Env => validate_env(text),
         }
     }
 }
 
+impl FromStr for FormatChoice {
+    type Err = ParseFormatError;
+
+    fn from_str(name: &str) -> Result<Self, ParseFormatError> {
+        let fixed = || FileFormat::from_name(name).map(Self::Fixed);
+        let choice = if name == "none" { Some(Self::Unchecked) } else { fixed() };
+        choice.ok_or_else(|| ParseFormatError(coracle_core::path::escape_bytes(name.as_bytes())))
+    }
+}
+
+/// An unknown format.
+#[derive(Debug, thiserror::Error)]
+#[error("`{0}` is not a format that files are checked in")]
+pub struct ParseFormatError(String);
+
+impl Hint for ParseFormatError {
+    fn hint(&self) -> Option<String> {
+        let names = FORMATS.map(|format| format!("`{}`", format.name())).join(", ");
+        Some(format!("write {names} or `none`"))
+    }
+}
+
+/// Returns whether `stem` is `name`, or has words behind it: `appsettings.test`.
+fn is_variant_of(stem: &str, name: &str) -> bool {
+    stem.strip_prefix(name).is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
+}
+
+fn validate_json(text: &str) -> Result<(), SyntaxError> {
+    strict_json::read_strict(text, |_| ()).map(drop).map_err(|error| SyntaxError {
+        offset: byte_offset(text, error.line(), error.column()),
+        message: strict_json::message_without_position(&error),
+    })
+}
+
 /// Returns the byte offset of a line and a column, both from 1.
 fn byte_offset(text: &str, line: usize, column: usize) -> usize {
-    let start: usize = text.split_inclusive('\n').take(line.saturating_sub(1)).map(str::len).sum();
+    let lines = text.split_inclusive('\n').take(line.saturating_sub(1));
+    let start: usize = lines.map(str::len).sum();
     (start + column.saturating_sub(1)).min(text.len())
 }
 
@@ -87,106 +198,10 @@ impl fmt::Display for FileFormat {
             Self::Toml => "TOML",
             Self::Yaml => "YAML",
             Self::Json => "JSON",
-            Self::Ini => "INI",
+            Self::Jsonc => "JSON with comments",
+            Self::Ini | Self::LenientIni => "INI",
             Self::Properties => "Java properties",
             Self::Env => "environment file",
         })
     }
-}
-
-/// Checks INI: sections in brackets, `name = value` or `name: value`, comments after `;` or `#`. A
-/// line that starts with a space or tab continues the value before it.
-pub(super) fn validate_ini(text: &str) -> Result<(), SyntaxError> {
-    let mut has_name = false;
-    validate_lines(text, |line| {
-        let is_continuation = line.starts_with([' ', '\t']) && has_name;
-        let line = line.trim();
-        if line.is_empty() || line.starts_with([';', '#']) || is_continuation {
-            return Ok(());
-        }
-        if let Some(section) = line.strip_prefix('[') {
-            has_name = false;
-            let name = section.split_once(']').map(|(name, _)| name.trim());
-            return if name.is_some_and(|name| !name.is_empty()) {
-                Ok(())
-            } else {
-                Err("a section header has no name or no closing `]`")
-            };
-        }
-        has_name = true;
-        match line.split_once(['=', ':']) {
-            Some((name, _)) if !name.trim().is_empty() => Ok(()),
-            _ => Err("a line is neither a section nor `name = value`"),
-        }
-    })
-}
-
-/// Checks Java properties: any line is valid, except for invalid escapes.
-pub(super) fn validate_properties(text: &str) -> Result<(), SyntaxError> {
-    validate_lines(text, |line| {
-        let mut rest = line;
-        while let Some((_, escaped)) = rest.split_once('\\') {
-            if let Some(code) = escaped.strip_prefix('u') {
-                let is_code =
-                    code.get(..4).is_some_and(|code| code.bytes().all(|byte| byte.is_ascii_hexdigit()));
-                if !is_code {
-                    return Err("`\\u` is not followed by four hexadecimal digits");
-                }
-            }
-            rest = escaped.get(escaped.chars().next().map_or(0, char::len_utf8)..).unwrap_or_default();
-        }
-        Ok(())
-    })
-}
-
-/// Checks `NAME=value` or `export NAME=value`; quotes may span lines.
-pub(super) fn validate_env(text: &str) -> Result<(), SyntaxError> {
-    let mut open: Option<char> = None;
-    let result = validate_lines(text, |line| {
-        if open.is_none() {
-            let line = line.trim_start();
-            if line.is_empty() || line.starts_with('#') {
-                return Ok(());
-            }
-            let line = line.strip_prefix("export ").unwrap_or(line).trim_start();
-            let name = line.split_once('=').map(|(name, _)| name);
-            let is_name = |name: &str| {
-                name.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_')
-                    && name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_')
-            };
-            if !name.is_some_and(is_name) {
-                return Err("a line is not `NAME=value`");
-            }
-        }
-        let mut escaped = false;
-        for c in line.chars() {
-            match (open, c) {
-                _ if escaped => escaped = false,
-                (Some('"') | None, '\\') => escaped = true,
-                (Some(quote), c) if c == quote => open = None,
-                (None, '"' | '\'') => open = Some(c),
-                _ => {}
-            }
-        }
-        Ok(())
-    });
-    result?;
-    match open {
-        Some(_) => Err(SyntaxError { message: "a quote is not closed".into(), offset: text.len() }),
-        None => Ok(()),
-    }
-}
-
-/// Calls `validate_line` with each line; adds the line's offset to an error.
-fn validate_lines(
-    text: &str,
-    mut validate_line: impl FnMut(&str) -> Result<(), &'static str>,
-) -> Result<(), SyntaxError> {
-    let mut offset = 0;
-    for line in text.split_inclusive('\n') {
-        validate_line(line.trim_end_matches(['\n', '\r']))
-            .map_err(|message| SyntaxError { message: message.into(), offset })?;
-        offset += line.len();
-    }
-    Ok(())
 }

@@ -5,18 +5,25 @@
 
 mod engine;
 mod error;
+mod filters;
+mod foreign_syntax;
 mod format;
+mod jsonc;
+mod key_expression;
+mod line_formats;
 mod nesting;
 mod source;
+mod unclosed;
 
 use std::collections::BTreeMap;
 
+use crate::values::KeyPath;
 use serde_json::Value;
 
 pub use engine::RenderedText;
 pub use error::{SyntaxError, TemplateError};
-pub use format::FileFormat;
-pub use source::{Delimiters, TemplateSource, UsedKeys};
+pub use format::{FileFormat, FormatChoice, ParseFormatError};
+pub use source::{Delimiters, TemplateSource, TemplateSyntax, UsedKeys};
 
 impl TemplateSource {
     /// Renders the template with `values`; reads its includes.
@@ -61,6 +68,12 @@ impl TemplateSource {
         let includes = source::read_includes(self).into_iter();
         includes.filter_map(|(name, text)| Some((name, text.ok()??))).collect()
     }
+}
+
+/// Returns the key of a value that an expression begins with; `None` for any other expression.
+pub(crate) fn key_of_expression(expression: &str) -> Option<KeyPath> {
+    let names = key_expression::key_names(expression);
+    (!names.is_empty()).then(|| KeyPath::new(&names))
 }
 
 #[cfg(test)]

@@ -15,8 +15,19 @@ pub struct TemplateSource {
     pub path: PathBuf,
     /// The text of the template.
     pub text: String,
+    /// The delimiters and the treatment of white space.
+    pub syntax: TemplateSyntax,
+}
+
+/// The syntax of a template.
+#[derive(Clone, PartialEq, Eq, Default, Debug, Hash)]
+pub struct TemplateSyntax {
     /// The delimiters of values, blocks and comments.
     pub delimiters: Delimiters,
+    /// Whether the line feed behind a block is removed.
+    pub trim_blocks: bool,
+    /// Whether spaces and tabs between the start of a line and a block are removed.
+    pub lstrip_blocks: bool,
 }
 
 /// Delimiters of a template, each a start and an end.
@@ -88,14 +99,14 @@ pub(super) type Includes = BTreeMap<String, Result<Option<String>, String>>;
 /// Reads the includes of `template`, recursively.
 pub(super) fn read_includes(template: &TemplateSource) -> Includes {
     let mut found = Includes::new();
-    let mut pending = included_names(&template.text, &template.delimiters);
+    let mut pending = included_names(&template.text, &template.syntax.delimiters);
     while let Some(name) = pending.pop() {
         if found.contains_key(&name) || found.len() == MAX_INCLUDES {
             continue;
         }
         let text = read_include(template.directory(), &name);
         if let Ok(Some(text)) = &text {
-            pending.extend(included_names(text, &template.delimiters));
+            pending.extend(included_names(text, &template.syntax.delimiters));
         }
         found.insert(name, text);
     }

@@ -47,6 +47,16 @@ pub enum ValuesError {
         /// The line, from 1; `None` for an argument.
         line: Option<usize>,
     },
+    /// A word that is a boolean in YAML 1.1 and text in YAML 1.2. It is not shown either.
+    #[error("`{key}`: the unquoted word is a boolean for some programs and text for others (from {origin}{})", line_suffix(*.line))]
+    AmbiguousBoolean {
+        /// The key of the word.
+        key: KeyPath,
+        /// The file or argument.
+        origin: ValueSource,
+        /// The line, from 1; `None` for an argument.
+        line: Option<usize>,
+    },
     /// An invalid or unsupported schema.
     #[error("`{}` is not a valid JSON Schema: {message}", .path.display())]
     InvalidSchema {
@@ -102,6 +112,10 @@ impl Hint for ValuesError {
                     "{NUMBER_HINT}\nquote it if it is text, such as a version `\"1.10\"` or a mode `\"0644\"`"
                 )
             }
+            Self::AmbiguousBoolean { key, origin: ValueSource::Set { .. }, .. } => {
+                format!("{BOOLEAN_HINT}\nquote it if it is text: `--set '{key}=\"no\"'`")
+            }
+            Self::AmbiguousBoolean { .. } => format!("{BOOLEAN_HINT}\nquote it if it is text: `\"no\"`"),
             Self::UnknownFormat(_) => "name it `.toml`, `.yaml` or `.json`".into(),
             Self::InvalidSchema { .. } => "fix the schema; see https://json-schema.org for the format".into(),
             Self::Violations(_) => "change the values to match the schema, or fix the schema".into(),
@@ -118,6 +132,8 @@ impl fmt::Display for Violation {
     }
 }
 
+/// The unambiguous form of booleans.
+const BOOLEAN_HINT: &str = "write a boolean as `true` or `false`, for `yes`, `on`, `y`, `no`, `off` and `n`";
 /// The canonical form of numbers.
 const NUMBER_HINT: &str =
     "write a number in decimal: `420` for 0644, `1.5` for 1.50, `1000` for 1_000 or 1e3";

@@ -27,8 +27,13 @@ impl KeyPath {
         Self(names.collect())
     }
 
-    pub(super) fn new(keys: &[String]) -> Self {
+    pub(crate) fn new(keys: &[String]) -> Self {
         Self(keys.to_vec())
+    }
+
+    /// Returns whether this is the path of the top level.
+    pub(crate) fn is_root(&self) -> bool {
+        self.0.is_empty()
     }
 
     /// Returns `other` with this path in front.

@@ -19,12 +19,14 @@ pub enum ValueSource {
         /// The text after `=`.
         text: String,
     },
-    /// `--set-file KEY=FILE`. The value is the file's text.
+    /// `--set-file KEY=FILE` or `--set-file-exact KEY=FILE`. The value is the file's text.
     SetFile {
         /// The key.
         key: KeyPath,
         /// The file.
         path: PathBuf,
+        /// Whether a final line feed is part of the value.
+        is_exact: bool,
     },
 }
 
@@ -42,7 +44,8 @@ impl fmt::Display for ValueSource {
         match self {
             Self::File(path) => write!(f, "{}", path.display()),
             Self::Set { key, .. } => write!(f, "--set {key}"),
-            Self::SetFile { key, .. } => write!(f, "--set-file {key}"),
+            Self::SetFile { key, is_exact: false, .. } => write!(f, "--set-file {key}"),
+            Self::SetFile { key, is_exact: true, .. } => write!(f, "--set-file-exact {key}"),
         }
     }
 }
@@ -77,11 +80,11 @@ impl Values {
         self.layers.push((ValueOrigin::Source(source), layer));
     }
 
-    /// Adds the defaults of the schema at `path`, which all other values override.
-    pub(super) fn add_defaults(&mut self, path: PathBuf, defaults: Value) {
-        self.layers.insert(0, (ValueOrigin::Default(path), defaults.clone()));
-        let values = std::mem::replace(&mut self.merged, defaults);
-        merge_tables(&mut self.merged, values);
+    /// Replaces the merged values by `filled`: the same with the defaults of the schema at `path`.
+    pub(super) fn set_defaults(&mut self, path: PathBuf, filled: Value) {
+        // What no other layer has is a default.
+        self.layers.insert(0, (ValueOrigin::Default(path), filled.clone()));
+        self.merged = filled;
     }
 
     /// Returns the merged values, a table, as templates see them.
@@ -127,7 +130,7 @@ impl Values {
 
 /// Merges `over` into `under`: tables are merged, any other value of `over` replaces the one in
 /// `under`.
-pub(super) fn merge_tables(under: &mut Value, over: Value) {
+fn merge_tables(under: &mut Value, over: Value) {
     match (under, over) {
         (Value::Object(under), Value::Object(over)) => {
             for (key, value) in over {

@@ -2,6 +2,8 @@
 //!
 //! Every value keeps its origin for error messages. Does not depend on templates or images.
 
+mod applied_schemas;
+mod defaults;
 mod error;
 mod key_path;
 mod merged_values;
@@ -10,6 +12,7 @@ mod parse;
 mod schema;
 mod source_reader;
 mod subschemas;
+mod undeclared_keys;
 mod violations;
 
 pub use error::{ValuesError, Violation};
@@ -18,7 +21,7 @@ pub(crate) use key_path::similar_key;
 pub use merged_values::Values;
 pub use merged_values::{ValueOrigin, ValueSource};
 pub use parameters::SchemaParameter;
-pub(crate) use parse::find_non_canonical_numbers;
+pub(crate) use parse::{Ambiguity, AmbiguousValue, find_ambiguous_values};
 pub use schema::Schema;
 
 use violations::RequiredValues;
@@ -41,7 +44,8 @@ impl Values {
         ValuesError::combine(errors).map_or(Ok(values), Err)
     }
 
-    /// Adds the schema's defaults as the lowest layer and validates the result.
+    /// Adds the schema's defaults and validates the result. A default applies where its key is
+    /// missing in a table that is given.
     ///
     /// # Errors
     /// Fails if the values violate the schema; reports every violation with the value's origin.
@@ -66,7 +70,8 @@ impl Values {
     }
 
     fn validate_with(mut self, schema: &Schema, required: RequiredValues) -> Result<Self, ValuesError> {
-        self.add_defaults(schema.path().to_owned(), schema.defaults());
+        let filled = defaults::with_defaults(schema, self.merged());
+        self.set_defaults(schema.path().to_owned(), filled);
         let violations = violations::find_violations(schema, &self, required);
         if violations.is_empty() { Ok(self) } else { Err(ValuesError::Violations(violations)) }
     }

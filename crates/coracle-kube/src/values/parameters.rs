@@ -1,10 +1,12 @@
 //! The parameters that a schema declares, and the schema without secret values.
 
+use std::collections::BTreeMap;
+
 use serde_json::Value;
 
 use super::key_path::KeyPath;
-use super::schema::{MAX_DEPTH, Schema};
-use super::subschemas::{NAMED_SCHEMA_KEYWORDS, VALUE_KEYWORDS};
+use super::schema::Schema;
+use super::subschemas::{NAMED_SCHEMA_KEYWORDS, VALUE_KEYWORDS, conditional_parts, ref_target};
 
 /// A value that a schema declares.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -19,22 +21,44 @@ pub struct SchemaParameter {
     pub is_secret: bool,
 }
 
+/// What the schemas of a parameter say about it.
+#[derive(Default)]
+struct Declared {
+    types: Option<String>,
+    is_required: bool,
+}
+
+/// A schema that applies to a value.
+struct Part<'a> {
+    schema: &'a Value,
+    is_unconditional: bool,
+}
+
+/// More parts than a hand-written schema has for one value.
+const MAX_PARTS: usize = 200;
+/// More parameters than a hand-written schema has.
+const MAX_PARAMETERS: usize = 10_000;
+
+impl Part<'_> {
+    fn requires(&self, name: &str) -> bool {
+        let required = self.schema.get("required").and_then(Value::as_array);
+        required.is_some_and(|names| names.iter().any(|listed| listed.as_str() == Some(name)))
+    }
+}
+
 impl Schema {
     /// Returns every declared value without `properties` of its own, sorted by key.
     pub fn parameters(&self) -> Vec<SchemaParameter> {
-        let mut found = Vec::new();
+        let mut found = BTreeMap::new();
         self.collect_parameters(&self.document, &KeyPath::default(), true, &mut Vec::new(), &mut found);
         let secrets = self.secrets();
-        for parameter in &mut found {
-            parameter.is_secret = secrets.iter().any(|secret| secret.overlaps(&parameter.key));
-        }
-        let defaults = self.defaults();
-        for parameter in &mut found {
-            parameter.is_required &= parameter.key.find(&defaults).is_none();
-        }
-        found.sort_by(|a, b| a.key.cmp(&b.key));
-        found.dedup_by(|a, b| a.key == b.key);
-        found
+        let parameters = found.into_iter().map(|(key, declared)| SchemaParameter {
+            types: declared.types,
+            is_required: declared.is_required,
+            is_secret: secrets.iter().any(|secret| secret.overlaps(&key)),
+            key,
+        });
+        parameters.collect()
     }
 
     /// Collects the parameters of `schema`, which describes the value at `key`. `ancestors` are the
@@ -45,30 +69,51 @@ impl Schema {
         key: &KeyPath,
         is_required: bool,
         ancestors: &mut Vec<&'a Value>,
-        found: &mut Vec<SchemaParameter>,
+        found: &mut BTreeMap<KeyPath, Declared>,
     ) {
-        let schema = self.resolve_refs(schema);
-        let is_recursive = ancestors.iter().any(|ancestor| std::ptr::eq(*ancestor, schema));
-        let properties = schema.get("properties").and_then(Value::as_object);
-        let Some(properties) = properties.filter(|_| !is_recursive && ancestors.len() < MAX_DEPTH) else {
-            if !ancestors.is_empty() {
-                found.push(SchemaParameter {
-                    key: key.clone(),
-                    types: type_names(schema),
-                    is_required,
-                    is_secret: false,
-                });
+        let mut parts = Vec::new();
+        self.collect_parts(schema, true, &mut parts);
+        let is_ancestor = |part: &Part<'_>| ancestors.iter().any(|above| std::ptr::eq(*above, part.schema));
+        let is_table = parts.iter().any(|part| part.schema.get("properties").is_some());
+        let default = parts.iter().find_map(|part| part.schema.get("default"));
+        if !is_table || parts.iter().any(is_ancestor) || ancestors.len() > MAX_PARTS {
+            if !key.is_root() && found.len() < MAX_PARAMETERS {
+                let types = parts.iter().find_map(|part| type_names(part.schema));
+                let known = found.entry(key.clone()).or_default();
+                known.types = known.types.take().or(types);
+                known.is_required |= is_required && default.is_none();
             }
             return;
-        };
-        let required = schema.get("required").and_then(Value::as_array);
-        ancestors.push(schema);
-        for (name, schema) in properties {
-            let is_listed =
-                required.is_some_and(|names| names.iter().any(|listed| listed.as_str() == Some(name)));
-            self.collect_parameters(schema, &key.join(name), is_required && is_listed, ancestors, found);
         }
-        ancestors.pop();
+        let above = ancestors.len();
+        ancestors.extend(parts.iter().map(|part| part.schema));
+        // A table with a default always exists.
+        let exists = is_required || default.is_some();
+        for part in &parts {
+            let properties = part.schema.get("properties").and_then(Value::as_object);
+            for (name, property) in properties.into_iter().flatten() {
+                let is_listed = parts.iter().any(|part| part.is_unconditional && part.requires(name));
+                let has_value = default.is_some_and(|default| default.get(name).is_some());
+                let is_required = exists && part.is_unconditional && is_listed && !has_value;
+                self.collect_parameters(property, &key.join(name), is_required, ancestors, found);
+            }
+        }
+        ancestors.truncate(above);
+    }
+
+    /// Collects `schema` and the schemas that apply to the same value, possibly under a condition.
+    fn collect_parts<'a>(&'a self, schema: &'a Value, is_unconditional: bool, parts: &mut Vec<Part<'a>>) {
+        if parts.len() == MAX_PARTS || parts.iter().any(|part| std::ptr::eq(part.schema, schema)) {
+            return;
+        }
+        parts.push(Part { schema, is_unconditional });
+        if let Some(target) = ref_target(&self.document, schema) {
+            self.collect_parts(target, is_unconditional, parts);
+        }
+        let branches = |keyword| schema.get(keyword).and_then(Value::as_array).into_iter().flatten();
+        branches("allOf").for_each(|part| self.collect_parts(part, is_unconditional, parts));
+        let conditional = branches("anyOf").chain(branches("oneOf")).chain(conditional_parts(schema));
+        conditional.for_each(|part| self.collect_parts(part, false, parts));
     }
 
     /// Returns the schema without keywords that may show a secret value. If anything is secret,
@@ -169,6 +214,23 @@ mod tests {
             "db.password Some(\"string|null\") true true",
             "port Some(\"integer\") false false",
         ];
+        assert_eq!(found, expected);
+    }
+
+    #[test]
+    fn lists_values_of_combined_and_conditional_schemas() {
+        let schema = schema(&json!({
+            "required": ["mode"],
+            "allOf": [{ "required": ["name"], "properties": { "name": { "type": "string" } } }],
+            "properties": { "mode": {}, "tls": { "$ref": "#/$defs/tls", "properties": { "port": {} } } },
+            "then": { "required": ["cert"], "properties": { "cert": { "type": "string" } } },
+            "dependentSchemas": { "mode": { "properties": { "extra": {} } } },
+            "$defs": { "tls": { "properties": { "key": {} } } }
+        }));
+        let found: Vec<String> =
+            schema.parameters().into_iter().map(|p| format!("{} {}", p.key, p.is_required)).collect();
+        let expected =
+            ["cert false", "extra false", "mode true", "name true", "tls.key false", "tls.port false"];
         assert_eq!(found, expected);
     }
 

@@ -1,7 +1,8 @@
 //! Parses TOML, YAML and JSON into values. Dates become strings.
 //!
 //! Numbers must be written in canonical form, so that rendering does not change them: a version
-//! `1.10` is not `1.1`, and a mode `0644` is neither 644 nor 420.
+//! `1.10` is not `1.1`, and a mode `0644` is neither 644 nor 420. Unquoted words that are booleans
+//! only in YAML 1.1, such as `no`, are ambiguous too.
 
 use serde_json::{Number, Value};
 use toml::Spanned;
@@ -16,36 +17,45 @@ use crate::yaml::{self, Node, NodeKind};
 /// A parsed text.
 pub(super) struct ParsedValues {
     pub(super) value: Value,
-    /// Numbers that are not in canonical form.
-    pub(super) non_canonical: Vec<NonCanonicalNumber>,
+    /// Values that readers understand differently.
+    pub(super) ambiguous: Vec<AmbiguousValue>,
 }
 
-/// The position of a number that is not in canonical form.
-pub(super) struct NonCanonicalNumber {
-    pub(super) key: KeyPath,
+/// The position of a value that readers understand differently.
+pub(crate) struct AmbiguousValue {
+    pub(crate) key: KeyPath,
     /// The line, from 1.
-    line: usize,
+    pub(crate) line: usize,
+    pub(crate) kind: Ambiguity,
 }
 
-/// At most this many numbers are reported.
-const MAX_REPORTED_NUMBERS: usize = 50;
+/// Why a value is ambiguous.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Ambiguity {
+    /// A number whose text would change when it is rendered.
+    Number,
+    /// A word that is a boolean in YAML 1.1 and text in YAML 1.2.
+    Boolean,
+}
+
+/// At most this many values are reported.
+const MAX_REPORTED_VALUES: usize = 50;
 
 impl ParsedValues {
-    /// Returns the errors about numbers, for a text from `origin`.
+    /// Returns the errors about ambiguous values, for a text from `origin`.
     pub(super) fn errors(&self, origin: &ValueSource) -> Vec<ValuesError> {
-        let error = |number: &NonCanonicalNumber| match origin {
-            ValueSource::Set { key, .. } => ValuesError::NonCanonicalNumber {
-                key: key.concat(&number.key),
-                origin: origin.clone(),
-                line: None,
-            },
-            _ => ValuesError::NonCanonicalNumber {
-                key: number.key.clone(),
-                origin: origin.clone(),
-                line: Some(number.line),
-            },
+        let error = |found: &AmbiguousValue| {
+            let (key, line) = match origin {
+                ValueSource::Set { key, .. } => (key.concat(&found.key), None),
+                _ => (found.key.clone(), Some(found.line)),
+            };
+            let origin = origin.clone();
+            match found.kind {
+                Ambiguity::Number => ValuesError::NonCanonicalNumber { key, origin, line },
+                Ambiguity::Boolean => ValuesError::AmbiguousBoolean { key, origin, line },
+            }
         };
-        self.non_canonical.iter().map(error).collect()
+        self.ambiguous.iter().map(error).collect()
     }
 }
 
@@ -74,18 +84,17 @@ pub(super) fn parse_json(text: &str) -> Result<ParsedValues, serde_json::Error> 
     let mut reader = ValueReader::default();
     let value = read_strict(text, |NumberLiteral { key_path: path, line, text }| {
         if parse_canonical_number(text).is_none() {
-            reader.report_number(path, line);
+            reader.report(path, line, Ambiguity::Number);
         }
     })?;
     Ok(reader.into_parsed(value))
 }
 
-/// Returns lines and keys of the numbers in `documents` that are not in canonical form. The
-/// documents were parsed from `text`.
-pub(crate) fn find_non_canonical_numbers(text: &str, documents: &[Node]) -> Vec<(usize, KeyPath)> {
+/// Returns the ambiguous values in `documents`, which were parsed from `text`.
+pub(crate) fn find_ambiguous_values(text: &str, documents: &[Node]) -> Vec<AmbiguousValue> {
     let mut reader = ValueReader { text, ..ValueReader::default() };
     documents.iter().for_each(|document| drop(reader.read_yaml_node(document)));
-    reader.non_canonical.into_iter().map(|number| (number.line, number.key)).collect()
+    reader.ambiguous
 }
 
 /// Parses a number in canonical form: templates and all filters print it as `text` again.
@@ -96,28 +105,41 @@ fn parse_canonical_number(text: &str) -> Option<Number> {
     (number.to_string() == text && !text.contains('e')).then_some(number)
 }
 
+/// Returns why unquoted YAML text is ambiguous; `None` if it is not.
+fn plain_text_ambiguity(node: &Node, source: &str) -> Option<Ambiguity> {
+    // Text that a double overflows is a number for some readers.
+    let overflows = || node.text()?.parse::<f64>().ok().filter(|number| number.is_infinite());
+    if node.is_yaml_1_1_boolean(source) {
+        Some(Ambiguity::Boolean)
+    } else if node.is_plain(source) && node.text()?.contains(|c: char| c.is_ascii_digit()) {
+        overflows().map(|_| Ambiguity::Number)
+    } else {
+        None
+    }
+}
+
 /// Returns the line at a byte offset, from 1.
 fn line_at(text: &str, offset: usize) -> usize {
     text.get(..offset).unwrap_or_default().matches('\n').count() + 1
 }
 
-/// Converts parsed YAML and TOML to values, and collects numbers that are not in canonical form.
+/// Converts parsed YAML and TOML to values, and collects those that are ambiguous.
 #[derive(Default)]
 struct ValueReader<'t> {
     text: &'t str,
     /// The key of the current value.
     path: Vec<String>,
-    non_canonical: Vec<NonCanonicalNumber>,
+    ambiguous: Vec<AmbiguousValue>,
 }
 
 impl ValueReader<'_> {
     fn into_parsed(self, value: Value) -> ParsedValues {
-        ParsedValues { value, non_canonical: self.non_canonical }
+        ParsedValues { value, ambiguous: self.ambiguous }
     }
 
-    fn report_number(&mut self, path: &[String], line: usize) {
-        if self.non_canonical.len() < MAX_REPORTED_NUMBERS {
-            self.non_canonical.push(NonCanonicalNumber { key: KeyPath::new(path), line });
+    fn report(&mut self, path: &[String], line: usize, kind: Ambiguity) {
+        if self.ambiguous.len() < MAX_REPORTED_VALUES {
+            self.ambiguous.push(AmbiguousValue { key: KeyPath::new(path), line, kind });
         }
     }
 
@@ -126,7 +148,7 @@ impl ValueReader<'_> {
         match parse_canonical_number(self.text.get(start..end).unwrap_or_default()) {
             Some(number) => Value::Number(number),
             None => {
-                self.report_number(&self.path.clone(), line_at(self.text, start));
+                self.report(&self.path.clone(), line_at(self.text, start), Ambiguity::Number);
                 Value::Null
             }
         }
@@ -144,7 +166,12 @@ impl ValueReader<'_> {
             NodeKind::Scalar(value @ (Value::Null | Value::Bool(_))) => value.clone(),
             // A number; NaN and infinities, too.
             NodeKind::Scalar(_) => self.read_number(node.defined_span.start, node.defined_span.end),
-            NodeKind::Text(text) => text.as_str().into(),
+            NodeKind::Text(text) => {
+                if let Some(kind) = plain_text_ambiguity(node, self.text) {
+                    self.report(&self.path.clone(), line_at(self.text, node.defined_span.start), kind);
+                }
+                text.as_str().into()
+            }
             NodeKind::Sequence(items) => {
                 let items = items.iter().enumerate();
                 items

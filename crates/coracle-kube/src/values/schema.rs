@@ -1,12 +1,11 @@
-//! A JSON Schema, its defaults, and its secret values (`writeOnly`).
+//! A JSON Schema and its secret values (`writeOnly`).
 
 use std::path::{Path, PathBuf};
 
-use serde_json::{Map, Value};
+use serde_json::Value;
 
 use super::error::ValuesError;
 use super::key_path::KeyPath;
-use super::merged_values::merge_tables;
 use super::source_reader;
 use super::subschemas::{self, WalkScope, walk_schemas};
 
@@ -46,13 +45,17 @@ impl Schema {
         if !is_complete {
             return Err(invalid("it has too many references, or they are nested too deeply".into()));
         }
-        let validator = jsonschema::validator_for(&document).map_err(|error| invalid(error.to_string()))?;
         if let Some(reference) = subschemas::find_unsupported_ref(&document) {
             let reference = coracle_core::path::escape_bytes(reference.as_bytes());
             return Err(invalid(format!(
                 "the reference `{reference}` is not supported and might hide a secret: write `#/$defs/NAME`"
             )));
         }
+        // A validator checks `format` only in drafts before 2019-09, unless it is set.
+        let validator = jsonschema::options()
+            .should_validate_formats(true)
+            .build(&without_id(&document))
+            .map_err(|error| invalid(error.to_string()))?;
         secrets.sort();
         secrets.dedup();
         Ok(Self { path, document, validator, secrets })
@@ -78,28 +81,14 @@ impl Schema {
         });
         is_allowed
     }
+}
 
-    /// Returns a table of all defaults.
-    pub(super) fn defaults(&self) -> Value {
-        let mut defaults = Value::Object(Map::new());
-        walk_schemas(&self.document, WalkScope::KeyedValues, &mut |schema, key| {
-            if let Some(default) = schema.get("default") {
-                // Outer defaults are visited first; inner ones override them.
-                merge_tables(&mut defaults, key.to_table(default.clone()));
-            }
-        });
-        defaults
+/// Returns the document without its own address, so that the validator reports where a subschema is
+/// as a JSON pointer. All references are local.
+fn without_id(document: &Value) -> Value {
+    let mut document = document.clone();
+    if let Some(keywords) = document.as_object_mut() {
+        keywords.retain(|keyword, _| keyword != "$id" && keyword != "id");
     }
-
-    /// Follows `$ref`s inside the document; dangling ones were rejected by [`Schema::new`].
-    pub(super) fn resolve_refs<'a>(&'a self, schema: &'a Value) -> &'a Value {
-        let mut schema = schema;
-        for _ in 0..MAX_DEPTH {
-            match subschemas::ref_target(&self.document, schema) {
-                Some(target) => schema = target,
-                None => break,
-            }
-        }
-        schema
-    }
+    document
 }

@@ -10,6 +10,7 @@ use super::key_path::KeyPath;
 use super::merged_values::ValueSource;
 use super::parse::{self, ParsedValues};
 use crate::strict_json;
+use crate::yaml;
 use coracle_core::fs::Context;
 
 /// The largest values file, in bytes.
@@ -20,11 +21,21 @@ pub(super) fn read_value_source(source: &ValueSource) -> Result<Value, ValuesErr
     match source {
         ValueSource::File(path) => read_values_file(path),
         ValueSource::Set { key, text } => parse_set_value(source, key, text),
-        ValueSource::SetFile { key, path } => Ok(key.to_table(Value::String(read_text(path)?))),
+        ValueSource::SetFile { key, path, is_exact } => {
+            let text = read_text(path)?;
+            let text = if *is_exact { &text } else { without_line_ending(&text) };
+            Ok(key.to_table(text.into()))
+        }
     }
 }
 
-/// Parses the value of `--set KEY=TEXT`: JSON, else a string. Fails for JSON with a duplicate key.
+/// Returns `text` without a final line feed: editors add one, and a password has none.
+fn without_line_ending(text: &str) -> &str {
+    text.strip_suffix('\n').map_or(text, |line| line.strip_suffix('\r').unwrap_or(line))
+}
+
+/// Parses the value of `--set KEY=TEXT`: JSON, else a string. Fails for JSON with a duplicate key,
+/// and for words that are booleans in YAML files: as text they would be true.
 fn parse_set_value(source: &ValueSource, key: &KeyPath, text: &str) -> Result<Value, ValuesError> {
     match parse::parse_json(text) {
         Ok(parsed) => {
@@ -34,8 +45,16 @@ fn parse_set_value(source: &ValueSource, key: &KeyPath, text: &str) -> Result<Va
             origin: source.clone(),
             message: strict_json::message_without_position(&error),
         }),
+        Err(_) if is_boolean_word(text) => {
+            Err(ValuesError::AmbiguousBoolean { key: key.clone(), origin: source.clone(), line: None })
+        }
         Err(_) => Ok(key.to_table(Value::String(text.to_owned()))),
     }
+}
+
+/// Returns whether `text` is a boolean in YAML but not in JSON, and more than a letter.
+fn is_boolean_word(text: &str) -> bool {
+    ["True", "TRUE", "False", "FALSE"].contains(&text) || text.len() > 1 && yaml::is_yaml_1_1_boolean(text)
 }
 
 /// Reads the values file at `path`; returns a table.
@@ -44,22 +63,22 @@ fn read_values_file(path: &Path) -> Result<Value, ValuesError> {
     ValuesError::combine(parsed.errors(&ValueSource::File(path.to_owned()))).map_or(Ok(parsed.value), Err)
 }
 
-/// Reads the schema file at `path`. Only numbers in defaults must be in canonical form: they are
-/// values.
+/// Reads the schema file at `path`. Only defaults must be unambiguous: they are values.
 pub(super) fn read_schema_file(path: &Path) -> Result<Value, ValuesError> {
     let mut parsed = parse_file(path)?;
-    parsed.non_canonical.retain(|number| number.key.contains_key("default"));
+    parsed.ambiguous.retain(|value| value.key.contains_key("default"));
     ValuesError::combine(parsed.errors(&ValueSource::File(path.to_owned()))).map_or(Ok(parsed.value), Err)
 }
 
 fn parse_file(path: &Path) -> Result<ParsedValues, ValuesError> {
     let text = read_text(path)?;
+    let text = text.strip_prefix('\u{feff}').unwrap_or(&text);
     let syntax_error =
         |message: String| ValuesError::InvalidSyntax { origin: ValueSource::File(path.to_owned()), message };
     let parsed = match path.extension().and_then(|extension| extension.to_str()) {
-        Some("toml") => parse::parse_toml(&text),
-        Some("yaml" | "yml") => parse::parse_yaml(&text),
-        Some("json") => parse::parse_json(&text).map_err(|error| {
+        Some("toml") => parse::parse_toml(text),
+        Some("yaml" | "yml") => parse::parse_yaml(text),
+        Some("json") => parse::parse_json(text).map_err(|error| {
             format!("line {}: {}", error.line(), strict_json::message_without_position(&error))
         }),
         _ => return Err(ValuesError::UnknownFormat(path.to_owned())),

@@ -41,6 +41,10 @@ const SUBSCHEMA_KEYWORDS: [&str; 15] = [
     "dependencies",
     "dependentSchemas",
 ];
+/// Keywords whose schemas apply to the value itself, at least under a condition.
+const CONDITIONAL_KEYWORDS: [&str; 2] = ["then", "else"];
+/// Keywords with schemas by name that apply to a value that has a key of that name.
+const DEPENDENCY_KEYWORDS: [&str; 2] = ["dependentSchemas", "dependencies"];
 /// Keywords whose schemas apply to the value itself.
 const COMBINATOR_KEYWORDS: [&str; 3] = ["allOf", "anyOf", "oneOf"];
 /// Keywords that contain values, not schemas.
@@ -96,7 +100,9 @@ impl<'a> SchemaWalk<'a, '_> {
         for part in COMBINATOR_KEYWORDS.iter().filter_map(|keyword| schema.get(keyword)) {
             self.visit_schema_or_array(part, at);
         }
-        if self.scope == WalkScope::AllValues {
+        if self.scope == WalkScope::KeyedValues {
+            conditional_parts(schema).into_iter().for_each(|part| self.visit_schema(part, at));
+        } else {
             for part in SUBSCHEMA_KEYWORDS
                 .iter()
                 .chain(&["patternProperties"])
@@ -124,6 +130,14 @@ impl<'a> SchemaWalk<'a, '_> {
             _ => {}
         }
     }
+}
+
+/// Returns the schemas that apply to the value itself under a condition: `then`, `else`, and those
+/// of dependencies.
+pub(super) fn conditional_parts(schema: &Value) -> Vec<&Value> {
+    let parts = CONDITIONAL_KEYWORDS.iter().filter_map(|keyword| schema.get(keyword));
+    let named = DEPENDENCY_KEYWORDS.iter().filter_map(|keyword| schema.get(keyword)?.as_object());
+    parts.chain(named.flat_map(|named| named.values())).filter(|part| part.is_object()).collect()
 }
 
 /// Returns the target of a schema's `$ref` inside the document.

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use coracle_core::hint::Hint as _;
-use serde_json::json;
+use serde_json::{Value, json};
 use tempfile::TempDir;
 
 use super::*;
@@ -28,7 +28,7 @@ fn set(key: &str, text: &str) -> ValueSource {
 fn merges_files_and_single_values_in_order() {
     let folder = folder(&[
         ("a.toml", "port = 80\nday = 2020-01-01\n[db]\nhost = \"a\"\nports = [1, 2]\n"),
-        ("b.yaml", "db:\n  host: b\n  ports: [3]\nname: yes\n"),
+        ("b.yaml", "db:\n  host: b\n  ports: [3]\nname: 'yes'\n"),
         ("c.json", r#"{"db": {"user": "c"}}"#),
         ("empty.yaml", "# nothing\n"),
     ]);
@@ -41,6 +41,29 @@ fn merges_files_and_single_values_in_order() {
             "db": { "host": "b", "ports": [3], "user": "d" },
         })
     );
+}
+
+#[test]
+fn set_file_drops_the_last_line_feed() {
+    let folder = folder(&[]);
+    for (text, value) in [
+        ("secret\n", "secret"),
+        ("secret\r\n", "secret"),
+        ("secret", "secret"),
+        ("a\nb\n\n", "a\nb\n"),
+        ("\n", ""),
+        ("secret\r", "secret\r"),
+        ("", ""),
+    ] {
+        let path = folder.path().join("password");
+        std::fs::write(&path, text).unwrap();
+        for (is_exact, expected) in [(false, value), (true, text)] {
+            let source =
+                ValueSource::SetFile { key: "db.password".parse().unwrap(), path: path.clone(), is_exact };
+            let values = Values::read(&[source]).unwrap();
+            assert_eq!(*values.merged(), json!({ "db": { "password": expected } }), "{text:?}");
+        }
+    }
 }
 
 #[test]
@@ -111,6 +134,34 @@ cannot parse `--set f`: duplicate key `a`"
 }
 
 #[test]
+fn rejects_unquoted_yaml_1_1_booleans_with_the_fix() {
+    let folder = folder(&[
+        ("a.yaml", "debug: no\ndb:\n  x: &x Off\n  y: [*x, Y]\n  text: 'on'\n  n: !!str yes\ngit: 12e3456\n"),
+        ("schema.yaml", "properties:\n  a: {default: on, enum: [on]}\n"),
+    ]);
+    let mut sources = files(folder.path(), &["a.yaml"]);
+    sources.extend([set("a", "no"), set("b", "False"), set("c", "\"no\""), set("d", "None")]);
+    let error = Values::read(&sources).unwrap_err();
+    let text = error.to_string().replace(&format!("{}/", folder.path().display()), "");
+    assert_eq!(
+        text.replace(": the unquoted word is a boolean for some programs and text for others", " boolean"),
+        "`debug` boolean (from a.yaml, line 1)
+`db.x` boolean (from a.yaml, line 3)
+`db.y.0` boolean (from a.yaml, line 3)
+`db.y.1` boolean (from a.yaml, line 4)
+`git`: the number is not in canonical form and would change (from a.yaml, line 7)
+`a` boolean (from --set a)
+`b` boolean (from --set b)"
+    );
+    let hint = error.hint().unwrap();
+    for part in ["as `true` or `false`", "--set 'a=\"no\"'", "quote it if it is text: `\"no\"`"] {
+        assert!(hint.contains(part), "{hint}");
+    }
+    let error = Schema::read(&folder.path().join("schema.yaml")).unwrap_err().to_string();
+    assert!(error.starts_with("`properties.a.default`: the unquoted word"), "{error}");
+}
+
+#[test]
 fn accepts_canonical_numbers_and_dates() {
     let folder = folder(&[
         ("a.yaml", "base: &base {a: 1, b: -5}\nx:\n  <<: *base\n  a: 2\ny: 1_a\n"),
@@ -163,6 +214,199 @@ fn applies_defaults_and_finds_secrets() {
     let values = Values::read(&[set("db.host", "a")]).unwrap().validate(&schema).unwrap();
     assert_eq!(*values.merged(), json!({ "db": { "host": "a", "port": 5432 }, "level": "info" }));
     assert_eq!(schema.secrets(), ["db.password".parse().unwrap()]);
+}
+
+/// Returns the values with defaults, or the violations, one a line.
+fn validated(schema: &Value, values: &Value) -> Result<Value, String> {
+    let schema = Schema::new("schema.json".into(), schema.clone()).unwrap();
+    let mut read = Values::default();
+    read.add_layer(ValueSource::File("values.json".into()), values.clone());
+    read.validate(&schema).map(|values| values.merged().clone()).map_err(|error| error.to_string())
+}
+
+#[test]
+fn adds_defaults_to_given_tables_only() {
+    let tls = json!({ "type": "object", "required": ["cert"], "properties": {
+        "cert": { "type": "string" }, "port": { "default": 443 }, "log": { "properties": { "on": { "default": true } } } } });
+    let optional = json!({ "properties": { "tls": tls } });
+    let referred = json!({ "properties": { "tls": { "$ref": "#/$defs/tls" } }, "$defs": { "tls": tls } });
+    let combined = json!({ "properties": { "tls": { "allOf": [tls] } } });
+    let list = json!({ "properties": { "hosts": { "items": tls } } });
+    let map = json!({ "properties": { "hosts": { "additionalProperties": tls } } });
+    let by_pattern = json!({ "properties": { "hosts": { "patternProperties": { "^a": tls } } } });
+    let with_default = json!({ "properties": { "log": { "default": {}, "properties": { "level": { "default": "info" } } } } });
+    let default_of_target = json!({ "properties": { "a": { "allOf": [{ "$ref": "#/$defs/a" }] } }, "$defs": { "a": { "default": 1 } } });
+    let of_conditions = json!({ "properties": { "a": {} },
+        "if": { "properties": { "a": { "const": 1 }, "never": { "default": 1 } } },
+        "then": { "properties": { "b": { "default": 2 } } }, "else": { "properties": { "c": { "default": 3 } } } });
+    let of_dependencies = json!({ "properties": { "a": {} }, "dependentSchemas": { "a": { "properties": { "b": { "default": 2 } } } } });
+    for (schema, values, expected) in [
+        (&optional, json!({}), json!({})),
+        (&optional, json!({ "tls": { "cert": "x" } }), json!({ "tls": { "cert": "x", "port": 443 } })),
+        (
+            &optional,
+            json!({ "tls": { "cert": "x", "port": 1, "log": {} } }),
+            json!({ "tls": { "cert": "x", "port": 1, "log": { "on": true } } }),
+        ),
+        (&referred, json!({}), json!({})),
+        (&referred, json!({ "tls": { "cert": "x" } }), json!({ "tls": { "cert": "x", "port": 443 } })),
+        (&combined, json!({}), json!({})),
+        (&combined, json!({ "tls": { "cert": "x" } }), json!({ "tls": { "cert": "x", "port": 443 } })),
+        (&list, json!({ "hosts": [{ "cert": "x" }] }), json!({ "hosts": [{ "cert": "x", "port": 443 }] })),
+        (
+            &map,
+            json!({ "hosts": { "a/b ~": { "cert": "x" } } }),
+            json!({ "hosts": { "a/b ~": { "cert": "x", "port": 443 } } }),
+        ),
+        (
+            &by_pattern,
+            json!({ "hosts": { "a": { "cert": "x" } } }),
+            json!({ "hosts": { "a": { "cert": "x", "port": 443 } } }),
+        ),
+        (&with_default, json!({}), json!({ "log": { "level": "info" } })),
+        (&default_of_target, json!({}), json!({ "a": 1 })),
+        (&of_conditions, json!({ "a": 1 }), json!({ "a": 1, "b": 2 })),
+        (&of_conditions, json!({ "a": 2 }), json!({ "a": 2, "c": 3 })),
+        (&of_dependencies, json!({}), json!({})),
+        (&of_dependencies, json!({ "a": 1 }), json!({ "a": 1, "b": 2 })),
+    ] {
+        assert_eq!(validated(schema, &values), Ok(expected), "{schema} {values}");
+    }
+    let error = validated(&optional, &json!({ "tls": {} })).unwrap_err();
+    assert!(error.contains("\"cert\" is a required property"), "{error}");
+    let endless = json!({ "$ref": "#/$defs/n", "$defs": { "n": { "properties": { "l": { "$ref": "#/$defs/n" }, "r": { "$ref": "#/$defs/n" } }, "default": {} } } });
+    assert!(validated(&endless, &json!({})).is_ok());
+}
+
+#[test]
+fn adds_defaults_of_branches_that_hold() {
+    let closed = |name: &str, default: Value| json!({ "type": "object", "additionalProperties": false, "properties": { name: { "type": "string", "default": default } } });
+    let plain = json!({ "type": "object", "additionalProperties": false, "properties": { "path": { "type": "string" } } });
+    let branches = json!([plain, closed("region", "eu".into())]);
+    let kind = |kind: &str, name: &str| json!({ "required": ["kind", name], "properties": { "kind": { "const": kind }, name: { "default": kind } } });
+    let kinds = json!([kind("file", "path"), kind("s3", "region")]);
+    let either = json!([closed("a", "x".into()), closed("b", "y".into()), { "type": "string" }]);
+    for keyword in ["oneOf", "anyOf"] {
+        let schema = |branches: &Value| json!({ "properties": { "s": { keyword: branches } } });
+        for (schema, values, expected) in [
+            (schema(&branches), json!({ "path": "/d" }), json!({ "path": "/d" })),
+            (schema(&branches), json!({ "region": "us" }), json!({ "region": "us" })),
+            // The branch holds only with its default.
+            (schema(&kinds), json!({ "kind": "s3" }), json!({ "kind": "s3", "region": "s3" })),
+            (schema(&kinds), json!({ "kind": "file" }), json!({ "kind": "file", "path": "file" })),
+            (schema(&either), json!("text"), json!("text")),
+        ] {
+            let expected = Ok(json!({ "s": expected }));
+            assert_eq!(validated(&schema, &json!({ "s": values })), expected, "{schema} {values}");
+        }
+        assert_eq!(validated(&schema(&branches), &json!({})), Ok(json!({})));
+        let items = json!({ "properties": { "l": { "items": { keyword: kinds } } } });
+        assert_eq!(
+            validated(&items, &json!({ "l": [{ "kind": "s3" }, { "kind": "file", "path": "/" }] })),
+            Ok(json!({ "l": [{ "kind": "s3", "region": "s3" }, { "kind": "file", "path": "/" }] }))
+        );
+        // Two branches hold with their defaults: none is chosen.
+        let ambiguous =
+            json!([kind("file", "path"), kind("s3", "region")]).to_string().replace("const", "default");
+        let error =
+            validated(&schema(&serde_json::from_str(&ambiguous).unwrap()), &json!({ "s": {} })).unwrap_err();
+        assert!(error.contains("is not valid under any"), "{error}");
+    }
+}
+
+#[test]
+fn reports_keys_that_no_applicable_schema_describes() {
+    let conditional = json!({ "properties": { "mode": {} }, "if": { "properties": { "mode": { "const": "tls" } } },
+        "then": { "properties": { "cert": {} } }, "else": { "properties": { "plain": {} } } });
+    let dependent =
+        json!({ "properties": { "a": {} }, "dependentSchemas": { "a": { "properties": { "b": {} } } } });
+    let beside = json!({ "properties": { "t": { "$ref": "#/$defs/t", "properties": { "extra": {} } } }, "$defs": { "t": { "properties": { "name": {} } } } });
+    let draft_7 = json!({ "$schema": "http://json-schema.org/draft-07/schema#", "properties": { "t": { "$ref": "#/definitions/t", "properties": { "extra": {} } } },
+        "definitions": { "t": { "properties": { "name": {} } } }, "dependencies": { "t": { "properties": { "later": {} } } } });
+    let all = json!({ "allOf": [{ "properties": { "a": {} } }, { "properties": { "b": {} } }] });
+    let one = json!({ "oneOf": [{ "required": ["a"], "properties": { "a": {} } }, { "required": ["b"], "properties": { "b": {} } }] });
+    let patterns = json!({ "properties": { "a": {} }, "patternProperties": { "^x-": true } });
+    let items = json!({ "properties": { "l": { "items": { "properties": { "name": {} } } } } });
+    let map = json!({ "properties": { "m": { "additionalProperties": { "properties": { "name": {} } } } } });
+    let open = json!({ "properties": { "a": {} }, "additionalProperties": true });
+    let free = json!({ "properties": { "m": { "type": "object" } } });
+    let with_id = json!({ "$id": "https://example.test/a b.json", "properties": { "t x": { "properties": { "name": {} } } } });
+    for (schema, values, unknown) in [
+        (&conditional, json!({ "mode": "tls", "cert": 1 }), None),
+        (&conditional, json!({ "mode": "off", "plain": 1 }), None),
+        (&conditional, json!({ "mode": "off", "cert": 1 }), Some("cert")),
+        (&dependent, json!({ "a": 1, "b": 1 }), None),
+        (&dependent, json!({ "b": 1 }), Some("b")),
+        (&beside, json!({ "t": { "name": 1, "extra": 1 } }), None),
+        (&beside, json!({ "t": { "nmae": 1 } }), Some("t.nmae")),
+        (&draft_7, json!({ "t": { "name": 1, "extra": 1 }, "later": 1 }), None),
+        (&draft_7, json!({ "t": { "extr": 1 } }), Some("t.extr")),
+        (&all, json!({ "a": 1, "b": 1 }), None),
+        (&all, json!({ "a": 1, "c": 1 }), Some("c")),
+        (&one, json!({ "a": 1 }), None),
+        (&one, json!({ "a": 1, "c": 1 }), Some("c")),
+        (&patterns, json!({ "a": 1, "x-b": 1 }), None),
+        (&patterns, json!({ "y-b": 1 }), Some("y-b")),
+        (&items, json!({ "l": [{ "name": 1 }] }), None),
+        (&items, json!({ "l": [{ "name": 1 }, { "nam": 1 }] }), Some("l.1.nam")),
+        (&map, json!({ "m": { "x": { "name": 1 }, "y": {} } }), None),
+        (&map, json!({ "m": { "x": { "nam": 1 } } }), Some("m.x.nam")),
+        (&open, json!({ "b": 1 }), None),
+        (&free, json!({ "m": { "b": 1 } }), None),
+        (&with_id, json!({ "t x": { "name": 1 } }), None),
+        (&with_id, json!({ "t x": { "nam": 1 } }), Some("t x.nam")),
+    ] {
+        let found = validated(schema, &values).err();
+        let expected = unknown.map(|key| format!("`{key}`: the schema does not declare this key"));
+        match (&found, &expected) {
+            (None, None) => {}
+            (Some(found), Some(expected)) if found.starts_with(expected.as_str()) => {}
+            _ => panic!("{schema} {values}: {found:?} instead of {expected:?}"),
+        }
+    }
+    // In a build, the value of the condition may be given later.
+    let schema = Schema::new(
+        "schema.json".into(),
+        json!({ "properties": { "mode": {} },
+        "if": { "required": ["mode"] }, "then": { "properties": { "cert": {} } } }),
+    )
+    .unwrap();
+    let partial = |key: &str| Values::read(&[set(key, "x")]).unwrap().validate_partial(&schema);
+    assert!(partial("cert").is_ok());
+    assert!(
+        partial("crt").unwrap_err().to_string().contains("did you mean `mode`") || partial("crt").is_err()
+    );
+}
+
+#[test]
+fn checks_formats_in_every_draft() {
+    for draft in [
+        "http://json-schema.org/draft-04/schema#",
+        "http://json-schema.org/draft-07/schema#",
+        "https://json-schema.org/draft/2019-09/schema",
+        "https://json-schema.org/draft/2020-12/schema",
+    ] {
+        for (format, good, bad) in [
+            ("ipv4", "127.0.0.1", "127.0.0"),
+            ("uri", "https://a.test/", "a b"),
+            ("date-time", "2020-01-01T00:00:00Z", "today"),
+            ("email", "a@b.test", "a"),
+            ("hostname", "a.test", "-a"),
+            ("ipv6", "::1", "::g"),
+        ] {
+            let schema = json!({ "$schema": draft, "properties": { "a": { "format": format } } });
+            assert!(validated(&schema, &json!({ "a": good })).is_ok(), "{draft} {format}");
+            let error = validated(&schema, &json!({ "a": bad })).unwrap_err();
+            assert!(error.contains(&format!("is not a \"{format}\"")), "{draft}: {error}");
+        }
+        assert!(
+            validated(
+                &json!({ "$schema": draft, "properties": { "a": { "format": "x-mine" } } }),
+                &json!({ "a": "" })
+            )
+            .is_ok()
+        );
+    }
 }
 
 #[test]

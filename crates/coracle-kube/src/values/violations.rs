@@ -1,16 +1,12 @@
 //! Finds values that violate a schema, and undeclared keys. Messages do not show secret values.
 
 use jsonschema::error::{ValidationError, ValidationErrorKind};
-use serde_json::Value;
 
 use super::error::Violation;
 use super::key_path::{KeyPath, similar_key};
 use super::merged_values::Values;
 use super::schema::Schema;
-
-/// Keywords that allow keys which `properties` does not declare.
-const OPEN_TABLE_KEYWORDS: [&str; 6] =
-    ["additionalProperties", "patternProperties", "allOf", "anyOf", "oneOf", "unevaluatedProperties"];
+use super::undeclared_keys::{UndeclaredKey, find_undeclared_keys};
 
 /// Which of the values that a schema requires must be given.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -41,53 +37,36 @@ pub(super) fn find_violations(schema: &Schema, values: &Values, required: Requir
             Violation { origin: values.origin_of(&key).cloned(), key, message }
         })
         .collect();
-    let mut search = UndeclaredKeySearch { schema, values, secrets: &secrets, found: &mut violations };
-    search.search_table(&schema.document, merged, &KeyPath::default());
+    let undeclared = find_undeclared_keys(schema, merged).into_iter();
+    violations.extend(undeclared.filter_map(|found| undeclared_key(found, schema, values, required)));
     violations.sort_by(|a, b| (&a.key, &a.message).cmp(&(&b.key, &b.message)));
     violations.dedup();
     violations
 }
 
-/// Collects undeclared keys of tables whose schema allows no other keys: most likely typos.
-struct UndeclaredKeySearch<'a> {
-    schema: &'a Schema,
-    values: &'a Values,
-    secrets: &'a [KeyPath],
-    found: &'a mut Vec<Violation>,
-}
-
-impl UndeclaredKeySearch<'_> {
-    /// Searches the table `value` at `path`, which `schema` describes, and the tables in it.
-    fn search_table(&mut self, schema: &Value, value: &Value, path: &KeyPath) {
-        let schema = self.schema.resolve_refs(schema);
-        let (Some(declared), Some(table)) =
-            (schema.get("properties").and_then(Value::as_object), value.as_object())
-        else {
-            return;
-        };
-        let is_open = OPEN_TABLE_KEYWORDS.iter().any(|keyword| schema.get(keyword).is_some());
-        for (name, value) in table {
-            let key = path.join(name);
-            match declared.get(name) {
-                Some(schema) => self.search_table(schema, value, &key),
-                None if is_open => {}
-                None => self.report(key, name, declared.keys()),
-            }
+/// Returns the violation for an undeclared key; `None` if further values may declare it, by the
+/// condition of a `then` for example.
+fn undeclared_key(
+    found: UndeclaredKey,
+    schema: &Schema,
+    values: &Values,
+    required: RequiredValues,
+) -> Option<Violation> {
+    let key = KeyPath::from_pointer(&found.pointer);
+    if required == RequiredValues::None && schema.allows_key(&key) {
+        return None;
+    }
+    let secrets = schema.secrets();
+    let secret = secrets.iter().find(|secret| secret.is_prefix_of(&key));
+    let message = match (secret, similar_key(&found.name, found.declared.iter())) {
+        (None, Some(similar)) => {
+            format!("the schema does not declare this key; did you mean `{similar}`?")
         }
-    }
-
-    fn report<'k>(&mut self, key: KeyPath, name: &str, declared: impl Iterator<Item = &'k String>) {
-        let secret = self.secrets.iter().find(|secret| secret.is_prefix_of(&key));
-        let message = match (secret, similar_key(name, declared)) {
-            (None, Some(similar)) => {
-                format!("the schema does not declare this key; did you mean `{similar}`?")
-            }
-            (None, None) => "the schema does not declare this key".into(),
-            (Some(_), _) => "it contains a key that the schema does not declare".into(),
-        };
-        let key = secret.cloned().unwrap_or(key);
-        self.found.push(Violation { origin: self.values.origin_of(&key).cloned(), key, message });
-    }
+        (None, None) => "the schema does not declare this key".into(),
+        (Some(_), _) => "it contains a key that the schema does not declare".into(),
+    };
+    let key = secret.cloned().unwrap_or(key);
+    Some(Violation { origin: values.origin_of(&key).cloned(), key, message })
 }
 
 /// Returns whether further values can fix an error, such as a missing required value.

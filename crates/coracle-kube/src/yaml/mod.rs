@@ -3,15 +3,20 @@
 //! Duplicate keys and exponentially growing aliases are errors.
 
 mod node;
+mod scalar_style;
 
 use std::collections::BTreeSet;
 use std::fmt;
 
 pub use node::{Key, Node, NodeKind, Span};
+pub(crate) use scalar_style::is_yaml_1_1_boolean;
 use serde::Deserialize;
-use serde::de::{DeserializeOwned, Deserializer, Error as _, MapAccess, SeqAccess, Visitor};
+use serde::de::{Deserializer, Error as _, MapAccess, SeqAccess, Visitor};
 use serde_json::Value;
 use serde_saphyr::Spanned;
+
+/// The value of `.nan`, `.inf` and `-.inf`.
+const NON_FINITE: &str = ".nan";
 
 /// A YAML error with its position.
 #[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
@@ -30,7 +35,7 @@ pub struct YamlError {
 /// # Errors
 /// Fails if the text is not valid YAML or is too large; reports the first error.
 pub fn parse_documents(text: &str) -> Result<Vec<Value>, YamlError> {
-    parse_stream(text)
+    Ok(parse_nodes(text)?.iter().map(Node::to_value).collect())
 }
 
 /// Parses every document of a stream, with the position of every node.
@@ -38,16 +43,22 @@ pub fn parse_documents(text: &str) -> Result<Vec<Value>, YamlError> {
 /// # Errors
 /// Fails like [`parse_documents`].
 pub fn parse_nodes(text: &str) -> Result<Vec<Node>, YamlError> {
-    parse_stream(text)
-}
-
-fn parse_stream<T: DeserializeOwned>(text: &str) -> Result<Vec<T>, YamlError> {
-    // Enough for the manifests of a whole cluster in one stream.
+    // Enough for the manifests of a whole cluster in one stream. The parser limits the number of
+    // comments between two nodes, unless it skips comments. Exponential growth is limited by the
+    // number of replayed events, whatever the ratio of aliases to anchors.
     let options = serde_saphyr::options! {
         strict_booleans: true,
-        budget: serde_saphyr::budget! { max_documents: 65_536, max_nodes: 1_000_000, max_events: 4_000_000 },
+        emit_comments: false,
+        non_finite_float_policy: serde_saphyr::NonFiniteFloatPolicy::PassThrough,
+        budget: serde_saphyr::budget! {
+            max_documents: 65_536,
+            max_nodes: 1_000_000,
+            max_events: 4_000_000,
+            enforce_alias_anchor_ratio: false,
+        },
     };
-    serde_saphyr::from_multiple_with_options(text, options).map_err(|error| {
+    let parsed: Result<Vec<Node>, _> = serde_saphyr::from_multiple_with_options(text, options);
+    let mut nodes = parsed.map_err(|error| {
         let number = |number| usize::try_from(number).unwrap_or(1);
         let (line, column) =
             error.location().map_or((1, 1), |location| (number(location.line()), number(location.column())));
@@ -64,12 +75,6 @@ fn parse_stream<T: DeserializeOwned>(text: &str) -> Result<Vec<T>, YamlError> {
         let message = endings
             .iter()
             .fold(message, |text, ending| text.split_once(ending).map_or(text, |(text, _)| text));
-        // The parser's message shows the number, which may be secret.
-        let message = if message.starts_with("non-finite float") {
-            "a number is not finite, or is too large"
-        } else {
-            message
-        };
         let message = match message.strip_prefix("budget breached: ") {
             Some(limit) => {
                 let limit = limit.split([' ', '{']).next().unwrap_or(limit).to_lowercase();
@@ -78,7 +83,9 @@ fn parse_stream<T: DeserializeOwned>(text: &str) -> Result<Vec<T>, YamlError> {
             None => message.to_owned(),
         };
         YamlError { message, line, column }
-    })
+    })?;
+    nodes.iter_mut().for_each(|node| node.restore_overflowing_numbers(text));
+    Ok(nodes)
 }
 
 /// Parses the only document of a text; `None` if the text is empty.
@@ -162,7 +169,7 @@ impl<'de> Visitor<'de> for KindVisitor {
     fn visit_f64<E>(self, value: f64) -> Result<NodeKind, E> {
         // JSON has no number for NaN and infinities.
         let number = serde_json::Number::from_f64(value).map(Value::Number);
-        Ok(NodeKind::Scalar(number.unwrap_or_else(|| Value::String(value.to_string()))))
+        Ok(NodeKind::Scalar(number.unwrap_or_else(|| NON_FINITE.into())))
     }
 
     fn visit_str<E>(self, value: &str) -> Result<NodeKind, E> {
@@ -227,13 +234,48 @@ mod tests {
     }
 
     #[test]
-    fn reports_the_line_of_an_error() {
-        for (text, line, part) in [
-            ("a: 1\nb: 1e999\n", 2, "a number is not finite, or is too large"),
-            ("a: 1\na: 2\n", 2, "duplicate"),
-            ("a: [1\n", 1, ""),
-            ("a: *x\n", 1, ""),
+    fn reads_numbers_that_overflow_a_double_as_text() {
+        let long = "9".repeat(400);
+        for text in ["12e3456", "1e999", "-1E400", "+1e400", ".1e999", "9.5e+999", &long] {
+            for yaml in [format!("a: {text}\n"), format!("a: &x {text} # c\n"), format!("{{a: {text}}}")] {
+                assert_eq!(parse_documents(&yaml), Ok(vec![json!({ "a": text })]), "{yaml}");
+            }
+        }
+        assert_eq!(parse_documents("a: [&x 1e999, *x]\n"), Ok(vec![json!({ "a": ["1e999", "1e999"] })]));
+        for text in [".inf", "-.INF", ".nan"] {
+            let nodes = parse_nodes(&format!("a: {text}\n")).unwrap();
+            assert!(matches!(nodes[0].get("a").unwrap().kind, NodeKind::Scalar(_)), "{text}");
+        }
+    }
+
+    #[test]
+    fn accepts_many_aliases_of_one_anchor() {
+        let text = format!("a: &x {{b: 1}}\nc:\n{}", "- *x\n".repeat(5_000));
+        assert_eq!(parse_documents(&text).unwrap()[0]["c"][4_999], json!({ "b": 1 }));
+    }
+
+    #[test]
+    fn accepts_any_number_of_comments() {
+        let comments = |indent: &str| format!("{indent}# c\n").repeat(20_000);
+        for (text, expected) in [
+            (format!("a:\n{}  b: 1\n", comments("  ")), json!({ "a": { "b": 1 } })),
+            (format!("a:\n{}  - 1\n", comments("")), json!({ "a": [1] })),
+            (format!("- \n{}  a: 1\n", comments("  ")), json!([{ "a": 1 }])),
+            (format!("a: [\n{}1,\n{}2]\n", comments(" "), comments("")), json!({ "a": [1, 2] })),
+            (format!("? a\n{}: 1\n", comments("")), json!({ "a": 1 })),
+            (format!("a:\n{}", comments("")), json!({ "a": null })),
+            (format!("a: 1\n{}b:\n{}", comments(""), comments("  ")), json!({ "a": 1, "b": null })),
+            (format!("{}a: 1\n", comments("")), json!({ "a": 1 })),
         ] {
+            assert_eq!(parse_documents(&text), Ok(vec![expected]), "{}", &text[..20]);
+        }
+        let error = parse_documents(&format!("a:\n{}  b: [\n", comments("  "))).unwrap_err();
+        assert!(error.line > 20_000, "{error:?}");
+    }
+
+    #[test]
+    fn reports_the_line_of_an_error() {
+        for (text, line, part) in [("a: 1\na: 2\n", 2, "duplicate"), ("a: [1\n", 1, ""), ("a: *x\n", 1, "")] {
             let error = parse_documents(text).unwrap_err();
             assert!(
                 error.line.abs_diff(line) <= 1 && error.message.to_lowercase().contains(part),
