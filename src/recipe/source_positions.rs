@@ -43,6 +43,10 @@ pub(super) fn source_positions(
         ("service", span_of(&table.service)),
         ("probes", span_of(&table.probes)),
         ("reload-image", span_of(&table.reload_image)),
+        ("image-pull-secrets", table.image_pull_secrets.first().map(|name| name.span())),
+        ("annotations", table.annotations.values().next().map(|value| value.span())),
+        ("labels", table.labels.values().next().map(|value| value.span())),
+        ("termination-grace", span_of(&table.termination_grace)),
     ];
     spans.extend(keys.into_iter().filter_map(|(key, span)| Some((RecipePart::Key(key), span?))));
     for word in mount_paths(file, flags) {

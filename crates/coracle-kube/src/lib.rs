@@ -76,13 +76,17 @@
 pub mod check;
 pub mod config;
 pub mod contract;
+mod cron_schedule;
 mod kubernetes_limits;
 pub mod manifests;
 mod problem;
+mod quantity;
+pub mod resource_rules;
 mod strict_json;
 pub mod template;
 pub mod values;
 pub mod yaml;
 
-pub use kubernetes_limits::{ParseQuantityError, validate_quantity};
+pub use cron_schedule::validate_schedule;
 pub use problem::{LocatedProblem, RecipePart};
+pub use quantity::{ParseQuantityError, Quantity};

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::{BoolOrString, IntOrString, Spanned, StrictTable};
+use super::{BoolOrString, NumberOrString, Spanned, StrictTable};
 
 /// `[kubernetes]`
 #[derive(serde::Deserialize, Default)]
@@ -34,7 +34,7 @@ pub(in crate::recipe) struct KubernetesTable {
     /// The storage class of claims.
     pub(in crate::recipe) storage_class: Option<Spanned<String>>,
     /// Seconds between the stop signal and SIGKILL.
-    pub(in crate::recipe) termination_grace: Option<u32>,
+    pub(in crate::recipe) termination_grace: Option<Spanned<u32>>,
     /// Whether to mount an empty directory at `/tmp`.
     pub(in crate::recipe) tmp: Option<bool>,
     /// The image of the sidecar that sends the signal of `reload = "signal:NAME"`.
@@ -106,7 +106,7 @@ pub(in crate::recipe) struct ProbeTable {
 #[cfg_attr(test, derive(schemars::JsonSchema), schemars(deny_unknown_fields))]
 pub(in crate::recipe) struct ResourcesTable {
     /// Requested quantities by resource, such as `cpu` and `memory`.
-    pub(in crate::recipe) requests: BTreeMap<String, Spanned<IntOrString>>,
+    pub(in crate::recipe) requests: BTreeMap<String, Spanned<NumberOrString>>,
     /// Maximum quantities by resource.
-    pub(in crate::recipe) limits: BTreeMap<String, Spanned<IntOrString>>,
+    pub(in crate::recipe) limits: BTreeMap<String, Spanned<NumberOrString>>,
 }

@@ -15,7 +15,9 @@ pub(super) use configuration::{
 };
 #[cfg(feature = "kube")]
 pub(super) use kubernetes::{KubernetesTable, ProbeTable, ProbesTable, ResourcesTable};
-pub(super) use spanned_values::{BoolOrNames, BoolOrString, IntOrString, PathOr, Spanned, StrictTable};
+pub(super) use spanned_values::{
+    BoolOrNames, BoolOrString, IntOrString, NumberOrString, PathOr, Spanned, StrictTable,
+};
 
 /// The whole file.
 #[derive(serde::Deserialize, Default)]
