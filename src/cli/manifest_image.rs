@@ -31,6 +31,19 @@ pub(super) fn image_user(stored: &ParsedImage) -> Option<Owner> {
     Owner::from_numbers(stored.image_for_platform(None).ok()?.user()?)
 }
 
+/// Returns a warning if the image's name does not include its registry.
+pub(super) fn missing_registry_warning(image: &PinnedImage) -> Option<Note> {
+    let reference: ImageReference = image.name.parse().ok()?;
+    (!reference.names_registry()).then(|| {
+        Note::Warning(format!(
+            "`{}` names no registry, so pods pull it from Docker Hub, as `{}`, unless their nodes have the image: name \
+             a registry in `[image]` or with `--tag`",
+            image.name,
+            reference.full_name()
+        ))
+    })
+}
+
 /// Warns if the image's contract differs from `expected`, because the manifests may not suit the
 /// image.
 pub(super) fn warn_if_contract_differs(

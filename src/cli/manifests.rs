@@ -65,6 +65,10 @@ pub(super) fn run_manifests(
         None => manifest_image::image_reference(args, &recipe)?,
     };
     let user = recipe.image.user.or(user).unwrap_or(recipe::DEFAULT_USER);
+    if !stored.as_ref().is_some_and(|stored| stored.source.location.starts_with("docker://")) {
+        let warning = manifest_image::missing_registry_warning(&image);
+        terminal::print_notes(warning.as_slice(), args.quiet);
+    }
     let name =
         recipe.kubernetes.name.clone().unwrap_or_else(|| image.last_name_part().replace(['_', '.'], "-"));
     let process = process_name(&recipe);
