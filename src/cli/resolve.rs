@@ -38,7 +38,7 @@ pub(super) fn run_resolve(args: &ResolveArgs) -> Result<CliExit, CliError> {
         args.images.iter().map(|text| parse_image_flag(text, &reader)).collect::<Result<Vec<_>, _>>()?;
     if !args.recipes.is_empty() {
         let client = new_registry_client(&args.registry, &[])?;
-        let cache = cache::open_cache_without_records(&args.cache, false)?;
+        let cache = cache::open_cache_without_records(&args.cache, args.quiet)?;
         let settings = build_inputs::library_settings(None, cache, Some(client))?;
         for (number, file) in args.recipes.iter().enumerate() {
             images.push(build_recipe(file, number, &builds, &settings)?);
@@ -75,7 +75,7 @@ pub(super) fn run_resolve(args: &ResolveArgs) -> Result<CliExit, CliError> {
     }
     if !args.no_check {
         let report = check_contracts(&images, &used, &resolved)?;
-        config::print_notes(&report);
+        config::print_notes(&report, args.quiet);
         if !report.findings.is_empty() {
             return Err(violations_error(&report));
         }

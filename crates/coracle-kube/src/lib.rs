@@ -66,6 +66,7 @@
 //!     settings: &WorkloadSettings::default(),
 //!     patches: &[],
 //!     has_secrets: false,
+//!     render_args: "",
 //! })?;
 //! let config_map = manifests.config_objects[0].to_object();
 //! assert_eq!(config_map["kind"], "ConfigMap");

@@ -19,6 +19,7 @@ impl<T> std::ops::Deref for Spanned<T> {
 }
 
 /// A boolean or a string, as text.
+#[derive(Clone)]
 pub(in crate::recipe) struct BoolOrString(pub(in crate::recipe) String);
 
 impl<'de> Deserialize<'de> for BoolOrString {
@@ -55,6 +56,7 @@ pub(in crate::recipe) enum PathOr<T> {
 pub(in crate::recipe) struct IntOrString(pub(in crate::recipe) String);
 
 /// A number or a string, as text: `0.5` and `"50m"`.
+#[derive(Clone)]
 pub(in crate::recipe) struct NumberOrString(pub(in crate::recipe) String);
 
 impl<'de> Deserialize<'de> for NumberOrString {
@@ -75,7 +77,7 @@ impl<'de> Deserialize<'de> for NumberOrString {
 }
 
 /// A struct that must be written as a table. Serde alone also accepts an array of its fields.
-#[derive(Default)]
+#[derive(Clone, Default)]
 pub(in crate::recipe) struct StrictTable<T>(pub(in crate::recipe) T);
 
 impl<'de> Deserialize<'de> for IntOrString {

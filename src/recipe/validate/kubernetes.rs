@@ -7,13 +7,32 @@ use crate::recipe::schema::{self, NumberOrString, Spanned, StrictTable};
 use coracle_core::path::escape_bytes;
 use coracle_kube::manifests::name_rules;
 use coracle_kube::manifests::settings::{
-    Probe, ProbeAction, Probes, ReloadSidecar, ResourceSettings, SERVICE_TYPES, ServiceSetting,
-    WORKLOAD_KINDS, WorkloadKind, WorkloadSettings,
+    CONCURRENCY_POLICIES, ConcurrencyPolicy, JobSettings, Probe, ProbeAction, Probes, ReloadSidecar,
+    ResourceSettings, SERVICE_TYPES, ServiceSetting, WORKLOAD_KINDS, WorkloadKind, WorkloadSettings,
 };
 use coracle_kube::resource_rules::{self, ResourceList};
 
 impl Validator<'_> {
-    pub(super) fn kubernetes(&mut self, table: &schema::KubernetesTable) -> WorkloadSettings {
+    /// Validates `[kubernetes]` with the keys of the environment.
+    pub(super) fn kubernetes_in(
+        &mut self,
+        file: &schema::RecipeFile,
+        environment: Option<&str>,
+    ) -> WorkloadSettings {
+        for table in file.environments.values() {
+            let table = &table.get_ref().0.kubernetes.0;
+            for (key, value) in [("kind", &table.kind), ("name", &table.name)] {
+                let Some(value) = value else { continue };
+                let message =
+                    format!("an environment cannot change `{key}`: it would be another application");
+                let hint = "set it in `[kubernetes]`, or write another recipe";
+                self.report(&ValueOrigin::File(value.span()), message, Some(hint.into()));
+            }
+        }
+        self.kubernetes(&file.kubernetes_in(environment))
+    }
+
+    fn kubernetes(&mut self, table: &schema::KubernetesTable) -> WorkloadSettings {
         WorkloadSettings {
             kind: table.kind.as_ref().and_then(|kind| self.kind(kind)).unwrap_or_default(),
             name: table.name.as_ref().and_then(|name| {
@@ -32,6 +51,7 @@ impl Validator<'_> {
             }),
             replicas: table.replicas.as_ref().map(|replicas| *replicas.get_ref()),
             schedule: table.schedule.as_ref().map(|schedule| self.schedule(schedule)),
+            job: table.job.as_ref().map(|job| self.job(&job.get_ref().0)).unwrap_or_default(),
             probes: table.probes.as_ref().map(|probes| self.probes(probes)).unwrap_or_default(),
             resources: self.resources(&table.resources.0),
             labels: self.labels(&table.labels),
@@ -46,6 +66,31 @@ impl Validator<'_> {
             has_writable_tmp: table.tmp.unwrap_or_default(),
             reload_sidecar: self.reloader(table),
             patches: table.patches.iter().map(|path| path.get_ref().into()).collect(),
+        }
+    }
+
+    fn job(&mut self, table: &schema::JobTable) -> JobSettings {
+        let known = CONCURRENCY_POLICIES.map(ConcurrencyPolicy::as_str);
+        let concurrency = table.concurrency.as_ref().and_then(|text| {
+            let found = CONCURRENCY_POLICIES.into_iter().find(|policy| policy.as_str() == text.get_ref());
+            if found.is_none() {
+                self.report_unknown(text, "not a concurrency policy", &known);
+            }
+            found
+        });
+        let time_zone = table.time_zone.as_ref().and_then(|zone| {
+            let hint = "write a name of the time zone database, such as `Europe/Berlin`";
+            self.valid_name(zone, is_time_zone(zone.get_ref()), "is not a time zone", hint)
+        });
+        JobSettings {
+            backoff_limit: table.backoff_limit,
+            deadline: table.deadline,
+            ttl: table.ttl,
+            concurrency,
+            history: table.history,
+            failed_history: table.failed_history,
+            starting_deadline: table.starting_deadline,
+            time_zone,
         }
     }
 
@@ -306,4 +351,16 @@ impl Validator<'_> {
 
 fn texts(file: &BTreeMap<String, Spanned<String>>) -> BTreeMap<String, String> {
     file.iter().map(|(key, value)| (key.clone(), value.get_ref().clone())).collect()
+}
+
+/// Returns whether `text` has the form of a time zone that the API server accepts
+/// (`validateTimeZone`); whether it exists depends on the cluster's database.
+fn is_time_zone(text: &str) -> bool {
+    let is_part = |part: &str| {
+        !part.is_empty()
+            && part.len() <= 14
+            && !part.starts_with('-')
+            && part.chars().all(|c| c.is_ascii_alphanumeric() || "_-+.".contains(c))
+    };
+    text.split('/').all(is_part) && !text.eq_ignore_ascii_case("Local")
 }

@@ -134,13 +134,13 @@ error: 5 problems in the recipe
 
   `gpu` is not a resource of containers
       --> coracle.toml:10:51
-    10 | resources = { requests = { memory = "64Mi", gpu = 1 }, limits = { cpu = 0.1, "acme.com/gpu" = 0.5 } }
-       |                                                   ^
+    10 | = { requests = { memory = "64Mi", gpu = 1 }, limits = { cpu = 0.1, "acme.com/gpu" = 0.5 } }
+       |                                         ^
 
   `0.5` is not a whole number, and `acme.com/gpu` has no fractions
       --> coracle.toml:10:95
-    10 | resources = { requests = { memory = "64Mi", gpu = 1 }, limits = { cpu = 0.1, "acme.com/gpu" = 0.5 } }
-       |                                                                                               ^^^
+    10 |  limits = { cpu = 0.1, "acme.com/gpu" = 0.5 } }
+       |                                         ^^^
 
 hint: write it as `10Gi` or `500Mi`
 hint: write five fields, as in `0 3 * * *`, or a macro such as `@daily`
@@ -164,6 +164,8 @@ hint: write a whole number
         (output.status.code(), String::from_utf8(output.stderr).unwrap())
     };
     for (kubernetes, message, line) in [
+        ("job = { ttl = 1 }", "a Deployment has no `job`", ":9:7"),
+        ("kind = \"Job\"\njob = { history = 1 }", "a Job has no `history`", ":10:7"),
         ("name = \"reload\"", "two containers of the pod have the name `reload`", ":9:8"),
         ("replicas = 2147483648", "`replicas` cannot be 2147483648", ":9:12"),
         ("probes = { tcp = 80, period = 2147483648 }", "`periodSeconds` cannot be 2147483648", ":9:10"),

@@ -98,8 +98,15 @@ fn find_scheme_image(text: &str, wanted: &str, known: &[PinnableImage]) -> Resul
     let named: Vec<(usize, &PinnableImage)> =
         known.iter().enumerate().filter(|(_, image)| image.matches_scheme_name(wanted)).collect();
     let same_version: Vec<_> = named.iter().filter(|(_, image)| image.has_version_of(wanted)).collect();
+    // A name of `--image` decides between images of one repository.
+    let by_name: Vec<_> = same_version
+        .iter()
+        .filter(|(_, image)| ImageNameParts::split(&image.name).matches_scheme_name(wanted))
+        .collect();
+    if let ([(index, image)], _) | (_, [(index, image)]) = (same_version.as_slice(), by_name.as_slice()) {
+        return Ok((*index, image.pinned()));
+    }
     match (same_version.as_slice(), named.as_slice()) {
-        ([(index, image)], _) => Ok((*index, image.pinned())),
         ([], []) => Err(format!("no known image is named `{shown}`")),
         ([], [(_, other), ..]) => {
             Err(format!("`{shown}` is another version than the known image `{}`", other.pinned()))

@@ -5,6 +5,7 @@ use serde_json::Value;
 use super::api_rules;
 use super::application::{Application, Manifests, ObjectNaming};
 use super::manifest_patch::ManifestPatch;
+use super::name_references;
 use super::object_edits::merge_patch;
 use super::workload;
 use crate::problem::LocatedProblem;
@@ -42,6 +43,7 @@ fn apply_patch(
         return Err(patch.problem_here(message, format!("write `kind: {}`", application.settings.kind)));
     }
     let change = patch.changes();
+    let names = name_references::object_names(application, naming, manifests);
     let base_of = |object: &Value| naming.plain_name(name_of(object), application);
     let (mut count, mut problems) = (0, Vec::new());
     for object in manifests.objects.iter_mut().filter(|object| patch.matches(object, &base_of(object))) {
@@ -51,6 +53,8 @@ fn apply_patch(
         }
         let before = api_rules::object_problems(object);
         merge_patch(object, &change, "");
+        workload::remove_unused_rolling_update(object, &change);
+        name_references::rewrite_references(object, &names);
         let after = api_rules::object_problems(object);
         let new = after.into_iter().filter(|problem| !before.contains(problem));
         problems.extend(new.map(|problem| patch.problem_here(&problem.message, problem.hint)));

@@ -39,12 +39,13 @@ pub(super) fn container_problems(container: &Value, volumes: &BTreeSet<&str>) ->
                 "add it to `volumes`, or remove the mount",
             ));
         }
-        let path = text_at(mount, "/mountPath");
-        if path.is_empty() || path.contains(':') {
-            let shown = escape_bytes(path.as_bytes());
+        if text_at(mount, "/mountPath").is_empty() {
             problems.push(ApiProblem::new(
-                format!("`{shown}` is not a valid `mountPath`"),
-                "write a path without `:`",
+                format!(
+                    "the container `{name}` mounts the volume `{}` without a `mountPath`",
+                    escape_bytes(volume.as_bytes())
+                ),
+                "write the path in the container",
             ));
         }
     }

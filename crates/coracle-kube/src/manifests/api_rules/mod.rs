@@ -13,7 +13,7 @@ mod workload_rules;
 use serde_json::Value;
 
 use super::object_data;
-use crate::kubernetes_limits::MAX_STORED_BYTES;
+use crate::kubernetes_limits::{MAX_REQUEST_BYTES, MAX_STORED_BYTES};
 
 /// A problem with an object.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug)]
@@ -49,18 +49,31 @@ pub(super) fn object_problems(object: &Value) -> Vec<ApiProblem> {
     problems
 }
 
-/// Returns a problem if the object is larger than a request to etcd.
+/// Returns a problem if the object is too large to store, or to send as JSON.
 fn size_problem(object: &Value) -> Option<ApiProblem> {
-    let size = object_data::to_go_json(object).len();
-    (size > MAX_STORED_BYTES).then(|| {
-        ApiProblem::new(
-            format!(
-                "the {} has {size} bytes; the cluster stores at most {MAX_STORED_BYTES}",
-                kind_of(object)
-            ),
-            "make annotations, arguments and variables shorter",
-        )
-    })
+    let limits = [
+        (stored_size(object), MAX_STORED_BYTES, "the cluster stores at most"),
+        (
+            object_data::to_go_json(object).len(),
+            MAX_REQUEST_BYTES,
+            "as JSON, and the API server reads at most",
+        ),
+    ];
+    let (size, limit, why) = limits.into_iter().find(|(size, limit, _)| size > limit)?;
+    Some(ApiProblem::new(
+        format!("the {} has {size} bytes; {why} {limit}", kind_of(object)),
+        "make annotations, arguments and variables shorter",
+    ))
+}
+
+/// Returns the size of all keys and strings. The store has no escapes.
+fn stored_size(value: &Value) -> usize {
+    match value {
+        Value::Object(members) => members.iter().map(|(key, member)| key.len() + stored_size(member)).sum(),
+        Value::Array(items) => items.iter().map(stored_size).sum(),
+        Value::String(text) => text.len(),
+        _ => 0,
+    }
 }
 
 /// Returns the kind of an object.

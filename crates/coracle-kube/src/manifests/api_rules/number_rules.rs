@@ -15,10 +15,10 @@ const INT32_FIELDS: [NumberField; 16] = [
     ("progressDeadlineSeconds", 0, None),
     ("parallelism", 0, None),
     ("completions", 0, None),
-    ("backoffLimit", 0, None),
-    ("ttlSecondsAfterFinished", 0, None),
-    ("successfulJobsHistoryLimit", 0, None),
-    ("failedJobsHistoryLimit", 0, None),
+    ("backoffLimit", 0, Some("job")),
+    ("ttlSecondsAfterFinished", 0, Some("job")),
+    ("successfulJobsHistoryLimit", 0, Some("job")),
+    ("failedJobsHistoryLimit", 0, Some("job")),
     ("initialDelaySeconds", 0, Some("probes")),
     // For these, 0 means the default.
     ("periodSeconds", 0, Some("probes")),
@@ -31,8 +31,8 @@ const INT32_FIELDS: [NumberField; 16] = [
 /// Fields of the type `int64`.
 const INT64_FIELDS: [NumberField; 6] = [
     ("terminationGracePeriodSeconds", 0, Some("termination-grace")),
-    ("activeDeadlineSeconds", 1, None),
-    ("startingDeadlineSeconds", 0, None),
+    ("activeDeadlineSeconds", 1, Some("job")),
+    ("startingDeadlineSeconds", 0, Some("job")),
     ("runAsUser", 0, None),
     ("runAsGroup", 0, None),
     ("fsGroup", 0, None),
