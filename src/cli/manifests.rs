@@ -45,6 +45,7 @@ pub(super) fn run_manifests(
         terminal::print_notes(&coracle::secret_scan::scan_config(&recipe)?, args.quiet);
     }
     if let Some(stored) = &stored {
+        manifest_image::check_hidden_program(stored, &recipe)?;
         manifest_image::warn_if_contract_differs(stored, &expected, args.quiet)?;
     }
     let mounts = match args.with_secrets {

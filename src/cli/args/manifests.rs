@@ -30,7 +30,8 @@ Examples:
   coracle manifests --layout helm -o chart
 
 Without IMAGE the recipe's image is built to learn its digest, then discarded. Secrets are referred to by name, and \
-printed only with `--with-secrets`. docs/manifests.md describes the objects.")]
+printed only with `--with-secrets`. After `kubectl rollout undo` or another change in the cluster, `kubectl apply` needs \
+`--force-conflicts`. docs/manifests.md describes the objects.")]
 pub(in crate::cli) struct ManifestsArgs {
     /// The image: `NAME[:TAG]@sha256:…`, or a location such as `oci:DIR[:TAG]` or
     /// `docker://NAME[:TAG]`; default: build the recipe's image
