@@ -54,13 +54,13 @@ pub(super) fn check_hidden_program(stored: &ParsedImage, recipe: &Recipe) -> Res
 }
 
 /// Returns a warning if the image's name does not include its registry.
-pub(super) fn missing_registry_warning(image: &PinnedImage) -> Option<Note> {
-    let reference: ImageReference = image.name.parse().ok()?;
+pub(super) fn missing_registry_warning(name: &str) -> Option<Note> {
+    let reference: ImageReference = name.parse().ok()?;
     (!reference.names_registry()).then(|| {
         Note::Warning(format!(
             "`{}` names no registry, so pods pull it from Docker Hub, as `{}`, unless their nodes have the image: name \
              a registry in `[image]` or with `--tag`",
-            image.name,
+            name,
             reference.full_name()
         ))
     })

@@ -71,7 +71,7 @@ pub(super) fn run_manifests(
     };
     let user = recipe.image.user.or(user).unwrap_or(recipe::DEFAULT_USER);
     if !stored.as_ref().is_some_and(|stored| stored.source.location.starts_with("docker://")) {
-        let warning = manifest_image::missing_registry_warning(&image);
+        let warning = manifest_image::missing_registry_warning(&image.name);
         terminal::print_notes(warning.as_slice(), args.quiet);
     }
     let name =

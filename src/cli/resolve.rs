@@ -22,7 +22,7 @@ use super::error::{CliError, CliExit};
 use super::generated_dir::create_temporary_dir;
 use super::image_reader::ImageReader;
 use super::progress::ProgressDisplay;
-use super::{build_inputs, cache, contract_lookup, interrupt, terminal};
+use super::{build_inputs, cache, contract_lookup, interrupt, manifest_image, terminal};
 
 /// The start of locations in registries.
 const REGISTRY_SCHEME: &str = "docker://";
@@ -72,6 +72,12 @@ pub(super) fn run_resolve(args: &ResolveArgs) -> Result<CliExit, CliError> {
         .collect();
     if !unused.is_empty() {
         return Err(unused_images_error(&unused, &inputs)?);
+    }
+    for (image, stored) in used.iter().filter_map(|index| images.get(*index)) {
+        if !stored.source.location.starts_with(REGISTRY_SCHEME) {
+            let warning = manifest_image::missing_registry_warning(&image.reference);
+            terminal::print_notes(warning.as_slice(), args.quiet);
+        }
     }
     if !args.no_check {
         let report = check_contracts(&images, &used, &resolved)?;

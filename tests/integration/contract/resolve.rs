@@ -58,6 +58,7 @@ fn writes_the_name_that_the_image_has() {
         &["resolve", "-", "--no-check", "--image", "localhost:5000/mine:3=@"],
         "image: localhost:5000/mine:3\n",
     );
+    assert_eq!(ended.stderr, "");
     assert_eq!((ended.status, ended.stdout), (0, format!("image: localhost:5000/mine:3@{}\n", digest())));
 }
 
