@@ -232,8 +232,8 @@ fn manifests_name_the_image_and_not_its_location() {
         said,
         "warning: the contract of `oci:env.oci` differs from this configuration; run `coracle config check` for details\n"
     );
-    let (status, printed, said) = run(&["manifests", "oci:env.oci", "--state=/app"]);
-    let expected = "the mount at `/app` would hide the program `/app/env` of `oci:env.oci`";
+    let (status, printed, said) = run(&["manifests", "oci:env.oci", "--state=/usr/bin"]);
+    let expected = "the mount at `/usr/bin` would hide the program `/usr/bin/env` of `oci:env.oci`";
     assert!((status, printed.as_str()) == (2, "") && said.contains(expected), "{said}");
     assert_eq!(run(&["manifests", "oci:none"]).0, 1);
     assert_eq!(run(&["manifests", "docker://127.0.0.1:1/acme/env"]).0, 3);

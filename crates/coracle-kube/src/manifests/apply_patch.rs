@@ -1,6 +1,6 @@
 //! Applies patches to the generated objects.
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::api_rules;
 use super::application::{Application, Manifests, ObjectNaming};
@@ -88,6 +88,9 @@ fn apply_patch(
         }
         if let Some(metadata) = change.get("metadata") {
             merge_patch(&mut config_object.metadata, metadata, "");
+            let merged = json!({ "metadata": config_object.metadata });
+            let found = api_rules::metadata_problems(&merged).into_iter();
+            problems.extend(found.map(|problem| patch.problem_here(&problem.message, problem.hint)));
         }
     }
     match count {

@@ -34,6 +34,11 @@ impl ApiProblem {
     }
 }
 
+/// Returns what the API server rejects in the labels and annotations of an object.
+pub(super) fn metadata_problems(object: &Value) -> Vec<ApiProblem> {
+    metadata_rules::metadata_problems(object)
+}
+
 /// Returns everything that the API server rejects in an object.
 pub(super) fn object_problems(object: &Value) -> Vec<ApiProblem> {
     let mut problems = metadata_rules::metadata_problems(object);

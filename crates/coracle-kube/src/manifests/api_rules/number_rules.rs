@@ -73,12 +73,16 @@ fn number_problem(key: &str, value: &Value) -> Option<ApiProblem> {
     Some(ApiProblem { key: recipe_key, ..problem })
 }
 
-/// Visits every member of objects, at any depth, except for labels, annotations and data.
+/// Tables whose keys are chosen by users.
+const FREE_TABLES: [&str; 6] =
+    ["metadata", "matchLabels", "selector", "nodeSelector", "volumeAttributes", "data"];
+
+/// Visits every member of objects, at any depth, except for tables with free keys.
 fn visit_members(value: &Value, visit: &mut dyn FnMut(&str, &Value)) {
     match value {
         Value::Object(members) => {
             for (key, member) in members {
-                if !["metadata", "matchLabels", "selector", "data"].contains(&key.as_str()) {
+                if !FREE_TABLES.contains(&key.as_str()) {
                     visit(key, member);
                     visit_members(member, visit);
                 }

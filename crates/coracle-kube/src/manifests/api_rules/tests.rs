@@ -143,6 +143,21 @@ fn rejects_what_the_api_server_rejects_in_a_deployment() {
 }
 
 #[test]
+fn keys_of_free_tables_are_not_fields() {
+    let pod = "/spec/template/spec";
+    for (pointer, value) in [
+        (format!("{pod}/nodeSelector"), json!({ "replicas": "many" })),
+        (
+            format!("{pod}/volumes/-"),
+            json!({ "name": "c", "csi": { "driver": "d", "volumeAttributes": { "replicas": "3" } } }),
+        ),
+        ("/spec/template/metadata/annotations/fsGroup".to_owned(), json!("none")),
+    ] {
+        assert_eq!(messages(&pointer, value), Vec::<String>::new(), "{pointer}");
+    }
+}
+
+#[test]
 fn rejects_sizes_of_zero_and_objects_over_the_limit_of_the_store() {
     let claim = |size: Value| json!({ "kind": "PersistentVolumeClaim", "spec": { "resources": { "requests": { "storage": size } } } });
     for (size, count) in [
