@@ -33,5 +33,5 @@ fn is_number(text: &str) -> bool {
             .is_some_and(|rest| !rest.is_empty() && rest.chars().all(|c| c.is_digit(base)))
     });
     let starts = digits.starts_with(|c: char| c.is_ascii_digit() || c == '.');
-    in_base || starts && digits.parse::<f64>().is_ok()
+    in_base || starts && digits.parse().is_ok_and(f64::is_finite)
 }
