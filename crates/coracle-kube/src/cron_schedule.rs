@@ -75,7 +75,7 @@ impl CronField {
         let (values, step) =
             range.split_once('/').map_or((range, None), |(values, step)| (values, Some(step)));
         if let Some(step) = step
-            && !number(step).is_some_and(|step| step > 0)
+            && number(step).is_none_or(|step| step == 0)
         {
             return Some("has a step that is not a positive number".into());
         }
