@@ -97,6 +97,7 @@ fn secret_scanner(recipe: &Recipe) -> Result<SecretScanner, Error> {
 fn scan_policy(recipe: &Recipe) -> ScanPolicy {
     ScanPolicy {
         mounts: contract::mount_points(recipe),
+        state_directories: contract::writable_directories(recipe),
         config_sources: source_files(recipe),
         allowed_paths: recipe.policy.allowed_paths.clone(),
         allowed_values: recipe.policy.allowed_config_values.clone(),

@@ -47,7 +47,8 @@ fn is_contract_file(text: &str) -> bool {
     !text.contains(':') || Path::new(text).is_file()
 }
 
-/// Returns the contract of an image, or of a JSON file with a label's text or a whole contract.
+/// Returns the contract of an image, or of a JSON file with a label's text or a whole contract. That of
+/// an image without a label is empty.
 pub(super) fn image_or_file_contract(
     text: &str,
     platform: Option<&Platform>,
@@ -59,7 +60,7 @@ pub(super) fn image_or_file_contract(
             ContractInFile::Label(contract) => Ok(contract),
         };
     }
-    required_label_contract(&reader.open(text)?, platform)
+    Ok(label_contract(&reader.open(text)?, platform)?.unwrap_or_default())
 }
 
 /// Returns the whole contract of an image: from the location `published_at`, else from next to the image.

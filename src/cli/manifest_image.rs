@@ -32,6 +32,41 @@ pub(super) fn image_user(stored: &ParsedImage) -> Option<Owner> {
     Owner::from_numbers(stored.image_for_platform(None).ok()?.user()?)
 }
 
+/// Fails if a mount would hide the program of a stored image. A build checks every file that the
+/// program needs.
+pub(super) fn check_hidden_program(stored: &ParsedImage, recipe: &Recipe) -> Result<(), CliError> {
+    let Ok(image) = stored.image_for_platform(None) else { return Ok(()) };
+    let program = image.config.pointer("/config/Entrypoint/0").and_then(Value::as_str);
+    let Some(program) = program.and_then(|program| program.parse::<ImagePath>().ok()) else { return Ok(()) };
+    let config = &recipe.config;
+    let mounts = config.mounts.iter().map(|mount| &mount.path);
+    let secrets = config.secrets.iter().map(|secret| &secret.path);
+    let state = config.writable_directories.iter().map(|directory| &directory.path);
+    match mounts.chain(secrets).chain(state).find(|path| program.is_within(path)) {
+        Some(path) => Err(CliError::usage(
+            format!(
+                "the mount at `{path}` would hide the program `{program}` of `{}`",
+                stored.source.location
+            ),
+            "choose another mount path, such as `/etc/NAME` or `/var/lib/NAME`",
+        )),
+        None => Ok(()),
+    }
+}
+
+/// Returns a warning if the image's name does not include its registry.
+pub(super) fn missing_registry_warning(name: &str) -> Option<Note> {
+    let reference: ImageReference = name.parse().ok()?;
+    (!reference.names_registry()).then(|| {
+        Note::Warning(format!(
+            "`{}` names no registry, so pods pull it from Docker Hub, as `{}`, unless their nodes have the image: name \
+             a registry in `[image]` or with `--tag`",
+            name,
+            reference.full_name()
+        ))
+    })
+}
+
 /// Warns if the image's contract differs from `expected`, because the manifests may not suit the
 /// image.
 pub(super) fn warn_if_contract_differs(

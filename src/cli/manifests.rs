@@ -4,8 +4,12 @@ use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 use coracle::recipe::{self, Recipe, RecipeOverrides};
+use coracle_core::path::escape_bytes;
 use coracle_kube::config::{self, RenderedMount};
-use coracle_kube::manifests::{self, Application, ManifestPatch, OutputFiles, helm, kustomize, yaml_writer};
+use coracle_kube::manifests::{
+    self, Application, ManifestPatch, OutputFiles, helm, kustomize, kustomize::Overlay, name_rules,
+    yaml_writer,
+};
 use coracle_oci::layout::ParsedImage;
 
 use super::args::{ManifestLayout, ManifestsArgs};
@@ -13,6 +17,7 @@ use super::error::{CliError, CliExit};
 use super::generated_dir::{self, GeneratedFile};
 use super::image_reader::{ImageOpener, has_transport};
 use super::manifest_image;
+use super::missing_dependencies::shell_words;
 use super::recipe_tables;
 use super::terminal::{self, DIM};
 
@@ -33,6 +38,7 @@ pub(super) fn run_manifests(
         Some(cargo_recipe) => cargo_recipe(&args.overrides())?,
         None => read_recipe(args, &args.overrides(), stored.as_ref())?,
     };
+    set_namespace(&mut recipe, args)?;
     recipe.image.user = recipe.image.user.or_else(|| manifest_image::image_user(stored.as_ref()?));
     manifest_image::add_writable_directories(&mut recipe, stored.as_ref(), args)?;
     let expected = coracle::contract::contract_of(&recipe)?.contract;
@@ -41,6 +47,7 @@ pub(super) fn run_manifests(
         terminal::print_notes(&coracle::secret_scan::scan_config(&recipe)?, args.quiet);
     }
     if let Some(stored) = &stored {
+        manifest_image::check_hidden_program(stored, &recipe)?;
         manifest_image::warn_if_contract_differs(stored, &expected, args.quiet)?;
     }
     let mounts = match args.with_secrets {
@@ -54,22 +61,25 @@ pub(super) fn run_manifests(
                 Some(_) => recipe.resolve_path(Path::new("Cargo.toml")),
                 None => recipe_path(args),
             };
-            render_environments(args, &file)?
+            read_overlays(args, &file)?
         }
         ManifestLayout::Yaml | ManifestLayout::Helm => Vec::new(),
     };
     let with_positions = |error| recipe.with_source_positions(error);
-    let patches: Vec<PathBuf> =
-        recipe.kubernetes.patches.iter().map(|path| recipe.resolve_path(path)).collect();
-    let patches = ManifestPatch::read(&patches).map_err(with_positions)?;
+    let patches = read_patches(&recipe)?;
     let (image, user) = match &stored {
         Some(stored) => (manifest_image::stored_reference(stored, args)?, None),
         None => manifest_image::resolve_or_build_image(args, &recipe)?,
     };
     let user = recipe.image.user.or(user).unwrap_or(recipe::DEFAULT_USER);
+    if !stored.as_ref().is_some_and(|stored| stored.source.location.starts_with("docker://")) {
+        let warning = manifest_image::missing_registry_warning(&image.name);
+        terminal::print_notes(warning.as_slice(), args.quiet);
+    }
     let name =
         recipe.kubernetes.name.clone().unwrap_or_else(|| image.last_name_part().replace(['_', '.'], "-"));
     let process = process_name(&recipe);
+    let render_args = render_args(args, &recipe, &mounts)?;
     let application = Application {
         name: &name,
         image: &image,
@@ -82,6 +92,7 @@ pub(super) fn run_manifests(
         settings: &recipe.kubernetes,
         patches: &patches,
         has_secrets: args.with_secrets,
+        render_args: &render_args,
     };
     let (files, notes) = match (args.layout, directory) {
         (ManifestLayout::Helm, Some(_)) => helm::chart_files(&application).map_err(with_positions)?,
@@ -106,6 +117,19 @@ fn write_layout(directory: &Path, files: &OutputFiles, quiet: bool) -> Result<()
     if !quiet {
         terminal::print_message(&format!("{} {DIM}{} files{DIM:#}\n", directory.display(), files.len()));
     }
+    Ok(())
+}
+
+/// Replaces the recipe's namespace by that of `--namespace`. Fails if it is not a valid name.
+fn set_namespace(recipe: &mut Recipe, args: &ManifestsArgs) -> Result<(), CliError> {
+    let Some(name) = &args.namespace else { return Ok(()) };
+    if !name_rules::is_dns_label(name) {
+        return Err(CliError::usage(
+            format!("`--namespace`: `{}` is not a valid namespace name", escape_bytes(name.as_bytes())),
+            "write lower-case letters, digits and `-`, at most 63 bytes",
+        ));
+    }
+    recipe.kubernetes.namespace = Some(name.clone());
     Ok(())
 }
 
@@ -166,11 +190,8 @@ fn read_recipe(
     }
 }
 
-/// Returns the rendered mounts of each environment of the recipe.
-fn render_environments(
-    args: &ManifestsArgs,
-    file: &Path,
-) -> Result<Vec<(String, Vec<RenderedMount>)>, CliError> {
+/// Returns the overlay of each environment of the recipe.
+fn read_overlays(args: &ManifestsArgs, file: &Path) -> Result<Vec<Overlay>, CliError> {
     let flags = args.overrides();
     if flags.config.environment.is_some() {
         return Err(CliError::usage(
@@ -182,14 +203,36 @@ fn render_environments(
         Err(recipe::RecipeError::Read(error)) if error.kind() == ErrorKind::NotFound => Vec::new(),
         names => names?,
     };
-    let mut environments = Vec::new();
+    let mut overlays = Vec::new();
     for name in names {
         let mut flags = flags.clone();
         flags.config.environment = Some(name.clone());
-        let configuration = recipe::read_configuration(Some(file), &flags)?;
-        environments.push((name, config::render_public(&configuration)?));
+        let mut recipe = recipe::read_with_optional_programs(Some(file), &flags)?;
+        set_namespace(&mut recipe, args)?;
+        overlays.push(Overlay {
+            name,
+            rendered_mounts: config::render_public(&recipe.config)?,
+            patches: read_patches(&recipe)?,
+            settings: recipe.kubernetes,
+        });
     }
-    Ok(environments)
+    Ok(overlays)
+}
+
+fn read_patches(recipe: &Recipe) -> Result<Vec<ManifestPatch>, CliError> {
+    let paths: Vec<PathBuf> =
+        recipe.kubernetes.patches.iter().map(|path| recipe.resolve_path(path)).collect();
+    Ok(ManifestPatch::read(&paths).map_err(|error| recipe.with_source_positions(error))?)
+}
+
+/// Returns the arguments of `coracle config render` for the Secrets, each after a space: the flags of
+/// this command, and one for each secret value that is not given.
+fn render_args(args: &ManifestsArgs, recipe: &Recipe, mounts: &[RenderedMount]) -> Result<String, CliError> {
+    let mut words = args.render_args();
+    for secret in config::missing_secrets(&recipe.config, mounts)? {
+        words.extend(["--set-file".to_owned(), format!("{secret}=FILE")]);
+    }
+    Ok(words.iter().map(|word| format!(" {}", shell_words(std::slice::from_ref(word)))).collect())
 }
 
 /// Returns the file name of the program in the image.

@@ -35,7 +35,7 @@ fn dependency_line(note: &DependencyNote) -> String {
 }
 
 /// Joins arguments, quoted for a shell where needed.
-fn shell_words(args: &[String]) -> String {
+pub(super) fn shell_words(args: &[String]) -> String {
     let is_plain = |arg: &String| {
         !arg.is_empty()
             && arg.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"/._+-:=,@".contains(&byte))

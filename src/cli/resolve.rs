@@ -5,6 +5,8 @@ use std::path::Path;
 
 use coracle::Settings;
 use coracle::recipe::{self, RecipeOverrides};
+use coracle_core::hint;
+use coracle_core::path::escape_bytes;
 use coracle_core::reference::{ImageReference, familiar_name};
 use coracle_kube::check::pin::{self, PinError, PinnableImage, UnpinnedImage};
 use coracle_kube::check::{CheckReport, ManifestFile};
@@ -20,7 +22,10 @@ use super::error::{CliError, CliExit};
 use super::generated_dir::create_temporary_dir;
 use super::image_reader::ImageOpener;
 use super::progress::ProgressDisplay;
-use super::{build_inputs, cache, contract_lookup, interrupt, recipe_tables, terminal};
+use super::{build_inputs, cache, contract_lookup, interrupt, manifest_image, recipe_tables, terminal};
+
+/// The start of locations in registries.
+const REGISTRY_SCHEME: &str = "docker://";
 
 /// Runs `coracle resolve`. Resolves and checks all manifests before anything is written.
 pub(super) fn run_resolve(args: &ResolveArgs) -> Result<CliExit, CliError> {
@@ -36,7 +41,7 @@ pub(super) fn run_resolve(args: &ResolveArgs) -> Result<CliExit, CliError> {
         args.images.iter().map(|text| parse_image_flag(text, &reader)).collect::<Result<Vec<_>, _>>()?;
     if !args.recipes.is_empty() {
         let client = new_registry_client(&args.registry, &[])?;
-        let cache = cache::open_cache_without_records(&args.cache, false)?;
+        let cache = cache::open_cache_without_records(&args.cache, args.quiet)?;
         let settings = build_inputs::library_settings(None, cache, Some(client))?;
         for (number, file) in args.recipes.iter().enumerate() {
             images.push(build_recipe(file, number, &builds, &settings)?);
@@ -62,9 +67,24 @@ pub(super) fn run_resolve(args: &ResolveArgs) -> Result<CliExit, CliError> {
     }
     used.sort_unstable();
     used.dedup();
+    let unused: Vec<&PinnableImage> = images
+        .iter()
+        .enumerate()
+        .filter(|(index, _)| !used.contains(index))
+        .map(|(_, (image, _))| image)
+        .collect();
+    if !unused.is_empty() {
+        return Err(unused_images_error(&unused, &inputs)?);
+    }
+    for (image, stored) in used.iter().filter_map(|index| images.get(*index)) {
+        if !stored.source.location.starts_with(REGISTRY_SCHEME) {
+            let warning = manifest_image::missing_registry_warning(&image.reference);
+            terminal::print_notes(warning.as_slice(), args.quiet);
+        }
+    }
     if !args.no_check {
         let report = check_contracts(&images, &used, &resolved)?;
-        config::print_notes(&report);
+        config::print_notes(&report, args.quiet);
         if !report.findings.is_empty() {
             return Err(violations_error(&report));
         }
@@ -82,15 +102,66 @@ fn parse_image_flag(text: &str, reader: &ImageOpener<'_>) -> Result<(PinnableIma
         text.split_once('=').ok_or_else(|| usage(format!("`{text}` is not NAME=IMAGE")))?;
     let reference: ImageReference = name.parse().map_err(|error| usage(format!("{error}")))?;
     let image = reader.open(location)?;
-    // Prefer the image's own name, which has its tag.
+    let full_name = full_name(name, &reference, &image)?;
+    let pinnable = pinnable_image(name, full_name, &image)?;
+    Ok((pinnable, image))
+}
+
+/// Returns the name with tag that is written for an image: the one in its registry; of a stored image
+/// the name that resembles `name`, or `name` if it has a registry, or the first one.
+fn full_name(name: &str, reference: &ImageReference, image: &ParsedImage) -> Result<String, CliError> {
     let is_same = |full_name: &&String| {
         let full_name = without_tag(full_name);
         let is_last_part = full_name.rsplit('/').next() == Some(name) && !name.contains('/');
-        is_last_part || familiar_name(full_name) == familiar_name(name)
+        is_last_part || familiar_name(full_name) == familiar_name(without_tag(name))
     };
-    let full_name = image.source.names.iter().find(is_same).map(|name| familiar_name(name).to_owned());
-    let pinnable = pinnable_image(name, full_name.unwrap_or_else(|| reference.to_string()), &image)?;
-    Ok((pinnable, image))
+    let names = &image.source.names;
+    let found = names.iter().find(is_same).map(|name| familiar_name(name).to_owned());
+    let given = || reference.names_registry().then(|| reference.to_string());
+    let first = names.first().map(|name| familiar_name(name).to_owned());
+    let chosen = match image.source.location.starts_with(REGISTRY_SCHEME) {
+        true => first,
+        false => found.or_else(given).or(first),
+    };
+    chosen.ok_or_else(|| {
+        let location = &image.source.location;
+        CliError::usage(
+            format!("`{location}` has no name; pods need a name to pull the image"),
+            format!("write the full name before `=`, as in `--image ghcr.io/acme/{name}:1.2={location}`"),
+        )
+    })
+}
+
+/// Returns the error that images match no reference in the manifests; mentions references that
+/// differ only in their tag, or are similar.
+fn unused_images_error(unused: &[&PinnableImage], inputs: &[ManifestFile]) -> Result<CliError, CliError> {
+    let names: Vec<Vec<String>> = inputs
+        .iter()
+        .map(pin::image_names)
+        .collect::<Result<_, _>>()
+        .map_err(|error| unresolved_error(&[error]))?;
+    let names = names.concat();
+    let line = |image: &&PinnableImage| {
+        let other = names.iter().find(|name| image.is_in_repository_of(name));
+        let similar = || hint::most_similar(&image.name, names.iter().map(String::as_str));
+        match (other, similar()) {
+            (Some(other), _) => format!(
+                "no image in the manifests is `{}`: `{}` has another tag",
+                image.reference,
+                escape_bytes(other.as_bytes())
+            ),
+            (None, Some(similar)) => format!(
+                "no image in the manifests is named `{}`; did you mean `{}`?",
+                image.name,
+                escape_bytes(similar.as_bytes())
+            ),
+            (None, None) => format!("no image in the manifests is named `{}`", image.name),
+        }
+    };
+    Ok(CliError::failed_with_hint(
+        unused.iter().map(line).collect::<Vec<_>>().join("\n"),
+        "name the image as the manifests do, or leave it out; docs/contract.md says where images are looked for",
+    ))
 }
 
 /// Asks registries for the digests of the images that are not in `known`.
@@ -103,7 +174,13 @@ fn resolve_in_registries(
     for input in inputs {
         for found in pin::find_unpinned_images(input, known).map_err(|error| unresolved_error(&[error]))? {
             let UnpinnedImage { text, line, column } = found;
-            let error_at = |message| PinError { file: input.name.clone(), line, column, message };
+            let error_at = |message| PinError {
+                file: input.name.clone(),
+                line,
+                column,
+                message,
+                is_unknown_image: false,
+            };
             match text.parse::<ImageReference>() {
                 Ok(reference) => drop(wanted.entry(text).or_insert((reference, error_at(String::new())))),
                 Err(error) => errors.push(error_at(error.to_string())),
@@ -137,7 +214,7 @@ fn resolve_in_registries(
             }
         }
     }
-    if errors.is_empty() { Ok(found) } else { Err(CliError { hint: None, ..unresolved_error(&errors) }) }
+    if errors.is_empty() { Ok(found) } else { Err(unresolved_error(&errors)) }
 }
 
 /// Returns a name without its tag. A colon before a `/` precedes a port.
@@ -183,10 +260,13 @@ fn pinnable_image(name: &str, reference: String, image: &ParsedImage) -> Result<
 }
 
 fn unresolved_error(errors: &[PinError]) -> CliError {
-    CliError::failed_with_hint(
-        errors.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n"),
-        "name the location of images with `--image NAME=oci:DIR`, or their recipes with `-f`",
-    )
+    let is_unknown = errors.iter().any(|error| error.is_unknown_image);
+    let hint = "name the location of images with `--image NAME=oci:DIR`, or their recipes with `-f`";
+    CliError {
+        exit: CliExit::Failed,
+        message: errors.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n"),
+        hint: is_unknown.then(|| hint.into()),
+    }
 }
 
 /// Returns the error with all findings, which go to stderr because stdout is for manifests.

@@ -112,12 +112,13 @@ impl<'a> PlatformBase<'a> {
     }
 
     /// Returns the user and group if the recipe or the base's config has them as numbers. `None` if
-    /// they are names.
+    /// they are names, or the base's config has no group: it is that of the user's account.
     pub(super) fn numeric_user(&self, recipe: &Recipe) -> Option<Owner> {
         if let Some(user) = recipe.image.user {
             return Some(user);
         }
-        self.inherited().user.as_ref().map_or(Some(DEFAULT_USER), |text| Owner::from_numbers(text))
+        let Some(text) = self.inherited().user.as_ref() else { return Some(DEFAULT_USER) };
+        Owner::split(text).1.and_then(|_| Owner::from_numbers(text))
     }
 
     /// Like [`Self::numeric_user`], but looks up names in the base's `/etc/passwd` and `/etc/group`.
@@ -135,12 +136,14 @@ impl<'a> PlatformBase<'a> {
         let named = |lines: &[Vec<String>], name: &str| {
             lines.iter().find(|line| line.first().is_some_and(|first| first == name)).cloned()
         };
-        let account = named(&passwd, user);
-        let uid = user.parse().ok().or_else(|| number(account.as_ref()?, 2));
+        let uid: Option<u32> = user.parse().ok();
+        let of_uid = || passwd.iter().find(|line| uid.is_some() && number(line, 2) == uid).cloned();
+        let account = named(&passwd, user).or_else(of_uid);
         let gid = match group {
             Some(group) => group.parse().ok().or_else(|| number(&named(&groups, group)?, 2)),
-            None => account.as_ref().and_then(|account| number(account, 3)),
+            None => account.as_ref().map_or(uid, |account| number(account, 3)),
         };
+        let uid = uid.or_else(|| number(account.as_ref()?, 2));
         let owner = uid.zip(gid).map(|(uid, gid)| Owner { uid, gid });
         owner.ok_or_else(|| {
             self.unusable_base(

@@ -10,7 +10,7 @@ use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde_json::{Value, json};
 
 use super::DEFAULT_USER;
-use super::schema::{BoolOrString, IntOrString, PathOr, RecipeFile, Spanned, StrictTable};
+use super::schema::{BoolOrString, IntOrString, NumberOrString, PathOr, RecipeFile, Spanned, StrictTable};
 
 /// The path of the published file.
 const SCHEMA_PATH: &str = "templates/coracle.schema.json";
@@ -40,6 +40,7 @@ impl_inline_schema!([T: JsonSchema] PathOr<T>, T::schema_name(), |types| {
     json_schema!({ "anyOf": [{ "type": "string" }, types.subschema_for::<T>()] })
 });
 impl_inline_schema!([] IntOrString, "Scalar".into(), |_| json_schema!({ "type": ["integer", "string"] }));
+impl_inline_schema!([] NumberOrString, "Number".into(), |_| json_schema!({ "type": ["number", "string"] }));
 impl_inline_schema!([] BoolOrString, "Choice".into(), |_| json_schema!({ "type": ["boolean", "string"] }));
 
 /// Defaults that the types leave to the code that reads them.

@@ -56,15 +56,29 @@ fn known_kube_keys(path: &[KeyPathStep]) -> Option<&'static [&'static str]> {
     Some(match (top.as_str(), below) {
         ("values", []) => known_keys_of::<schema::ValuesTable>(),
         ("environments", [Key(_)]) => known_keys_of::<schema::EnvironmentTable>(),
+        ("environments", [Key(_), Key(top), below @ ..]) if top == "kubernetes" => {
+            return known_kubernetes_keys(below);
+        }
         ("config", [Index(_)]) => known_keys_of::<schema::ConfigTable>(),
         ("config", [Index(_), Key(_), Index(_)]) => known_keys_of::<schema::TemplateTable>(),
         ("secret", [Index(_)]) => known_keys_of::<schema::SecretTable>(),
         ("state", [Index(_)]) => known_keys_of::<schema::StateTable>(),
         ("variable", [Index(_)]) => known_keys_of::<schema::VariableTable>(),
-        ("kubernetes", []) => known_keys_of::<schema::KubernetesTable>(),
-        ("kubernetes", [Key(table)]) if table == "resources" => known_keys_of::<schema::ResourcesTable>(),
-        ("kubernetes", [Key(_)]) => known_keys_of::<schema::ProbesTable>(),
-        ("kubernetes", [Key(_), Key(_)]) => known_keys_of::<schema::ProbeTable>(),
+        ("kubernetes", below) => return known_kubernetes_keys(below),
+        _ => return None,
+    })
+}
+
+/// Returns the known keys of the table at `path` below `[kubernetes]`.
+#[cfg(feature = "kube")]
+fn known_kubernetes_keys(path: &[KeyPathStep]) -> Option<&'static [&'static str]> {
+    use KeyPathStep::Key;
+    Some(match path {
+        [] => known_keys_of::<schema::KubernetesTable>(),
+        [Key(table)] if table == "resources" => known_keys_of::<schema::ResourcesTable>(),
+        [Key(table)] if table == "job" => known_keys_of::<schema::JobTable>(),
+        [Key(_)] => known_keys_of::<schema::ProbesTable>(),
+        [Key(_), Key(_)] => known_keys_of::<schema::ProbeTable>(),
         _ => return None,
     })
 }

@@ -33,7 +33,7 @@ pub(super) fn source_positions(
     flags: &ConfigOverrides,
 ) -> BTreeMap<RecipePart, SourcePosition> {
     let (file, folder) = (&document.file, document.recipe_dir());
-    let table = &file.kubernetes.0;
+    let table = &file.kubernetes_in(flags.environment.as_deref());
     let mut spans: Vec<(RecipePart, Range<usize>)> = Vec::new();
     let keys = [
         ("kind", span_of(&table.kind)),
@@ -41,8 +41,13 @@ pub(super) fn source_positions(
         ("replicas", span_of(&table.replicas)),
         ("schedule", span_of(&table.schedule)),
         ("service", span_of(&table.service)),
+        ("job", span_of(&table.job)),
         ("probes", span_of(&table.probes)),
         ("reload-image", span_of(&table.reload_image)),
+        ("image-pull-secrets", table.image_pull_secrets.first().map(|name| name.span())),
+        ("annotations", table.annotations.values().next().map(|value| value.span())),
+        ("labels", table.labels.values().next().map(|value| value.span())),
+        ("termination-grace", span_of(&table.termination_grace)),
     ];
     spans.extend(keys.into_iter().filter_map(|(key, span)| Some((RecipePart::Key(key), span?))));
     for word in mount_paths(file, flags) {

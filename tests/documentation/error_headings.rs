@@ -46,6 +46,46 @@ const SECOND: &str = ",,";
 
 /// Messages that are made from parts and match no pattern above: heading, file, and a part of the message.
 const PARTS: &[(&str, &str, &str)] = &[
+    (
+        "`…` is not a resource of containers",
+        "crates/coracle-kube/src/resource_rules.rs",
+        "is not a resource of containers",
+    ),
+    (
+        "`…` is not a whole number, and `…` has no fractions",
+        "crates/coracle-kube/src/resource_rules.rs",
+        "is not a whole number, and `{resource}` has no fractions",
+    ),
+    (
+        "`…` is not a multiple of the page size of `…`",
+        "crates/coracle-kube/src/resource_rules.rs",
+        "is not a multiple of the page size of",
+    ),
+    (
+        "the request of `…` needs an equal limit: it cannot be overcommitted",
+        "crates/coracle-kube/src/resource_rules.rs",
+        "needs an equal limit: it cannot be overcommitted",
+    ),
+    (
+        "the request of `…`, `…`, differs from its limit, `…`",
+        "crates/coracle-kube/src/resource_rules.rs",
+        "differs from its limit",
+    ),
+    (
+        "the request of `…`, `…`, is larger than its limit, `…`",
+        "crates/coracle-kube/src/resource_rules.rs",
+        "is larger than its limit",
+    ),
+    (
+        "`…` requires a quantity of `cpu` or `memory`, too",
+        "crates/coracle-kube/src/resource_rules.rs",
+        "requires a quantity of `cpu` or `memory`, too",
+    ),
+    (
+        "the annotation `…` is not a string",
+        "crates/coracle-kube/src/manifests/api_rules/metadata_rules.rs",
+        "is not a string",
+    ),
     ("cannot find `…`, needed by …", "crates/coracle-ld/src/closure/error.rs", "`{}`, needed by {}"),
     ("cannot … `…`", "crates/coracle-core/src/fs/error.rs", "cannot {verb} `{}`"),
     (

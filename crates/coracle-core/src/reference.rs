@@ -58,6 +58,12 @@ impl ImageReference {
         format!("{}:{}", self.normalized_repository, self.tag)
     }
 
+    /// Returns whether the name includes its registry; otherwise it is Docker Hub's.
+    pub fn names_registry(&self) -> bool {
+        let (registry, path) = split_registry(&self.repository);
+        path.len() < self.repository.len() && !registry.is_empty()
+    }
+
     /// Returns the reference to `tag` in the same repository.
     ///
     /// # Errors

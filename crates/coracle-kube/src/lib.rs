@@ -66,6 +66,7 @@
 //!     settings: &WorkloadSettings::default(),
 //!     patches: &[],
 //!     has_secrets: false,
+//!     render_args: "",
 //! })?;
 //! let config_map = manifests.config_objects[0].to_object();
 //! assert_eq!(config_map["kind"], "ConfigMap");
@@ -76,13 +77,17 @@
 pub mod check;
 pub mod config;
 pub mod contract;
+mod cron_schedule;
 mod kubernetes_limits;
 pub mod manifests;
 mod problem;
+mod quantity;
+pub mod resource_rules;
 mod strict_json;
 pub mod template;
 pub mod values;
 pub mod yaml;
 
-pub use kubernetes_limits::{ParseQuantityError, validate_quantity};
+pub use cron_schedule::validate_schedule;
 pub use problem::{LocatedProblem, RecipePart};
+pub use quantity::{ParseQuantityError, Quantity};

@@ -20,8 +20,10 @@ impl SecretScanner {
         entries: impl Iterator<Item = (&'a ImagePath, &'a Entry)>,
         rootfs: &dyn FileSystem,
     ) {
-        let mounts: Vec<(&ImagePath, ImagePath)> =
-            self.policy.mounts.iter().map(|mount| (mount, resolve_mount(rootfs, mount))).collect();
+        let resolve = |mounts: &'_ [ImagePath]| -> Vec<(ImagePath, ImagePath)> {
+            mounts.iter().map(|mount| (mount.clone(), resolve_mount(rootfs, mount))).collect()
+        };
+        let (mounts, state) = (resolve(&self.policy.mounts), resolve(&self.policy.state_directories));
         let sources: Vec<(FileId, String)> = self
             .policy
             .config_sources
@@ -33,8 +35,16 @@ impl SecretScanner {
         for (path, entry) in entries.filter(|(_, entry)| !matches!(entry.node, EntryNode::Directory)) {
             self.package_directories.extend(package_directory(path));
             let subject = || FindingSubject::File(path.clone());
-            let above = mounts.iter().filter(|(mount, real)| path.is_within(mount) || path.is_within(real));
+            let is_above =
+                |(mount, real): &&(ImagePath, ImagePath)| path.is_within(mount) || path.is_within(real);
             let is_needed = !matches!(entry.reason, EntryReason::Included(_));
+            found.extend(state.iter().filter(is_above).map(|(mount, _)| Finding {
+                category: FindingCategory::HiddenByMount,
+                // Some runtimes copy an included file to a new volume as its first content.
+                severity: if is_needed { Severity::Error } else { Severity::Warning },
+                ..Finding::new_error(subject(), "mount", format!("the mount at `{mount}` would hide it"))
+            }));
+            let above = mounts.iter().filter(is_above);
             found.extend(above.map(|(mount, _)| Finding {
                 category: if is_needed { FindingCategory::HiddenByMount } else { FindingCategory::InImage },
                 ..Finding::new_error(subject(), "mount", describe_below_mount(mount, entry))

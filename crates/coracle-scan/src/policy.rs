@@ -13,6 +13,8 @@ use super::finding::{Finding, FindingSubject, Severity};
 pub struct ScanPolicy {
     /// Mount points of configuration and secrets.
     pub mounts: Vec<ImagePath>,
+    /// Directories that the program writes to, which are mounted too.
+    pub state_directories: Vec<ImagePath>,
     /// Host files that configuration is rendered from: templates, values, schemas.
     pub config_sources: Vec<ConfigSource>,
     /// Files of the configuration; no included file may have the same content.

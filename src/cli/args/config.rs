@@ -59,6 +59,10 @@ pub(in crate::cli) struct ConfigRenderArgs {
     #[arg(short, long = "output", value_name = "DIR")]
     pub(in crate::cli) output: Option<PathBuf>,
 
+    /// Print only warnings and errors to stderr
+    #[arg(short, long)]
+    pub(in crate::cli) quiet: bool,
+
     // Its `next_help_heading` applies to all arguments that follow, so it comes last.
     #[command(flatten)]
     config: ConfigFlags,
@@ -187,6 +191,10 @@ pub(in crate::cli) struct ContractCommandArgs {
     /// Output format of stdout
     #[arg(long, value_enum, value_name = "FORMAT", default_value_t = OutputFormat::Text)]
     pub(in crate::cli) format: OutputFormat,
+
+    /// Print only warnings and errors to stderr
+    #[arg(short, long)]
+    pub(in crate::cli) quiet: bool,
 
     /// The platform to use, if the image has several
     #[arg(long, value_name = "OS/ARCH[/VARIANT]")]

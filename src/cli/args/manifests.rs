@@ -30,7 +30,8 @@ Examples:
   coracle manifests --layout helm -o chart
 
 Without IMAGE the recipe's image is built to learn its digest, then discarded. Secrets are referred to by name, and \
-printed only with `--with-secrets`. docs/manifests.md describes the objects.")]
+printed only with `--with-secrets`. After `kubectl rollout undo` or another change in the cluster, `kubectl apply` needs \
+`--force-conflicts`. docs/manifests.md describes the objects.")]
 pub(in crate::cli) struct ManifestsArgs {
     /// The image: `NAME[:TAG]@sha256:…`, or a location such as `oci:DIR[:TAG]` or
     /// `docker://NAME[:TAG]`; default: build the recipe's image
@@ -54,6 +55,10 @@ pub(in crate::cli) struct ManifestsArgs {
     /// Write the layout to DIR, replacing what was written there before
     #[arg(short, long = "output", value_name = "DIR")]
     pub(in crate::cli) output: Option<PathBuf>,
+
+    /// The namespace of the objects; default: the recipe's
+    #[arg(short, long, value_name = "NAME")]
+    pub(in crate::cli) namespace: Option<String>,
 
     /// Print Secrets with their values
     #[arg(long)]
@@ -79,6 +84,12 @@ pub(in crate::cli) struct ManifestsArgs {
 }
 
 impl ManifestsArgs {
+    /// Returns the arguments of `coracle config render` that render the same configuration.
+    pub(in crate::cli) fn render_args(&self) -> Vec<String> {
+        let file = self.file.iter().flat_map(|file| ["-f".to_owned(), file.display().to_string()]);
+        file.chain(self.config.render_args()).collect()
+    }
+
     pub(in crate::cli) fn overrides(&self) -> RecipeOverrides {
         RecipeOverrides {
             names: self.tags.clone(),
@@ -120,6 +131,10 @@ pub(in crate::cli) struct ResolveArgs {
     /// Do not check the manifests against the images' contracts
     #[arg(long)]
     pub(in crate::cli) no_check: bool,
+
+    /// Print only warnings and errors to stderr
+    #[arg(short, long)]
+    pub(in crate::cli) quiet: bool,
 
     #[command(flatten)]
     pub(in crate::cli) cache: CacheArgs,

@@ -75,6 +75,25 @@ impl ConfigFlags {
         !self.mounts.is_empty()
     }
 
+    /// Returns the flags as arguments of `coracle config render`.
+    pub(in crate::cli) fn render_args(&self) -> Vec<String> {
+        let texts = |flag: &str, values: Vec<String>| -> Vec<String> {
+            values.into_iter().flat_map(|value| [flag.to_owned(), value]).collect()
+        };
+        let paths = |paths: &[PathBuf]| paths.iter().map(|path| path.display().to_string()).collect();
+        let raw =
+            |values: &[OsString]| values.iter().map(|value| value.to_string_lossy().into_owned()).collect();
+        [
+            texts("--config", raw(&self.mounts)),
+            texts("--schema", paths(self.schema.as_slice())),
+            texts("--environment", self.environment.iter().cloned().collect()),
+            texts("--values", paths(&self.values)),
+            texts("--set", self.sets.clone()),
+            texts("--set-file", raw(&self.set_files)),
+        ]
+        .concat()
+    }
+
     pub(in crate::cli) fn overrides(&self) -> ConfigOverrides {
         ConfigOverrides {
             mounts: self.mounts.clone(),

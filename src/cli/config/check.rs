@@ -68,7 +68,7 @@ pub(super) fn run_config_check(args: &ConfigCheckArgs) -> Result<CliExit, CliErr
     let report = check_manifests(checked, &manifests, args.container.clone(), document);
     match args.common.format {
         OutputFormat::Text => {
-            print_notes(&report);
+            print_notes(&report, args.common.quiet);
             let line = |finding: &CheckFinding| escape_text(&finding.to_string()) + "\n";
             terminal::print_report(&report.findings.iter().map(line).collect::<String>())?;
         }
@@ -77,7 +77,7 @@ pub(super) fn run_config_check(args: &ConfigCheckArgs) -> Result<CliExit, CliErr
     if !report.findings.is_empty() {
         return Ok(CliExit::Findings);
     }
-    if args.common.format == OutputFormat::Text {
+    if args.common.format == OutputFormat::Text && !args.common.quiet {
         let containers = report.containers.join("; ");
         terminal::print_message(&format!("{containers} matches the contract of {}\n", image.source.location));
     }
@@ -143,12 +143,12 @@ impl HiddenFiles for ImageListing {
 }
 
 /// Prints the report's notes to stderr.
-pub(in crate::cli) fn print_notes(report: &CheckReport) {
+pub(in crate::cli) fn print_notes(report: &CheckReport, quiet: bool) {
     let note = |finding: &CheckFinding| match finding.rule {
         CheckRule::NotInManifests | CheckRule::ValuesViolateSchema => Note::Hint(finding.to_string()),
         _ => Note::Warning(finding.to_string()),
     };
-    terminal::print_notes(&report.notes.iter().map(note).collect::<Vec<_>>(), false);
+    terminal::print_notes(&report.notes.iter().map(note).collect::<Vec<_>>(), quiet);
 }
 
 impl<'a> From<&'a CheckReport> for CheckReportJson<'a> {

@@ -46,10 +46,10 @@ pub(super) fn run_config_render(args: &ConfigRenderArgs) -> Result<CliExit, CliE
     if configuration.mounts.is_empty() {
         return Err(no_configuration(file));
     }
-    let mounts = config::render_all(&configuration)?;
     match &args.output {
-        Some(directory) => write_files(&mounts, directory)?,
-        None => print_files(&mounts)?,
+        Some(directory) => write_files(&config::render_all(&configuration)?, directory, args.quiet)?,
+        // Secrets are not printed, so their values may be missing.
+        None => print_files(&config::render_public(&configuration)?, args.quiet)?,
     }
     Ok(CliExit::Success)
 }
@@ -75,26 +75,26 @@ fn no_configuration(file: Option<&Path>) -> CliError {
 }
 
 /// Prints one file unchanged, several with a heading each. Secrets are not printed.
-fn print_files(mounts: &[RenderedMount]) -> Result<(), CliError> {
+fn print_files(mounts: &[RenderedMount], quiet: bool) -> Result<(), CliError> {
     let files: Vec<(String, &RenderedFile)> = files_with_paths(mounts).collect();
     for (path, file) in &files {
         if files.len() > 1 {
             terminal::print_data(&format!("{BOLD}==> {}{BOLD:#}\n", escape_text(path)))?;
         }
-        if file.is_secret {
+        if !file.is_secret {
+            terminal::print_bytes(&file.bytes)?;
+        } else if !quiet {
             terminal::print_message(&format!(
                 "{DIM}{} is secret: use `--output DIR` to write it{DIM:#}\n",
                 escape_text(path)
             ));
-        } else {
-            terminal::print_bytes(&file.bytes)?;
         }
     }
     Ok(())
 }
 
 /// Writes each file to its path below `directory`.
-fn write_files(mounts: &[RenderedMount], directory: &Path) -> Result<(), CliError> {
+fn write_files(mounts: &[RenderedMount], directory: &Path, quiet: bool) -> Result<(), CliError> {
     let files: Vec<(String, &RenderedFile)> = files_with_paths(mounts).collect();
     let listed = files.iter().map(|(path, file)| GeneratedFile {
         path: path.trim_start_matches('/'),
@@ -102,7 +102,7 @@ fn write_files(mounts: &[RenderedMount], directory: &Path) -> Result<(), CliErro
         is_secret: file.is_secret,
     });
     generated_dir::RENDERED_CONFIG_DIR.update_in_place(directory, &listed.collect::<Vec<_>>())?;
-    for (path, file) in &files {
+    for (path, file) in files.iter().filter(|_| !quiet) {
         let to = directory.join(path.trim_start_matches('/'));
         let secret = if file.is_secret { ", secret" } else { "" };
         terminal::print_message(&format!(

@@ -101,11 +101,6 @@ pub(super) const OTHER_FLAGS: &[ForeignWord] = &[
     // Kubernetes.
     ForeignWord {
         commands: MANIFESTS,
-        words: "-n --namespace",
-        advice: "`namespace` below `[kubernetes]` of the recipe sets it, or `kubectl apply -n NAMESPACE`",
-    },
-    ForeignWord {
-        commands: MANIFESTS,
         words: "--replicas --kind --name --port --labels -l --annotations --resources --limits --requests \
                 --service --type --probes --patch --schedule --image-pull-secrets",
         advice: "`[kubernetes]` of the recipe has it: `coracle recipe keys kubernetes`",

@@ -1,7 +1,8 @@
 //! The keys of configuration: `[[config]]`, `[[secret]]`, `[[state]]`, `[[variable]]`, `[values]` and
 //! `[environments.NAME]`.
 
-use super::spanned_values::{PathOr, Spanned};
+use super::kubernetes::KubernetesTable;
+use super::spanned_values::{PathOr, Spanned, StrictTable};
 
 /// `[[config]]`
 #[derive(serde::Deserialize)]
@@ -99,4 +100,6 @@ pub(in crate::recipe) struct ValuesTable {
 pub(in crate::recipe) struct EnvironmentTable {
     /// TOML, YAML or JSON files, merged in order after those of `[values]`.
     pub(in crate::recipe) values: Vec<Spanned<String>>,
+    /// Keys that replace those of `[kubernetes]`; labels, annotations and resources are merged.
+    pub(in crate::recipe) kubernetes: StrictTable<KubernetesTable>,
 }

@@ -2,10 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use super::{BoolOrString, IntOrString, Spanned, StrictTable};
+use super::{BoolOrString, NumberOrString, Spanned, StrictTable};
 
 /// `[kubernetes]`
-#[derive(serde::Deserialize, Default)]
+#[derive(Clone, serde::Deserialize, Default)]
 #[serde(default, rename_all = "kebab-case")]
 #[cfg_attr(test, derive(schemars::JsonSchema), schemars(deny_unknown_fields))]
 pub(in crate::recipe) struct KubernetesTable {
@@ -19,6 +19,8 @@ pub(in crate::recipe) struct KubernetesTable {
     pub(in crate::recipe) replicas: Option<Spanned<u32>>,
     /// The schedule of a CronJob: five fields, or a macro such as `@daily`.
     pub(in crate::recipe) schedule: Option<Spanned<String>>,
+    /// When the Jobs of the kinds Job and CronJob are repeated, ended and removed.
+    pub(in crate::recipe) job: Option<Spanned<StrictTable<JobTable>>>,
     /// The container's probes. A probe without its own table is used for readiness and liveness.
     pub(in crate::recipe) probes: Option<Spanned<StrictTable<ProbesTable>>>,
     /// The resources of the container.
@@ -34,7 +36,7 @@ pub(in crate::recipe) struct KubernetesTable {
     /// The storage class of claims.
     pub(in crate::recipe) storage_class: Option<Spanned<String>>,
     /// Seconds between the stop signal and SIGKILL.
-    pub(in crate::recipe) termination_grace: Option<u32>,
+    pub(in crate::recipe) termination_grace: Option<Spanned<u32>>,
     /// Whether to mount an empty directory at `/tmp`.
     pub(in crate::recipe) tmp: Option<bool>,
     /// The image of the sidecar that sends the signal of `reload = "signal:NAME"`.
@@ -47,8 +49,72 @@ pub(in crate::recipe) struct KubernetesTable {
     pub(in crate::recipe) patches: Vec<Spanned<String>>,
 }
 
+impl KubernetesTable {
+    /// Returns this table with the keys of `other` in place of its own. Labels, annotations and
+    /// quantities are merged by name, and patches are appended.
+    pub(in crate::recipe) fn overridden_by(&self, other: &Self) -> Self {
+        fn either<T: Clone>(base: &Option<T>, other: &Option<T>) -> Option<T> {
+            other.clone().or_else(|| base.clone())
+        }
+        fn any<T: Clone>(base: &[T], other: &[T]) -> Vec<T> {
+            if other.is_empty() { base.to_vec() } else { other.to_vec() }
+        }
+        fn merged<T: Clone>(base: &BTreeMap<String, T>, other: &BTreeMap<String, T>) -> BTreeMap<String, T> {
+            base.iter().chain(other).map(|(key, value)| (key.clone(), value.clone())).collect()
+        }
+        let (resources, more) = (&self.resources.0, &other.resources.0);
+        Self {
+            kind: either(&self.kind, &other.kind),
+            name: either(&self.name, &other.name),
+            namespace: either(&self.namespace, &other.namespace),
+            replicas: either(&self.replicas, &other.replicas),
+            schedule: either(&self.schedule, &other.schedule),
+            job: either(&self.job, &other.job),
+            probes: either(&self.probes, &other.probes),
+            resources: StrictTable(ResourcesTable {
+                requests: merged(&resources.requests, &more.requests),
+                limits: merged(&resources.limits, &more.limits),
+            }),
+            labels: merged(&self.labels, &other.labels),
+            annotations: merged(&self.annotations, &other.annotations),
+            image_pull_secrets: any(&self.image_pull_secrets, &other.image_pull_secrets),
+            service: either(&self.service, &other.service),
+            storage_class: either(&self.storage_class, &other.storage_class),
+            termination_grace: either(&self.termination_grace, &other.termination_grace),
+            tmp: either(&self.tmp, &other.tmp),
+            reload_image: either(&self.reload_image, &other.reload_image),
+            reload_command: any(&self.reload_command, &other.reload_command),
+            reload_args: any(&self.reload_args, &other.reload_args),
+            patches: [self.patches.as_slice(), &other.patches].concat(),
+        }
+    }
+}
+
+/// `job = { backoff-limit = 3, ttl = 3600 }`
+#[derive(Clone, serde::Deserialize, Default)]
+#[serde(default, rename_all = "kebab-case")]
+#[cfg_attr(test, derive(schemars::JsonSchema), schemars(deny_unknown_fields))]
+pub(in crate::recipe) struct JobTable {
+    /// The number of failed pods after which a Job has failed.
+    pub(in crate::recipe) backoff_limit: Option<u32>,
+    /// Seconds after which a Job is ended.
+    pub(in crate::recipe) deadline: Option<u32>,
+    /// Seconds after which a finished Job is removed.
+    pub(in crate::recipe) ttl: Option<u32>,
+    /// What a CronJob does while the previous Job runs: Allow, Forbid or Replace.
+    pub(in crate::recipe) concurrency: Option<Spanned<String>>,
+    /// The number of successful Jobs that a CronJob keeps.
+    pub(in crate::recipe) history: Option<u32>,
+    /// The number of failed Jobs that a CronJob keeps.
+    pub(in crate::recipe) failed_history: Option<u32>,
+    /// Seconds by which a Job of a CronJob may start late.
+    pub(in crate::recipe) starting_deadline: Option<u32>,
+    /// The time zone of a CronJob's schedule, such as `Europe/Berlin`.
+    pub(in crate::recipe) time_zone: Option<Spanned<String>>,
+}
+
 /// `probes = { http = "/health" }` for readiness and liveness, or a table for each probe.
-#[derive(serde::Deserialize, Default)]
+#[derive(Clone, serde::Deserialize, Default)]
 #[serde(default, rename_all = "kebab-case")]
 #[cfg_attr(test, derive(schemars::JsonSchema), schemars(deny_unknown_fields))]
 pub(in crate::recipe) struct ProbesTable {
@@ -78,7 +144,7 @@ pub(in crate::recipe) struct ProbesTable {
 }
 
 /// One probe.
-#[derive(serde::Deserialize, Default)]
+#[derive(Clone, serde::Deserialize, Default)]
 #[serde(default, rename_all = "kebab-case")]
 #[cfg_attr(test, derive(schemars::JsonSchema), schemars(deny_unknown_fields))]
 pub(in crate::recipe) struct ProbeTable {
@@ -101,12 +167,12 @@ pub(in crate::recipe) struct ProbeTable {
 }
 
 /// `resources = { requests = { … }, limits = { … } }`
-#[derive(serde::Deserialize, Default)]
+#[derive(Clone, serde::Deserialize, Default)]
 #[serde(default)]
 #[cfg_attr(test, derive(schemars::JsonSchema), schemars(deny_unknown_fields))]
 pub(in crate::recipe) struct ResourcesTable {
     /// Requested quantities by resource, such as `cpu` and `memory`.
-    pub(in crate::recipe) requests: BTreeMap<String, Spanned<IntOrString>>,
+    pub(in crate::recipe) requests: BTreeMap<String, Spanned<NumberOrString>>,
     /// Maximum quantities by resource.
-    pub(in crate::recipe) limits: BTreeMap<String, Spanned<IntOrString>>,
+    pub(in crate::recipe) limits: BTreeMap<String, Spanned<NumberOrString>>,
 }

@@ -14,8 +14,10 @@ pub(super) use configuration::{
     ConfigTable, EnvironmentTable, SecretTable, StateTable, TemplateTable, ValuesTable, VariableTable,
 };
 #[cfg(feature = "kube")]
-pub(super) use kubernetes::{KubernetesTable, ProbeTable, ProbesTable, ResourcesTable};
-pub(super) use spanned_values::{BoolOrNames, BoolOrString, IntOrString, PathOr, Spanned, StrictTable};
+pub(super) use kubernetes::{JobTable, KubernetesTable, ProbeTable, ProbesTable, ResourcesTable};
+pub(super) use spanned_values::{
+    BoolOrNames, BoolOrString, IntOrString, NumberOrString, PathOr, Spanned, StrictTable,
+};
 
 /// The whole file.
 #[derive(serde::Deserialize, Default)]
@@ -185,4 +187,16 @@ pub(super) struct PlatformTable {
     pub(super) root: Option<Spanned<String>>,
     /// A directory with the platform's dynamic loader and libraries.
     pub(super) sysroot: Option<Spanned<String>>,
+}
+
+#[cfg(feature = "kube")]
+impl RecipeFile {
+    /// Returns `[kubernetes]` with the keys of `[environments.NAME.kubernetes]`, if an environment is
+    /// chosen and exists.
+    pub(super) fn kubernetes_in(&self, environment: Option<&str>) -> KubernetesTable {
+        match environment.and_then(|name| self.environments.get(name)) {
+            Some(table) => self.kubernetes.0.overridden_by(&table.get_ref().0.kubernetes.0),
+            None => self.kubernetes.0.clone(),
+        }
+    }
 }

@@ -19,6 +19,7 @@ impl<T> std::ops::Deref for Spanned<T> {
 }
 
 /// A boolean or a string, as text.
+#[derive(Clone)]
 pub(in crate::recipe) struct BoolOrString(pub(in crate::recipe) String);
 
 impl<'de> Deserialize<'de> for BoolOrString {
@@ -54,8 +55,29 @@ pub(in crate::recipe) enum PathOr<T> {
 /// An integer or a string, as text: `8080` and `"9000/udp"`.
 pub(in crate::recipe) struct IntOrString(pub(in crate::recipe) String);
 
+/// A number or a string, as text: `0.5` and `"50m"`.
+#[derive(Clone)]
+pub(in crate::recipe) struct NumberOrString(pub(in crate::recipe) String);
+
+impl<'de> Deserialize<'de> for NumberOrString {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        #[derive(serde::Deserialize)]
+        #[serde(untagged, expecting = "expected a number or a string")]
+        enum Either {
+            Integer(i64),
+            Float(f64),
+            Text(String),
+        }
+        Ok(Self(match Either::deserialize(deserializer)? {
+            Either::Integer(number) => number.to_string(),
+            Either::Float(number) => number.to_string(),
+            Either::Text(text) => text,
+        }))
+    }
+}
+
 /// A struct that must be written as a table. Serde alone also accepts an array of its fields.
-#[derive(Default)]
+#[derive(Clone, Default)]
 pub(in crate::recipe) struct StrictTable<T>(pub(in crate::recipe) T);
 
 impl<'de> Deserialize<'de> for IntOrString {

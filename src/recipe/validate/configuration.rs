@@ -19,7 +19,7 @@ use coracle_kube::config::{
 };
 use coracle_kube::template::{Delimiters, ParseFormatError, TemplateSyntax};
 use coracle_kube::values::ValueSource;
-use coracle_kube::{LocatedProblem, RecipePart};
+use coracle_kube::{LocatedProblem, Quantity, RecipePart};
 
 impl Validator<'_> {
     pub(super) fn configuration(
@@ -148,9 +148,12 @@ impl Validator<'_> {
         let path = self.mount_path(&table.mount)?;
         let size = table.size.as_ref().and_then(|size| {
             let origin = ValueOrigin::File(size.span());
-            self.ok_or_report(coracle_kube::validate_quantity(size.get_ref()), &origin, |_| {
-                Some("write it as `10Gi` or `500Mi`".into())
-            })?;
+            let hint = || Some("write it as `10Gi` or `500Mi`".into());
+            let quantity: Quantity = self.ok_or_report(size.get_ref().parse(), &origin, |_| hint())?;
+            if quantity.is_zero() {
+                let message = format!("the size of the claim for `{path}` is zero");
+                self.report(&origin, message, hint());
+            }
             Some(size.get_ref().clone())
         });
         let is_shared = table.shared.as_ref().is_some_and(|shared| *shared.get_ref());

@@ -3,20 +3,36 @@
 use std::collections::BTreeMap;
 
 use super::validator::{RawValue, Validator, ValueOrigin};
-use crate::recipe::schema::{self, IntOrString, Spanned, StrictTable};
+use crate::recipe::schema::{self, NumberOrString, Spanned, StrictTable};
 use coracle_core::path::escape_bytes;
 use coracle_kube::manifests::name_rules;
 use coracle_kube::manifests::settings::{
-    Probe, ProbeAction, Probes, ReloadSidecar, ResourceSettings, SERVICE_TYPES, ServiceSetting,
-    WORKLOAD_KINDS, WorkloadKind, WorkloadSettings,
+    CONCURRENCY_POLICIES, ConcurrencyPolicy, JobSettings, Probe, ProbeAction, Probes, ReloadSidecar,
+    ResourceSettings, SERVICE_TYPES, ServiceSetting, WORKLOAD_KINDS, WorkloadKind, WorkloadSettings,
 };
-
-/// Macros that Kubernetes accepts as a schedule.
-const SCHEDULE_MACROS: [&str; 7] =
-    ["@yearly", "@annually", "@monthly", "@weekly", "@daily", "@midnight", "@hourly"];
+use coracle_kube::resource_rules::{self, ResourceList};
 
 impl Validator<'_> {
-    pub(super) fn kubernetes(&mut self, table: &schema::KubernetesTable) -> WorkloadSettings {
+    /// Validates `[kubernetes]` with the keys of the environment.
+    pub(super) fn kubernetes_in(
+        &mut self,
+        file: &schema::RecipeFile,
+        environment: Option<&str>,
+    ) -> WorkloadSettings {
+        for table in file.environments.values() {
+            let table = &table.get_ref().0.kubernetes.0;
+            for (key, value) in [("kind", &table.kind), ("name", &table.name)] {
+                let Some(value) = value else { continue };
+                let message =
+                    format!("an environment cannot change `{key}`: it would be another application");
+                let hint = "set it in `[kubernetes]`, or write another recipe";
+                self.report(&ValueOrigin::File(value.span()), message, Some(hint.into()));
+            }
+        }
+        self.kubernetes(&file.kubernetes_in(environment))
+    }
+
+    fn kubernetes(&mut self, table: &schema::KubernetesTable) -> WorkloadSettings {
         WorkloadSettings {
             kind: table.kind.as_ref().and_then(|kind| self.kind(kind)).unwrap_or_default(),
             name: table.name.as_ref().and_then(|name| {
@@ -34,28 +50,58 @@ impl Validator<'_> {
                 )
             }),
             replicas: table.replicas.as_ref().map(|replicas| *replicas.get_ref()),
-            schedule: table.schedule.as_ref().and_then(|schedule| {
-                let hint = "write five fields, as in `0 3 * * *`, or a macro such as `@daily`";
-                self.valid_name(schedule, is_schedule(schedule.get_ref()), "is not a cron schedule", hint)
-            }),
+            schedule: table.schedule.as_ref().map(|schedule| self.schedule(schedule)),
+            job: table.job.as_ref().map(|job| self.job(&job.get_ref().0)).unwrap_or_default(),
             probes: table.probes.as_ref().map(|probes| self.probes(probes)).unwrap_or_default(),
-            resources: ResourceSettings {
-                requests: self.quantities(&table.resources.0.requests),
-                limits: self.quantities(&table.resources.0.limits),
-            },
+            resources: self.resources(&table.resources.0),
             labels: self.labels(&table.labels),
-            annotations: self.qualified_names(&table.annotations, "an annotation"),
+            annotations: self.annotations(&table.annotations),
             image_pull_secrets: self.image_pull_secrets(&table.image_pull_secrets),
             service: table.service.as_ref().and_then(|service| self.service(service)).unwrap_or_default(),
             storage_class: table
                 .storage_class
                 .as_ref()
                 .and_then(|name| self.subdomain(name, "a storage class")),
-            termination_grace: table.termination_grace,
+            termination_grace: table.termination_grace.as_ref().map(|seconds| *seconds.get_ref()),
             has_writable_tmp: table.tmp.unwrap_or_default(),
             reload_sidecar: self.reloader(table),
             patches: table.patches.iter().map(|path| path.get_ref().into()).collect(),
         }
+    }
+
+    fn job(&mut self, table: &schema::JobTable) -> JobSettings {
+        let known = CONCURRENCY_POLICIES.map(ConcurrencyPolicy::as_str);
+        let concurrency = table.concurrency.as_ref().and_then(|text| {
+            let found = CONCURRENCY_POLICIES.into_iter().find(|policy| policy.as_str() == text.get_ref());
+            if found.is_none() {
+                self.report_unknown(text, "not a concurrency policy", &known);
+            }
+            found
+        });
+        let time_zone = table.time_zone.as_ref().and_then(|zone| {
+            let hint = "write a name of the time zone database, such as `Europe/Berlin`";
+            self.valid_name(zone, is_time_zone(zone.get_ref()), "is not a time zone", hint)
+        });
+        JobSettings {
+            backoff_limit: table.backoff_limit,
+            deadline: table.deadline,
+            ttl: table.ttl,
+            concurrency,
+            history: table.history,
+            failed_history: table.failed_history,
+            starting_deadline: table.starting_deadline,
+            time_zone,
+        }
+    }
+
+    fn schedule(&mut self, schedule: &Spanned<String>) -> String {
+        let text = schedule.get_ref();
+        if let Err(why) = coracle_kube::validate_schedule(text) {
+            let message = format!("`{}` is not a cron schedule: {why}", escape_bytes(text.as_bytes()));
+            let hint = "write five fields, as in `0 3 * * *`, or a macro such as `@daily`";
+            self.report(&ValueOrigin::File(schedule.span()), message, Some(hint.into()));
+        }
+        text.clone()
     }
 
     fn kind(&mut self, kind: &Spanned<String>) -> Option<WorkloadKind> {
@@ -126,24 +172,34 @@ impl Validator<'_> {
     }
 
     fn image_pull_secrets(&mut self, names: &[Spanned<String>]) -> Vec<String> {
-        names.iter().filter_map(|name| self.subdomain(name, "a Secret")).collect()
+        let mut known: Vec<String> = Vec::new();
+        for name in names {
+            let Some(text) = self.subdomain(name, "a Secret") else { continue };
+            if known.contains(&text) {
+                let message = format!("`{text}` is twice in `image-pull-secrets`");
+                self.report(&ValueOrigin::File(name.span()), message, Some("remove one of the two".into()));
+            }
+            known.push(text);
+        }
+        known
     }
 
-    fn quantities(&mut self, file: &BTreeMap<String, Spanned<IntOrString>>) -> BTreeMap<String, String> {
-        let mut quantities = BTreeMap::new();
-        for (resource, quantity) in file {
-            let (text, origin) = (&quantity.get_ref().0, ValueOrigin::File(quantity.span()));
-            if !name_rules::is_qualified_name(resource) {
-                let message = format!("`{}` is not a valid resource name", escape_bytes(resource.as_bytes()));
-                self.report(&origin, message, Some("write `cpu`, `memory` or `ephemeral-storage`".into()));
-            }
-            let hint =
-                |_: &coracle_kube::ParseQuantityError| Some("write it as `50m`, `0.5` or `64Mi`".into());
-            if self.ok_or_report(coracle_kube::validate_quantity(text), &origin, hint).is_some() {
-                quantities.insert(resource.clone(), text.clone());
+    /// Validates the quantities, and each request with its limit.
+    fn resources(&mut self, table: &schema::ResourcesTable) -> ResourceSettings {
+        let texts = |list: &BTreeMap<String, Spanned<NumberOrString>>| -> BTreeMap<String, String> {
+            list.iter().map(|(resource, quantity)| (resource.clone(), quantity.get_ref().0.clone())).collect()
+        };
+        let resources = ResourceSettings { requests: texts(&table.requests), limits: texts(&table.limits) };
+        for problem in resource_rules::resource_problems(&resources.requests, &resources.limits) {
+            let list = match problem.list {
+                ResourceList::Requests => &table.requests,
+                ResourceList::Limits => &table.limits,
+            };
+            if let Some(quantity) = list.get(&problem.resource) {
+                self.report(&ValueOrigin::File(quantity.span()), problem.message, Some(problem.hint));
             }
         }
-        quantities
+        resources
     }
 
     fn labels(&mut self, file: &BTreeMap<String, Spanned<String>>) -> BTreeMap<String, String> {
@@ -158,20 +214,23 @@ impl Validator<'_> {
             let hint = "set `name` below `[kubernetes]` instead";
             self.report(&ValueOrigin::File(value.span()), message.into(), Some(hint.into()));
         }
-        self.qualified_names(file, "a label")
+        for (key, value) in file.iter().filter(|(key, _)| !name_rules::is_qualified_name(key)) {
+            self.invalid_name(key, value, "a label");
+        }
+        texts(file)
     }
 
-    fn qualified_names(
-        &mut self,
-        file: &BTreeMap<String, Spanned<String>>,
-        what: &str,
-    ) -> BTreeMap<String, String> {
-        for (key, value) in file.iter().filter(|(key, _)| !name_rules::is_qualified_name(key)) {
-            let message = format!("`{}` is not a valid name of {what}", escape_bytes(key.as_bytes()));
-            let hint = "write `[PREFIX/]NAME`, as in `example.com/team`";
-            self.report(&ValueOrigin::File(value.span()), message, Some(hint.into()));
+    fn annotations(&mut self, file: &BTreeMap<String, Spanned<String>>) -> BTreeMap<String, String> {
+        for (key, value) in file.iter().filter(|(key, _)| !name_rules::is_annotation_name(key)) {
+            self.invalid_name(key, value, "an annotation");
         }
-        file.iter().map(|(key, value)| (key.clone(), value.get_ref().clone())).collect()
+        texts(file)
+    }
+
+    fn invalid_name(&mut self, key: &str, value: &Spanned<String>, what: &str) {
+        let message = format!("`{}` is not a valid name of {what}", escape_bytes(key.as_bytes()));
+        let hint = "write `[PREFIX/]NAME`, as in `example.com/team`";
+        self.report(&ValueOrigin::File(value.span()), message, Some(hint.into()));
     }
 
     /// Parses one probe for readiness and liveness, or a table for each probe.
@@ -290,9 +349,18 @@ impl Validator<'_> {
     }
 }
 
-/// Whether `text` has five fields of cron, or is a macro. The API server validates the fields.
-fn is_schedule(text: &str) -> bool {
-    let is_field = |field: &str| field.chars().all(|c| c.is_ascii_alphanumeric() || "*,-/?".contains(c));
-    let fields: Vec<&str> = text.split_ascii_whitespace().collect();
-    SCHEDULE_MACROS.contains(&text) || fields.len() == 5 && fields.into_iter().all(is_field)
+fn texts(file: &BTreeMap<String, Spanned<String>>) -> BTreeMap<String, String> {
+    file.iter().map(|(key, value)| (key.clone(), value.get_ref().clone())).collect()
+}
+
+/// Returns whether `text` has the form of a time zone that the API server accepts
+/// (`validateTimeZone`); whether it exists depends on the cluster's database.
+fn is_time_zone(text: &str) -> bool {
+    let is_part = |part: &str| {
+        !part.is_empty()
+            && part.len() <= 14
+            && !part.starts_with('-')
+            && part.chars().all(|c| c.is_ascii_alphanumeric() || "_-+.".contains(c))
+    };
+    text.split('/').all(is_part) && !text.eq_ignore_ascii_case("Local")
 }

@@ -47,7 +47,7 @@ pub(super) fn build_recipe(
         #[cfg(feature = "kube")]
         config: validator.configuration(file, &flags.config, &recipe_dir)?,
         #[cfg(feature = "kube")]
-        kubernetes: validator.kubernetes(&file.kubernetes.0),
+        kubernetes: validator.kubernetes_in(file, flags.config.environment.as_deref()),
         output: validator.output(file, flags, &recipe_dir)?,
         policy: validator.policy(file, flags),
         source: RecipeSource {

@@ -92,6 +92,11 @@ const ELSEWHERE: &[(&str, &str, &str)] = &[
         "kind load",
         "kind makes a cluster of containers, which needs Docker with a network; it runs `ctr images import`",
     ),
+    (
+        "docs/manifests.md",
+        "kubectl delete deployment",
+        "the API server of the test has neither these resources nor a deletion",
+    ),
     ("docs/local-clusters.md", "minikube image load", "minikube makes a virtual machine"),
     ("docs/local-clusters.md", "k3s ctr images import", "k3s is a cluster; this command of it is `ctr`"),
 ];

@@ -384,6 +384,24 @@ fn rejects_invalid_base_images() {
     refused("oci:nobody", 1, &["its user `web` is not in its `/etc/passwd`", "hint: set the user by number"]);
 }
 
+/// <https://github.com/opencontainers/image-spec/blob/main/config.md>, `User`.
+#[test]
+fn a_numeric_user_of_a_base_has_the_group_of_its_account() {
+    let project = Project::hello(&["-static"]);
+    project.file("passwd", "root:x:0:0::/:/bin/sh\nweb:x:1234:44::/:/bin/sh\n");
+    let passwd = project.path("passwd").display().to_string();
+    for (user, expected) in
+        [("1234", "1234:44"), ("1235", "1235:1235"), ("1234:7", "1234:7"), ("web", "1234:44")]
+    {
+        let mut base = Foreign::new(&[&format!("/etc/passwd < {passwd}")]);
+        base.config = json!({ "User": user });
+        base.write(&project.path("base"));
+        let build = project.coracle(["build", "./hello", "--base", "oci:base", "-o", "oci:out"]);
+        assert!(build.command().output().unwrap().status.success(), "{user}");
+        assert_eq!(project.layout("out").config()["config"]["User"], expected, "{user}");
+    }
+}
+
 /// Large accounts are read whole; much larger ones are an error.
 #[test]
 fn large_account_files_of_a_base_are_not_cut_off() {

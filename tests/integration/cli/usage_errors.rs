@@ -73,7 +73,6 @@ fn words_of_other_tools_get_ours() {
         (&["copy", "a", "b", "--all"], "leave it out: all bytes are preserved"),
         (&["copy", "a", "b", "--dest-creds", "a:b"], "log in with `docker login` or `podman login`"),
         (&["index", "a", "b", "--amend"], "the first argument is the index"),
-        (&["manifests", "-n", "prod"], "`namespace` below `[kubernetes]` of the recipe"),
         (&["manifests", "--set-string", "a=b"], "`--set KEY=VALUE` overrides one value"),
         (&["deps", "-r", "app"], "`--symbols` checks for undefined symbols"),
         (&["deps", "--json", "app"], "`--format json` prints JSON"),

@@ -30,6 +30,21 @@ breaking  port 8080/tcp is no longer exposed
 }
 
 #[test]
+fn images_without_configuration_do_not_differ() {
+    let folder = TestFolder::new();
+    let program = crate::contract::test_image::shop().join("app");
+    folder.run(&["build", program.to_str().unwrap(), "-o", "oci:plain.oci"]);
+    let ended = folder.run(&["config", "diff", "oci:plain.oci", "oci:plain.oci"]);
+    assert_eq!((ended.status, ended.stdout.as_str(), ended.stderr.as_str()), (0, "", ""));
+    let ended = folder.run(&["config", "diff", "-q", "oci:plain.oci", "@"]);
+    assert!(
+        ended.status == 4 && ended.stdout.contains("mount /etc/shop is new"),
+        "{}",
+        ended.stdout
+    );
+}
+
+#[test]
 fn rejects_files_that_are_not_contracts() {
     let folder = TestFolder::new();
     folder.file("none.json", "{}").file("no.json", "x");

@@ -17,10 +17,49 @@ fn pins_references_and_keeps_the_rest() {
     let reference = format!("ghcr.io/acme/shop:1.2@{}", digest());
     let expected = MANIFEST.replace("ghcr.io/acme/shop:1.2", &reference);
     assert_eq!((ended.status, ended.stdout), (0, expected));
-    // Another version is another image.
+}
+
+#[test]
+fn an_image_that_matches_nothing_is_an_error() {
+    let folder = TestFolder::new();
     let other = MANIFEST.replace("shop:1.2", "shop:1.1");
-    let ended = folder.run_with(&["resolve", "-", "--image", "ghcr.io/acme/shop=@"], &other);
-    assert_eq!((ended.status, ended.stdout), (0, other));
+    for (text, name, expected) in [
+        (
+            other.as_str(),
+            "ghcr.io/acme/shop",
+            "no image in the manifests is `ghcr.io/acme/shop:1.2`: `ghcr.io/acme/shop:1.1` has another tag",
+        ),
+        (MANIFEST, "ghcr.io/acme/shpo", "no image in the manifests is named `ghcr.io/acme/shpo`"),
+        ("kind: ConfigMap\ndata: {image: shop}\n", "shop", "no image in the manifests is named `shop`"),
+    ] {
+        let ended = folder.run_with(&["resolve", "-", "--image", &format!("{name}=@")], text);
+        assert_eq!((ended.status, ended.stdout.as_str()), (1, ""), "{name}");
+        assert!(ended.stderr.contains(expected) && ended.stderr.contains("docs/contract.md"), "{}", ended.stderr);
+    }
+    for text in ["image: coracle://shop:9.9\n", "image: coracle://shop@sha256:00\n"] {
+        let ended = folder.run_with(&["resolve", "-", "--image", "shop=@"], text);
+        assert_eq!((ended.status, ended.stdout.as_str()), (1, ""), "{text}");
+        assert!(ended.stderr.contains("is another version than the known image"), "{}", ended.stderr);
+    }
+    let ended = folder.run_with(&["resolve", "-", "--image", "shop=@"], "a: 1\na: 2\n");
+    assert_eq!(ended.status, 1);
+    assert!(!ended.stderr.contains("--image"), "{}", ended.stderr);
+}
+
+#[test]
+fn writes_the_name_that_the_image_has() {
+    let folder = TestFolder::new();
+    for text in ["image: placeholder\n", "image: coracle://placeholder\n"] {
+        let ended = folder.run_with(&["resolve", "-", "--no-check", "--image", "placeholder=@"], text);
+        let expected = format!("image: ghcr.io/acme/shop:1.2@{}\n", digest());
+        assert_eq!((ended.status, ended.stdout), (0, expected), "{}", ended.stderr);
+    }
+    let ended = folder.run_with(
+        &["resolve", "-", "--no-check", "--image", "localhost:5000/mine:3=@"],
+        "image: localhost:5000/mine:3\n",
+    );
+    assert_eq!(ended.stderr, "");
+    assert_eq!((ended.status, ended.stdout), (0, format!("image: localhost:5000/mine:3@{}\n", digest())));
 }
 
 #[test]

@@ -68,12 +68,47 @@ fn lists_the_secrets_to_create() {
 ...
 "#]],
         str![[r#"
-hint: the Secret `shop-etc-shop` is referenced but not printed: create it with `coracle config render -o out` and `kubectl create secret generic shop-etc-shop --from-file=out/etc/shop/login.env`; `--with-secrets` prints it in the yaml layout
+hint: the Secret `shop-etc-shop` is referenced but not printed: create it with `coracle config render --set-file password=FILE -o out` and `kubectl create secret generic shop-etc-shop -n shops --from-file=out/etc/shop/login.env`; `--with-secrets` prints it in the yaml layout
 hint: the Secret `shop-secret` must be created separately, with `tls.key`
 hint: the Secret `vault` must be created separately, with `token`
 
 "#]],
     );
+}
+
+#[test]
+fn the_hint_of_a_secret_renders_the_same_configuration() {
+    let project = Project::of("Job");
+    let args = ["--environment", "production", "--set", "name=a b", "--set-file", "password=password"];
+    let output = project.manifests(args).command().output().unwrap();
+    let text = String::from_utf8(output.stderr).unwrap();
+    let command =
+        "config render --environment production --set 'name=a b' --set-file password=password -o out";
+    assert!(text.contains(&format!("`coracle {command}`")), "{text}");
+    let mut run = coracle_in(project.path(), ["config", "render", "--environment", "production", "--set"]);
+    run.more(["name=a b", "--set-file", "password=password", "-o", "out"]);
+    assert!(run.command().output().unwrap().status.success());
+    assert!(project.path().join("out/etc/shop/login.env").is_file());
+    // Public files need no secret value.
+    let output = coracle_in(project.path(), ["config", "render"]).command().output().unwrap();
+    let text = String::from_utf8_lossy(&[output.stdout, output.stderr].concat()).into_owned();
+    assert!(output.status.success() && text.contains("name = \"s\""), "{text}");
+    assert!(text.contains("/etc/shop/login.env is secret"), "{text}");
+}
+
+#[test]
+fn warns_of_an_image_without_a_registry() {
+    let digest = IMAGE.rsplit_once('@').unwrap().1;
+    for (name, is_named) in [
+        ("nginx:latest", false),
+        ("acme/shop", false),
+        ("localhost/shop:1", true),
+        ("docker.io/library/nginx", true),
+    ] {
+        let output = coracle(["manifests", &format!("{name}@{digest}")]).command().output().unwrap();
+        let text = String::from_utf8(output.stderr).unwrap();
+        assert!(output.status.success() && text.contains("names no registry") != is_named, "{name}: {text}");
+    }
 }
 
 #[test]
@@ -184,19 +219,22 @@ fn manifests_name_the_image_and_not_its_location() {
     let build = ["build", "/usr/bin/env", "--user=7:8", "--expose=90", "--config=config:/etc/env", "-q"];
     std::fs::create_dir(folder.path().join("config")).unwrap();
     std::fs::write(folder.path().join("config/a"), "a").unwrap();
-    let (status, built, said) = run(&[&build[..], &["--tag=acme/env:1"]].concat());
+    let (status, built, said) = run(&[&build[..], &["--tag=example.com/env:1"]].concat());
     assert_eq!((status, said.as_str()), (0, ""));
     let (_, printed, said) = run(&["manifests", "oci:env.oci", "--config=config:/etc/env"]);
     assert_eq!(said, "");
     for line in [format!("image: {}", built.trim()), "runAsUser: 7".into(), "containerPort: 90".into()] {
         assert!(printed.contains(&line), "{line}: {printed}");
     }
-    let (_, printed, said) = run(&["manifests", "oci:env.oci", "--tag=other:2"]);
-    assert!(printed.contains("image: other:2@sha256:"), "{printed}");
+    let (_, printed, said) = run(&["manifests", "oci:env.oci", "--tag=example.com/other:2"]);
+    assert!(printed.contains("image: example.com/other:2@sha256:"), "{printed}");
     assert_eq!(
         said,
         "warning: the contract of `oci:env.oci` differs from this configuration; run `coracle config check` for details\n"
     );
+    let (status, printed, said) = run(&["manifests", "oci:env.oci", "--state=/usr/bin"]);
+    let expected = "the mount at `/usr/bin` would hide the program `/usr/bin/env` of `oci:env.oci`";
+    assert!((status, printed.as_str()) == (2, "") && said.contains(expected), "{said}");
     assert_eq!(run(&["manifests", "oci:none"]).0, 1);
     assert_eq!(run(&["manifests", "docker://127.0.0.1:1/acme/env"]).0, 3);
 }

@@ -34,7 +34,7 @@ error: 12 problems in the recipe
     3 | name = "Shop"
       |        ^^^^^^
 
-  `every day` is not a cron schedule
+  `every day` is not a cron schedule: it has 2 fields instead of five
      --> coracle.toml:4:12
     4 | schedule = "every day"
       |            ^^^^^^^^^^^
@@ -96,6 +96,101 @@ hint: write `reload-image = "NAME:TAG"`
 
 "#]],
     );
+}
+
+#[test]
+fn refuses_what_the_api_server_refuses_at_its_line() {
+    let recipe = r#"
+[[state]]
+mount = "/data"
+size = "0Gi"
+
+[kubernetes]
+kind = "CronJob"
+schedule = "60 25 32 13 8"
+image-pull-secrets = ["a", "b", "a"]
+resources = { requests = { memory = "64Mi", gpu = 1 }, limits = { cpu = 0.1, "acme.com/gpu" = 0.5 } }
+"#;
+    coracle(["manifests", IMAGE]).file("coracle.toml", recipe).ends(
+        2,
+        str![""],
+        str![[r#"
+error: 5 problems in the recipe
+
+  the size of the claim for `/data` is zero
+     --> coracle.toml:4:8
+    4 | size = "0Gi"
+      |        ^^^^^
+
+  `60 25 32 13 8` is not a cron schedule: the minute `60` is not within 0 and 59; the hour `25` is not within 0 and 23; the day of the month `32` is not within 1 and 31; the month `13` is not within 1 and 12; the day of the week `8` is not within 0 and 6
+     --> coracle.toml:8:12
+    8 | schedule = "60 25 32 13 8"
+      |            ^^^^^^^^^^^^^^^
+
+  `a` is twice in `image-pull-secrets`
+     --> coracle.toml:9:33
+    9 | image-pull-secrets = ["a", "b", "a"]
+      |                                 ^^^
+
+  `gpu` is not a resource of containers
+      --> coracle.toml:10:51
+    10 | = { requests = { memory = "64Mi", gpu = 1 }, limits = { cpu = 0.1, "acme.com/gpu" = 0.5 } }
+       |                                         ^
+
+  `0.5` is not a whole number, and `acme.com/gpu` has no fractions
+      --> coracle.toml:10:95
+    10 |  limits = { cpu = 0.1, "acme.com/gpu" = 0.5 } }
+       |                                         ^^^
+
+hint: write it as `10Gi` or `500Mi`
+hint: write five fields, as in `0 3 * * *`, or a macro such as `@daily`
+hint: remove one of the two
+hint: write `cpu`, `memory`, `ephemeral-storage`, `hugepages-SIZE`, or a device such as `example.com/gpu`
+hint: write a whole number
+
+"#]],
+    );
+    let run = |kubernetes: &str| {
+        let recipe = format!(
+            "[[config]]\nmount = \"/etc/app\"\nreload = \"signal:SIGHUP\"\n\
+             templates = [{{ from = \"a.txt\", verbatim = true }}]\n[image]\nprograms = [\"a.txt\"]\n\
+             [kubernetes]\nreload-image = \"r:1\"\n{kubernetes}\n"
+        );
+        let patch = "kind: Deployment\nspec: { template: { spec: { containers: [{ name: more, image: m, \
+                     resources: { requests: { cpu: 2 }, limits: { cpu: 1 } } }] } } }\n";
+        let mut run = coracle(["manifests", IMAGE]).file("coracle.toml", &recipe).file("a.txt", "a");
+        run = run.file("patch.yaml", patch);
+        let output = run.command().output().unwrap();
+        (output.status.code(), String::from_utf8(output.stderr).unwrap())
+    };
+    for (kubernetes, message, line) in [
+        ("job = { ttl = 1 }", "a Deployment has no `job`", ":9:7"),
+        ("kind = \"Job\"\njob = { history = 1 }", "a Job has no `history`", ":10:7"),
+        ("name = \"reload\"", "two containers of the pod have the name `reload`", ":9:8"),
+        ("replicas = 2147483648", "`replicas` cannot be 2147483648", ":9:12"),
+        ("probes = { tcp = 80, period = 2147483648 }", "`periodSeconds` cannot be 2147483648", ":9:10"),
+        (
+            "resources = { requests = { memory = \"64Mi\" }, limits = { memory = \"32m\" } }",
+            "the request of `memory`, `64Mi`, is larger than its limit, `32m`",
+            ":9:37",
+        ),
+        (
+            "patches = [\"patch.yaml\"]",
+            "patch.yaml, document 1: the request of `cpu`, `2`, is larger than its limit, `1`",
+            ":9:12",
+        ),
+    ] {
+        let (code, text) = run(kubernetes);
+        let position = format!("--> coracle.toml{line}");
+        assert!(
+            code == Some(2) && text.contains(message) && text.contains(&position),
+            "{kubernetes}: {text}"
+        );
+    }
+    let (code, text) = run("resources = { requests = { cpu = 0.1, memory = \"512m\" } }");
+    assert!(code == Some(0) && text.contains("is not a whole number of bytes"), "{text}");
+    let (code, text) = run("annotations = { \"Example.COM/Owner\" = \"me\" }");
+    assert_eq!((code, text.as_str()), (Some(0), ""));
 }
 
 #[test]

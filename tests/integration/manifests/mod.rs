@@ -1,10 +1,12 @@
 //! `coracle manifests`. The output is checked with kubectl, helm, kubernetes-validate, and a YAML
 //! parser of Python.
 
+mod accepted_recipes;
 mod command;
 mod config_map_contents;
 mod documentation;
 mod errors;
+mod layouts;
 mod name_hashes;
 mod pods;
 mod project;

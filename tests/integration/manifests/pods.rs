@@ -155,6 +155,7 @@ fn made(case: &Case) -> Option<Manifests> {
         settings: &case.settings,
         patches: &[],
         has_secrets: case.contains_secrets,
+        render_args: "",
     })
     .ok()
 }
@@ -269,6 +270,12 @@ proptest! {
         check_security(pod);
         check_mounts(pod, workload["spec"]["volumeClaimTemplates"].as_array().map(Vec::as_slice).unwrap_or_default());
         check_references(&case, &made, pod);
+        prop_assert!(!case.settings.kind.runs_to_completion() || pod["containers"][0].get("ports").is_none());
+        if case.settings.kind == WorkloadKind::Deployment {
+            let strategy = &workload["spec"]["strategy"];
+            let is_recreate = strategy == &json!({ "type": "Recreate" });
+            prop_assert!(is_recreate || strategy["rollingUpdate"].is_object());
+        }
         let signals = case.mounts.iter().map(|mount| &mount.reload).chain(case.configuration.secrets.iter().map(|secret| &secret.reload));
         let is_told = signals.into_iter().any(|reload| matches!(reload, ReloadMethod::Signal(_)));
         prop_assert_eq!(pod["shareProcessNamespace"] == true, is_told);

@@ -66,6 +66,13 @@ files = ["config/values.toml"]
 [environments.production]
 values = ["config/production.toml"]
 
+[environments.production.kubernetes]
+namespace = "production"
+resources = { limits = { memory = "128Mi" } }
+labels = { tier = "gold" }
+termination-grace = 60
+patches = ["production.yaml"]
+
 [environments.test]
 
 [kubernetes]
@@ -129,6 +136,9 @@ impl Project {
         let project = Self(TempDir::new().unwrap());
         project.write("coracle.toml", recipe);
         project.write("patch.yaml", patch);
+        let production =
+            format!("kind: {kind}\nmetadata: {{ annotations: {{ example.com/stage: production }} }}\n");
+        project.write("production.yaml", production);
         project.write("config/shop.toml.j2", "name = {{ name|toml }}\nport = {{ port }}\n");
         project.write("config/login.env.j2", "PASSWORD={{ password|sh }}\n");
         project.write("config/mark.txt", "\u{feff}hello {{ x }}\r\n");

@@ -110,7 +110,7 @@ fn check_chart(kind: &str, plain: &[Value], chart: &[Value]) {
     }
 }
 
-fn without_labels(object: &Value) -> Value {
+pub(crate) fn without_labels(object: &Value) -> Value {
     let mut object = object.clone();
     strip(&mut object);
     object
@@ -192,6 +192,42 @@ fn charts_validate_their_values() {
         "{maps:?}"
     );
 
+    // The digest of another tag is not the chart's.
+    let image = |set: &[&str]| {
+        let objects = kubernetes_tools::documents(at, &template(set).1);
+        let deployment = objects.into_iter().find(|object| object["kind"] == "Deployment").unwrap();
+        deployment["spec"]["template"]["spec"]["containers"][0]["image"].as_str().unwrap().to_owned()
+    };
+    let digest = "sha256:1111111111111111111111111111111111111111111111111111111111111111";
+    let other = digest.replace('1', "2");
+    assert_eq!(image(&[]), format!("ghcr.io/acme/shop:1.2@{digest}"));
+    assert_eq!(image(&["image.tag=2.0"]), "ghcr.io/acme/shop:2.0");
+    assert_eq!(
+        image(&["image.tag=2.0", &format!("image.digest={other}")]),
+        format!("ghcr.io/acme/shop:2.0@{other}")
+    );
+    assert_eq!(
+        image(&["image.repository=mirror.example.com/shop"]),
+        format!("mirror.example.com/shop:1.2@{digest}")
+    );
+    // The version follows the content.
+    let version = || {
+        let text = std::fs::read_to_string(at.join("chart/Chart.yaml")).unwrap();
+        text.lines().find(|line| line.starts_with("version: ")).unwrap().to_owned()
+    };
+    let before = version();
+    assert!(before.contains("1.2.0+"), "{before}");
+    project.printed(["--layout", "helm", "-o", "chart"]);
+    assert_eq!(version(), before);
+    project.printed(["--layout", "helm", "-o", "chart", "--set", "name=other"]);
+    assert_ne!(version(), before);
+    project.printed(["--layout", "helm", "-o", "chart"]);
+    let values = std::fs::read_to_string(at.join("chart/values.yaml")).unwrap();
+    assert!(
+        values.contains("# The number of pods; null to leave it to an autoscaler.\nreplicas: 2\n"),
+        "{values}"
+    );
+
     for wrong in [
         "replicas=-1",
         "replica=1",
@@ -238,7 +274,7 @@ fn labels_of_a_chart_are_unique_and_select_its_pods() {
     assert_eq!(deployment["spec"]["template"]["metadata"]["labels"], labels(pod));
     let workload = json!({
         "app.kubernetes.io/managed-by": "me", "app.kubernetes.io/version": "1.2", "team": "a",
-        "helm.sh/chart": "shop-1.2.0",
+        "helm.sh/chart": deployment["metadata"]["labels"]["helm.sh/chart"],
     });
     assert_eq!(deployment["metadata"]["labels"], labels(workload));
     let count = |label: &str| text.matches(&format!("{label}:")).count();

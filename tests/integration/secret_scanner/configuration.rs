@@ -103,6 +103,27 @@ hint: choose another mount path, such as `/etc/NAME`: a mount hides everything t
 }
 
 #[test]
+fn rejects_state_directories_that_hide_programs() {
+    let project = project();
+    let run = |args: &[&str]| {
+        let mut run = project.coracle(["build", "app"]);
+        args.iter().for_each(|arg| run.more([*arg]));
+        let output = run.command().output().unwrap();
+        (output.status.code(), String::from_utf8(output.stderr).unwrap())
+    };
+    let (code, text) = run(&["--state", "/app"]);
+    assert!(
+        code == Some(4) && text.contains("/app/app: the mount at `/app` would hide it (mount)"),
+        "{text}"
+    );
+    // Docker copies included files to a new volume.
+    let (code, text) = run(&["--state", "/srv", "--include", "assets/:/srv/assets", "-o", "oci:out"]);
+    assert!(code == Some(0) && text.contains("the mount at `/srv` would hide it"), "{text}");
+    let (code, text) = run(&["--state", "/var/lib/app", "-o", "oci:out"]);
+    assert!(code == Some(0) && !text.contains("would hide"), "{text}");
+}
+
+#[test]
 fn rejects_files_equal_to_rendered_configuration() {
     let project = project();
     project.file("assets/copy", "name = \"shop\"\npassword = \"open sesame\"\n");

@@ -1,5 +1,7 @@
 //! The volume mounts of a container, and the lookup of a path in them.
 
+use std::collections::BTreeSet;
+
 use super::container::Container;
 use super::finding::{CheckReport, CheckRule, printable_text};
 use super::parsed_config_object::ParsedConfigObject;
@@ -25,6 +27,7 @@ pub(super) fn container_mounts<'a>(
     report: &mut CheckReport,
 ) -> Vec<ContainerMount<'a>> {
     let mut mounts: Vec<ContainerMount<'a>> = Vec::new();
+    report_duplicate_volumes(container, report);
     for node in container.node.at_path(&["volumeMounts"]).items() {
         let Some(at) = node.get("mountPath") else {
             report.findings.push(container.finding(
@@ -69,6 +72,19 @@ pub(super) fn container_mounts<'a>(
         });
     }
     mounts
+}
+
+/// Reports volumes whose name an earlier one has.
+fn report_duplicate_volumes(container: &Container<'_>, report: &mut CheckReport) {
+    let mut names = BTreeSet::new();
+    for volume in container.pod.at_path(&["volumes"]).items() {
+        let Some(name) = volume.get("name") else { continue };
+        if !names.insert(name.text().unwrap_or_default()) {
+            let shown = printable_text(name.text().unwrap_or_default());
+            let message = format!("two volumes have the name `{shown}`, which Kubernetes rejects");
+            report.findings.push(container.finding(CheckRule::InvalidMount, name.span, message));
+        }
+    }
 }
 
 impl<'a> ContainerMount<'a> {

@@ -76,8 +76,9 @@ impl ContainerCheck<'_, '_> {
                 self.check_readable(&path, mode, report);
                 self.check_content(mount, file, &path, config_object, key, is_live, report);
             }
-            FileLookup::OutsideManifests { source, key } => {
+            FileLookup::OutsideManifests { source, key, mode } => {
                 self.check_secrecy(&path, file, source.is_secret, source.name_span, report);
+                self.check_readable(&path, mode, report);
                 let message = format!(
                     "cannot check whether the {} `{}` has `{}`: it is not in these manifests",
                     source.kind(),

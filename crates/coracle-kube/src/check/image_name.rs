@@ -59,23 +59,26 @@ pub struct PinnableImage {
     pub digest: String,
 }
 
-/// Returns the index of the image that the value `text` of `key` names, and the reference by digest
-/// to write; `None` if it names none. Fails if `coracle://NAME` matches no image, or several.
+/// Where a string is in a manifest.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum StringContext {
+    /// The value of `image` or `reference`.
+    ImageField,
+    /// Anything else, including the content of ConfigMaps and Secrets.
+    Other,
+}
+
+/// Returns the index of the image that `text` names, and the reference by digest to write; `None` if
+/// it names none. Fails if `coracle://NAME` matches no image, or several.
 pub(super) fn find_image(
     text: &str,
-    key: &str,
+    context: StringContext,
     known: &[PinnableImage],
 ) -> Result<Option<(usize, String)>, String> {
     if let Some(wanted) = text.strip_prefix(IMAGE_SCHEME) {
-        let matching: Vec<(usize, &PinnableImage)> =
-            known.iter().enumerate().filter(|(_, image)| image.matches_scheme_name(wanted)).collect();
-        return match matching.as_slice() {
-            [(index, image)] => Ok(Some((*index, format!("{}@{}", image.reference, image.digest)))),
-            [] => Err(format!("no known image is named `{}`", printable_text(text))),
-            _ => Err(format!("several known images match `{}`", printable_text(text))),
-        };
+        return find_scheme_image(text, wanted, known).map(Some);
     }
-    if key != "image" && key != "reference" {
+    if context == StringContext::Other {
         return Ok(None);
     }
     let has_name = |image: &PinnableImage| image.name == text;
@@ -86,30 +89,82 @@ pub(super) fn find_image(
     let Some((index, image)) = index.and_then(|index| Some((index, known.get(index)?))) else {
         return Ok(None);
     };
-    let name = text.split('@').next().unwrap_or(text);
-    let tag = match ImageNameParts::split(text).tag {
-        Some(_) => None,
-        None => ImageNameParts::split(&image.reference).tag,
-    };
-    let tag = tag.map(|tag| format!(":{tag}")).unwrap_or_default();
-    Ok(Some((index, format!("{name}{tag}@{}", image.digest))))
+    Ok(Some((index, image.pinned_like(text))))
+}
+
+/// Returns the image that `coracle://WANTED` means, and its reference by digest.
+fn find_scheme_image(text: &str, wanted: &str, known: &[PinnableImage]) -> Result<(usize, String), String> {
+    let shown = printable_text(text);
+    let named: Vec<(usize, &PinnableImage)> =
+        known.iter().enumerate().filter(|(_, image)| image.matches_scheme_name(wanted)).collect();
+    let same_version: Vec<_> = named.iter().filter(|(_, image)| image.has_version_of(wanted)).collect();
+    // A name of `--image` decides between images of one repository.
+    let by_name: Vec<_> = same_version
+        .iter()
+        .filter(|(_, image)| ImageNameParts::split(&image.name).matches_scheme_name(wanted))
+        .collect();
+    if let ([(index, image)], _) | (_, [(index, image)]) = (same_version.as_slice(), by_name.as_slice()) {
+        return Ok((*index, image.pinned()));
+    }
+    match (same_version.as_slice(), named.as_slice()) {
+        ([], []) => Err(format!("no known image is named `{shown}`")),
+        ([], [(_, other), ..]) => {
+            Err(format!("`{shown}` is another version than the known image `{}`", other.pinned()))
+        }
+        (_, _) => Err(format!("several known images match `{shown}`")),
+    }
 }
 
 impl PinnableImage {
-    /// Returns whether `coracle://WANTED` means this image.
+    /// Returns the reference by digest.
+    fn pinned(&self) -> String {
+        format!("{}@{}", self.reference, self.digest)
+    }
+
+    /// Returns the reference by digest, with the repository as `text` spells it if it is the same.
+    fn pinned_like(&self, text: &str) -> String {
+        let reference = ImageNameParts::split(&self.reference);
+        if ImageNameParts::split(text).repository != reference.repository {
+            return self.pinned();
+        }
+        let name = text.split('@').next().unwrap_or(text);
+        let tag = match ImageNameParts::split(text).tag {
+            Some(_) => None,
+            None => reference.tag,
+        };
+        let tag = tag.map(|tag| format!(":{tag}")).unwrap_or_default();
+        format!("{name}{tag}@{}", self.digest)
+    }
+
+    /// Returns whether `coracle://WANTED` has the repository of this image.
     fn matches_scheme_name(&self, wanted: &str) -> bool {
         [&self.name, &self.reference]
             .iter()
             .any(|name| ImageNameParts::split(name).matches_scheme_name(wanted))
     }
 
+    /// Returns whether the tag and the digest of `wanted`, if any, are those of this image.
+    fn has_version_of(&self, wanted: &str) -> bool {
+        let wanted = ImageNameParts::split(wanted);
+        wanted.tag.is_none_or(|tag| self.has_tag(tag))
+            && wanted.digest.is_none_or(|digest| digest == self.digest)
+    }
+
+    fn has_tag(&self, tag: &str) -> bool {
+        [&self.name, &self.reference].iter().any(|name| ImageNameParts::split(name).tag == Some(tag))
+    }
+
     /// Returns whether `text` has the repository of this image, and its tag or none.
     fn matches_reference(&self, text: &str) -> bool {
+        self.is_in_repository_of(text) && ImageNameParts::split(text).tag.is_none_or(|tag| self.has_tag(tag))
+    }
+
+    /// Returns whether `text` has the repository of this image, with any tag.
+    pub fn is_in_repository_of(&self, text: &str) -> bool {
         let text = ImageNameParts::split(text);
-        let has_repository = [&self.name, &self.reference]
+        [&self.name, &self.reference]
             .iter()
-            .any(|name| ImageNameParts::split(name).repository == text.repository);
-        has_repository && text.tag.is_none_or(|tag| ImageNameParts::split(&self.reference).tag == Some(tag))
+            .any(|name| ImageNameParts::split(name).repository == text.repository)
     }
 }
 

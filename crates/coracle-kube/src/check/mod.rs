@@ -19,6 +19,7 @@ mod pod_checks;
 #[cfg(test)]
 mod tests;
 mod variable_checks;
+mod yaml_1_1_number;
 
 pub use expectations::{Expectations, HiddenFiles};
 pub use finding::{CheckFinding, CheckReport, CheckRule};

@@ -7,6 +7,7 @@ use base64::engine::general_purpose::STANDARD;
 
 use super::finding::{CheckReport, CheckRule, printable_text};
 use super::manifest_object::ManifestObject;
+use super::yaml_1_1_number::is_yaml_1_1_number;
 use crate::kubernetes_limits::{
     LAST_APPLIED_ANNOTATION, MAX_ANNOTATION_BYTES, MAX_OBJECT_BYTES, invalid_key_reason,
 };
@@ -145,6 +146,9 @@ fn decode_value(
         None
     };
     let text = match &value.kind {
+        NodeKind::Text(_) if is_yaml_1_1_number(value, &object.input.text) => {
+            return report_invalid("is a number in YAML 1.1, which Kubernetes uses: quote it");
+        }
         NodeKind::Text(_) if value.is_yaml_1_1_boolean(&object.input.text) => {
             return report_invalid("is a boolean in YAML 1.1, which Kubernetes uses: quote it");
         }

@@ -44,7 +44,7 @@ pub(super) enum FileLookup<'a, 'b> {
         mode: Option<&'a Node>,
     },
     /// A key of an object that is not in the manifests; it may exist.
-    OutsideManifests { source: &'b ReferencedObject<'a>, key: String },
+    OutsideManifests { source: &'b ReferencedObject<'a>, key: String, mode: Option<&'a Node> },
     /// No known file.
     NotFound,
 }
@@ -137,7 +137,7 @@ impl<'a> ParsedVolume<'a> {
                         found = FileLookup::Key { config_object, key: entry.key, source, mode };
                     }
                 }
-                None if !key.contains('/') => found = FileLookup::OutsideManifests { source, key },
+                None if !key.contains('/') => found = FileLookup::OutsideManifests { source, key, mode },
                 None => {}
             }
         }

@@ -2,10 +2,11 @@
 //! unchanged.
 //!
 //! Like `ko resolve`: `coracle://NAME` is replaced wherever it is a whole string; other names of
-//! known images are replaced in `image` and `reference` fields.
+//! known images are replaced in `image` and `reference` fields, except in `metadata` and in the
+//! content of ConfigMaps and Secrets.
 
 use super::finding::printable_text;
-use super::image_name::{IMAGE_SCHEME, find_image};
+use super::image_name::{IMAGE_SCHEME, StringContext, find_image};
 use super::manifest_object::ManifestFile;
 use crate::yaml::{self, Node, NodeKind, Span};
 
@@ -32,6 +33,8 @@ pub struct PinError {
     pub column: usize,
     /// The reason.
     pub message: String,
+    /// Whether the location of an image is missing.
+    pub is_unknown_image: bool,
 }
 
 /// An image of a container or volume without a digest.
@@ -44,6 +47,9 @@ pub struct UnpinnedImage {
     /// The column in characters, from 1.
     pub column: usize,
 }
+
+/// Members with the content of a ConfigMap or Secret.
+const CONTENT_KEYS: [&str; 3] = ["data", "stringData", "binaryData"];
 
 /// A replacement of a part of the text.
 struct TextEdit {
@@ -58,20 +64,22 @@ struct TextEdit {
 /// Fails with every `coracle://NAME` without a unique known image, and every reference whose YAML
 /// notation cannot be replaced in place.
 pub fn pin_images(input: &ManifestFile, known: &[PinnableImage]) -> Result<PinnedText, Vec<PinError>> {
-    let pin_error = |line, column, message| PinError { file: input.name.clone(), line, column, message };
-    let documents = yaml::parse_nodes(&input.text)
-        .map_err(|error| vec![pin_error(error.line, error.column, error.message)])?;
+    let documents = parse_documents(input).map_err(|error| vec![error])?;
+    let error_at = |span: Span, message, is_unknown_image| {
+        let Span { line, column, .. } = span;
+        PinError { file: input.name.clone(), line, column, message, is_unknown_image }
+    };
     let (mut edits, mut errors) = (Vec::new(), Vec::new());
     for document in &documents {
-        visit_strings(document, "", &mut |node, text, key| match find_image(text, key, known) {
+        visit_strings(document, StringContext::Other, &mut |node, text, context| match find_image(
+            text, context, known,
+        ) {
             Ok(None) => {}
             Ok(Some((index, text))) => match replacement(&input.text, node, &text) {
                 Ok(text) => edits.push(TextEdit { span: node.defined_span, text, image_index: index }),
-                Err(message) => {
-                    errors.push(pin_error(node.defined_span.line, node.defined_span.column, message));
-                }
+                Err(message) => errors.push(error_at(node.defined_span, message, false)),
             },
-            Err(message) => errors.push(pin_error(node.span.line, node.span.column, message)),
+            Err(message) => errors.push(error_at(node.span, message, true)),
         });
     }
     if !errors.is_empty() {
@@ -92,16 +100,12 @@ pub fn find_unpinned_images(
     input: &ManifestFile,
     known: &[PinnableImage],
 ) -> Result<Vec<UnpinnedImage>, PinError> {
-    let documents = yaml::parse_nodes(&input.text).map_err(|error| PinError {
-        file: input.name.clone(),
-        line: error.line,
-        column: error.column,
-        message: error.message,
-    })?;
+    let documents = parse_documents(input)?;
     let mut found = Vec::new();
     for document in &documents {
         visit_images(document, &mut |node, text| {
-            let is_unpinned = !text.contains('@') && matches!(find_image(text, "image", known), Ok(None));
+            let is_unpinned =
+                !text.contains('@') && matches!(find_image(text, StringContext::ImageField, known), Ok(None));
             if is_unpinned && !text.starts_with(IMAGE_SCHEME) {
                 let Span { line, column, .. } = node.span;
                 found.push(UnpinnedImage { text: text.to_owned(), line, column });
@@ -109,6 +113,31 @@ pub fn find_unpinned_images(
         });
     }
     Ok(found)
+}
+
+/// Returns every image reference of containers and image volumes, without the scheme.
+///
+/// # Errors
+/// Fails if the text is not valid YAML.
+pub fn image_names(input: &ManifestFile) -> Result<Vec<String>, PinError> {
+    let documents = parse_documents(input)?;
+    let mut names = Vec::new();
+    for document in &documents {
+        visit_images(document, &mut |_, text| {
+            names.push(text.strip_prefix(IMAGE_SCHEME).unwrap_or(text).to_owned());
+        });
+    }
+    Ok(names)
+}
+
+fn parse_documents(input: &ManifestFile) -> Result<Vec<Node>, PinError> {
+    yaml::parse_nodes(&input.text).map_err(|error| PinError {
+        file: input.name.clone(),
+        line: error.line,
+        column: error.column,
+        message: error.message,
+        is_unknown_image: false,
+    })
 }
 
 /// Visits the image references of containers and image volumes, at any depth.
@@ -143,13 +172,29 @@ fn apply_edits(text: &str, edits: &[TextEdit]) -> PinnedText {
     pinned
 }
 
-/// Visits every string with the key that it belongs to.
-fn visit_strings<'a>(node: &'a Node, key: &'a str, visit: &mut dyn FnMut(&'a Node, &'a str, &'a str)) {
+/// Visits every string; `context` is that of `node`.
+fn visit_strings<'a>(
+    node: &'a Node,
+    context: StringContext,
+    visit: &mut dyn FnMut(&'a Node, &'a str, StringContext),
+) {
     match &node.kind {
-        NodeKind::Text(text) => visit(node, text, key),
-        NodeKind::Sequence(items) => items.iter().for_each(|item| visit_strings(item, key, visit)),
+        NodeKind::Text(text) => visit(node, text, context),
+        NodeKind::Sequence(items) => items.iter().for_each(|item| visit_strings(item, context, visit)),
         NodeKind::Mapping(members) => {
-            members.iter().for_each(|(key, node)| visit_strings(node, &key.name, visit));
+            let has_content = ["ConfigMap", "Secret"].map(Some).contains(&node.text_of("kind"));
+            for (key, member) in members {
+                let name = key.name.as_str();
+                if name == "metadata" || has_content && CONTENT_KEYS.contains(&name) {
+                    visit_strings(member, StringContext::Other, &mut |node, text, _| {
+                        visit(node, text, StringContext::Other);
+                    });
+                    continue;
+                }
+                let is_image = ["image", "reference"].contains(&name);
+                let context = if is_image { StringContext::ImageField } else { StringContext::Other };
+                visit_strings(member, context, visit);
+            }
         }
         NodeKind::Scalar(_) => {}
     }
@@ -181,7 +226,11 @@ mod tests {
             reference: reference.into(),
             digest: digest.into(),
         };
-        vec![known("shop", "ghcr.io/acme/shop:1.2", "sha256:aa"), known("db", "db:latest", "sha256:bb")]
+        vec![
+            known("shop", "ghcr.io/acme/shop:1.2", "sha256:aa"),
+            known("db", "db:latest", "sha256:bb"),
+            known("placeholder", "127.0.0.1:5088/mine:1.0", "sha256:cc"),
+        ]
     }
 
     fn resolved(text: &str) -> Result<String, String> {
@@ -208,6 +257,21 @@ mod tests {
             (
                 "# only\r\n---\r\nimage:\tcoracle://db\r\n...\r\n",
                 "# only\r\n---\r\nimage:\tdb:latest@sha256:bb\r\n...\r\n",
+            ),
+            ("image: placeholder\n", "image: 127.0.0.1:5088/mine:1.0@sha256:cc\n"),
+            ("image: coracle://placeholder\n", "image: 127.0.0.1:5088/mine:1.0@sha256:cc\n"),
+            ("image: coracle://shop:1.2@sha256:aa\n", "image: ghcr.io/acme/shop:1.2@sha256:aa\n"),
+            (
+                "kind: ConfigMap\nmetadata: {image: db}\ndata: {image: db, reference: db}\n",
+                "kind: ConfigMap\nmetadata: {image: db}\ndata: {image: db, reference: db}\n",
+            ),
+            (
+                "items: [{kind: Secret, stringData: {image: db}}, {kind: Pod, spec: {image: db}}]\n",
+                "items: [{kind: Secret, stringData: {image: db}}, {kind: Pod, spec: {image: db:latest@sha256:bb}}]\n",
+            ),
+            (
+                "kind: ConfigMap\ndata: {image: coracle://db}\n",
+                "kind: ConfigMap\ndata: {image: db:latest@sha256:bb}\n",
             ),
             ("text: see coracle://db\ncoracle://db: 1\n", "text: see coracle://db\ncoracle://db: 1\n"),
             ("", ""),
@@ -243,6 +307,14 @@ items: [{spec: {template: {spec: {containers: [{image: last}]}}}}]
     fn reports_positions_of_unresolved_references() {
         for (text, expected) in [
             ("a: 1\nimage: coracle://nobody\n", "a.yaml:2:8: no known image is named `coracle://nobody`"),
+            (
+                "image: coracle://shop:9.9\n",
+                "a.yaml:1:8: `coracle://shop:9.9` is another version than the known image `ghcr.io/acme/shop:1.2@sha256:aa`",
+            ),
+            (
+                "image: coracle://shop@sha256:00\n",
+                "a.yaml:1:8: `coracle://shop@sha256:00` is another version than the known image `ghcr.io/acme/shop:1.2@sha256:aa`",
+            ),
             (
                 "image: |-\n  coracle://db\n",
                 "a.yaml:2:3: cannot replace `coracle://db` in place: write it on one line, without escapes",

@@ -53,6 +53,77 @@ fn accepts_missing_optional_files_and_reads_octal_modes() {
 }
 
 #[test]
+fn values_that_yaml_1_1_does_not_read_as_text_are_reported() {
+    let contract = r#"{"ports":[]}"#;
+    let count = |value: &str| {
+        let map = format!("---\nkind: ConfigMap\nmetadata: {{name: m}}\ndata:\n  x: {value}\n");
+        findings(contract, Some("7"), pod_yaml("image: a", "") + &map).len()
+    };
+    for value in [
+        "yes", "Off", "N", "1__0", "0X1F", "1_000.5", "0b1_0", "-0o7", "+1_0", ".5_0", "1_0e3", "0x_1", "1_",
+        "-_1",
+    ] {
+        assert_eq!(count(value), 1, "{value}");
+    }
+    for value in [
+        "!!str yes",
+        "! yes",
+        "'yes'",
+        "\"1__0\"",
+        "|\n    yes",
+        ">-\n    1_0",
+        "yEs",
+        "0Xg",
+        "1_0a",
+        "_1",
+        "1.2.3",
+        "1-2",
+        "e1",
+        "!!str 1_0",
+        "&a x",
+        "+",
+        ".",
+    ] {
+        assert_eq!(count(value), 0, "{value}");
+    }
+}
+
+#[test]
+fn reports_volumes_of_one_name_and_accepts_directories_of_the_node() {
+    let contract = r#"{"ports":[]}"#;
+    let volumes = "volumes: [{name: v, emptyDir: {}}, {name: v, configMap: {name: m}}]";
+    let found = findings(contract, Some("7"), pod_yaml("volumeMounts: [{name: v, mountPath: /x}]", volumes));
+    assert_eq!(found, ["bad-mount two volumes have the name `v`, which Kubernetes rejects"]);
+    for path in ["/dev", "/sys", "/sys/fs/cgroup", "/etc", "/dev/disk"] {
+        let mount = format!("volumeMounts: [{{name: v, mountPath: {path}}}]");
+        let volumes = format!("volumes: [{{name: v, hostPath: {{path: {path}}}}}]");
+        assert_eq!(findings(contract, Some("7"), pod_yaml(&mount, &volumes)), Vec::<String>::new(), "{path}");
+    }
+}
+
+#[test]
+fn modes_are_checked_without_the_content_of_the_secret() {
+    let contract = r#"{"user":"7:7","mounts":[{"path":"/etc/a","reload":"restart","files":[{"key":"x","secret":true}]}]}"#;
+    let mount = "volumeMounts: [{name: v, mountPath: /etc/a}]";
+    let expected = "unreadable user 7 cannot read `/etc/a/x`, which has mode 0400 and is owned by root: set `fsGroup`, or mode 0444";
+    for (volume, more, count) in [
+        ("secret: {secretName: s, defaultMode: 0400}", "", 1),
+        ("secret: {secretName: s, items: [{key: x, path: x, mode: 0400}]}", "", 1),
+        ("projected: {defaultMode: 0400, sources: [{secret: {name: s}}]}", "", 1),
+        ("secret: {secretName: s, defaultMode: 0400}", ", securityContext: {fsGroup: 7}", 0),
+        ("secret: {secretName: s}", "", 0),
+    ] {
+        let found = findings(
+            contract,
+            Some("7"),
+            pod_yaml(mount, &format!("volumes: [{{name: v, {volume}}}]{more}")),
+        );
+        assert_eq!(found.len(), count, "{volume} {more} {found:?}");
+        assert!(found.iter().all(|finding| finding == expected), "{found:?}");
+    }
+}
+
+#[test]
 fn reports_storage_that_is_not_persistent_or_writable() {
     let contract = r#"{"writable":[{"path":"/data","persistent":true}]}"#;
     let mount = "volumeMounts: [{name: v, mountPath: /data}]";

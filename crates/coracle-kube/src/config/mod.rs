@@ -13,7 +13,7 @@ pub use configuration::{
 };
 pub use configuration::{ParseReloadError, ReloadMethod};
 pub use error::ConfigError;
-pub use render::{PartialRender, render_all, render_partial, render_public};
+pub use render::{PartialRender, missing_secrets, render_all, render_partial, render_public};
 pub use source_files::{ConfigDir, read_config_dir};
 pub use source_files::{FileSource, read_source, source_fingerprint};
 pub use validation::configuration_problems;

@@ -56,6 +56,25 @@ pub fn render_partial(configuration: &Configuration) -> Result<PartialRender, Co
     render_in_scope(configuration, RenderScope::GivenValues)
 }
 
+/// Returns the secret values that the files of `mounts` use and that are not given.
+///
+/// # Errors
+/// Fails if the schema or the values cannot be read.
+pub fn missing_secrets(
+    configuration: &Configuration,
+    mounts: &[RenderedMount],
+) -> Result<Vec<KeyPath>, ConfigError> {
+    let Some(schema) = configuration.schema.as_deref().map(Schema::read).transpose()? else {
+        return Ok(Vec::new());
+    };
+    let values = Values::read(&configuration.values)?;
+    let files = || mounts.iter().flat_map(|mount| &mount.files);
+    let is_used =
+        |secret: &KeyPath| files().any(|file| file.used_keys.iter().any(|used| secret.overlaps(used)));
+    let is_given = |secret: &KeyPath| secret.find(values.merged()).is_some();
+    Ok(schema.secrets().into_iter().filter(|secret| is_used(secret) && !is_given(secret)).collect())
+}
+
 fn render_in_scope(configuration: &Configuration, scope: RenderScope) -> Result<PartialRender, ConfigError> {
     let schema = configuration.schema.as_deref().map(Schema::read).transpose()?;
     let values = Values::read(&configuration.values)?;

@@ -40,6 +40,8 @@ pub struct Application<'a> {
     /// Whether rendered Secrets are generated; otherwise they are only referenced, and may have no
     /// content.
     pub has_secrets: bool,
+    /// The arguments of `coracle config render` that render the same configuration, for hints.
+    pub render_args: &'a str,
 }
 
 /// Generated Kubernetes objects.

@@ -1,9 +1,11 @@
 //! Applies patches to the generated objects.
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
+use super::api_rules;
 use super::application::{Application, Manifests, ObjectNaming};
 use super::manifest_patch::ManifestPatch;
+use super::name_references;
 use super::object_edits::merge_patch;
 use super::workload;
 use crate::problem::LocatedProblem;
@@ -21,29 +23,41 @@ pub(super) fn apply_patches(
     application
         .patches
         .iter()
-        .filter_map(|patch| apply_patch(application, naming, patch, manifests))
+        .flat_map(|patch| match apply_patch(application, naming, patch, manifests) {
+            Ok(problems) => problems,
+            Err(problem) => vec![problem],
+        })
         .collect()
 }
 
+/// Applies a patch; returns what the API server rejects after it. Fails if the patch cannot be
+/// applied.
 fn apply_patch(
     application: &Application<'_>,
     naming: &ObjectNaming,
     patch: &ManifestPatch,
     manifests: &mut Manifests,
-) -> Option<LocatedProblem> {
+) -> Result<Vec<LocatedProblem>, LocatedProblem> {
     if patch.kind().is_none() {
         let message = "`kind` of the object to change is missing";
-        return Some(patch.problem_here(message, format!("write `kind: {}`", application.settings.kind)));
+        return Err(patch.problem_here(message, format!("write `kind: {}`", application.settings.kind)));
     }
     let change = patch.changes();
+    let names = name_references::object_names(application, naming, manifests);
     let base_of = |object: &Value| naming.plain_name(name_of(object), application);
-    let mut count = 0;
+    let (mut count, mut problems) = (0, Vec::new());
     for object in manifests.objects.iter_mut().filter(|object| patch.matches(object, &base_of(object))) {
         count += 1;
         if let Some(key) = removed_required_table(&change) {
-            return Some(patch.not_a_table_problem(key));
+            return Err(patch.not_a_table_problem(key));
         }
+        let before = api_rules::object_problems(object);
         merge_patch(object, &change, "");
+        workload::remove_unused_rolling_update(object, &change);
+        name_references::rewrite_references(object, &names);
+        let after = api_rules::object_problems(object);
+        let new = after.into_iter().filter(|problem| !before.contains(problem));
+        problems.extend(new.map(|problem| patch.problem_here(&problem.message, problem.hint)));
         if workload::is_workload(object, application)
             && workload::find_program_container(object, application).is_none()
         {
@@ -51,7 +65,7 @@ fn apply_patch(
                 "it removes the container `{}`, which runs the program, from the {}",
                 application.name, application.settings.kind
             );
-            return Some(patch.problem_here(&message, "write the members of the container to change"));
+            return Err(patch.problem_here(&message, "write the members of the container to change"));
         }
     }
     for config_object in &mut manifests.config_objects {
@@ -64,22 +78,25 @@ fn apply_patch(
         let members = change.as_object().into_iter().flatten();
         let more = members.map(|(key, _)| key).find(|key| *key != "metadata");
         if let Some(key) = more {
-            return Some(patch.problem_here(
+            return Err(patch.problem_here(
                 &format!("a patch cannot change `{key}` of a {}", config_object.kind.as_str()),
                 "a patch can only change labels and annotations; change the template for the content",
             ));
         }
         if let Some(key) = removed_required_table(&change) {
-            return Some(patch.not_a_table_problem(key));
+            return Err(patch.not_a_table_problem(key));
         }
         if let Some(metadata) = change.get("metadata") {
             merge_patch(&mut config_object.metadata, metadata, "");
+            let merged = json!({ "metadata": config_object.metadata });
+            let found = api_rules::metadata_problems(&merged).into_iter();
+            problems.extend(found.map(|problem| patch.problem_here(&problem.message, problem.hint)));
         }
     }
     match count {
-        0 => Some(no_match_problem(application, naming, patch, manifests)),
-        1 => None,
-        _ => Some(patch.problem_here(
+        0 => Err(no_match_problem(application, naming, patch, manifests)),
+        1 => Ok(problems),
+        _ => Err(patch.problem_here(
             &format!("{count} objects match the patch for {}", patch.target_title()),
             "name one of them: `metadata: { name: … }`",
         )),

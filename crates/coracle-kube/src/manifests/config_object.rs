@@ -7,8 +7,13 @@ use serde_json::{Value, json};
 use super::object_data;
 use super::object_data::{ConfigObjectKind, ObjectData};
 use crate::config::RenderedMount;
-use crate::kubernetes_limits::{LAST_APPLIED_ANNOTATION, MAX_ANNOTATION_BYTES, MAX_OBJECT_BYTES};
+use crate::kubernetes_limits::{
+    LAST_APPLIED_ANNOTATION, MAX_ANNOTATION_BYTES, MAX_OBJECT_BYTES, MAX_REQUEST_BYTES, MAX_STORED_BYTES,
+};
 use crate::problem::LocatedProblem;
+
+/// What a key adds to a stored object besides its name: lengths and field paths.
+const BYTES_PER_KEY: usize = 16;
 
 /// A ConfigMap or Secret with the files of one mount.
 #[derive(Clone, PartialEq, Debug)]
@@ -66,18 +71,25 @@ impl ConfigObject {
     /// Returns a problem if the files are too large for one object.
     pub(super) fn size_problem(&self) -> Option<LocatedProblem> {
         let size: usize = self.files.iter().map(|(_, bytes)| bytes.len()).sum();
-        (size > MAX_OBJECT_BYTES).then(|| {
+        // `managedFields` repeats every key.
+        let keys: usize = self.files.iter().map(|(key, _)| 2 * key.len() + BYTES_PER_KEY).sum();
+        let limits = [
+            (size, MAX_OBJECT_BYTES, "of content, and a Kubernetes object has at most"),
+            (size + keys, MAX_STORED_BYTES, "with its keys, and the cluster stores at most"),
+            (
+                object_data::to_go_json(&self.to_object()).len(),
+                MAX_REQUEST_BYTES,
+                "as JSON, and the API server reads at most",
+            ),
+        ];
+        let (size, limit, why) = limits.into_iter().find(|(size, limit, _)| size > limit)?;
+        Some(
             LocatedProblem::new(
-                format!(
-                    "the {} for `{}` has {size} bytes; the limit of a Kubernetes object is {}",
-                    self.kind.as_str(),
-                    self.mount,
-                    MAX_OBJECT_BYTES
-                ),
+                format!("the {} for `{}` has {size} bytes {why} {limit}", self.kind.as_str(), self.mount),
                 "split the files into several mounts, or include those that never change in the image",
             )
-            .at_mount(&self.mount)
-        })
+            .at_mount(&self.mount),
+        )
     }
 
     /// Returns a warning if the object is too large for client-side `kubectl apply`.

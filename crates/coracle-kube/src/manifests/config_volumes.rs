@@ -241,9 +241,13 @@ pub(super) fn missing_secret_notes(
                 let path = config_volume.path.to_string();
                 let from: Vec<String> =
                     source.keys.iter().map(|key| format!("--from-file=out{path}/{key}")).collect();
+                let namespace = application.settings.namespace.as_deref();
                 notes.push(format!(
-                    "the Secret `{name}` is referenced but not printed: create it with `coracle config render -o out` and \
-                     `kubectl create secret generic {name} {}`; `--with-secrets` prints it in the yaml layout",
+                    "the Secret `{name}` is referenced but not printed: create it with \
+                     `coracle config render{} -o out` and `kubectl create secret generic {name}{} {}`; \
+                     `--with-secrets` prints it in the yaml layout",
+                    application.render_args,
+                    namespace.map(|namespace| format!(" -n {namespace}")).unwrap_or_default(),
                     from.join(" "),
                     name = source.name,
                 ));

@@ -6,15 +6,27 @@ use serde_json::{Value, json};
 
 use super::application::{Application, Manifests, ObjectNaming, OutputFiles};
 use super::config_object::ConfigObject;
+use super::manifest_patch::ManifestPatch;
 use super::object_data::ConfigObjectKind;
 use super::object_edits::with_member;
-use super::{name_rules, workload, yaml_writer};
+use super::settings::WorkloadSettings;
+use super::{name_rules, overlay_changes, workload, yaml_writer};
 use crate::config::RenderedMount;
 use crate::problem::{LocatedProblem, ManifestsError};
 use coracle_core::note::Note;
 
-/// An environment's name, and the mounts rendered with its values.
-pub type OverlayFiles = (String, Vec<RenderedMount>);
+/// An environment: its settings, and the mounts rendered with its values.
+#[derive(Clone, Debug)]
+pub struct Overlay {
+    /// The environment's name.
+    pub name: String,
+    /// The rendered files.
+    pub rendered_mounts: Vec<RenderedMount>,
+    /// The `[kubernetes]` settings.
+    pub settings: WorkloadSettings,
+    /// The patches.
+    pub patches: Vec<ManifestPatch>,
+}
 
 /// Returns every file of the layout.
 ///
@@ -23,7 +35,7 @@ pub type OverlayFiles = (String, Vec<RenderedMount>);
 /// kustomize does not support the content of a file.
 pub fn kustomize_files(
     application: &Application<'_>,
-    environments: &[OverlayFiles],
+    environments: &[Overlay],
 ) -> Result<(OutputFiles, Vec<Note>), ManifestsError> {
     // kustomize appends the hashes to names itself; secrets are never written.
     let naming = ObjectNaming { name_prefix: application.name.to_owned(), has_hash_suffixes: false };
@@ -32,42 +44,69 @@ pub fn kustomize_files(
     let mut problems = content_problems(&base.config_objects);
     let mut files = OutputFiles::new();
     let notes = base.notes.clone();
+    let base_objects = base.objects.clone();
     write_base(&application, base, &mut files);
-    for (environment, mounts) in environments {
-        if !is_directory_name(environment) {
+    for overlay in environments {
+        if !is_directory_name(&overlay.name) {
             problems.push(LocatedProblem::new(
                 format!(
                     "the environment `{}` is not a valid directory name",
-                    coracle_core::path::escape_bytes(environment.as_bytes())
+                    coracle_core::path::escape_bytes(overlay.name.as_bytes())
                 ),
                 "use only letters, digits, `-`, `_` and `.`",
             ));
             continue;
         }
-        let of_environment =
-            super::generate_with_names(&Application { rendered_mounts: mounts, ..application }, &naming)?;
+        let application = Application {
+            rendered_mounts: &overlay.rendered_mounts,
+            settings: &overlay.settings,
+            patches: &overlay.patches,
+            ..application
+        };
+        let of_environment = super::generate_with_names(&application, &naming)?;
         problems.extend(content_problems(&of_environment.config_objects));
-        let folder = format!("overlays/{environment}");
-        let config_objects = config_map_generators(&of_environment.config_objects, &folder, &mut files);
-        let config_objects = config_objects
-            .into_iter()
-            .map(|config_object| with_member(config_object, "behavior", json!("replace")))
-            .collect();
-        let overlay = kustomization(&application, json!(["../../base"]), config_objects);
-        files.insert(format!("{folder}/kustomization.yaml"), yaml_writer::to_yaml_bytes(&overlay));
+        write_overlay(&application, &overlay.name, &base_objects, of_environment, &mut files);
     }
     if problems.is_empty() { Ok((files, notes)) } else { Err(ManifestsError(problems)) }
+}
+
+/// Writes the overlay of an environment: its files, and the changes of its objects.
+fn write_overlay(
+    application: &Application<'_>,
+    environment: &str,
+    base_objects: &[Value],
+    manifests: Manifests,
+    files: &mut OutputFiles,
+) {
+    let folder = format!("overlays/{environment}");
+    let config_objects = config_map_generators(&manifests.config_objects, &folder, files);
+    let config_objects = config_objects
+        .into_iter()
+        .map(|config_object| with_member(config_object, "behavior", json!("replace")))
+        .collect();
+    let changes = overlay_changes::overlay_changes(base_objects, &manifests.objects);
+    let mut resources = vec![json!("../../base")];
+    for object in changes.new_objects {
+        let file = workload::object_file_name(&object, application.name);
+        files.insert(format!("{folder}/{file}"), yaml_writer::to_yaml_bytes(&object));
+        resources.push(json!(file));
+    }
+    let overlay = kustomization(application, Value::Array(resources), config_objects);
+    let overlay = with_member(overlay, "patches", Value::Array(changes.patches));
+    files.insert(format!("{folder}/kustomization.yaml"), yaml_writer::to_yaml_bytes(&overlay));
 }
 
 fn write_base(application: &Application<'_>, base: Manifests, files: &mut OutputFiles) {
     let config_objects = config_map_generators(&base.config_objects, "base", files);
     let mut resources = Vec::new();
     let mut images = Value::Null;
+    let is_shared =
+        base.objects.iter().map(|object| count_images(object, &application.image.name)).sum::<usize>() > 1;
     for mut object in base.objects {
         if let Some(image) = workload::find_program_container(&mut object, application)
             .and_then(|found| found.get_mut("image"))
             && *image == json!(application.image.to_string())
-            && !has_same_image_name(application)
+            && !is_shared
         {
             let tag = application.image.tag.as_ref();
             *image = json!(tag.map_or_else(
@@ -87,14 +126,23 @@ fn write_base(application: &Application<'_>, base: Manifests, files: &mut Output
     files.insert("base/kustomization.yaml".into(), yaml_writer::to_yaml_bytes(&base));
 }
 
-/// Returns whether the sidecar's image has the same name as the program's: kustomize would change
-/// both.
-fn has_same_image_name(application: &Application<'_>) -> bool {
-    let reloader = application.settings.reload_sidecar.as_ref();
-    reloader.is_some_and(|reloader| {
-        let rest = reloader.image.strip_prefix(&application.image.name);
+/// Returns the number of images with this name, with any tag: kustomize would change all of them.
+fn count_images(value: &Value, name: &str) -> usize {
+    let is_image = |key: &str, value: &Value| {
+        let rest = value
+            .as_str()
+            .filter(|_| ["image", "reference"].contains(&key))
+            .and_then(|text| text.strip_prefix(name));
         rest.is_some_and(|rest| rest.is_empty() || rest.starts_with([':', '@']))
-    })
+    };
+    match value {
+        Value::Object(members) => members
+            .iter()
+            .map(|(key, member)| usize::from(is_image(key, member)) + count_images(member, name))
+            .sum(),
+        Value::Array(items) => items.iter().map(|item| count_images(item, name)).sum(),
+        _ => 0,
+    }
 }
 
 fn kustomization(application: &Application<'_>, resources: Value, config_objects: Vec<Value>) -> Value {

@@ -4,6 +4,7 @@
 //! Uses the image only by name and digest. docs/manifests.md explains what is generated and why.
 //! Source: Kubernetes API reference, Pod Security Standards ("restricted").
 
+mod api_rules;
 mod application;
 mod apply_patch;
 mod config_object;
@@ -11,9 +12,11 @@ mod config_volumes;
 pub mod helm;
 pub mod kustomize;
 mod manifest_patch;
+mod name_references;
 pub mod name_rules;
 mod object_data;
 mod object_edits;
+mod overlay_changes;
 mod pinned_image;
 mod pod;
 mod program_container;
@@ -36,6 +39,7 @@ use application::ObjectNaming;
 use config_volumes::ConfigVolume;
 
 use crate::problem::LocatedProblem;
+use crate::resource_rules;
 
 pub use crate::problem::ManifestsError;
 
@@ -78,11 +82,21 @@ fn generate_with_names(
         notes: security_and_secret_notes(application, &config_volumes),
     };
     problems.extend(manifests.config_objects.iter().filter_map(ConfigObject::size_problem));
+    problems.extend(api_problems(&manifests));
     problems.extend(apply_patch::apply_patches(application, naming, &mut manifests));
     manifests.notes.extend(manifests.config_objects.iter().filter_map(ConfigObject::apply_size_warning));
     // Two probes may have the same problem.
     problems.dedup();
     if problems.is_empty() { Ok(manifests) } else { Err(ManifestsError(problems)) }
+}
+
+/// Returns what the API server rejects in the generated objects, located in the recipe.
+fn api_problems(manifests: &Manifests) -> impl Iterator<Item = LocatedProblem> {
+    let all = manifests.objects.iter().flat_map(api_rules::object_problems);
+    all.map(|problem| {
+        let located = LocatedProblem::new(problem.message, problem.hint);
+        problem.key.map_or(located.clone(), |key| located.at_key(key))
+    })
 }
 
 fn security_and_secret_notes(
@@ -93,6 +107,12 @@ fn security_and_secret_notes(
         .into_iter()
         .map(Note::Hint)
         .collect();
+    let resources = &application.settings.resources;
+    notes.extend(
+        resource_rules::fraction_warnings(&resources.requests, &resources.limits)
+            .into_iter()
+            .map(Note::Warning),
+    );
     if application.uid == 0 {
         notes.push(Note::Warning(
             "the program runs as root, which restricted pod security forbids: set `user` in `[image]`".into(),

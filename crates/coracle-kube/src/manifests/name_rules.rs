@@ -49,12 +49,18 @@ pub fn is_dns_subdomain(name: &str) -> bool {
     name.len() <= 253 && name.split('.').all(is_part)
 }
 
-/// Returns whether `key` is a valid name of a label or annotation: `[PREFIX/]NAME`.
+/// Returns whether `key` is a valid name of a label: `[PREFIX/]NAME`.
 pub fn is_qualified_name(key: &str) -> bool {
     match key.split_once('/') {
         Some((prefix, name)) => is_dns_subdomain(prefix) && is_name_part(name),
         None => is_name_part(key),
     }
+}
+
+/// Returns whether `key` is a valid name of an annotation, whose prefix may have capitals
+/// (`ValidateAnnotations`).
+pub fn is_annotation_name(key: &str) -> bool {
+    is_qualified_name(&key.to_ascii_lowercase())
 }
 
 /// Returns whether `value` is a valid label value.

@@ -34,8 +34,10 @@ pub(super) fn program_container(
         "imagePullPolicy": "IfNotPresent",
         "securityContext": container_security_context(),
     });
+    // A Service of the same name selects the pods of a Job too, but routes to named ports only.
+    let ports = application.ports.iter().filter(|_| !settings.kind.runs_to_completion());
     for (key, value) in [
-        ("ports", application.ports.iter().map(container_port).collect()),
+        ("ports", ports.map(container_port).collect()),
         ("env", Value::Array(container_env(application, config_volumes, problems))),
         ("resources", resources),
         ("volumeMounts", Value::Array(mounts)),

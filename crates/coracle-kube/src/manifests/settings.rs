@@ -17,6 +17,8 @@ pub struct WorkloadSettings {
     pub replicas: Option<u32>,
     /// The schedule of a CronJob, in cron syntax.
     pub schedule: Option<String>,
+    /// The settings of a Job, or of the Jobs of a CronJob.
+    pub job: JobSettings,
     /// The container's probes.
     pub probes: Probes,
     /// The container's resource requests and limits.
@@ -39,6 +41,67 @@ pub struct WorkloadSettings {
     pub reload_sidecar: Option<ReloadSidecar>,
     /// Patch files, absolute or relative to the recipe's directory.
     pub patches: Vec<PathBuf>,
+}
+
+/// When Jobs are repeated, ended and removed.
+#[derive(Clone, PartialEq, Eq, Default, Debug)]
+pub struct JobSettings {
+    /// The number of failed pods after which a Job has failed.
+    pub backoff_limit: Option<u32>,
+    /// Seconds after which a Job is ended.
+    pub deadline: Option<u32>,
+    /// Seconds after which a finished Job is removed.
+    pub ttl: Option<u32>,
+    /// What a CronJob does while the previous Job runs.
+    pub concurrency: Option<ConcurrencyPolicy>,
+    /// The number of successful Jobs that a CronJob keeps.
+    pub history: Option<u32>,
+    /// The number of failed Jobs that a CronJob keeps.
+    pub failed_history: Option<u32>,
+    /// Seconds by which a Job of a CronJob may start late.
+    pub starting_deadline: Option<u32>,
+    /// The time zone of a CronJob's schedule, such as `Europe/Berlin`.
+    pub time_zone: Option<String>,
+}
+
+impl JobSettings {
+    /// Returns the keys that are set and that only a CronJob has.
+    pub(super) fn cron_keys(&self) -> Vec<&'static str> {
+        let keys = [
+            ("concurrency", self.concurrency.is_some()),
+            ("history", self.history.is_some()),
+            ("failed-history", self.failed_history.is_some()),
+            ("starting-deadline", self.starting_deadline.is_some()),
+            ("time-zone", self.time_zone.is_some()),
+        ];
+        keys.into_iter().filter(|(_, is_set)| *is_set).map(|(key, _)| key).collect()
+    }
+}
+
+/// What a CronJob does while the previous Job runs.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum ConcurrencyPolicy {
+    /// Starts another Job.
+    Allow,
+    /// Skips the new Job.
+    Forbid,
+    /// Ends the previous Job.
+    Replace,
+}
+
+/// Every [`ConcurrencyPolicy`].
+pub const CONCURRENCY_POLICIES: [ConcurrencyPolicy; 3] =
+    [ConcurrencyPolicy::Allow, ConcurrencyPolicy::Forbid, ConcurrencyPolicy::Replace];
+
+impl ConcurrencyPolicy {
+    /// Returns the value of `concurrencyPolicy`.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Allow => "Allow",
+            Self::Forbid => "Forbid",
+            Self::Replace => "Replace",
+        }
+    }
 }
 
 /// The kind of a workload.

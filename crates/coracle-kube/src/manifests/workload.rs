@@ -5,7 +5,9 @@ use serde_json::{Value, json};
 use super::application::{self, Application, ObjectNaming};
 use super::config_volumes::ConfigVolume;
 use super::object_edits::with_member;
-use super::settings::{ServiceSetting, ServiceType, WorkloadKind};
+use super::settings::{
+    ConcurrencyPolicy, JobSettings, ServiceSetting, ServiceType, WorkloadKind, WorkloadSettings,
+};
 use super::writable_volumes::{self, WritableVolumes};
 use super::{pod, program_container};
 use crate::problem::LocatedProblem;
@@ -39,6 +41,7 @@ fn settings_problems(application: &Application<'_>) -> Vec<LocatedProblem> {
             .at_key("replicas"),
         );
     }
+    problems.extend(job_problems(settings));
     match (&settings.schedule, kind) {
         (None, WorkloadKind::CronJob) => problems.push(
             LocatedProblem::new(
@@ -109,7 +112,13 @@ fn workload_object(
     // Two pods cannot use one claim, so the old pod must end before a new one starts.
     let is_single = kind == WorkloadKind::Deployment && writable.is_exclusive;
     let replicas = if is_single { Some(settings.replicas.unwrap_or(1)) } else { settings.replicas };
-    let strategy = if is_single { json!({ "type": "Recreate" }) } else { Value::Null };
+    let strategy = match is_single {
+        true => json!({ "type": "Recreate" }),
+        // The defaults. Server-side apply removes `rollingUpdate` only if it was applied before.
+        false => {
+            json!({ "type": "RollingUpdate", "rollingUpdate": { "maxSurge": "25%", "maxUnavailable": "25%" } })
+        }
+    };
     let spec = match kind {
         WorkloadKind::Deployment => {
             let spec = json!({ "selector": selector(), "template": template });
@@ -125,16 +134,8 @@ fn workload_object(
             )
         }
         WorkloadKind::DaemonSet => json!({ "selector": selector(), "template": template }),
-        WorkloadKind::Job => json!({ "template": template }),
-        WorkloadKind::CronJob => {
-            let job = json!({ "spec": { "template": template } });
-            let forbid = if writable.is_exclusive { json!("Forbid") } else { Value::Null };
-            with_member(
-                json!({ "schedule": settings.schedule, "jobTemplate": job }),
-                "concurrencyPolicy",
-                forbid,
-            )
-        }
+        WorkloadKind::Job => job_spec(settings, template),
+        WorkloadKind::CronJob => cron_job_spec(settings, writable, template),
         WorkloadKind::Pod => template.get("spec").cloned().unwrap_or_default(),
     };
     let metadata = with_member(
@@ -143,6 +144,56 @@ fn workload_object(
         json!(settings.annotations),
     );
     json!({ "apiVersion": version, "kind": kind.as_str(), "metadata": metadata, "spec": spec })
+}
+
+fn job_spec(settings: &WorkloadSettings, template: Value) -> Value {
+    let JobSettings { backoff_limit, deadline, ttl, .. } = settings.job;
+    let members = [
+        ("backoffLimit", backoff_limit),
+        ("activeDeadlineSeconds", deadline),
+        ("ttlSecondsAfterFinished", ttl),
+    ];
+    let spec = json!({ "template": template });
+    members.into_iter().fold(spec, |spec, (key, value)| with_member(spec, key, json!(value)))
+}
+
+fn cron_job_spec(settings: &WorkloadSettings, writable: &WritableVolumes, template: Value) -> Value {
+    let job = &settings.job;
+    // Two pods cannot use one claim.
+    let default = writable.is_exclusive.then_some(ConcurrencyPolicy::Forbid);
+    let concurrency = job.concurrency.or(default).map(ConcurrencyPolicy::as_str);
+    let spec =
+        json!({ "schedule": settings.schedule, "jobTemplate": { "spec": job_spec(settings, template) } });
+    [
+        ("concurrencyPolicy", json!(concurrency)),
+        ("successfulJobsHistoryLimit", json!(job.history)),
+        ("failedJobsHistoryLimit", json!(job.failed_history)),
+        ("startingDeadlineSeconds", json!(job.starting_deadline)),
+        ("timeZone", json!(job.time_zone)),
+    ]
+    .into_iter()
+    .fold(spec, |spec, (key, value)| with_member(spec, key, value))
+}
+
+/// Returns problems with `job` for a workload that has no such settings.
+fn job_problems(settings: &WorkloadSettings) -> Option<LocatedProblem> {
+    let kind = settings.kind;
+    if !kind.runs_to_completion() && settings.job != JobSettings::default() {
+        let hint = "remove it, or write `kind = \"Job\"`";
+        return Some(LocatedProblem::new(format!("a {kind} has no `job`"), hint).at_key("job"));
+    }
+    let key = *settings.job.cron_keys().first().filter(|_| kind == WorkloadKind::Job)?;
+    let hint = "remove it, or write `kind = \"CronJob\"`";
+    Some(LocatedProblem::new(format!("a Job has no `{key}`"), hint).at_key("job"))
+}
+
+/// Removes `strategy.rollingUpdate` if a patch changes the strategy to `Recreate` and does not name it.
+pub(super) fn remove_unused_rolling_update(object: &mut Value, change: &Value) {
+    let is_recreate = object.pointer("/spec/strategy/type").is_some_and(|kind| kind == "Recreate");
+    if is_recreate && change.pointer("/spec/strategy/rollingUpdate").is_none() {
+        let strategy = object.pointer_mut("/spec/strategy").and_then(Value::as_object_mut);
+        strategy.into_iter().for_each(|strategy| drop(strategy.remove("rollingUpdate")));
+    }
 }
 
 /// Returns the Service, if any; a headless one for a StatefulSet.

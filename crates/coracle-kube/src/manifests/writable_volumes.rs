@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use super::application::{self, Application, ObjectNaming};
 use super::name_rules;
 use super::object_edits::with_member;
-use super::settings::WorkloadKind;
+use super::settings::{ConcurrencyPolicy, WorkloadKind};
 use crate::config::WritableDirectory;
 use crate::problem::LocatedProblem;
 
@@ -91,6 +91,14 @@ fn shared_claim_problem(
             "write `kind = \"StatefulSet\"` for one claim per pod, `shared = true` if the storage supports it, or \
              `replicas = 1`",
         ),
+        (WorkloadKind::CronJob, _)
+            if application.settings.job.concurrency == Some(ConcurrencyPolicy::Allow) =>
+        {
+            (
+                format!("concurrent Jobs share the claim for `{path}`, but only one pod can use it"),
+                "write `concurrency = \"Forbid\"`, or `shared = true` if the storage supports it",
+            )
+        }
         (WorkloadKind::DaemonSet, _) => (
             format!("the pods of the DaemonSet share the claim for `{path}`, but only one pod can use it"),
             "write `shared = true` if the storage supports it, or remove `size`",

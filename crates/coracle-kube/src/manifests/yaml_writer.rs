@@ -27,6 +27,9 @@ const FIRST_KEYS: [&str; 18] = [
 /// Keys with long values, which are written last.
 const LAST_KEYS: [&str; 6] = ["initContainers", "containers", "volumes", "template", "data", "binaryData"];
 
+/// The indentation of a block scalar, relative to its parent.
+const INDENTATION_INDICATOR: &str = "2";
+
 /// Words that some YAML version does not read as strings.
 const AMBIGUOUS_WORDS: [&str; 11] =
     ["true", "false", "yes", "no", "on", "off", "y", "n", "null", "nan", "inf"];
@@ -119,7 +122,7 @@ fn flow_style(value: &Value) -> String {
 /// Writes a value after its key or dash, without the final line feed.
 fn write_inline(value: &Value, indent: usize, out: &mut String) {
     match value {
-        Value::String(text) if fits_block_scalar(text) => write_block_scalar(text, indent, out),
+        Value::String(text) if fits_block_scalar(text, indent) => write_block_scalar(text, indent, out),
         Value::String(text) => out.push_str(&scalar_string(text)),
         Value::Object(_) => out.push_str("{}"),
         Value::Array(_) => out.push_str("[]"),
@@ -164,23 +167,31 @@ fn quoted_string(text: &str) -> String {
     out
 }
 
-/// Returns whether a block scalar preserves the text: it has no control characters, no trailing
-/// spaces, no space before the first line, and is not blank.
-fn fits_block_scalar(text: &str) -> bool {
+/// Returns whether a block scalar at `indent` preserves the text: it has no control characters except
+/// tabs, and is not blank. A document's root has no parent that an indentation indicator refers to.
+fn fits_block_scalar(text: &str, indent: usize) -> bool {
     text.contains('\n')
         && !text.trim_matches('\n').is_empty()
-        && !text.starts_with(['\n', ' '])
-        && text.chars().all(|c| c == '\n' || is_safe_character(c))
-        && text.lines().all(|line| !line.ends_with(' '))
+        && (indent > 0 || !needs_indentation_indicator(text))
+        && text.chars().all(|c| c == '\n' || c == '\t' || is_safe_character(c))
+}
+
+/// Returns whether parsers cannot detect the indentation from the first line.
+fn needs_indentation_indicator(text: &str) -> bool {
+    text.starts_with(['\n', ' ', '\t'])
 }
 
 fn write_block_scalar(text: &str, indent: usize, out: &mut String) {
     let body = text.trim_end_matches('\n');
     let feeds = text.len() - body.len();
+    out.push('|');
+    if needs_indentation_indicator(text) {
+        out.push_str(INDENTATION_INDICATOR);
+    }
     out.push_str(match feeds {
-        0 => "|-",
-        1 => "|",
-        _ => "|+",
+        0 => "-",
+        1 => "",
+        _ => "+",
     });
     for line in body.split('\n') {
         out.push('\n');
@@ -211,12 +222,12 @@ mod tests {
         let value = json!({
             "kind": "ConfigMap",
             "apiVersion": "v1",
-            "data": { "a.toml": "x = 1\n\ny = 2\n", "b": "no", "c": "1", "d": "two words", "e": "x: y\r\n", "f": "a\nb", "g": "\na" },
+            "data": { "a.toml": "x = 1\n\ny = 2\n", "b": "no", "c": "1", "d": "two words", "e": "x: y\r\n", "f": "a\nb", "g": "\na", "h": "  a\n\tb \n" },
             "list": [{ "b": [1, "2"], "name": "nm" }, [], [["a"]], {}, "ghcr.io/a:1@sha256:b"],
         });
         let expected = "apiVersion: v1\nkind: ConfigMap\nlist:\n- name: nm\n  b:\n  - 1\n  - \"2\"\n- []\n- [[\"a\"]]\n- {}\n\
             - ghcr.io/a:1@sha256:b\ndata:\n  a.toml: |\n    x = 1\n\n    y = 2\n  b: \"no\"\n  c: \"1\"\n  d: \"two words\"\n  \
-            e: \"x: y\\r\\n\"\n  f: |-\n    a\n    b\n  g: \"\\na\"\n";
+            e: \"x: y\\r\\n\"\n  f: |-\n    a\n    b\n  g: |2-\n\n    a\n  h: |2\n      a\n    \tb \n";
         assert_eq!(to_yaml(&value), expected);
     }
 

@@ -82,8 +82,8 @@ impl ChartTemplate {
         }
         for (word, expression) in [
             ("image", format!("{{{{ include \"{name}.image\" . | quote }}}}")),
-            ("pullPolicy", "{{ .Values.image.pullPolicy }}".to_owned()),
-            ("schedule", "{{ .Values.schedule | quote }}".to_owned()),
+            ("pullPolicy", "{{ .Values.image.pullPolicy | default \"IfNotPresent\" }}".to_owned()),
+            ("schedule", "{{ required \"schedule is not set\" .Values.schedule | quote }}".to_owned()),
         ] {
             lines = lines.replace(&quoted_placeholder(word), &expression);
         }
@@ -111,7 +111,7 @@ fn expand_block(word: &str, indent: usize, chart: &ChartContext<'_>) -> String {
     let include = |part: &str| format!("{space}{{{{- include \"{name}.{part}\" . | nindent {indent} }}}}");
     let with = |value: &str, key: &str| {
         format!(
-            "{space}{{{{- with .Values.{value} }}}}\n{space}{key}:\n{space}  {{{{- toYaml . | nindent {deeper} }}}}\n\
+            "{space}{{{{- with {value} }}}}\n{space}{key}:\n{space}  {{{{- toYaml . | nindent {deeper} }}}}\n\
              {space}{{{{- end }}}}"
         )
     };
@@ -119,7 +119,9 @@ fn expand_block(word: &str, indent: usize, chart: &ChartContext<'_>) -> String {
         "labels" => include("labels"),
         "selector" => include("selectorLabels"),
         "podLabels" => include("podLabels"),
-        "podAnnotations" if chart.restart_directories.is_empty() => with("podAnnotations", "annotations"),
+        "podAnnotations" if chart.restart_directories.is_empty() => {
+            with(".Values.podAnnotations", "annotations")
+        }
         "podAnnotations" => {
             let sums: String =
                 chart.restart_directories.iter().map(|folder| checksum_annotation(folder, &space)).collect();
@@ -132,25 +134,35 @@ fn expand_block(word: &str, indent: usize, chart: &ChartContext<'_>) -> String {
             "{space}{{{{- if not (kindIs \"invalid\" .Values.replicas) }}}}\n\
              {space}replicas: {{{{ .Values.replicas }}}}\n{space}{{{{- end }}}}"
         ),
-        "serviceType" => format!("{space}type: {{{{ .Values.service.type }}}}"),
-        "serviceAnnotations" => with("service.annotations", "annotations"),
-        key => with(key, key),
+        "serviceType" => {
+            format!("{space}type: {{{{ (.Values.service | default dict).type | default \"ClusterIP\" }}}}")
+        }
+        "serviceAnnotations" => with("(.Values.service | default dict).annotations", "annotations"),
+        key => with(&format!(".Values.{key}"), key),
     }
 }
 
 /// Returns the annotation that restarts pods when a file below `folder` changes.
 fn checksum_annotation(folder: &str, space: &str) -> String {
     format!(
-        "{space}  checksum/{folder}: {{{{ (.Files.Glob \"files/{folder}/*\").AsSecrets | sha256sum }}}}\n"
+        "{space}  checksum/{folder}: {{{{ (.Files.Glob \"files/{folder}/**\").AsSecrets | sha256sum }}}}\n"
     )
 }
 
 /// Returns the helper templates. Their names are global in a release, so the chart's name is the
 /// prefix.
-pub(super) fn helper_templates(name: &str, has_version: bool) -> String {
-    let version =
-        if has_version { " \"app.kubernetes.io/version\" (toString .Chart.AppVersion)" } else { "" };
-    HELPER_TEMPLATES.replace("CHART", name).replace("VERSION", version)
+pub(super) fn helper_templates(chart: &ChartContext<'_>) -> String {
+    let (name, image) = (chart.application.name, chart.application.image);
+    let version = if chart.has_version_label() {
+        " \"app.kubernetes.io/version\" (toString .Chart.AppVersion)"
+    } else {
+        ""
+    };
+    HELPER_TEMPLATES
+        .replace("CHART", name)
+        .replace("VERSION", version)
+        .replace("IMAGETAG", image.tag.as_deref().unwrap_or_default())
+        .replace("IMAGEDIGEST", &image.digest.to_string())
 }
 
 const HELPER_TEMPLATES: &str = r#"{{- define "CHART.fullname" -}}
@@ -164,7 +176,14 @@ const HELPER_TEMPLATES: &str = r#"{{- define "CHART.fullname" -}}
 {{- end }}
 
 {{- define "CHART.image" -}}
-{{ .Values.image.repository }}{{ with .Values.image.tag }}:{{ . }}{{ end }}{{ with .Values.image.digest }}@{{ . }}{{ end }}
+{{- $digest := .Values.image.digest | default "" -}}
+{{- if and (ne (.Values.image.tag | default "" | toString) "IMAGETAG") (eq $digest "IMAGEDIGEST") }}{{ $digest = "" }}{{ end -}}
+{{ .Values.image.repository }}{{ with .Values.image.tag }}:{{ . }}{{ end }}{{ with $digest }}@{{ . }}{{ end }}
+{{- end }}
+
+{{- define "CHART.requireFile" -}}
+{{- $path := last . -}}
+{{- if not ((first .).Files.Glob $path) }}{{ fail (printf "the chart has no file %s: write the chart again, and keep every file of it" $path) }}{{ end -}}
 {{- end }}
 
 {{- define "CHART.selectorLabels" -}}
@@ -174,11 +193,11 @@ app.kubernetes.io/instance: {{ .Release.Name | quote }}
 
 {{- define "CHART.commonLabels" -}}
 {{- $labels := dict "app.kubernetes.io/managed-by" .Release.ServiceVERSION -}}
-{{ mergeOverwrite $labels .Values.labels (include "CHART.selectorLabels" . | fromYaml) | toYaml }}
+{{ mergeOverwrite $labels (.Values.labels | default dict) (include "CHART.selectorLabels" . | fromYaml) | toYaml }}
 {{- end }}
 
 {{- define "CHART.podLabels" -}}
-{{ merge (include "CHART.selectorLabels" . | fromYaml) .Values.podLabels (include "CHART.commonLabels" . | fromYaml) | toYaml }}
+{{ merge (include "CHART.selectorLabels" . | fromYaml) (.Values.podLabels | default dict) (include "CHART.commonLabels" . | fromYaml) | toYaml }}
 {{- end }}
 
 {{- define "CHART.labels" -}}

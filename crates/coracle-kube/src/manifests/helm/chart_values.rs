@@ -6,7 +6,7 @@ use super::chart_template::{ChartContext, block_placeholder, insert_block_placeh
 use crate::manifests::application::Application;
 use crate::manifests::object_edits::{or_empty_table, take_member, with_member};
 use crate::manifests::settings::WorkloadKind;
-use crate::manifests::{application, workload};
+use crate::manifests::{application, workload, yaml_writer};
 
 /// The values of the chart, each with its schema.
 pub(super) struct ChartValues {
@@ -17,6 +17,24 @@ pub(super) struct ChartValues {
 /// Scheduling values and their JSON types; recipes have no keys for them.
 const SCHEDULING_VALUES: [(&str, &str); 3] =
     [("nodeSelector", "object"), ("affinity", "object"), ("tolerations", "array")];
+
+/// What each value means.
+const VALUE_COMMENTS: [(&str, &str); 14] = [
+    ("affinity", "Affinity of the pods."),
+    ("annotations", "Annotations of the workload."),
+    ("fullnameOverride", "The prefix of the objects' names; empty for one made from the release's name."),
+    ("image", "The image. The digest decides; it is left out if only the tag is changed."),
+    ("imagePullSecrets", "Secrets for pulling the image: a list of tables with `name`."),
+    ("labels", "Labels of every object."),
+    ("nodeSelector", "Labels of the nodes that pods may run on."),
+    ("podAnnotations", "Annotations of the pods."),
+    ("podLabels", "Labels of the pods, in addition to `labels`."),
+    ("replicas", "The number of pods; null to leave it to an autoscaler."),
+    ("resources", "Requests and limits of the program's container."),
+    ("schedule", "The schedule, in cron syntax."),
+    ("service", "The Service: its annotations and type."),
+    ("tolerations", "Tolerations of the pods."),
+];
 
 impl ChartValues {
     pub(super) fn new(application: &Application<'_>) -> Self {
@@ -53,8 +71,14 @@ impl ChartValues {
         self.schemas.insert(name.to_owned(), schema);
     }
 
-    pub(super) fn to_document(&self) -> Value {
-        Value::Object(self.values.clone())
+    /// Returns `values.yaml`, with a comment for each value.
+    pub(super) fn to_yaml(&self) -> String {
+        let entry = |(name, value): (&String, &Value)| {
+            let comment =
+                VALUE_COMMENTS.iter().find(|(known, _)| known == name).map_or("", |(_, comment)| comment);
+            format!("# {comment}\n{}", yaml_writer::to_yaml(&json!({ name: value })))
+        };
+        self.values.iter().map(entry).collect::<Vec<_>>().join("\n")
     }
 
     pub(super) fn to_schema(&self) -> Value {

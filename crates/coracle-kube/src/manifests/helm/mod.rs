@@ -13,10 +13,18 @@ use super::application::{Application, ObjectNaming, OutputFiles};
 use super::config_object::ConfigObject;
 use super::{generate_manifests, generate_with_names, name_rules, object_data, workload, yaml_writer};
 use crate::problem::{LocatedProblem, ManifestsError};
+use coracle_core::digest::Digest;
 use coracle_core::note::Note;
 
 /// The byte order mark, which Helm strips from every file that it loads.
 const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
+
+/// The folder of files in base64. No key of a ConfigMap has this name.
+const ENCODED_FOLDER: &str = "+base64";
+
+/// The size of a chart's files from which Helm may fail to store a release: it keeps the files and the
+/// manifest, compressed and in base64, in a Secret of 1 MiB.
+const MAX_CHART_FILES: usize = 380_000;
 
 /// Returns every file of the chart.
 ///
@@ -42,17 +50,28 @@ pub fn chart_files(application: &Application<'_>) -> Result<(OutputFiles, Vec<No
         chart_values::parameterize_object(&mut object, &chart, &mut values);
         files.insert(format!("templates/{file}"), ChartTemplate::new(&object).render(&chart).into_bytes());
     }
-    files.insert(
-        "templates/_helpers.tpl".into(),
-        chart_template::helper_templates(application.name, chart.has_version_label()).into_bytes(),
-    );
+    files.insert("templates/_helpers.tpl".into(), chart_template::helper_templates(&chart).into_bytes());
     // The marker file of the output directory is not part of the chart.
     files.insert(".helmignore".into(), b".coracle\n".to_vec());
-    files.insert("Chart.yaml".into(), yaml_writer::to_yaml_bytes(&chart_yaml(&application)));
-    files.insert("values.yaml".into(), yaml_writer::to_yaml_bytes(&values.to_document()));
+    files.insert("values.yaml".into(), values.to_yaml().into_bytes());
     files.insert("values.schema.json".into(), to_json_bytes(&values.to_schema()));
-    let notes = templated.notes.iter().map(|note| with_release_name(note, application.name)).collect();
+    let chart_yaml = chart_yaml(&application, &content_hash(&files));
+    files.insert("Chart.yaml".into(), yaml_writer::to_yaml_bytes(&chart_yaml));
+    let notes = templated.notes.iter().map(|note| with_release_name(note, application.name));
+    let notes = notes.chain(release_size_warning(&plain.config_objects)).collect();
     Ok((files, notes))
+}
+
+/// Returns a warning if Helm may not be able to store a release of the chart.
+fn release_size_warning(config_objects: &[ConfigObject]) -> Option<Note> {
+    let files = config_objects.iter().flat_map(|config_object| &config_object.files);
+    let size: usize = files.map(|(_, bytes)| bytes.len()).sum();
+    (size > MAX_CHART_FILES).then(|| {
+        Note::Warning(format!(
+            "the chart's files have {size} bytes: Helm stores a release in one Secret of 1 MiB, compressed, and fails if \
+             files of more than about {MAX_CHART_FILES} bytes do not compress well"
+        ))
+    })
 }
 
 /// Replaces the name placeholder in a note by `RELEASE-CHART`.
@@ -79,7 +98,9 @@ fn write_config_map_template(
     for (key, bytes) in &config_object.files {
         let path = format!("files/{folder}/{key}");
         let (path, content, is_encoded) = match bytes.starts_with(BYTE_ORDER_MARK) {
-            true => (format!("{path}.b64"), STANDARD.encode(bytes).into_bytes(), true),
+            true => {
+                (format!("files/{folder}/{ENCODED_FOLDER}/{key}"), STANDARD.encode(bytes).into_bytes(), true)
+            }
             false => (path, bytes.clone(), false),
         };
         let member = if std::str::from_utf8(bytes).is_ok() { "data" } else { "binaryData" };
@@ -90,7 +111,13 @@ fn write_config_map_template(
             (_, true) => "",
         };
         let word = format!("file {path}");
-        template.replace(&word, format!("{{{{ .Files.Get \"{path}\" {filters} }}}}"));
+        template.replace(
+            &word,
+            format!(
+                "{{{{ include \"{}.requireFile\" (list . \"{path}\") }}}}{{{{ .Files.Get \"{path}\" {filters} }}}}",
+                chart.application.name
+            ),
+        );
         if let Some(members) = object.as_object_mut() {
             let data = members.entry(member).or_insert_with(|| json!({}));
             if let Some(data) = data.as_object_mut() {
@@ -129,14 +156,21 @@ fn placeholder_conflict(object: &Value) -> Option<LocatedProblem> {
     })
 }
 
-fn chart_yaml(application: &Application<'_>) -> Value {
+/// Returns a part of the digest of all files, for the chart's version.
+fn content_hash(files: &OutputFiles) -> String {
+    let digests = files.iter().map(|(path, bytes)| format!("{path} {}\n", Digest::compute(bytes)));
+    Digest::compute(digests.collect::<String>().as_bytes()).hex().chars().take(12).collect()
+}
+
+fn chart_yaml(application: &Application<'_>, content_hash: &str) -> Value {
     let tag = application.image.tag.as_deref().unwrap_or_default();
     json!({
         "apiVersion": "v2",
         "name": application.name,
         "description": format!("{} on Kubernetes", application.name),
         "type": "application",
-        "version": chart_version(tag),
+        // Charts with other content have another version, also for the same image.
+        "version": format!("{}+{content_hash}", chart_version(tag)),
         "appVersion": if tag.is_empty() { "latest" } else { tag },
     })
 }
