@@ -56,7 +56,7 @@ fn to_url_component(value: &Value) -> Result<String, Error> {
     for byte in plain_text(value, "a part of a URL")?.bytes() {
         match byte {
             b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' => {
-                encoded.push(char::from(byte))
+                encoded.push(char::from(byte));
             }
             _ => encoded += &format!("%{byte:02X}"),
         }
