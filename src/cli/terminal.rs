@@ -178,9 +178,9 @@ fn escape_except_styles(text: &str) -> String {
             continue;
         }
         if matches!(c, '\n' | '\t') {
-            escaped.push(c)
+            escaped.push(c);
         } else {
-            push_escaped(&mut escaped, c)
+            push_escaped(&mut escaped, c);
         }
         rest = rest.get(c.len_utf8()..).unwrap_or_default();
     }

@@ -42,7 +42,7 @@ use std::ffi::OsString;
 use std::path::PathBuf;
 
 pub use error::TraceError;
-pub use trace::{TraceGap, MAX_PATHS, RecordedPath, Trace};
+pub use trace::{MAX_PATHS, RecordedPath, Trace, TraceGap};
 
 #[cfg(all(target_os = "linux", any(target_arch = "x86_64", target_arch = "aarch64")))]
 pub use linux::{check_program, record, run_launcher};

@@ -129,10 +129,10 @@ fn an_invalid_contract_writes_nothing() {
         2,
         str![""],
         str![[r#"
-error: syntax error: unexpected end of input, expected end of variable block
+error: `{{` is not closed
    --> config/shop.toml.j2:1
 
-hint: fix the template
+hint: close it, or remove its start
 
 "#]],
     );

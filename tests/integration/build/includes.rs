@@ -58,7 +58,7 @@ fn hard_links_among_inputs_do_not_change_the_image() {
 #[test]
 fn warns_of_large_hard_links_that_become_copies() {
     let project = Project::hello(&["-static"]);
-    project.file("assets/first", &"x".repeat(600_000));
+    project.file("assets/first", "x".repeat(600_000));
     for name in ["second", "third"] {
         std::fs::hard_link(project.path("assets/first"), project.path(&format!("assets/{name}"))).unwrap();
     }

@@ -153,7 +153,6 @@ hint: write `programs = ["target/release/app"]` below `[package.metadata.coracle
         2,
         str![],
         str![[r#"
-error: [..]
 ...
 hint: write `schedule = "0 3 * * *"` in `[package.metadata.coracle.kubernetes]`
 

@@ -37,11 +37,7 @@ fn images_without_configuration_do_not_differ() {
     let ended = folder.run(&["config", "diff", "oci:plain.oci", "oci:plain.oci"]);
     assert_eq!((ended.status, ended.stdout.as_str(), ended.stderr.as_str()), (0, "", ""));
     let ended = folder.run(&["config", "diff", "-q", "oci:plain.oci", "@"]);
-    assert!(
-        ended.status == 4 && ended.stdout.contains("mount /etc/shop is new"),
-        "{}",
-        ended.stdout
-    );
+    assert!(ended.status == 4 && ended.stdout.contains("mount /etc/shop is new"), "{}", ended.stdout);
 }
 
 #[test]

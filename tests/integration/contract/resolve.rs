@@ -34,7 +34,11 @@ fn an_image_that_matches_nothing_is_an_error() {
     ] {
         let ended = folder.run_with(&["resolve", "-", "--image", &format!("{name}=@")], text);
         assert_eq!((ended.status, ended.stdout.as_str()), (1, ""), "{name}");
-        assert!(ended.stderr.contains(expected) && ended.stderr.contains("docs/contract.md"), "{}", ended.stderr);
+        assert!(
+            ended.stderr.contains(expected) && ended.stderr.contains("docs/contract.md"),
+            "{}",
+            ended.stderr
+        );
     }
     for text in ["image: coracle://shop:9.9\n", "image: coracle://shop@sha256:00\n"] {
         let ended = folder.run_with(&["resolve", "-", "--image", "shop=@"], text);

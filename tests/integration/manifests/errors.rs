@@ -214,7 +214,7 @@ patches = ["patch.yaml"]
     coracle(["manifests", IMAGE])
         .file("coracle.toml", recipe)
         .file("a.txt", "a")
-        .file("patch.yaml", "kind: Deployment\nmetadata: { name: other }\n---\nkind: ConfigMap\ndata: { x: y }\n---\nspec: {}\n")
+        .file("patch.yaml", "kind: Deployment\nmetadata: { name: other }\n---\nkind: ConfigMap\ndata: { x: z }\n---\nspec: {}\n")
         .ends(2, str![""], str![[r#"
 error: 7 problems in the recipe
 

@@ -13,6 +13,7 @@ use coracle_core::content_scanner::ContentScanner as _;
 use coracle_core::file_system::HostFs;
 use coracle_core::path::ImagePath;
 use coracle_scan::{Finding, ScanPolicy, SecretScanner};
+use coracle_testing::requirement::variable;
 use coracle_testing::skipped;
 
 use crate::secret_scanner::project::Project;
@@ -95,8 +96,8 @@ fn builds_an_image_of_coracle_itself() {
 /// The sources of published crates have keys for tests, but no tokens and no passwords.
 #[test]
 fn finds_only_keys_in_a_thousand_files_of_crates() {
-    let home = std::env::var_os("CARGO_HOME")
-        .map_or_else(|| PathBuf::from(env!("HOME")).join(".cargo"), PathBuf::from);
+    let home = variable("CARGO_HOME")
+        .map_or_else(|| PathBuf::from(variable("HOME").unwrap()).join(".cargo"), PathBuf::from);
     let sources = files(&[home.join("registry/src").to_str().unwrap()]);
     if sources.len() < WANTED {
         return skipped(&format!("there are only {} of {WANTED} files", sources.len()));

@@ -16,5 +16,6 @@ pub use prune::PruneResult;
 
 #[cfg(test)]
 mod tests;
-#[cfg(all(test, unix))]
+#[cfg(test)]
+#[cfg(unix)]
 mod untrusted_cache_tests;

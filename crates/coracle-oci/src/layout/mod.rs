@@ -37,5 +37,6 @@ pub use write::{write_artifact, write_graph, write_image};
 
 #[cfg(test)]
 mod tests;
-#[cfg(all(test, unix))]
+#[cfg(test)]
+#[cfg(unix)]
 mod untrusted_directory_tests;

@@ -159,7 +159,7 @@ pub(super) fn blob_file_name(digest: &Digest) -> String {
 }
 
 /// Returns the names of an archive's members and the locations of their content.
-fn read_archive_members(path: &PathBuf) -> fs::Result<BTreeMap<Vec<u8>, MemberLocation>> {
+fn read_archive_members(path: &Path) -> fs::Result<BTreeMap<Vec<u8>, MemberLocation>> {
     let file = fs::open_regular_file(path, FinalLink::Follow)?;
     let length = file.metadata().context("read the metadata of", path)?.len();
     let mut headers = TarHeaders::new(file);
