@@ -89,7 +89,7 @@ fn reports_the_undefined_part_of_an_expression() {
         ("{{ db.max-size }}", "`db.max` is undefined; did you mean `db[\"max-size\"]`?"),
         (
             "{{ values['log-leve'] }}",
-            "`values[\"log-leve\"]` is undefined; did you mean `values[\"log-level\"]`?",
+            "`values['log-leve']` is undefined; did you mean `values[\"log-level\"]`?",
         ),
     ] {
         let error = render(text, &values).unwrap_err();
