@@ -35,14 +35,18 @@ class Coracle:
 
     def __init__(self, path):
         self.path = str(pathlib.Path(path).resolve())
-        self.has_complete = "--complete" in self.run(["build", "--help"]).stdout
+        options = self.run(["build", "--help"]).stdout
+        self.has_complete = "--complete" in options
+        # The servers of the jobs have certificates of an authority that only this machine knows.
+        self.trust = ["--local-certificates"] if "--local-certificates" in options else []
         self.has_record = self.run(["record", "--help"]).returncode == 0
 
     def run(self, arguments, folder=None):
         return subprocess.run([self.path, *arguments], cwd=folder, capture_output=True, text=True, check=False)
 
     def build(self, arguments, folder, layout):
-        return self.run(["build", "--no-cache", "--compression", "none", "-o", f"oci:{layout}", *arguments], folder)
+        options = ["--no-cache", "--compression", "none", *self.trust, "-o", f"oci:{layout}"]
+        return self.run(["build", *options, *arguments], folder)
 
     def hints(self, entry, project):
         """Returns the hints and warnings of a plain build; none if it fails, which it says itself."""

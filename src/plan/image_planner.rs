@@ -147,6 +147,7 @@ impl ImagePlanner<'_> {
             state_dirs: &[&contract::writable_directories(recipe), self.added.state_dirs].concat(),
             strip: recipe.contents.strip,
             requirements,
+            is_complete: recipe.contents.complete,
             policy: &recipe.contents.implicit,
             data_sources,
             base,

@@ -41,6 +41,7 @@ use coracle_core::file_system::{FileSystem, OverlayFs};
 use coracle_core::note::Note;
 use coracle_core::path::ImagePath;
 use coracle_ld::closure::Closure;
+use coracle_ld::implicit;
 use mapped_files::link_maps;
 use planner::TreePlanner;
 use unmet_hints::HintedImage;
@@ -99,7 +100,13 @@ pub fn plan_rootfs(
     }
     let mut requirements = request.requirements.clone();
     requirements.merge(included.requirements);
-    requirements.check_unused_options()?;
+    let unused = requirements.unused_options();
+    if request.is_complete {
+        // A program that is added later may use them, so they are no error before the last plan.
+        notes.extend(unused.into_iter().map(|unused| Note::Warning(unused.message)));
+    } else if !unused.is_empty() {
+        return Err(implicit::Error::Unmet(unused).into());
+    }
     planner.add_data_files(&requirements.data_files);
     let (rootfs, more_notes) = planner.finish()?;
     notes.extend(requirements.notes);

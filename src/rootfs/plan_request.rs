@@ -38,6 +38,8 @@ pub struct PlanRequest<'a> {
     pub strip: bool,
     /// The implicit dependencies of the programs.
     pub requirements: Requirements,
+    /// Whether the image is planned again with what its hints name.
+    pub is_complete: bool,
     /// Which implicit dependencies to add for included programs.
     pub policy: &'a ImplicitPolicy,
     /// The file systems that implicit dependencies are read from.

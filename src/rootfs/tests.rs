@@ -69,6 +69,7 @@ fn plan_of(
         allowed_private_dirs: &[],
         strip: false,
         requirements: Requirements::default(),
+        is_complete: false,
         policy: &ImplicitPolicy::default(),
         data_sources: DataSources { tree, fallback: None, untracked: tree, options: &around },
         base: BaseFiles::NoBase,

@@ -235,3 +235,19 @@ fn certificates_of_this_machine_alone_need_a_flag() {
     let said = crate::implicit::built_image::refused(&project, &["hello", "--local-certificates"]);
     assert!(said.starts_with("error: `local-certificates` has no effect"), "{said}");
 }
+
+/// A program that `--complete` adds may need the certificates.
+#[test]
+fn an_option_without_effect_is_a_warning_in_a_complete_image() {
+    let project = Project::hello(&[]);
+    let build = |more: &[&str]| {
+        let args = [&["hello", "--local-certificates", "-o", "oci:x"], more].concat();
+        let output = project.coracle(["build"]).command().args(args).output().unwrap();
+        (output.status.code(), String::from_utf8(output.stderr).unwrap())
+    };
+    let message = "`local-certificates` has no effect: the image has no CA certificates\n";
+    let (code, said) = build(&[]);
+    assert!(code == Some(1) && said.contains(&format!("error: {message}")), "{said}");
+    let (code, said) = build(&["--complete"]);
+    assert!(code == Some(0) && said.contains(&format!("warning: {message}")), "{said}");
+}

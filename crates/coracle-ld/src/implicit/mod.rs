@@ -86,13 +86,9 @@ impl Requirements {
         self.hints.extend(hints);
     }
 
-    /// Checks that each requested thing is used by at least one program.
-    ///
-    /// # Errors
-    /// Fails with all unused ones.
-    pub fn check_unused_options(&self) -> Result<(), Error> {
-        let unmet: Vec<UnmetRequest> = self.option_uses.values().flatten().cloned().collect();
-        if unmet.is_empty() { Ok(()) } else { Err(Error::Unmet(unmet)) }
+    /// Returns the requested things that no program uses.
+    pub fn unused_options(&self) -> Vec<UnmetRequest> {
+        self.option_uses.values().flatten().cloned().collect()
     }
 }
 
