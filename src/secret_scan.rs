@@ -10,6 +10,7 @@ use super::image_plan::Plan;
 use super::packaged_files::packaged_paths;
 use super::recipe::Recipe;
 use coracle_core::content_scanner::ContentScanner;
+#[cfg(feature = "kube")]
 use coracle_core::fs::{self, Context as _};
 use coracle_core::note::Note;
 use coracle_core::path::ImagePath;

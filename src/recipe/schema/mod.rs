@@ -15,9 +15,9 @@ pub(super) use configuration::{
 };
 #[cfg(feature = "kube")]
 pub(super) use kubernetes::{JobTable, KubernetesTable, ProbeTable, ProbesTable, ResourcesTable};
-pub(super) use spanned_values::{
-    BoolOrNames, BoolOrString, IntOrString, NumberOrString, PathOr, Spanned, StrictTable,
-};
+#[cfg(feature = "kube")]
+pub(super) use spanned_values::NumberOrString;
+pub(super) use spanned_values::{BoolOrNames, BoolOrString, IntOrString, PathOr, Spanned, StrictTable};
 
 /// The whole file.
 #[derive(serde::Deserialize, Default)]

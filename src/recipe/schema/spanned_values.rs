@@ -56,9 +56,11 @@ pub(in crate::recipe) enum PathOr<T> {
 pub(in crate::recipe) struct IntOrString(pub(in crate::recipe) String);
 
 /// A number or a string, as text: `0.5` and `"50m"`.
+#[cfg(feature = "kube")]
 #[derive(Clone)]
 pub(in crate::recipe) struct NumberOrString(pub(in crate::recipe) String);
 
+#[cfg(feature = "kube")]
 impl<'de> Deserialize<'de> for NumberOrString {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         #[derive(serde::Deserialize)]
