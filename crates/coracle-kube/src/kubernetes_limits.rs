@@ -36,7 +36,7 @@ pub(crate) fn invalid_key_reason(key: &str) -> Option<&'static str> {
     }
 }
 
-/// What is mounted at a path.
+/// The kind of a mount: each has paths of its own that it cannot be at.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum MountedContent {
     /// Files of ConfigMaps and Secrets, read-only: `[[config]]` and `[[secret]]`.

@@ -1,4 +1,4 @@
-//! Whether written files survive a crash of the machine.
+//! Flushing of written files to the storage device.
 
 use std::fs::File;
 use std::path::Path;
@@ -6,7 +6,7 @@ use std::path::Path;
 use super::error::{Context, Result};
 use super::host;
 
-/// Whether written files survive a crash of the machine.
+/// The choice between written files that survive a crash of the machine and faster writes.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Hash)]
 pub enum Durability {
     /// Files and directories are flushed to the storage device before success is reported.

@@ -8,7 +8,7 @@ use std::path::Path;
 use super::error::{Context, Error, Result};
 use super::host;
 
-/// Whether a symbolic link at the end of a path is followed.
+/// The treatment of a symbolic link at the end of a path.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum FinalLink {
     /// The target of the link is opened.
