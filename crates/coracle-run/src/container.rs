@@ -23,6 +23,8 @@ pub struct Container {
     pub volume_group: Option<u32>,
     /// Directories and files that are mounted, parents before their children.
     pub mounts: Vec<BindMount>,
+    /// Directories in memory that the program writes to; only engines have them.
+    pub temporary_directories: Vec<String>,
     /// The ports that are reachable from this machine.
     pub ports: Vec<PortMapping>,
     /// The signal that asks the program to stop.
@@ -54,6 +56,7 @@ impl Container {
             gid: 65532,
             volume_group: None,
             mounts: Vec::new(),
+            temporary_directories: Vec::new(),
             ports: Vec::new(),
             stop_signal: None,
             has_terminal: false,

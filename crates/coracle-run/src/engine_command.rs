@@ -4,6 +4,9 @@ use std::fmt::Write as _;
 
 use crate::container::{BindMount, Container};
 
+/// The options of a temporary directory, which any user may write to, as to an `emptyDir`.
+const TEMPORARY_OPTIONS: &str = "rw,exec,mode=1777";
+
 /// A target whose command line or file is printed.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum EngineFormat {
@@ -25,7 +28,7 @@ pub fn run_arguments(container: &Container, image: &str, flags: &[&str]) -> Vec<
     let mut flag = |name: &str, value: String| args.extend([name.to_owned(), value]);
     flag("--name", container.name.clone());
     flag("--user", format!("{}:{}", container.uid, container.gid));
-    for group in container.volume_group {
+    if let Some(group) = container.volume_group {
         flag("--group-add", group.to_string());
     }
     flag("--cap-drop", "ALL".into());
@@ -39,16 +42,19 @@ pub fn run_arguments(container: &Container, image: &str, flags: &[&str]) -> Vec<
     for mount in &container.mounts {
         flag("--volume", volume(mount));
     }
+    for directory in &container.temporary_directories {
+        flag("--tmpfs", format!("{directory}:{TEMPORARY_OPTIONS}"));
+    }
     for port in &container.ports {
         flag("--publish", port.to_string());
     }
-    for signal in &container.stop_signal {
+    if let Some(signal) = &container.stop_signal {
         flag("--stop-signal", signal.clone());
     }
     // The image may declare another entrypoint.
     let (entrypoint, rest) =
         container.args.split_first().map_or((None, &[][..]), |(first, rest)| (Some(first), rest));
-    for entrypoint in entrypoint {
+    if let Some(entrypoint) = entrypoint {
         flag("--entrypoint", entrypoint.clone());
     }
     args.push("--read-only".into());
@@ -107,6 +113,14 @@ pub fn compose_file(container: &Container, image: &str) -> String {
         container.env.iter().map(|(name, value)| quoted_dollars(&format!("{name}={value}"))).collect(),
     );
     list("ports", container.ports.iter().map(|port| quoted(&port.to_string())).collect());
+    list(
+        "tmpfs",
+        container
+            .temporary_directories
+            .iter()
+            .map(|directory| quoted(&format!("{directory}:{TEMPORARY_OPTIONS}")))
+            .collect(),
+    );
     list("volumes", container.mounts.iter().map(|mount| quoted_dollars(&volume(mount))).collect());
     text
 }
@@ -142,6 +156,9 @@ pub fn quadlet_file(container: &Container, image: &str) -> String {
     }
     for mount in &container.mounts {
         line("Volume", volume(mount).replace('%', "%%"));
+    }
+    for directory in &container.temporary_directories {
+        line("Tmpfs", format!("{directory}:{TEMPORARY_OPTIONS}"));
     }
     for port in &container.ports {
         line("PublishPort", port.to_string());

@@ -38,7 +38,8 @@ pub use error::RunError;
 #[cfg(target_os = "linux")]
 pub use linux::{
     ChangeWatcher, ContainerExit, OpenedFile, Rootfs, RootfsStore, RunDirectory, RunRecord, Sandbox,
-    SandboxEvent, SandboxSettings, SandboxVolume, VolumeWriter, enter_namespaces, run_stage, signal_process,
+    SandboxEvent, SandboxSettings, SandboxVolume, VolumeWriter, enter_namespaces, report_opens, run_stage,
+    signal_number, signal_process,
 };
 pub use port_mapping::{ParsePortMappingError, PortMapping};
 pub use port_proxy::PortProxy;

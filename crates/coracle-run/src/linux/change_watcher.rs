@@ -28,20 +28,23 @@ pub struct ChangeWatcher {
 
 impl ChangeWatcher {
     /// Calls `report` from a thread with the files that have changed, once each time that they have
-    /// been quiet for some milliseconds. A file need not exist, but its directory must.
+    /// been quiet for some milliseconds. A file need not exist, but its directory must. Of
+    /// `directories`, all files are watched.
     ///
     /// # Errors
     /// Fails if a directory cannot be watched.
     pub fn start(
         files: &BTreeSet<PathBuf>,
+        directories: &BTreeSet<PathBuf>,
         mut report: impl FnMut(BTreeSet<PathBuf>) + Send + 'static,
     ) -> Result<Self> {
         let inotify = Inotify::init(InitFlags::IN_CLOEXEC | InitFlags::IN_NONBLOCK)
             .map_err(std::io::Error::from)
             .context("watch", std::path::Path::new("files"))?;
         let mut watched: BTreeMap<PathBuf, WatchDescriptor> = BTreeMap::new();
-        for file in files {
-            let Some(directory) = file.parent() else { continue };
+        for directory in
+            files.iter().filter_map(|file| file.parent()).chain(directories.iter().map(PathBuf::as_path))
+        {
             if !watched.contains_key(directory) {
                 let flags = AddWatchFlags::IN_CLOSE_WRITE
                     | AddWatchFlags::IN_MOVED_TO
@@ -54,13 +57,16 @@ impl ChangeWatcher {
             }
         }
         let is_stopped = Arc::new(AtomicBool::new(false));
-        let (stopped, files) = (is_stopped.clone(), files.clone());
+        let (stopped, files, directories) = (is_stopped.clone(), files.clone(), directories.clone());
         thread::spawn(move || {
             let mut changed = BTreeSet::new();
             while !stopped.load(Ordering::Acquire) {
                 let timeout = if changed.is_empty() { CHECK } else { QUIET };
                 match wait(&inotify, timeout) {
-                    true => changed.extend(changed_files(&inotify, &watched, &files)),
+                    true => changed.extend(changed_files(&inotify, &watched).into_iter().filter(|path| {
+                        files.contains(path)
+                            || path.parent().is_some_and(|parent| directories.contains(parent))
+                    })),
                     false if !changed.is_empty() => report(std::mem::take(&mut changed)),
                     false => {}
                 }
@@ -82,18 +88,14 @@ fn wait(inotify: &Inotify, timeout: Duration) -> bool {
     poll(&mut waited, timeout).is_ok_and(|count| count > 0)
 }
 
-fn changed_files(
-    inotify: &Inotify,
-    watched: &BTreeMap<PathBuf, WatchDescriptor>,
-    files: &BTreeSet<PathBuf>,
-) -> Vec<PathBuf> {
+fn changed_files(inotify: &Inotify, watched: &BTreeMap<PathBuf, WatchDescriptor>) -> Vec<PathBuf> {
     let events = inotify.read_events().unwrap_or_default();
     let paths = events.into_iter().filter_map(|event| {
         let (directory, _) = watched.iter().find(|(_, watch)| **watch == event.wd)?;
         let name: OsString = event.name?;
         Some(directory.join(name))
     });
-    paths.filter(|path| files.contains(path)).collect()
+    paths.collect()
 }
 
 #[cfg(test)]
@@ -110,7 +112,9 @@ mod tests {
         fs::write(&written, "1").unwrap();
         let (sender, receiver) = channel();
         let files = BTreeSet::from([written.clone(), replaced.clone()]);
-        let _watcher = ChangeWatcher::start(&files, move |changed| sender.send(changed).unwrap()).unwrap();
+        let _watcher =
+            ChangeWatcher::start(&files, &BTreeSet::new(), move |changed| sender.send(changed).unwrap())
+                .unwrap();
         fs::write(&other, "1").unwrap();
         fs::write(&written, "2").unwrap();
         let mut seen = receiver.recv().unwrap();

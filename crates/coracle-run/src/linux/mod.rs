@@ -16,7 +16,8 @@ mod volume_writer;
 
 pub use change_watcher::ChangeWatcher;
 pub use namespace_entry::enter_namespaces;
-pub use process::signal_process;
+pub use open_watcher::report_opens;
+pub use process::{signal_number, signal_process};
 pub use protocol::{ContainerExit, OpenedFile, SandboxEvent, SandboxVolume};
 pub use rootfs_store::{Rootfs, RootfsStore};
 pub use run_directory::{RunDirectory, RunRecord};

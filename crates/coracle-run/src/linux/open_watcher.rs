@@ -8,12 +8,18 @@ use std::time::Instant;
 use nix::sys::inotify::{AddWatchFlags, InitFlags, Inotify};
 
 use super::protocol::{OpenedFile, SandboxEvent};
-use super::sandbox_init::EventSender;
-use crate::VolumeFile;
+use crate::volume::VolumeFile;
 
-/// Reports each file in `directory` when a process opens it for the first time. The files are watched
-/// when this function returns, and no process knows them yet.
-pub(super) fn report_opens(directory: &Path, files: &[VolumeFile], events: EventSender) -> io::Result<()> {
+/// Calls `report` from a thread when a process opens one of the files in `directory` for the first
+/// time. They are watched when this function returns. To be called before programs can see them.
+///
+/// # Errors
+/// Fails if a file cannot be watched.
+pub fn report_opens(
+    directory: &Path,
+    files: &[VolumeFile],
+    report: impl Fn(SandboxEvent) + Send + 'static,
+) -> io::Result<()> {
     let inotify = Inotify::init(InitFlags::IN_CLOEXEC)?;
     let mut watched = Vec::new();
     for file in files {
@@ -27,7 +33,7 @@ pub(super) fn report_opens(directory: &Path, files: &[VolumeFile], events: Event
             for event in found.iter().filter(|event| event.mask.contains(AddWatchFlags::IN_OPEN)) {
                 let Some((_, path)) = watched.iter().find(|(watch, _)| *watch == event.wd) else { continue };
                 let microseconds = u64::try_from(start.elapsed().as_micros()).unwrap_or(u64::MAX);
-                events.send(&SandboxEvent::Opened(OpenedFile { path: path.clone(), microseconds }));
+                report(SandboxEvent::Opened(OpenedFile { path: path.clone(), microseconds }));
             }
         }
     });

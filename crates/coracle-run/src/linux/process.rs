@@ -13,6 +13,20 @@ pub fn signal_process(pid: i32, number: i32) -> bool {
     pid > 0 && signal::kill(Pid::from_raw(pid), signal).is_ok()
 }
 
+/// Returns the number of a signal: `SIGTERM`, `SIGRTMIN+3` or `15`; `None` if there is no such signal.
+pub fn signal_number(text: &str) -> Option<i32> {
+    /// The first and the last real-time signal of glibc and musl. Source: signal(7).
+    const REAL_TIME: (i32, i32) = (34, 64);
+    let offset = |start: &str| text.strip_prefix(start).map(|rest| rest.parse::<i32>().unwrap_or_default());
+    if let Some(offset) = offset("SIGRTMIN") {
+        return Some(REAL_TIME.0 + offset);
+    }
+    if let Some(offset) = offset("SIGRTMAX") {
+        return Some(REAL_TIME.1 + offset);
+    }
+    text.parse().ok().or_else(|| text.parse::<Signal>().ok().map(|signal| signal as i32))
+}
+
 /// Sends a signal that has no name of its own, such as `SIGRTMIN+3`, with the program `kill`.
 fn signal_by_number(pid: i32, number: i32) -> bool {
     let status = std::process::Command::new("kill").arg(format!("-{number}")).arg(pid.to_string()).status();
@@ -67,6 +81,21 @@ impl ProcessStatus {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn signals_have_names_and_numbers() {
+        for (text, number) in [
+            ("SIGTERM", 15),
+            ("SIGHUP", 1),
+            ("SIGRTMIN", 34),
+            ("SIGRTMIN+3", 37),
+            ("SIGRTMAX-1", 63),
+            ("9", 9),
+        ] {
+            assert_eq!(signal_number(text), Some(number), "{text}");
+        }
+        assert_eq!(signal_number("SIGNONE"), None);
+    }
 
     #[test]
     fn reads_process_ids_of_all_namespaces() {

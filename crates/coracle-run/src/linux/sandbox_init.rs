@@ -136,7 +136,10 @@ impl SandboxInit {
     ) -> coracle_core::fs::Result<bool> {
         let Some(writer) = self.volumes.get(volume) else { return Ok(false) };
         writer.write(files, is_forced, |directory| match reports_opens {
-            true => open_watcher::report_opens(directory, files, self.events.clone()),
+            true => {
+                let events = self.events.clone();
+                open_watcher::report_opens(directory, files, move |event| events.send(&event))
+            }
             false => Ok(()),
         })
     }
