@@ -15,7 +15,7 @@ use super::engine::EngineBackend;
 use super::events::RunEvent;
 use super::image::{PreparedImage, host_architecture};
 use crate::cli::error::CliError;
-use crate::cli::terminal;
+use crate::cli::terminal::{self, count_noun};
 
 /// Runs containers.
 pub(super) enum Backend {
@@ -69,8 +69,8 @@ impl Backend {
                 let rootfs = backend.store.unpack(&prepared.parsed, &prepared.platform, mount_points)?;
                 if rootfs.foreign_files > 0 {
                     let warning = format!(
-                        "{} files of the image belong to root here, because only root can give files to other users",
-                        rootfs.foreign_files
+                        "{} of the image belong to root here, because only root can give files to other users",
+                        count_noun(rootfs.foreign_files, "path")
                     );
                     terminal::print_notes(&[Note::Warning(warning)], quiet);
                 }

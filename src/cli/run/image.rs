@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 
 use coracle::recipe::{self, Recipe, RecipeError, RecipeOverrides};
 use coracle_core::digest::Digest;
+use coracle_core::note::Note;
 use coracle_core::platform::Platform;
 use coracle_kube::contract::{CONTRACT_LABEL, Contract};
 use coracle_oci::copy::{self, CopySettings, ImageLocation};
@@ -13,10 +14,11 @@ use coracle_run::RunError;
 
 use super::CargoRecipe;
 use crate::cli::args::RunArgs;
+use crate::cli::concurrent_builds::BuildMonitor;
 use crate::cli::error::{CliError, CliExit};
 use crate::cli::image_reader::{has_transport, parse_location, parse_platform};
 use crate::cli::progress::ProgressDisplay;
-use crate::cli::{build, build_inputs, cache, environment, manifest_image};
+use crate::cli::{build_inputs, cache, environment, manifest_image, terminal};
 
 /// What the command line names.
 pub(super) struct ImageSubject<'a> {
@@ -58,6 +60,7 @@ impl<'a> ImageSubject<'a> {
             }
             (None, true) => fallback_store(),
         };
+        let store = coracle_core::fs::absolute_path(&store)?;
         Ok(Self { kind: subject_kind(args)?, cargo_recipe, store })
     }
 
@@ -145,7 +148,7 @@ impl<'a> ImageSubject<'a> {
             durability: coracle_core::fs::Durability::Unsynced,
             ..build_inputs::library_settings(None, cache, client)?
         };
-        build::build_with_progress(&recipe, &settings, args.quiet)?;
+        build_without_hints(&recipe, &settings, args.quiet)?;
         cache::prune_and_report(&settings);
         Ok(location)
     }
@@ -176,6 +179,18 @@ impl<'a> ImageSubject<'a> {
             .map_err(|error| coracle_core::fs::Error::new("create", &directory, error))?;
         Ok(directory.join(format!("{}.oci", Digest::compute(key.as_bytes()).hex())))
     }
+}
+
+/// Builds an image with a progress bar. Hints are about the image, and are those of `coracle build`.
+fn build_without_hints(recipe: &Recipe, settings: &coracle::Settings, quiet: bool) -> Result<(), CliError> {
+    let progress = ProgressDisplay::new(quiet, "packing");
+    let monitor = BuildMonitor::single(&progress);
+    let built = coracle::build(recipe, settings, &monitor);
+    progress.finish();
+    let warnings = |notes: &[Note]| terminal::print_notes(notes, true);
+    warnings(&monitor.into_notes());
+    warnings(&built?.notes);
+    Ok(())
 }
 
 /// The store of users without a cache.

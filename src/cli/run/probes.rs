@@ -27,7 +27,7 @@ pub(super) struct RunProbes {
     readiness: Option<Probe>,
     liveness: Option<Probe>,
     /// Whether readiness is a connection to a declared port, because there is no probe.
-    pub(super) is_guessed: bool,
+    is_guessed: bool,
 }
 
 /// The number of the container that runs; probes of others end.

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::io::IsTerminal as _;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
@@ -55,6 +55,7 @@ pub(super) struct RunSession<'a> {
     runtime: Runtime,
     record: RunRecord,
     run_directory: RunDirectory,
+    state_directory: PathBuf,
     state: Vec<PathBuf>,
     pub(super) events: Sender<RunEvent>,
     receiver: Receiver<RunEvent>,
@@ -136,7 +137,8 @@ impl<'a> RunSession<'a> {
             let mut container = container_of(&prepared, &configuration, &name, args)?;
             PortMapping::check_all(&container.ports)?;
             container.has_terminal = std::io::stdin().is_terminal() && std::io::stdout().is_terminal();
-            let state = state_directories(&subject, &configuration, &name, args)?;
+            let state_directory = subject.store.join(if args.keep { "kept" } else { "state" }).join(&name);
+            let state = state_directories(&state_directory, &configuration)?;
             let (events, receiver) = channel();
             let settings = SandboxSettings {
                 executable: own_executable()?,
@@ -150,9 +152,9 @@ impl<'a> RunSession<'a> {
                 removed_directories: run_directory.left_state.clone(),
             };
             let backend = Backend::create(settings, subject.store.clone(), &prepared.title, events.clone())?;
-            Ok((container, state, backend, events, receiver))
+            Ok((container, state_directory, state, backend, events, receiver))
         };
-        let (container, state, backend, events, receiver) = match attempt() {
+        let (container, state_directory, state, backend, events, receiver) = match attempt() {
             Ok(created) => created,
             Err(failure) => {
                 run_directory.remove();
@@ -165,7 +167,7 @@ impl<'a> RunSession<'a> {
             image: prepared.location.clone(),
             runtime: runtime.program.display().to_string(),
             mounts: configuration.mount_points().iter().map(ToString::to_string).collect(),
-            state_directories: if args.keep { Vec::new() } else { state.clone() },
+            state_directories: if args.keep { Vec::new() } else { vec![state_directory.clone()] },
             ..RunRecord::default()
         };
         Ok(Self {
@@ -178,6 +180,7 @@ impl<'a> RunSession<'a> {
             runtime,
             record,
             run_directory,
+            state_directory,
             state,
             events,
             receiver,
@@ -241,7 +244,6 @@ impl<'a> RunSession<'a> {
         }
         self.record.addresses = addresses(&self.container, &self.prepared, self.backend.has_host_network());
         self.run_directory.write_record(&self.record)?;
-        self.has_started = false;
         self.backend.start(&self.container)
     }
 
@@ -318,7 +320,7 @@ impl<'a> RunSession<'a> {
             ContainerExit::Code(code) => code,
             ContainerExit::NotStarted(message) => {
                 let error = RunError::Runtime { runtime: self.runtime.clone(), message };
-                if !self.args.watch || !self.has_started && self.watcher.is_none() {
+                if !self.args.watch || !self.has_started {
                     return Err(error.into());
                 }
                 terminal::print_error(&error.into());
@@ -344,7 +346,9 @@ impl<'a> RunSession<'a> {
                     [] => String::new(),
                     addresses => format!(" at {}", addresses.join(", ")),
                 };
-                self.say(&format!("ready after {} ms{at}", after.as_millis()));
+                if !at.is_empty() || !self.probes_are_guessed() {
+                    self.say(&format!("ready after {} ms{at}", after.as_millis()));
+                }
                 self.start_reload_check()?;
             }
             ProbeResult::NotReady(why) => {
@@ -358,6 +362,12 @@ impl<'a> RunSession<'a> {
             }
         }
         Ok(None)
+    }
+
+    /// Whether there are no probes, so that a connection to a port decides.
+    fn probes_are_guessed(&self) -> bool {
+        let probes = &self.prepared.recipe.kubernetes.probes;
+        probes.startup.is_none() && probes.readiness.is_none()
     }
 
     /// Replaces the volumes of a program that is ready, to see whether it opens the new files.
@@ -501,7 +511,7 @@ impl<'a> RunSession<'a> {
     /// Ends everything, and removes what is not kept.
     fn clean_up(self, result: Result<i32, CliError>) -> Result<i32, CliError> {
         self.backend.prune();
-        let removed = if self.args.keep { Vec::new() } else { self.state };
+        let removed = if self.args.keep { Vec::new() } else { vec![self.state_directory] };
         self.backend.end(removed);
         self.run_directory.remove();
         result
@@ -527,16 +537,9 @@ impl<'a> RunSession<'a> {
 }
 
 /// Returns the directories for the program's state, which need not exist.
-fn state_directories(
-    subject: &ImageSubject<'_>,
-    configuration: &RunConfiguration,
-    name: &str,
-    args: &RunArgs,
-) -> Result<Vec<PathBuf>, CliError> {
-    let part = if args.keep { "kept" } else { "state" };
-    let directory = subject.store.join(part).join(name);
-    coracle_core::fs::create_private_dir_all(&directory)
-        .map_err(|error| coracle_core::fs::Error::new("create", &directory, error))?;
+fn state_directories(directory: &Path, configuration: &RunConfiguration) -> Result<Vec<PathBuf>, CliError> {
+    coracle_core::fs::create_private_dir_all(directory)
+        .map_err(|error| coracle_core::fs::Error::new("create", directory, error))?;
     let names =
         configuration.state.iter().map(|path| path.to_string().trim_start_matches('/').replace('/', "-"));
     Ok(names.map(|name| directory.join(name)).collect())

@@ -215,7 +215,8 @@ impl RootBuilder<'_> {
         let mut directories = Vec::new();
         let mut foreign_files = 0;
         for (path, entry) in self.files.iter() {
-            foreign_files += usize::from(entry.owner != (0, 0) && !self.store.can_change_owner);
+            let is_hidden = mount_points.iter().any(|mount| path.is_within(mount));
+            foreign_files += usize::from(entry.owner != (0, 0) && !self.store.can_change_owner && !is_hidden);
             let target = self.host_path(path)?;
             self.add(path, entry, &target)?;
             if entry.is_directory() {

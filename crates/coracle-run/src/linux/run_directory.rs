@@ -4,6 +4,7 @@
 use std::fs::{self, File, TryLockError};
 use std::io;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use coracle_core::fs::{Context as _, create_private_dir_all};
 use serde::{Deserialize, Serialize};
@@ -15,6 +16,8 @@ const LOCK: &str = "lock";
 const RECORD: &str = "run.json";
 /// The maximum number of runs with one name.
 const MAX_RUNS: u32 = 1000;
+/// How long the output of runs in the background is kept.
+const KEPT_LOGS: Duration = Duration::from_secs(24 * 3600);
 /// Where runtimes make cgroups: the only hierarchy of version 2, and those of version 1.
 const CGROUPS: &str = "/sys/fs/cgroup";
 
@@ -136,6 +139,13 @@ fn remove_ended(base: &Path) -> Vec<PathBuf> {
     let mut left = Vec::new();
     for entry in fs::read_dir(base).into_iter().flatten().flatten() {
         let path = entry.path();
+        let is_old = entry
+            .metadata()
+            .and_then(|found| found.modified())
+            .is_ok_and(|time| time.elapsed().is_ok_and(|elapsed| elapsed > KEPT_LOGS));
+        if is_old && path.is_file() {
+            let _ = fs::remove_file(&path);
+        }
         if is_ended(&path) {
             let record = fs::read(path.join(RECORD))
                 .ok()
@@ -158,7 +168,9 @@ fn remove_run(path: &Path, name: &str) {
     let _ = fs::remove_dir_all(path);
     let hierarchies = fs::read_dir(CGROUPS).into_iter().flatten().flatten().map(|entry| entry.path());
     for hierarchy in hierarchies.chain([PathBuf::from(CGROUPS)]) {
-        let _ = fs::remove_dir(hierarchy.join("coracle").join(name));
+        let parent = hierarchy.join("coracle");
+        let _ = fs::remove_dir(parent.join(name));
+        let _ = fs::remove_dir(parent);
     }
 }
 

@@ -97,11 +97,15 @@ impl Sandbox {
             }
         };
         let volumes_directory = settings.directory.join("volumes");
+        // Without a range of IDs, all files belong to the only user, whom the program runs as.
+        let is_known = |group: &u32| id_map.is_none_or(|map| map.contains(0, *group));
+        let volumes = settings.volumes.into_iter();
+        let volumes = volumes.map(|volume| SandboxVolume { group: volume.group.filter(is_known), ..volume });
         let request = Request::SetUp {
             volumes_directory: volumes_directory.clone(),
-            volumes: settings.volumes,
+            volumes: volumes.collect(),
             state_directories: settings.state_directories,
-            state_group: settings.state_group,
+            state_group: settings.state_group.filter(is_known),
             removed_directories: settings.removed_directories,
             has_user_namespace: id_map.is_some(),
         };
