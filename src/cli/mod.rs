@@ -11,6 +11,7 @@ mod concurrent_builds;
 mod config;
 mod contract_lookup;
 mod copy;
+mod debug_symbols;
 mod deps;
 mod environment;
 mod error;

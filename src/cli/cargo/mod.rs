@@ -17,6 +17,7 @@ use super::args::{
     CargoArgs, CargoBuildArgs, CargoConfigRenderArgs, CargoManifestsArgs, CargoRunArgs, Color,
 };
 use super::error::{CliError, CliExit};
+use super::image_reader::has_transport;
 use super::project::nearest_cargo_manifest;
 use super::{build, config, interrupt, manifests, recipe_tables, run};
 
@@ -44,7 +45,7 @@ pub(super) fn run_cargo_build(args: &CargoBuildArgs, color: Color) -> Result<Cli
         let programs = cargo_build::build_programs(&args.cargo, args.build.quiet, color, on_complete)?;
         image_recipes::all_recipes(&programs, &flags, &args.cargo)
     };
-    build::build_images(&args.build, find_recipes, cross_errors::build_error_with_hint)
+    build::build_images(&args.build, find_recipes, cross_errors::build_error_with_hint, "cargo coracle run")
 }
 
 impl BuiltProgram {
@@ -167,6 +168,10 @@ pub(super) fn run_cargo_run(mut args: CargoRunArgs, color: Color) -> Result<CliE
     let subject = args.subject.as_ref().map(|subject| subject.to_string_lossy().into_owned());
     reject_selection_flags(args.file.is_some(), subject.as_deref(), cargo)?;
     if args.file.is_some() || args.subject.is_some() {
+        if subject.is_some_and(|subject| has_transport(&subject)) && args.file.is_none() && !args.has_mounts()
+        {
+            args.file = manifest_with_settings()?;
+        }
         return run::run_run(args, None);
     }
     args.file = match &cargo.manifest_path {

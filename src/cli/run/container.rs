@@ -13,7 +13,7 @@ use crate::cli::environment::env_var;
 use crate::cli::error::{CliError, CliExit};
 
 /// The PATH of containers whose image sets none. Source: containerd, `oci.WithDefaultPathEnv`.
-const DEFAULT_PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
+pub(super) const DEFAULT_PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 
 /// Returns the container, without its mounts.
 pub(super) fn container_of(

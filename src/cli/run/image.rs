@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 
 use coracle::recipe::{self, Recipe, RecipeError, RecipeOverrides};
 use coracle_core::digest::Digest;
+use coracle_core::fs::Context as _;
 use coracle_core::note::Note;
 use coracle_core::platform::Platform;
 use coracle_kube::contract::{CONTRACT_LABEL, Contract};
@@ -60,7 +61,8 @@ impl<'a> ImageSubject<'a> {
             }
             (None, true) => fallback_store(),
         };
-        let store = coracle_core::fs::absolute_path(&store)?;
+        coracle_core::fs::create_private_dir_all(&store).context("create", &store)?;
+        let store = store.canonicalize().context("find", &store)?;
         Ok(Self { kind: subject_kind(args)?, cargo_recipe, store })
     }
 
@@ -175,8 +177,7 @@ impl<'a> ImageSubject<'a> {
 
     fn layout_path(&self, key: &str) -> Result<PathBuf, CliError> {
         let directory = self.store.join("layouts");
-        coracle_core::fs::create_private_dir_all(&directory)
-            .map_err(|error| coracle_core::fs::Error::new("create", &directory, error))?;
+        coracle_core::fs::create_private_dir_all(&directory).context("create", &directory)?;
         Ok(directory.join(format!("{}.oci", Digest::compute(key.as_bytes()).hex())))
     }
 }

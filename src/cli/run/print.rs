@@ -2,12 +2,15 @@
 //! that make the image and the configuration available to it.
 
 use coracle_run::BindMount;
+use std::collections::BTreeSet;
+
+use coracle_core::path::ImagePath;
 use coracle_run::engine_command::{
     EngineFormat, compose_file, podman_arguments, quadlet_file, run_arguments,
 };
 
 use super::configuration::RunConfiguration;
-use super::container::container_of;
+use super::container::{DEFAULT_PATH, container_of};
 use super::image::PreparedImage;
 use crate::cli::args::{PrintFormat, RunArgs};
 use crate::cli::error::{CliError, CliExit};
@@ -38,7 +41,9 @@ pub(super) fn print_equivalent(
     let configuration = RunConfiguration::declared(&prepared.recipe, prepared);
     let mut container = container_of(prepared, &configuration, &prepared.title, args)?;
     container.temporary_directories = configuration.state.iter().map(ToString::to_string).collect();
-    container.mounts = mounts(prepared, args, format)?;
+    container.mounts = mounts(prepared, format);
+    // Engines set these themselves.
+    container.env.retain(|(name, value)| name != "HOSTNAME" && (name != "PATH" || value != DEFAULT_PATH));
     container.volume_group = None;
     let image = format!("localhost/{}:latest", prepared.title.to_lowercase());
     let text = match EngineFormat::from(format) {
@@ -79,6 +84,18 @@ fn preparations(prepared: &PreparedImage, args: &RunArgs, image: &str, transport
         render.extend(args.render_args());
         render.extend(["-o".to_owned(), CONFIG_DIRECTORY.to_owned()]);
         lines.push(shell_words(&render));
+    }
+    for secret in &prepared.recipe.config.secrets {
+        for text in &args.secret_files {
+            let text = text.to_string_lossy();
+            let Some((key, file)) = text.split_once('=') else { continue };
+            if secret.keys.iter().any(|known| known == key) {
+                let target = format!("{}/{key}", config_directory(&secret.path));
+                lines.push(words(&["install", "-D", file, &target]));
+            }
+        }
+    }
+    if lines.len() > 1 {
         // Secret files are readable by their owner alone, and the program is another user.
         lines.push(format!("chmod -R a+rX {CONFIG_DIRECTORY}"));
     }
@@ -97,41 +114,30 @@ fn commented(prepared: &PreparedImage, args: &RunArgs, image: &str, transport: &
     lines.iter().map(|line| format!("# {line}\n")).collect::<String>() + file
 }
 
-/// Returns the mounts: the rendered directories, and each file of a Secret.
-fn mounts(prepared: &PreparedImage, args: &RunArgs, format: PrintFormat) -> Result<Vec<BindMount>, CliError> {
+/// Returns the mounts: the directories with rendered files and Secrets.
+fn mounts(prepared: &PreparedImage, format: PrintFormat) -> Vec<BindMount> {
     let config = &prepared.recipe.config;
-    // systemd and Docker need absolute paths, or paths that start with a dot.
+    // systemd and engines need absolute paths.
     let here = match format {
         PrintFormat::Quadlet | PrintFormat::Docker | PrintFormat::Podman => {
             std::env::current_dir().unwrap_or_default()
         }
         PrintFormat::Compose => ".".into(),
     };
-    let rendered = config.mounts.iter().map(|mount| {
-        let path = mount.path.to_string();
-        BindMount {
-            source: here.join(CONFIG_DIRECTORY).join(path.trim_start_matches('/')),
-            destination: path,
-            is_writable: false,
-        }
-    });
-    let mut mounts: Vec<BindMount> = rendered.collect();
-    for secret in &config.secrets {
-        for text in &args.secret_files {
-            let text = text.to_string_lossy();
-            let Some((key, file)) = text.split_once('=') else { continue };
-            if secret.keys.iter().any(|known| known == key) {
-                let file = std::path::Path::new(file);
-                let source = if file.is_absolute() { file.to_owned() } else { here.join(file) };
-                mounts.push(BindMount {
-                    source,
-                    destination: format!("{}/{key}", secret.path),
-                    is_writable: false,
-                });
-            }
-        }
-    }
-    Ok(mounts)
+    let rendered = config.mounts.iter().map(|mount| &mount.path);
+    let paths: BTreeSet<&ImagePath> =
+        rendered.chain(config.secrets.iter().map(|secret| &secret.path)).collect();
+    let mount = |path: &ImagePath| BindMount {
+        source: here.join(config_directory(path)),
+        destination: path.to_string(),
+        is_writable: false,
+    };
+    paths.into_iter().map(mount).collect()
+}
+
+/// Returns the directory with the files of a mount, relative to the working directory.
+fn config_directory(mount: &ImagePath) -> String {
+    format!("{CONFIG_DIRECTORY}/{}", mount.to_string().trim_start_matches('/'))
 }
 
 impl RunConfiguration {
