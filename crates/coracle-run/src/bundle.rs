@@ -3,6 +3,7 @@
 //! The container has the host's network, so that its ports are this machine's; everything else is
 //! its own. No resource limit is set.
 
+use std::collections::BTreeSet;
 use std::path::Path;
 
 use serde_json::{Value, json};
@@ -60,7 +61,8 @@ pub fn bundle_config(container: &Container, rootfs: &Path, settings: &BundleSett
             "user": {
                 "uid": container.uid,
                 "gid": container.gid,
-                "additionalGids": container.volume_group.into_iter().collect::<Vec<u32>>(),
+                // containerd adds the user's own group, too.
+                "additionalGids": BTreeSet::from_iter(container.volume_group.into_iter().chain([container.gid])),
             },
             "args": container.args,
             "env": env,

@@ -30,6 +30,12 @@ pub(super) struct RunVolume {
     pub(super) files: Vec<VolumeFile>,
 }
 
+impl RunVolume {
+    fn has_secrets(&self) -> bool {
+        self.files.iter().any(|file| file.mode == SECRET_MODE)
+    }
+}
+
 /// Everything that a run gets in addition to its image.
 #[derive(Clone, PartialEq, Eq)]
 pub(super) struct RunConfiguration {
@@ -102,8 +108,7 @@ impl RunConfiguration {
 
     /// Returns the group of all volumes, as `coracle manifests` sets `fsGroup`.
     pub(super) fn volume_group(&self, gid: u32) -> Option<u32> {
-        let has_secrets =
-            self.volumes.iter().flat_map(|volume| &volume.files).any(|file| file.mode == SECRET_MODE);
+        let has_secrets = self.volumes.iter().any(RunVolume::has_secrets);
         (has_secrets || !self.state.is_empty()).then_some(gid)
     }
 
@@ -112,6 +117,7 @@ impl RunConfiguration {
         let volume = |volume: &RunVolume| SandboxVolume {
             name: volume.name.clone(),
             group,
+            has_secrets: volume.has_secrets(),
             files: volume.files.clone(),
         };
         self.volumes.iter().map(volume).collect()

@@ -59,7 +59,8 @@ impl EngineBackend {
         for volume in settings.volumes {
             // Only root can give files to the group of the volumes; everyone else lets all read them.
             let group = volume.group.filter(|_| super::user_id() == 0);
-            let writer = VolumeWriter::create(directory.path().join(&volume.name), group)?;
+            let writer =
+                VolumeWriter::create(directory.path().join(&volume.name), group, volume.has_secrets)?;
             writer.write(&readable(volume.files, group.is_none()), false, |_| Ok(()))?;
             volumes.push((volume.name, writer));
         }

@@ -19,6 +19,8 @@ pub struct SandboxVolume {
     pub name: String,
     /// The group of its files, as `fsGroup` of a pod.
     pub group: Option<u32>,
+    /// Whether it is a Secret, or a projected volume with one.
+    pub has_secrets: bool,
     /// Its first files.
     pub files: Vec<VolumeFile>,
 }

@@ -119,7 +119,7 @@ impl SandboxInit {
 
     fn create_volumes(&mut self, directory: &Path, volumes: Vec<SandboxVolume>) -> io::Result<()> {
         for volume in volumes {
-            let writer = VolumeWriter::create(directory.join(&volume.name), volume.group)
+            let writer = VolumeWriter::create(directory.join(&volume.name), volume.group, volume.has_secrets)
                 .and_then(|writer| writer.write(&volume.files, false, |_| Ok(())).map(|_| writer))
                 .map_err(|error| io::Error::other(with_cause(&error)))?;
             self.volumes.insert(volume.name, writer);

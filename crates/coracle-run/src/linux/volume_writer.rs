@@ -27,13 +27,14 @@ pub struct VolumeWriter {
 }
 
 impl VolumeWriter {
-    /// Creates the directory of a volume whose files belong to `group`, as with `fsGroup`.
+    /// Creates the directory of a volume whose files belong to `group`, as with `fsGroup`. A kubelet
+    /// keeps Secrets and projected volumes in memory, where directories have the sticky bit.
     ///
     /// # Errors
     /// Fails if the directory exists or cannot be created.
-    pub fn create(directory: PathBuf, group: Option<u32>) -> Result<Self> {
+    pub fn create(directory: PathBuf, group: Option<u32>, has_secrets: bool) -> Result<Self> {
         fs::create_dir(&directory).context("create", &directory)?;
-        set_mode(&directory, 0o777)?;
+        set_mode(&directory, if has_secrets { 0o1777 } else { 0o777 })?;
         Ok(Self { directory, group })
     }
 
@@ -147,22 +148,21 @@ fn set_mode(path: &Path, mode: u32) -> Result<()> {
     fs::set_permissions(path, Permissions::from_mode(mode)).context("set the mode of", path)
 }
 
-/// Gives everything at and below `path` to a group that may read it, in the order of the names.
+/// Gives everything at and below `path` to a group that may read it: a directory after its entries, which
+/// come in the order of the file system.
 fn give_to_group(path: &Path, group: u32) -> Result<()> {
     let metadata = fs::symlink_metadata(path).context("read", path)?;
+    if metadata.is_dir() {
+        for entry in fs::read_dir(path).context("read", path)? {
+            give_to_group(&entry.context("read", path)?.path(), group)?;
+        }
+    }
     lchown(path, None, Some(group)).context("set the group of", path)?;
     if metadata.is_symlink() {
         return Ok(());
     }
     let added = if metadata.is_dir() { GROUP_READ | GROUP_DIRECTORY } else { GROUP_READ };
-    set_mode(path, (metadata.permissions().mode() & 0o7777) | added)?;
-    if metadata.is_dir() {
-        let entries = fs::read_dir(path).and_then(Iterator::collect::<io::Result<Vec<_>>>);
-        let mut names: Vec<_> = entries.context("read", path)?.iter().map(fs::DirEntry::file_name).collect();
-        names.sort();
-        names.iter().try_for_each(|name| give_to_group(&path.join(name), group))?;
-    }
-    Ok(())
+    set_mode(path, (metadata.permissions().mode() & 0o7777) | added)
 }
 
 #[cfg(test)]
@@ -215,7 +215,7 @@ mod tests {
     #[test]
     fn links_lead_through_the_data_link_to_a_timestamped_directory() {
         let scratch = tempfile::tempdir().unwrap();
-        let writer = VolumeWriter::create(scratch.path().join("v"), None).unwrap();
+        let writer = VolumeWriter::create(scratch.path().join("v"), None, false).unwrap();
         assert!(write(&writer, &[file("app.conf", "1", 0o644), file("tls/key", "2", 0o400)]));
         let tree = expected([
             ("..data", "-> ..time"),
@@ -237,19 +237,19 @@ mod tests {
     fn the_group_of_volumes_may_read_all_files() {
         let scratch = tempfile::tempdir().unwrap();
         let group = fs::metadata(scratch.path()).unwrap().gid();
-        let writer = VolumeWriter::create(scratch.path().join("v"), Some(group)).unwrap();
+        let writer = VolumeWriter::create(scratch.path().join("v"), Some(group), true).unwrap();
         write(&writer, &[file("open", "1", 0o644), file("key", "2", 0o400)]);
         let tree = listing(&scratch.path().join("v"));
         assert_eq!(tree["..time"], "2755");
         assert_eq!((&*tree["..time/open"], &*tree["..time/key"]), ("644", "440"));
-        assert_eq!(fs::metadata(scratch.path().join("v")).unwrap().mode() & 0o7777, 0o2777);
+        assert_eq!(fs::metadata(scratch.path().join("v")).unwrap().mode() & 0o7777, 0o3777);
     }
 
     #[test]
     fn equal_files_are_not_replaced_and_links_to_lost_files_are_removed() {
         let scratch = tempfile::tempdir().unwrap();
         let directory = scratch.path().join("v");
-        let writer = VolumeWriter::create(directory.clone(), None).unwrap();
+        let writer = VolumeWriter::create(directory.clone(), None, false).unwrap();
         let (one, two) = (file("a", "1", 0o644), file("b/c", "2", 0o644));
         write(&writer, &[one.clone(), two.clone()]);
         let first = fs::read_link(directory.join(DATA_LINK)).unwrap();
@@ -264,7 +264,7 @@ mod tests {
     fn a_watcher_of_the_directory_sees_the_events_of_a_kubelet() {
         let scratch = tempfile::tempdir().unwrap();
         let directory = scratch.path().join("v");
-        let writer = VolumeWriter::create(directory.clone(), None).unwrap();
+        let writer = VolumeWriter::create(directory.clone(), None, false).unwrap();
         write(&writer, &[file("a", "1", 0o644)]);
         let inotify = Inotify::init(InitFlags::IN_NONBLOCK).unwrap();
         inotify
@@ -305,7 +305,7 @@ mod tests {
     fn readers_never_see_files_of_two_versions() {
         let scratch = tempfile::tempdir().unwrap();
         let directory = scratch.path().join("v");
-        let writer = VolumeWriter::create(directory.clone(), None).unwrap();
+        let writer = VolumeWriter::create(directory.clone(), None, false).unwrap();
         let version = |number: u32| {
             let text = format!("{number}\n").repeat(2000);
             [file("a", &text, 0o644), file("b", &text, 0o644)]
