@@ -4,6 +4,7 @@
 mod build_flags;
 mod commands;
 mod other_flags;
+mod run_flags;
 
 use std::ffi::OsString;
 use std::path::Path;
@@ -16,6 +17,7 @@ use super::error::{CliError, CliExit};
 use build_flags::BUILD_FLAGS;
 use commands::COMMANDS;
 use other_flags::OTHER_FLAGS;
+use run_flags::RUN_FLAGS;
 
 /// Words that users of other tools type, with advice on Coracle's equivalent.
 struct ForeignWord {
@@ -77,7 +79,7 @@ impl SelectedCommand {
         let longs = flags.filter_map(|arg| arg.get_long());
         let similar = flag.strip_prefix("--").and_then(|flag| most_similar(flag, longs));
         let hint = self
-            .advice(BUILD_FLAGS.iter().chain(OTHER_FLAGS), flag)
+            .advice(RUN_FLAGS.iter().chain(BUILD_FLAGS).chain(OTHER_FLAGS), flag)
             .or_else(|| Some(format!("did you mean `--{}`?", similar?)))
             .unwrap_or_else(|| self.help_hint("flags, with examples"));
         CliError::usage(format!("`{}` has no flag `{flag}`", self.name), hint)
@@ -200,7 +202,7 @@ mod tests {
     }
 
     fn all_flags() -> impl Iterator<Item = &'static ForeignWord> {
-        BUILD_FLAGS.iter().chain(OTHER_FLAGS)
+        RUN_FLAGS.iter().chain(BUILD_FLAGS).chain(OTHER_FLAGS)
     }
 
     #[test]
