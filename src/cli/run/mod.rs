@@ -4,6 +4,7 @@ mod backend;
 mod background;
 mod configuration;
 mod container;
+mod container_events;
 mod debug;
 mod engine;
 mod events;
@@ -12,6 +13,7 @@ mod print;
 mod probes;
 mod reload_check;
 mod session;
+mod stopping;
 mod watch;
 
 pub(super) use background::run_stop;

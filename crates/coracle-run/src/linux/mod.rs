@@ -6,6 +6,7 @@ mod namespace_entry;
 mod open_watcher;
 mod process;
 mod protocol;
+mod root_builder;
 mod rootfs_store;
 mod run_directory;
 mod runtime_process;

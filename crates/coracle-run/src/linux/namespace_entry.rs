@@ -5,7 +5,7 @@
 
 use std::ffi::{OsStr, OsString};
 use std::fs::File;
-use std::io;
+use std::io::{self, Write as _};
 use std::os::unix::fs::MetadataExt as _;
 use std::os::unix::process::CommandExt as _;
 use std::path::Path;
@@ -40,13 +40,13 @@ pub fn enter_namespaces(
 }
 
 /// Runs the first stage, which enters the namespaces, or the second one, which becomes the tool.
-#[allow(clippy::print_stderr, reason = "the process has no other way to report an error")]
 pub(super) fn run_entry_stage(is_tool: bool, args: impl Iterator<Item = OsString>) -> i32 {
     let result = if is_tool { become_tool(args) } else { enter(args) };
     match result {
         Ok(code) => code,
         Err(error) => {
-            eprintln!("error: cannot enter the namespaces of the program: {error}");
+            // The process has no other way to report an error.
+            let _ = writeln!(io::stderr(), "error: cannot enter the namespaces of the program: {error}");
             FAILED
         }
     }
