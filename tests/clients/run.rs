@@ -299,7 +299,7 @@ fn a_run_is_ready_when_its_port_answers_and_tools_enter_it() {
     let [port, other] = [free_port(), free_port()];
     project.write(
         "greeter.toml.j2",
-        &format!("listen = \"127.0.0.1:{port}\"\ngreeting = {{{{ greeting | tojson }}}}\n"),
+        &format!("listen = \"127.0.0.1:{port}\"\ngreeting = {{{{ greeting | json }}}}\n"),
     );
     project.write(
         "coracle.toml",

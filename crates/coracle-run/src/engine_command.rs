@@ -6,6 +6,7 @@ use crate::container::{BindMount, Container};
 
 /// The options of a temporary directory, which any user may write to, as to an `emptyDir`.
 const TEMPORARY_OPTIONS: &str = "rw,exec,mode=1777";
+const PODMAN_TEMPORARY_OPTIONS: &str = "rw,exec,mode=1777,notmpcopyup";
 
 /// A target whose command line or file is printed.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -20,9 +21,19 @@ pub enum EngineFormat {
     Quadlet,
 }
 
-/// Returns the arguments of `podman run` or `docker run`, without the program's name. `flags` come
-/// first, such as `--rm`.
-pub fn run_arguments(container: &Container, image: &str, flags: &[&str]) -> Vec<String> {
+/// Returns the arguments of `docker run`, without the program's name. `flags` come first, such as `--rm`.
+pub fn docker_arguments(container: &Container, image: &str, flags: &[&str]) -> Vec<String> {
+    run_arguments(container, image, flags, TEMPORARY_OPTIONS)
+}
+
+/// Returns the arguments of `podman run` like [`docker_arguments`]. Podman mounts nothing on `/tmp` and
+/// `/run` by itself, as in a pod, and copies nothing into temporary directories.
+pub fn podman_arguments(container: &Container, image: &str, flags: &[&str]) -> Vec<String> {
+    let flags: Vec<&str> = flags.iter().copied().chain(["--read-only-tmpfs=false"]).collect();
+    run_arguments(container, image, &flags, PODMAN_TEMPORARY_OPTIONS)
+}
+
+fn run_arguments(container: &Container, image: &str, flags: &[&str], temporary_options: &str) -> Vec<String> {
     let mut args = vec!["run".to_owned()];
     args.extend(flags.iter().map(|flag| (*flag).to_owned()));
     let mut flag = |name: &str, value: String| args.extend([name.to_owned(), value]);
@@ -43,7 +54,7 @@ pub fn run_arguments(container: &Container, image: &str, flags: &[&str]) -> Vec<
         flag("--volume", volume(mount));
     }
     for directory in &container.temporary_directories {
-        flag("--tmpfs", format!("{directory}:{TEMPORARY_OPTIONS}"));
+        flag("--tmpfs", format!("{directory}:{temporary_options}"));
     }
     for port in &container.ports {
         flag("--publish", port.to_string());
@@ -61,12 +72,6 @@ pub fn run_arguments(container: &Container, image: &str, flags: &[&str]) -> Vec<
     args.push(image.to_owned());
     args.extend(rest.iter().cloned());
     args
-}
-
-/// Returns the command line for Podman, which mounts nothing on `/tmp` and `/run` by itself, as in a pod.
-pub fn podman_arguments(container: &Container, image: &str, flags: &[&str]) -> Vec<String> {
-    let flags: Vec<&str> = flags.iter().copied().chain(["--read-only-tmpfs=false"]).collect();
-    run_arguments(container, image, &flags)
 }
 
 fn volume(mount: &BindMount) -> String {
@@ -158,7 +163,7 @@ pub fn quadlet_file(container: &Container, image: &str) -> String {
         line("Volume", volume(mount).replace('%', "%%"));
     }
     for directory in &container.temporary_directories {
-        line("Tmpfs", format!("{directory}:{TEMPORARY_OPTIONS}"));
+        line("Tmpfs", format!("{directory}:{PODMAN_TEMPORARY_OPTIONS}"));
     }
     for port in &container.ports {
         line("PublishPort", port.to_string());

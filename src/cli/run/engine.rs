@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use coracle_core::fs::Durability;
 use coracle_oci::copy::{self, CopySettings};
-use coracle_run::engine_command::{podman_arguments, run_arguments};
+use coracle_run::engine_command::{docker_arguments, podman_arguments};
 use coracle_run::{
     Container, ContainerExit, RunError, Runtime, RuntimeKind, SandboxEvent, SandboxSettings, VolumeFile,
     VolumeWriter, report_opens,
@@ -121,7 +121,7 @@ impl EngineBackend {
         flags.push("--interactive");
         let container = Container { name: self.container.clone(), ..container.clone() };
         let args = match self.runtime.kind {
-            RuntimeKind::Docker => run_arguments(&container, &self.image, &flags),
+            RuntimeKind::Docker => docker_arguments(&container, &self.image, &flags),
             _ => podman_arguments(&container, &self.image, &flags),
         };
         let mut command = Command::new(&self.runtime.program);

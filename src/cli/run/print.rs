@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 
 use coracle_core::path::ImagePath;
 use coracle_run::engine_command::{
-    EngineFormat, compose_file, podman_arguments, quadlet_file, run_arguments,
+    EngineFormat, compose_file, docker_arguments, podman_arguments, quadlet_file,
 };
 
 use super::configuration::RunConfiguration;
@@ -51,7 +51,7 @@ pub(super) fn print_equivalent(
             script(prepared, args, &image, command("podman", podman_arguments(&container, &image, &["--rm"])))
         }
         EngineFormat::Docker => {
-            script(prepared, args, &image, command("docker", run_arguments(&container, &image, &["--rm"])))
+            script(prepared, args, &image, command("docker", docker_arguments(&container, &image, &["--rm"])))
         }
         EngineFormat::Compose => {
             commented(prepared, args, &image, "docker-daemon", &compose_file(&container, &image))

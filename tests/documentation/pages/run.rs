@@ -18,7 +18,7 @@ const CHECKS: &[(&str, Check)] = &[
 fn prepare(runner: &DocRunner) {
     let greeter = coracle_testing::built_package("greeter");
     runner.copy(&greeter, "shop").file("password", "s3cret\n");
-    runner.file("shop.toml.j2", "listen = \"0.0.0.0:8080\"\ngreeting = {{ greeting | tojson }}\n");
+    runner.file("shop.toml.j2", "listen = \"0.0.0.0:8080\"\ngreeting = {{ greeting | json }}\n");
     runner.file("values.toml", "greeting = \"Hello\"\n").file("production.toml", "greeting = \"Good day\"\n");
     runner.file(
         "coracle.toml",
