@@ -19,7 +19,9 @@ use coracle_kube::config::{self, PartialRender, RenderedFile, RenderedMount};
 #[cfg(feature = "kube")]
 use coracle_kube::values::ValueSource;
 use coracle_oci::image::ImageConfig;
-use coracle_scan::{ConfigFile, ConfigSource, ConfigValueKind, ScanPolicy, SecretScanner, SecretValue};
+use coracle_scan::{
+    ConfigFile, ConfigSource, ConfigValueKind, ForbiddenContents, SecretScanner, SecretValue,
+};
 
 /// The secret scanner of one build.
 pub(crate) struct ImageScanner(SecretScanner);
@@ -83,7 +85,7 @@ pub fn scan_config(recipe: &Recipe) -> Result<Vec<Note>, Error> {
 /// files are scanned.
 fn secret_scanner(recipe: &Recipe) -> Result<SecretScanner, Error> {
     let configuration = render_configuration(recipe)?;
-    let mut scanner = SecretScanner::new(ScanPolicy {
+    let mut scanner = SecretScanner::new(ForbiddenContents {
         config_files: configuration.files,
         secrets: configuration.secrets,
         ..scan_policy(recipe)
@@ -95,8 +97,8 @@ fn secret_scanner(recipe: &Recipe) -> Result<SecretScanner, Error> {
 }
 
 /// Returns the scanner's policy, as far as it does not depend on file contents.
-fn scan_policy(recipe: &Recipe) -> ScanPolicy {
-    ScanPolicy {
+fn scan_policy(recipe: &Recipe) -> ForbiddenContents {
+    ForbiddenContents {
         mounts: contract::mount_points(recipe),
         state_directories: contract::writable_directories(recipe),
         config_sources: source_files(recipe),
@@ -104,7 +106,7 @@ fn scan_policy(recipe: &Recipe) -> ScanPolicy {
         allowed_values: recipe.policy.allowed_config_values.clone(),
         strict: recipe.policy.strict,
         packaged_files: Some(packaged_paths),
-        ..ScanPolicy::default()
+        ..ForbiddenContents::default()
     }
 }
 

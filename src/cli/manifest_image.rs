@@ -15,7 +15,7 @@ use serde_json::Value;
 
 use super::args::ManifestsArgs;
 use super::error::{CliError, CliExit};
-use super::{build, build_inputs, cache, generated_dir, interrupt, terminal};
+use super::{build, build_inputs, cache, console_output, generated_dir, interrupt};
 
 /// Adds the user and ports of the image's config to the flags, which take precedence.
 pub(super) fn with_image_config(stored: Option<&ParsedImage>, flags: &RecipeOverrides) -> RecipeOverrides {
@@ -81,7 +81,7 @@ pub(super) fn warn_if_contract_differs(
             "the contract of `{}` differs from this configuration; run `coracle config check` for details",
             stored.source.location
         );
-        terminal::print_notes(&[Note::Warning(warning)], quiet);
+        console_output::print_notes(&[Note::Warning(warning)], quiet);
     }
     Ok(())
 }

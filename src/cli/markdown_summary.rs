@@ -6,10 +6,10 @@ use coracle_core::byte_size::ByteSize;
 use coracle_core::escape::{escape_text, push_escaped};
 use coracle_kube::contract::{Contract, ContractFile};
 
+use super::console_output::count_noun;
 use super::error::CliError;
 use super::image_report::ImageReport;
 use super::recipe_tables::in_recipe_file;
-use super::terminal::count_noun;
 
 /// Returns the section of one image: its sizes, changes, layers and contract.
 pub(super) fn image_section(image: &ImageReport) -> String {

@@ -12,9 +12,9 @@ use coracle_core::note::{DependencyNote, Note};
 use indicatif::DecimalBytes;
 use serde::Serialize;
 
+use super::console_output::{BOLD, DIM, count_noun};
 use super::image_report::to_strings;
 use super::recipe_tables::in_recipe_file;
-use super::terminal::{BOLD, DIM, count_noun};
 
 /// The column in which the text has paths.
 pub(super) const PATH_COLUMN: usize = 17;

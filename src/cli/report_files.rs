@@ -17,7 +17,7 @@ use super::args::ReportFileArgs;
 use super::error::CliError;
 use super::image_report::ImageReport;
 use super::plan_report::PlanReport;
-use super::{markdown_summary, terminal};
+use super::{console_output, markdown_summary};
 
 const SUMMARY: &str = "--summary";
 
@@ -114,7 +114,7 @@ impl<'a> ReportFiles<'a> {
         let Some(path) = self.args.metadata_file.as_ref().filter(|_| !report.images.is_empty()) else {
             return Ok(());
         };
-        let text = terminal::json_line(report)?;
+        let text = console_output::json_line(report)?;
         Ok(replace_file(path, text.as_bytes()).context("write", path)?)
     }
 
@@ -152,18 +152,25 @@ fn format_variables(built: &[&ImageReport]) -> Result<String, CliError> {
         }
         _ => String::new(),
     };
-    Ok(format!("{single}CORACLE_IMAGES={}", terminal::json_line(&images)?))
+    Ok(format!("{single}CORACLE_IMAGES={}", console_output::json_line(&images)?))
 }
 
 /// Fails if the report of `flag` can't be written.
 fn check_report_file(flag: &str, path: &Path) -> Result<(), CliError> {
     if path.is_dir() {
-        return Err(CliError::usage(format!("`{flag}`: `{}` is a directory", path.display()), "name a file"));
+        return Err(CliError::usage(
+            format!("`{flag}` needs the path of a file, but `{}` is a directory", path.display()),
+            "name a file",
+        ));
     }
     if let Some(target) = link_target(path) {
         return Err(CliError::usage(
-            format!("`{flag}`: `{}` is a symbolic link to `{}`", path.display(), target.display()),
-            "links are not followed, because a checkout can contain links to any file; name a file",
+            format!(
+                "`{flag}` does not follow links, but `{}` is a symbolic link to `{}`",
+                path.display(),
+                target.display()
+            ),
+            "name a file: a checkout can contain links to any file of this machine",
         ));
     }
     Ok(check_file_writable(path).context("write", path)?)

@@ -6,7 +6,7 @@ use coracle_oci::engine::{EngineImageName, LoadOutcome, LoadedImage};
 use indicatif::DecimalBytes;
 use serde::Serialize;
 
-use super::terminal::count_noun;
+use super::console_output::count_noun;
 
 /// The numbers of blobs and bytes sent to a registry.
 #[derive(Serialize)]

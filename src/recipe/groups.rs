@@ -14,7 +14,7 @@ use coracle_core::path::{ImagePath, RawPath};
 use coracle_core::platform::Platform;
 use coracle_core::port::Port;
 use coracle_core::reference::ImageReference;
-use coracle_core::signal::Signal;
+use coracle_core::signal_name::SignalName;
 #[cfg(feature = "kube")]
 use coracle_kube::RecipePart;
 #[cfg(feature = "kube")]
@@ -84,7 +84,7 @@ pub struct ImageSettings {
     /// The program's working directory. `None` for the base image's, or `/`.
     pub working_dir: Option<ImagePath>,
     /// The signal that stops the program. `None` for the engine's default.
-    pub stop_signal: Option<Signal>,
+    pub stop_signal: Option<SignalName>,
     /// The image's labels.
     pub labels: BTreeMap<String, String>,
     /// The manifest's annotations.

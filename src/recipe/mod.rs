@@ -28,7 +28,7 @@ mod validate;
 pub use budget::{Budget, BudgetLimit, GrowthLimit};
 pub use cargo_toml::CargoPackage;
 pub use coracle_core::port::{Port, Protocol};
-pub use coracle_core::signal::Signal;
+pub use coracle_core::signal_name::SignalName;
 pub use error::{RecipeError, RecipeProblem, SourcePosition};
 pub use groups::{
     Contents, FileTimes, ImageSettings, Linkage, Output, Policy, Recipe, RecipeInclude, RecipeProgram,

@@ -22,7 +22,7 @@ mod subtract_base;
 mod tests;
 mod unloadable_files;
 mod unmet_hints;
-mod verify;
+mod verify_in_image;
 mod whiteout_names;
 
 use std::collections::BTreeSet;
@@ -112,7 +112,7 @@ pub fn plan_rootfs(
     notes.extend(requirements.notes);
     notes.extend(more_notes);
     notes.extend(large_includes::large_includes_hint(&rootfs, &without_libraries, request.includes));
-    let own = verify::verify_and_complete(rootfs, request, &included.closures)?;
+    let own = verify_in_image::verify_and_complete(rootfs, request, &included.closures)?;
     notes.extend(replaced_files_warning(&own.replaced));
     let nothing = Rootfs::default();
     let base = request.base.read_base().map_or(&nothing as &dyn FileSystem, |base| base);

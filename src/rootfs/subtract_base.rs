@@ -59,7 +59,8 @@ struct BaseSubtraction<'a> {
     base: &'a dyn BaseFileSystem,
     planned: &'a Rootfs,
     own: OwnEntries,
-    /// The final paths of the image's own files, by their planned paths.
+    /// Maps the planned path of each file to its path in the image. They differ if the base image has a symbolic
+    /// link in the place of a parent directory.
     final_paths: BTreeMap<ImagePath, ImagePath>,
     conflicts: Vec<Conflict>,
 }
@@ -74,8 +75,8 @@ struct PlannedEntry<'a> {
 }
 
 impl BaseSubtraction<'_> {
-    /// Returns the final path of `path`, with links in its parents followed. `None` if its parent
-    /// is not a directory.
+    /// Returns the path that `path` has in the image after the base image's symbolic links in its parents are
+    /// followed. `None` if its parent is not a directory.
     fn final_path(&mut self, path: &ImagePath, entry: &Entry) -> Result<Option<ImagePath>, RootfsError> {
         let Some((parent, name)) = path.parent().zip(path.file_name()) else { return Ok(None) };
         Ok(match self.resolve_in_image(&parent)? {

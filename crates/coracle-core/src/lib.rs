@@ -60,4 +60,4 @@ pub mod platform;
 pub mod port;
 pub mod progress;
 pub mod reference;
-pub mod signal;
+pub mod signal_name;

@@ -26,7 +26,7 @@
 //! ```
 //! use std::collections::BTreeSet;
 //!
-//! use coracle_kube::config::{self, ConfigMount, Configuration, MountFile, ReloadMethod};
+//! use coracle_kube::config::{self, ConfigMount, Configuration, MountFileSource, ReloadMethod};
 //! use coracle_kube::manifests::{self, Application, PinnedImage, WorkloadSettings};
 //! use coracle_kube::values::ValueSource;
 //!
@@ -42,7 +42,7 @@
 //! let configuration = Configuration {
 //!     mounts: vec![ConfigMount {
 //!         path: "/etc/shop".parse()?,
-//!         files: vec![MountFile::from_path(path("shop.toml.j2"), None, false)],
+//!         files: vec![MountFileSource::from_path(path("shop.toml.j2"), None, false)],
 //!         reload: ReloadMethod::Watch,
 //!         is_optional: false,
 //!     }],

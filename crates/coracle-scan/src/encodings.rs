@@ -32,7 +32,7 @@ pub(super) fn decode_run(bytes: &[u8], start: usize, is_text: bool) -> Option<De
     // An escape or, in binary data, a length can precede it.
     let base64_starts = (0..if is_text { 2 } else { 4 }).chain(starts_after_signs(run));
     for skipped in base64_starts {
-        if starts_with_plain_base64(run.get(skipped..)?) {
+        if starts_with_base64_of_text_or_key(run.get(skipped..)?) {
             let digits = joined_lines(run.get(skipped..)?, CharSet::BASE64_ANY);
             if digits.len() >= MIN_BASE64 {
                 let text = decode_base64_prefix(&digits);
@@ -45,8 +45,9 @@ pub(super) fn decode_run(bytes: &[u8], start: usize, is_text: bool) -> Option<De
             }
         }
     }
-    let skipped =
-        starts_after_signs(run).chain([0]).find(|&at| run.get(at..).is_some_and(starts_with_plain_hex))?;
+    let skipped = starts_after_signs(run)
+        .chain([0])
+        .find(|&at| run.get(at..).is_some_and(starts_with_hex_of_text_or_key))?;
     let digits = joined_lines(run.get(skipped..)?, CharSet::HEX);
     let text = decode_hex(&digits)?;
     Some(Decoded { text, encoding: "in hexadecimal", start: start + skipped, bytes_per_three: 6 })
@@ -65,7 +66,7 @@ const MAX_NAME: usize = 128;
 
 /// Returns whether `bytes` starts with base64 of what a credential can be in: text, or the start of
 /// a file of keys or of compressed data. Nearly every run fails at its first digits.
-fn starts_with_plain_base64(bytes: &[u8]) -> bool {
+fn starts_with_base64_of_text_or_key(bytes: &[u8]) -> bool {
     let Some(start) = bytes.get(..16) else { return false };
     let Some(first) = decode_group(start) else { return false };
     if first.iter().all(|byte| is_text(*byte)) {
@@ -133,7 +134,7 @@ fn is_binary_start(start: &[u8]) -> bool {
         || start.get(2..14).is_some_and(is_utf16)
 }
 
-fn starts_with_plain_hex(bytes: &[u8]) -> bool {
+fn starts_with_hex_of_text_or_key(bytes: &[u8]) -> bool {
     bytes.get(..MIN_HEX).is_some_and(|start| start.chunks(2).all(|pair| hex_byte(pair).is_some_and(is_text)))
 }
 

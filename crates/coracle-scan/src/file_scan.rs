@@ -3,7 +3,7 @@
 use super::archives::{ArchiveEvent, Archives};
 use super::encodings::{self, Decoded};
 use super::finding::{Finding, FindingSubject, RuleMatch, Severity};
-use super::policy::ConfigFile;
+use super::forbidden_contents::ConfigFile;
 use super::scan_scope::ScanScope;
 use super::secret_values::SecretSearch;
 use super::segments::{Segment, Segments};

@@ -51,8 +51,8 @@ fn der_key_kind(body: &[u8]) -> Option<&'static str> {
         | [2, 1, 0 | 1, 0x30, 0x81, _, 6, ..]
         | [2, 1, 0 | 1, 0x30, 0x82, _, _, 6, ..]
         | [2, 1, 1, 4, 0x1c | 0x20 | 0x30 | 0x42, ..] => Some("a private key (DER)"),
-        [2, 1, 3, ..] if is_pkcs12(body) => Some("a key store (PKCS #12)"),
-        _ if is_encrypted_pkcs8(body) => Some("an encrypted private key (DER)"),
+        [2, 1, 3, ..] if is_pkcs12_key_store_body(body) => Some("a key store (PKCS #12)"),
+        _ if is_encrypted_pkcs8_body(body) => Some("an encrypted private key (DER)"),
         _ => None,
     }
 }
@@ -76,14 +76,14 @@ pub(super) fn is_complete_der(bytes: &[u8]) -> bool {
 const MIN_KEY_PART: usize = 256;
 
 /// `SEQUENCE { SEQUENCE { OID pkcs-5 or pkcs-12 …`
-fn is_encrypted_pkcs8(body: &[u8]) -> bool {
+fn is_encrypted_pkcs8_body(body: &[u8]) -> bool {
     let algorithm = der_sequence(body).unwrap_or_default();
     algorithm.starts_with(&[6, 9, 0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 1, 5])
         || algorithm.starts_with(&[6, 10, 0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 1, 12, 1])
 }
 
 /// `INTEGER 3, SEQUENCE { OID pkcs7-data or -signedData`
-fn is_pkcs12(body: &[u8]) -> bool {
+fn is_pkcs12_key_store_body(body: &[u8]) -> bool {
     let content = body.strip_prefix(&[2, 1, 3]).and_then(der_sequence);
     content.is_some_and(|content| content.starts_with(&[6, 9, 0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 1, 7]))
 }

@@ -8,15 +8,16 @@ use super::alphabet::CharSet;
 use super::data::letter_pairs::LETTER_PAIR_COSTS;
 use super::data::words::{PASSWORD_WORDS, PLACEHOLDERS};
 
-/// The number of bits that a written text saves at least. Of each code, one in 4,096 random texts
-/// saves as much.
+/// A text counts as written if a code for written text needs at least this number of bits less for it than the
+/// code for random characters. For each code, that is true for at most one in 4,096 random texts.
 const MIN_SAVED_TOKEN: f64 = 12.0;
-/// The number of bits per character by which the code for written text needs more for a password and
-/// for a longer secret. They are short, and names are their alternative. One in fifty random
-/// passwords of twelve characters is closer to text.
+/// A password is random if the code for written text needs at least this number of bits per character more than the
+/// code for random characters. One in fifty random passwords of twelve characters does not reach it.
 const PASSWORD_MARGIN: f64 = 0.1;
+/// Like [`PASSWORD_MARGIN`], for longer secrets.
 const SECRET_MARGIN: f64 = 0.5;
-/// The number of bits that a sequence in a password saves at least.
+/// The minimum number of bits that a code for sequences (`abcd`, `1234`) must save for a part of a password to count
+/// as a sequence.
 const MIN_SAVED_SEQUENCE: f64 = 5.0;
 
 /// Returns whether `text` looks like random characters of `set`.

@@ -9,7 +9,7 @@ use coracle_core::path::ImagePath;
 
 use super::file_scan::FileScan;
 use super::finding::{ConfigValueKind, Finding, FindingCategory, FindingSubject};
-use super::policy::ScanPolicy;
+use super::forbidden_contents::ForbiddenContents;
 use super::scan_scope::ScanScope;
 use super::secret_values::SecretSearch;
 use super::text_rules;
@@ -18,7 +18,7 @@ use super::text_rules;
 /// every value of the config, and then decides whether the image may be published.
 #[derive(Debug, Default)]
 pub struct SecretScanner {
-    pub(super) policy: ScanPolicy,
+    pub(super) policy: ForbiddenContents,
     pub(super) secrets: SecretSearch,
     pub(super) findings: Vec<Finding>,
     /// Entries of `allow` that are used because they contain libraries of the closure.
@@ -33,7 +33,7 @@ pub struct SecretScanner {
 
 impl SecretScanner {
     /// Creates a scanner for `policy`.
-    pub fn new(policy: ScanPolicy) -> Self {
+    pub fn new(policy: ForbiddenContents) -> Self {
         Self { secrets: SecretSearch::new(&policy.secrets), policy, ..Self::default() }
     }
 

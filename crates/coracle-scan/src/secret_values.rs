@@ -5,7 +5,7 @@ use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
 use coracle_core::note::Note;
 
-use super::policy::SecretValue;
+use super::forbidden_contents::SecretValue;
 
 /// The minimum length of a value that is searched for. Shorter ones occur in any file.
 const MIN_LENGTH: usize = 6;

@@ -141,7 +141,7 @@ pub(super) fn visit_text(
         }
     }
     if kind.has_password_fields {
-        visit_password_fields(segment, visit);
+        visit_lines_that_end_with_password(segment, visit);
     }
 }
 
@@ -158,7 +158,7 @@ fn is_in_text(window: &Window<'_>) -> bool {
 }
 
 /// Visits the lines whose last field is a password.
-fn visit_password_fields(segment: &Segment<'_>, visit: &mut dyn FnMut(usize, usize, RuleMatch)) {
+fn visit_lines_that_end_with_password(segment: &Segment<'_>, visit: &mut dyn FnMut(usize, usize, RuleMatch)) {
     let mut start = segment.from;
     for line in segment.bytes.get(segment.from..segment.to).unwrap_or_default().split(|byte| *byte == b'\n') {
         if logins::has_password_field(line) {

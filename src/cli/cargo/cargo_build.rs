@@ -11,10 +11,10 @@ use super::cargo_message::{self, CargoArtifact, CargoMessage};
 use super::cross_errors::{self, LinkError};
 use super::{BuiltProgram, built_files, targets};
 use crate::cli::args::{CargoArgs, Color};
+use crate::cli::console_output;
 use crate::cli::error::CliError;
 use crate::cli::interrupt::{self, ChildTerminator};
 use crate::cli::project::{cargo_program, nearest_cargo_manifest};
-use crate::cli::terminal;
 
 /// The programs that cargo's messages have reported so far.
 #[derive(Default)]
@@ -94,7 +94,7 @@ fn read_messages(
     let terminator = ChildTerminator::watch(&cargo);
     if let Some(stdout) = cargo.stdout.take() {
         let mut stdout = BufReader::new(stdout);
-        while let Some(message) = cargo_message::read_message(&mut stdout, terminal::print_message)? {
+        while let Some(message) = cargo_message::read_message(&mut stdout, console_output::print_message)? {
             match message {
                 CargoMessage::BuildFinished {} => {
                     // A wrapper of cargo may print more, and a closed pipe would kill it.
@@ -110,7 +110,7 @@ fn read_messages(
                 CargoMessage::CompilerMessage { message } => {
                     messages.link_error =
                         messages.link_error.or_else(|| cross_errors::parse_link_error(&message));
-                    terminal::print_over_progress(message.rendered.as_deref().unwrap_or_default());
+                    console_output::print_over_progress(message.rendered.as_deref().unwrap_or_default());
                 }
                 CargoMessage::CompilerArtifact(_) | CargoMessage::Other => {}
             }

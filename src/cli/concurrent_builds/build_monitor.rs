@@ -107,14 +107,20 @@ pub(in crate::cli) struct BuildMonitor<'a> {
     /// Whether the build started before all recipes were known, so that its inputs may still
     /// change.
     is_early: bool,
-    had_turn: AtomicBool,
+    was_allowed_to_publish: AtomicBool,
     notes: Mutex<Vec<Note>>,
 }
 
 impl<'a> BuildMonitor<'a> {
     /// Observes the only build.
     pub(in crate::cli) fn single(progress: &'a ProgressDisplay) -> Self {
-        Self { progress, turn: None, is_early: false, had_turn: false.into(), notes: Mutex::default() }
+        Self {
+            progress,
+            turn: None,
+            is_early: false,
+            was_allowed_to_publish: false.into(),
+            notes: Mutex::default(),
+        }
     }
 
     /// Observes one of several builds, which waits for its turn to publish.
@@ -128,8 +134,8 @@ impl<'a> BuildMonitor<'a> {
     }
 
     /// Whether the build was allowed to publish.
-    pub(super) fn had_turn(&self) -> bool {
-        self.had_turn.load(Ordering::Relaxed)
+    pub(super) fn was_allowed_to_publish(&self) -> bool {
+        self.was_allowed_to_publish.load(Ordering::Relaxed)
     }
 
     /// Returns the notes of the plans.
@@ -164,7 +170,7 @@ impl Observer for BuildMonitor<'_> {
     fn before_publish(&self) -> PublishDecision {
         let has_no_turn = self.turn.is_some_and(|(order, number)| order.wait_for_turn(number).is_break());
         let is_cancelled = has_no_turn || interrupt::is_cancelled();
-        self.had_turn.store(!is_cancelled, Ordering::Relaxed);
+        self.was_allowed_to_publish.store(!is_cancelled, Ordering::Relaxed);
         match (is_cancelled, self.is_early) {
             (true, _) => PublishDecision::Cancel,
             (false, true) => PublishDecision::PublishIfUnchanged,

@@ -8,13 +8,18 @@ use coracle_ld::closure::{Closure, Edge, LinkMap, MapReason, MissingLibrary};
 use coracle_ld::ldso::Rule;
 
 use super::deps_report::{DepsReport, mapped_program};
-use super::object_analysis::ObjectSize;
+use super::object_analysis::SizeAndCompressed;
 use super::problem_report::{ReportedKind, ReportedSeverity};
-use crate::cli::terminal::{BOLD, DIM, count_noun};
+use crate::cli::console_output::{BOLD, DIM, count_noun};
 
 /// Returns the tree of the objects that `file` maps, with the rule that found each and its size;
 /// then the problems in `report`. `sizes` has one element for each object.
-pub(super) fn tree_text(file: &str, closure: &Closure, report: &DepsReport, sizes: &[ObjectSize]) -> String {
+pub(super) fn tree_text(
+    file: &str,
+    closure: &Closure,
+    report: &DepsReport,
+    sizes: &[SizeAndCompressed],
+) -> String {
     let mut text = String::new();
     let Some((_, elf)) = mapped_program(closure) else { return text };
     let map = &*elf.link_map;
@@ -38,13 +43,13 @@ pub(super) fn tree_text(file: &str, closure: &Closure, report: &DepsReport, size
         let _ = writeln!(text, "{DIM}on an older CPU{DIM:#} {path}");
     }
     let count = count_noun(map.objects.len(), "object");
-    let _ = writeln!(text, "{count}, {}", ObjectSize::sum(sizes).to_text());
+    let _ = writeln!(text, "{count}, {}", SizeAndCompressed::sum(sizes).to_text());
     write_problems(&mut text, report);
     text
 }
 
 /// Writes the dynamic loader, which is part of the tree only if an object needs it.
-fn write_loader(text: &mut String, map: &LinkMap, sizes: &[ObjectSize]) {
+fn write_loader(text: &mut String, map: &LinkMap, sizes: &[SizeAndCompressed]) {
     let mut objects = map.objects.iter().zip(sizes);
     let Some((object, size)) = objects.find(|(object, _)| object.reason == MapReason::Interpreter) else {
         let _ = writeln!(text, "{DIM}static: no interpreter, and no other object is mapped{DIM:#}");
@@ -69,7 +74,7 @@ fn write_problems(text: &mut String, report: &DepsReport) {
 struct TreeDrawing<'a> {
     text: String,
     map: &'a LinkMap,
-    sizes: &'a [ObjectSize],
+    sizes: &'a [SizeAndCompressed],
     /// Whether each object has been drawn; it is not repeated under a second name.
     is_drawn: Vec<bool>,
 }

@@ -17,8 +17,8 @@ use coracle_core::escape::escape_text;
 use coracle_core::note::Note;
 
 use super::args::{Ci, InitArgs};
+use super::console_output::{self, BOLD, DIM};
 use super::error::{CliError, CliExit};
-use super::terminal::{self, BOLD, DIM};
 use super::{Invocation, interrupt};
 use config_files::RecipeConfig;
 use files::InitFile;
@@ -51,7 +51,7 @@ pub(super) fn run_init(args: &InitArgs, caller: Invocation) -> Result<CliExit, C
         let mut notes = vec![build_hint(&subject, args.path.is_some())];
         notes.extend(new.iter().find(|file| file.is_for_ci).map(ci_hint));
         notes.extend(config.as_ref().and_then(missing_values_warning));
-        terminal::print_notes(&notes, false);
+        console_output::print_notes(&notes, false);
     }
     Ok(CliExit::Success)
 }
@@ -102,15 +102,15 @@ fn print_files(files: &[InitFile]) -> Result<(), CliError> {
         let (gap, end) =
             (if index > 0 { "\n" } else { "" }, if file.is_appended() { ", at its end" } else { "" });
         let path = escape_text(&display_path(file).to_string_lossy());
-        terminal::print_data(&format!("{gap}{BOLD}==> {path}{end}{BOLD:#}\n"))?;
-        terminal::print_bytes(file.text.trim_start().as_bytes())
+        console_output::print_data(&format!("{gap}{BOLD}==> {path}{end}{BOLD:#}\n"))?;
+        console_output::print_bytes(file.text.trim_start().as_bytes())
     })
 }
 
 /// Prints the paths that are written, one per line.
 fn print_paths(files: &[InitFile]) -> Result<(), CliError> {
     files.iter().try_for_each(|file| {
-        terminal::print_data(&(escape_text(&display_path(file).to_string_lossy()) + "\n"))
+        console_output::print_data(&(escape_text(&display_path(file).to_string_lossy()) + "\n"))
     })
 }
 
@@ -119,7 +119,7 @@ fn report_used_files(folder: &Path, config: &RecipeConfig) {
     for file in &config.used_files {
         let path = folder.join(file);
         let path = escape_text(&without_dot_prefix(&path).to_string_lossy());
-        terminal::print_message(&format!("uses `{path}`, which exists already\n"));
+        console_output::print_message(&format!("uses `{path}`, which exists already\n"));
     }
 }
 
@@ -127,14 +127,14 @@ fn report_used_files(folder: &Path, config: &RecipeConfig) {
 fn report_kept_files(files: &[InitFile]) {
     for file in files {
         let path = display_path(file);
-        terminal::print_message(&format!(
+        console_output::print_message(&format!(
             "kept `{}`, which exists already\n",
             escape_text(&path.to_string_lossy())
         ));
         if file.path == Path::new(repository::GITLAB_CI_FILE) {
             let job: String = file.text.lines().map(|line| format!("  {line}\n")).collect();
-            terminal::print_message("to build the image there, add:\n");
-            terminal::print_unwrapped(&format!("{DIM}{job}{DIM:#}"));
+            console_output::print_message("to build the image there, add:\n");
+            console_output::print_unwrapped(&format!("{DIM}{job}{DIM:#}"));
         }
     }
 }

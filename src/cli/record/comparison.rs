@@ -12,14 +12,14 @@ use super::locales::missing_locales;
 use super::package_files;
 use super::planned_image::PlannedImage;
 use super::proposals::{CopiedPath, Proposals, Remark};
-use super::rejected_files::RejectedFiles;
+use super::scan_recorded_files::RecordedFileScanner;
 use super::state_dirs::{StateDirs, state_dirs};
-use crate::cli::terminal::count_noun;
+use crate::cli::console_output::count_noun;
 
 /// Returns everything that the runs opened and the image does not have.
 pub(super) fn propose_missing(trace: &Trace, image: &PlannedImage, user: &UserDirectories) -> Proposals {
     let state = state_dirs(trace, image, user);
-    let comparison = RunComparison { trace, image, user, state, rejected: RejectedFiles::new(image) };
+    let comparison = RunComparison { trace, image, user, state, rejected: RecordedFileScanner::new(image) };
     let read = comparison.missing_files();
     let (named, plugins) = comparison.missing_libraries();
     let listed = comparison.missing_directories();
@@ -64,7 +64,7 @@ struct RunComparison<'a> {
     image: &'a PlannedImage,
     user: &'a UserDirectories,
     state: StateDirs,
-    rejected: RejectedFiles<'a>,
+    rejected: RecordedFileScanner<'a>,
 }
 
 impl RunComparison<'_> {

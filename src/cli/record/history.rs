@@ -13,7 +13,7 @@ use super::command::RecordedCommand;
 use super::recipe_file::RecipeFile;
 use crate::cli::args::RecordArgs;
 use crate::cli::error::CliError;
-use crate::cli::{cache, terminal};
+use crate::cli::{cache, console_output};
 
 /// The version of the file. Files of other versions are discarded.
 const VERSION: u32 = 1;
@@ -94,7 +94,7 @@ fn read(file: &Path) -> Result<Option<HistoryFile>, CliError> {
                 "`{}` is damaged or of another version of Coracle; earlier runs are discarded",
                 file.display()
             );
-            terminal::print_notes(&[Note::Warning(warning)], false);
+            console_output::print_notes(&[Note::Warning(warning)], false);
             Ok(None)
         }
     }

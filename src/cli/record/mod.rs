@@ -12,8 +12,8 @@ mod planned_image;
 mod proposals;
 mod recipe_edit;
 mod recipe_file;
-mod rejected_files;
 mod report;
+mod scan_recorded_files;
 mod state_dirs;
 #[cfg(test)]
 mod tests;
@@ -22,9 +22,9 @@ use coracle_core::note::Note;
 use coracle_trace::{ProgramStatus, Trace};
 
 use super::args::{OutputFormat, RecordArgs};
+use super::console_output::{self, count_noun};
 use super::error::{CliError, CliExit};
 use super::recipe_tables;
-use super::terminal::{self, count_noun};
 use command::RecordedCommand;
 use comparison::propose_missing;
 use file_kinds::UserDirectories;
@@ -49,7 +49,7 @@ pub(super) fn run_record(args: &RecordArgs) -> Result<CliExit, CliError> {
     let fragment = recipe_edit::recipe_lines(&recipe_file, &proposals)?;
     let is_written = args.write && !proposals.is_empty();
     if args.format == OutputFormat::Text {
-        terminal::print_bytes(fragment.as_bytes())?;
+        console_output::print_bytes(fragment.as_bytes())?;
     }
     if is_written {
         let mut document = recipe_file.document_to_edit(&command.program)?;
@@ -57,11 +57,15 @@ pub(super) fn run_record(args: &RecordArgs) -> Result<CliExit, CliError> {
         recipe_file.write(&document.to_string(), args)?;
     }
     if args.format == OutputFormat::Json {
-        terminal::print_json(&RecordReport::new(&history, recorded.status, &proposals, is_written))?;
+        console_output::print_json(&RecordReport::new(&history, recorded.status, &proposals, is_written))?;
     }
-    terminal::print_notes(&report::run_notes(&history.trace, recorded.status), args.quiet);
+    console_output::print_notes(&report::run_notes(&history.trace, recorded.status), args.quiet);
     if !args.quiet {
-        terminal::print_message(&summary_line(&history, &proposals, is_written.then_some(&recipe_file)));
+        console_output::print_message(&summary_line(
+            &history,
+            &proposals,
+            is_written.then_some(&recipe_file),
+        ));
     }
     exit_as(recorded.status)
 }
@@ -90,7 +94,7 @@ fn find_proposals(
         Ok(image) => Ok(found.completed_with(propose_missing(trace, &image, &user))),
         Err(failure) => {
             let warning = format!("the recipe with these lines cannot be built: {}", failure.message);
-            terminal::print_notes(&[Note::Warning(warning)], args.quiet);
+            console_output::print_notes(&[Note::Warning(warning)], args.quiet);
             Ok(first)
         }
     }
@@ -126,5 +130,5 @@ fn report_left_running(count: usize) {
         Note::Warning(format!("the program has ended; still running: {processes} that it started")),
         Note::Hint(hint.into()),
     ];
-    terminal::print_notes(&notes, false);
+    console_output::print_notes(&notes, false);
 }

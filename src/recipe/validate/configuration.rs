@@ -14,8 +14,8 @@ use coracle_core::fs;
 use coracle_core::hint::Hint as _;
 use coracle_core::path::{ImagePath, ParseImagePathError, escape_bytes};
 use coracle_kube::config::{
-    self, ConfigMount, Configuration, FileVariable, MountFile, ParseReloadError, ReloadMethod, SecretMount,
-    WritableDirectory,
+    self, ConfigMount, Configuration, FileVariable, MountFileSource, ParseReloadError, ReloadMethod,
+    SecretMount, WritableDirectory,
 };
 use coracle_kube::template::{Delimiters, ParseFormatError, TemplateSyntax};
 use coracle_kube::values::ValueSource;
@@ -184,16 +184,16 @@ impl Validator<'_> {
         &mut self,
         template: &schema::PathOr<schema::TemplateTable>,
         resolve: &dyn Fn(&Path) -> PathBuf,
-    ) -> Option<MountFile> {
+    ) -> Option<MountFileSource> {
         let table = match template {
             schema::PathOr::Path(path) => {
-                return Some(MountFile::from_path(resolve(path.as_ref()), None, false));
+                return Some(MountFileSource::from_path(resolve(path.as_ref()), None, false));
             }
             schema::PathOr::Table(table) => table,
         };
         let key = table.key.as_ref().map(|key| key.get_ref().clone());
         let verbatim = table.verbatim.unwrap_or_default();
-        let mut file = MountFile::from_path(resolve(table.from.get_ref().as_ref()), key, verbatim);
+        let mut file = MountFileSource::from_path(resolve(table.from.get_ref().as_ref()), key, verbatim);
         if let Some(format) = &table.format {
             file.format = self.parse_value(&RawValue::from_file(format), ParseFormatError::hint)?;
         }

@@ -13,7 +13,7 @@ use coracle_core::path::ParseImagePathError;
 use coracle_core::platform::ParsePlatformError;
 use coracle_core::port::ParsePortError;
 use coracle_core::reference::{ImageReference, ParseImageReferenceError};
-use coracle_core::signal::ParseSignalError;
+use coracle_core::signal_name::ParseSignalNameError;
 use coracle_oci::copy::{ImageLocation, ParseLocationError, RegistryImageName};
 
 /// Values that mean no base image.
@@ -45,7 +45,7 @@ impl Validator<'_> {
             env: self.string_map(&table.env, &flags.env, "--env"),
             working_dir: working_dir.and_then(|path| self.parse_value(&path, |_: &ParseImagePathError| None)),
             stop_signal: stop_signal
-                .and_then(|signal| self.parse_value(&signal, |error: &ParseSignalError| error.hint())),
+                .and_then(|signal| self.parse_value(&signal, |error: &ParseSignalNameError| error.hint())),
             labels: self.string_map(&table.labels, &flags.labels, "--label"),
             annotations: self.string_map(&table.annotations, &flags.annotations, "--annotation"),
             platform: platform

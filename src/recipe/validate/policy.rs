@@ -5,7 +5,7 @@ use std::fmt::Display;
 use std::str::FromStr;
 
 use super::validator::{RawValue, Validator, ValueOrigin, flag_or_file};
-use crate::recipe::budget::{Budget, BudgetLimit, ParseGrowthError};
+use crate::recipe::budget::{Budget, BudgetLimit, ParseGrowthLimitError};
 use crate::recipe::groups::{Linkage, ParseLinkageError, Policy};
 use crate::recipe::overrides::RecipeOverrides;
 use crate::recipe::schema::{BudgetTable, RecipeFile, Spanned};
@@ -99,7 +99,7 @@ impl Validator<'_> {
             image.and_then(|raw| self.limit("image", &raw, |error: &ParseByteSizeError| error.hint()));
         let growth = flag_or_file(&file.growth, &flags.budget_growth, "--budget-growth");
         let growth =
-            growth.and_then(|raw| self.limit("growth", &raw, |error: &ParseGrowthError| error.hint()));
+            growth.and_then(|raw| self.limit("growth", &raw, |error: &ParseGrowthLimitError| error.hint()));
         Budget { image, growth, previous: self.previous(flags) }
     }
 

@@ -1,7 +1,7 @@
 //! One container of the image with everything that its checks need, and the checks of its mounts:
 //! reserved directories, and files of the image that a mount hides.
 
-use super::container::Container;
+use super::choose_containers::Container;
 use super::container_mount::ContainerMount;
 use super::expectations::{Expectations, ExpectedFiles};
 use super::finding::{CheckReport, CheckRule, printable_text};

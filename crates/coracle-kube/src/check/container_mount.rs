@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use super::container::Container;
+use super::choose_containers::Container;
 use super::finding::{CheckReport, CheckRule, printable_text};
 use super::parsed_config_object::ParsedConfigObject;
 use super::parsed_volume::{FileLookup, ParsedVolume};

@@ -1,6 +1,6 @@
 //! Volumes: which key of which ConfigMap or Secret is at a path.
 
-use super::container::Container;
+use super::choose_containers::Container;
 use super::manifest_object::ManifestObject;
 use super::parsed_config_object::ParsedConfigObject;
 use crate::kubernetes_limits::MountedContent;

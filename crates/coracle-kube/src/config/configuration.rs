@@ -8,7 +8,7 @@ use crate::template::{FileFormat, FormatChoice, TemplateSyntax, UsedKeys};
 use crate::values::ValueSource;
 use coracle_core::hint::Hint;
 use coracle_core::path::ImagePath;
-use coracle_core::signal::{ParseSignalError, Signal};
+use coracle_core::signal_name::{ParseSignalNameError, SignalName};
 
 /// The files, Secrets, directories and variables that a program needs in addition to its image.
 #[derive(Clone, PartialEq, Eq, Default, Debug, Hash)]
@@ -43,7 +43,7 @@ pub struct ConfigMount {
     /// The mount path in the container.
     pub path: ImagePath,
     /// The files of the directory.
-    pub files: Vec<MountFile>,
+    pub files: Vec<MountFileSource>,
     /// How a change reaches the running program.
     pub reload: ReloadMethod,
     /// Whether the program starts without it.
@@ -91,7 +91,7 @@ pub struct FileVariable {
 
 /// A file of a mount.
 #[derive(Clone, PartialEq, Eq, Debug, Hash)]
-pub struct MountFile {
+pub struct MountFileSource {
     /// The source file: a template, or a file that is copied unchanged.
     pub source: PathBuf,
     /// The file's name in the mount, which is the key in the ConfigMap or Secret.
@@ -139,7 +139,7 @@ pub enum ReloadMethod {
     /// The program watches the directory.
     Watch,
     /// The program reloads on this signal.
-    Signal(Signal),
+    Signal(SignalName),
 }
 
 /// Signals that a program cannot handle, by name and number. Source: signal(7).
@@ -153,10 +153,10 @@ pub enum ParseReloadError {
     UnknownMethod(String),
     /// An invalid signal.
     #[error(transparent)]
-    Signal(#[from] ParseSignalError),
+    Signal(#[from] ParseSignalNameError),
     /// A signal that a program cannot handle.
     #[error("a program cannot handle `{0}`")]
-    UnhandleableSignal(Signal),
+    UnhandleableSignal(SignalName),
 }
 
 impl Hint for ParseReloadError {

@@ -8,7 +8,7 @@ mod source_files;
 mod validation;
 
 pub use configuration::{
-    ConfigMount, Configuration, FileVariable, MountFile, RenderedFile, RenderedMount, SecretMount,
+    ConfigMount, Configuration, FileVariable, MountFileSource, RenderedFile, RenderedMount, SecretMount,
     WritableDirectory,
 };
 pub use configuration::{ParseReloadError, ReloadMethod};

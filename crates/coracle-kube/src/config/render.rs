@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use super::configuration::{Configuration, MountFile, RenderedFile, RenderedMount};
+use super::configuration::{Configuration, MountFileSource, RenderedFile, RenderedMount};
 use super::error::ConfigError;
 use super::source_files::{FileSource, read_source};
 use super::validation::{configuration_problems, size_problem};
@@ -136,7 +136,7 @@ fn secrets_on_command_line(sources: &[ValueSource], secrets: &[KeyPath]) -> Vec<
 }
 
 fn render_file(
-    file: &MountFile,
+    file: &MountFileSource,
     values: &Values,
     secrets: &[KeyPath],
     scope: RenderScope,
@@ -169,7 +169,7 @@ fn render_file(
 
 /// Validates a rendered file by its extension; errors have the line of the template.
 fn validate_rendered(
-    file: &MountFile,
+    file: &MountFileSource,
     format: Option<FileFormat>,
     rendered: &RenderedText,
     is_secret: bool,
@@ -185,7 +185,7 @@ fn validate_rendered(
 
 /// Validates a file that is copied unchanged by its extension.
 fn validate_verbatim(
-    file: &MountFile,
+    file: &MountFileSource,
     format: Option<FileFormat>,
     bytes: &[u8],
 ) -> Result<(), LocatedProblem> {

@@ -4,7 +4,7 @@
 use std::io::Read as _;
 use std::path::{Path, PathBuf};
 
-use super::configuration::{Configuration, MountFile};
+use super::configuration::{Configuration, MountFileSource};
 use crate::kubernetes_limits::MAX_OBJECT_BYTES;
 use crate::problem::LocatedProblem;
 use crate::template::{FileFormat, FormatChoice, TemplateSource, TemplateSyntax};
@@ -37,7 +37,7 @@ pub fn read_config_dir(directory: &Path) -> coracle_core::fs::Result<ConfigDir> 
         match name.as_str() {
             "values.toml" | "values.yaml" | "values.yml" | "values.json" => found.values.push(path),
             "schema.json" | "values.schema.json" => found.schema = Some(path),
-            _ => found.files.push(MountFile::from_path(path, None, false)),
+            _ => found.files.push(MountFileSource::from_path(path, None, false)),
         }
     }
     Ok(found)
@@ -47,14 +47,14 @@ pub fn read_config_dir(directory: &Path) -> coracle_core::fs::Result<ConfigDir> 
 #[derive(Clone, PartialEq, Eq, Default, Debug)]
 pub struct ConfigDir {
     /// The files of the mount.
-    pub files: Vec<MountFile>,
+    pub files: Vec<MountFileSource>,
     /// Values files, such as `values.toml`.
     pub values: Vec<PathBuf>,
     /// The schema, such as `schema.json`.
     pub schema: Option<PathBuf>,
 }
 
-impl MountFile {
+impl MountFileSource {
     /// Returns the file of a mount that is made from `source`. The default `key` is the file name,
     /// without `.j2` for a template. A verbatim file is copied unchanged, also if it ends in `.j2`.
     pub fn from_path(source: PathBuf, key: Option<String>, is_verbatim: bool) -> Self {
@@ -91,7 +91,7 @@ pub enum FileSource {
 ///
 /// # Errors
 /// Fails if the file cannot be read, or a template is not UTF-8.
-pub fn read_source(file: &MountFile) -> Result<FileSource, LocatedProblem> {
+pub fn read_source(file: &MountFileSource) -> Result<FileSource, LocatedProblem> {
     let bytes = read_bounded(&file.source).map_err(|error| cannot_read(&file.source, &error))?;
     let Some(syntax) = &file.syntax else { return Ok(FileSource::Verbatim(bytes)) };
     let text = String::from_utf8(bytes).map_err(|_| template_not_utf8(&file.source))?;

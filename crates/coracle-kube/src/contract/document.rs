@@ -78,7 +78,7 @@ impl ContractTemplate {
     /// Reads the source of a mounted file; returns it with the keys that it uses.
     pub(super) fn from_file(
         mount: &ImagePath,
-        file: &config::MountFile,
+        file: &config::MountFileSource,
     ) -> Result<(Self, Vec<KeyPath>), LocatedProblem> {
         let source = config::read_source(file)?;
         let empty = Self {
@@ -195,7 +195,7 @@ fn empty_mount(path: &ImagePath, reload: &config::ReloadMethod) -> ContractMount
 }
 
 fn contract_file(
-    file: &config::MountFile,
+    file: &config::MountFileSource,
     secret: bool,
     optional: bool,
     used_keys: &[KeyPath],

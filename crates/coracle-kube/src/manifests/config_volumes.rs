@@ -13,7 +13,7 @@ use super::object_edits::with_member;
 use crate::config::{ReloadMethod, RenderedMount};
 use crate::problem::LocatedProblem;
 use coracle_core::path::ImagePath;
-use coracle_core::signal::Signal;
+use coracle_core::signal_name::SignalName;
 
 /// The mode of a secret file. Its owner is root, its group the program's (`fsGroup`).
 const SECRET_MODE: u32 = 0o440;
@@ -26,7 +26,7 @@ pub(super) struct ConfigVolume<'a> {
     pub(super) name: String,
     pub(super) objects: Vec<MountedObject>,
     /// The signal that the program expects when a file changes.
-    pub(super) signal: Option<&'a Signal>,
+    pub(super) signal: Option<&'a SignalName>,
 }
 
 /// A mounted ConfigMap or Secret.
@@ -153,7 +153,7 @@ fn mounted_object(
     }
 }
 
-fn reload_signal(reload: &ReloadMethod) -> Option<&Signal> {
+fn reload_signal(reload: &ReloadMethod) -> Option<&SignalName> {
     match reload {
         ReloadMethod::Signal(signal) => Some(signal),
         ReloadMethod::Restart | ReloadMethod::Watch => None,

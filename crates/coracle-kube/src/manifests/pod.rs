@@ -9,7 +9,7 @@ use super::object_edits::with_member;
 use super::program_container::{container_security_context, program_container};
 use super::writable_volumes::WritableVolumes;
 use crate::problem::LocatedProblem;
-use coracle_core::signal::Signal;
+use coracle_core::signal_name::SignalName;
 
 /// The first port that does not require root or a sysctl.
 const FIRST_UNPRIVILEGED_PORT: u16 = 1024;
@@ -115,7 +115,7 @@ fn reload_sidecars(
         );
         return Vec::new();
     };
-    let sidecar = |(index, (volume, signal)): (usize, &(&ConfigVolume<'_>, &Signal))| {
+    let sidecar = |(index, (volume, signal)): (usize, &(&ConfigVolume<'_>, &SignalName))| {
         let container = json!({
             "name": if index == 0 { "reload".to_owned() } else { format!("reload-{}", index + 1) },
             "image": reloader.image,

@@ -78,7 +78,7 @@ pub enum ValuesError {
 pub struct Violation {
     /// The key of the value.
     pub key: KeyPath,
-    /// The source of the value; for a missing one, that of the nearest table above it.
+    /// The source of the value. If the value is missing, the source of the nearest table that contains its key.
     pub origin: Option<ValueOrigin>,
     /// The reason, without the value of a secret.
     pub message: String,

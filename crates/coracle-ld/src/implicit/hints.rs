@@ -5,6 +5,7 @@ use super::charsets;
 use super::commands;
 use super::dlopened_libraries;
 use super::error::Error;
+use super::files_at_path::{self, FilesAndSize};
 use super::function_calls::{FunctionCall, FunctionNeed};
 use super::hint::{DependencyHint, HintKind, HintedPath, Likelihood, Remedy};
 use super::implicit_policy::Inclusion;
@@ -12,7 +13,6 @@ use super::language_runtimes;
 use super::named_directories;
 use super::named_paths::{self, NamedPath, PathKind};
 use super::names_in_strings;
-use super::path_contents::{self, PathContents};
 use super::path_noise;
 use super::plugins;
 use super::program_context::ProgramContext;
@@ -48,8 +48,8 @@ fn data_hint(
     remedy: Remedy,
     path: &str,
 ) -> Result<Option<DependencyHint>, Error> {
-    let PathContents { files, size, .. } =
-        path_contents::contents_at(program.sources.untracked, &RawPath::new(path))?;
+    let FilesAndSize { files, size, .. } =
+        files_at_path::files_and_size_at(program.sources.untracked, &RawPath::new(path))?;
     Ok((!files.is_empty()).then(|| option_hint(subject.into(), reason, remedy, Some(size), files)))
 }
 
@@ -61,7 +61,7 @@ fn time_zones_hint(
 ) -> Result<Option<DependencyHint>, Error> {
     let directory = RawPath::new("/usr/share/zoneinfo");
     let utc = RawPath::join_bytes(directory.as_bytes(), b"UTC");
-    let exists = path_contents::is_file(program.sources.untracked, &utc)?;
+    let exists = files_at_path::is_file(program.sources.untracked, &utc)?;
     // Any zone ends the hint: only the user knows which ones the program needs.
     Ok(exists.then(|| option_hint(subject, reason, Remedy::TimeZones, None, vec![directory])))
 }
@@ -331,13 +331,13 @@ impl HintedPaths {
     /// Adds `path` if it has files. If a directory has files that not everyone may read, such as
     /// private keys, only its entries without such files are added.
     pub(super) fn add(&mut self, tree: &dyn FileSystem, path: &RawPath) -> Result<(), Error> {
-        let contents = path_contents::contents_at(tree, path)?;
+        let contents = files_at_path::files_and_size_at(tree, path)?;
         if !contents.has_private_files {
             self.add_contents(path, contents);
             return Ok(());
         }
-        for entry in path_contents::entries_at(tree, path)? {
-            let contents = path_contents::contents_at(tree, &entry)?;
+        for entry in files_at_path::list_directory(tree, path)? {
+            let contents = files_at_path::files_and_size_at(tree, &entry)?;
             if !contents.has_private_files {
                 self.add_contents(&entry, contents);
             }
@@ -345,7 +345,7 @@ impl HintedPaths {
         Ok(())
     }
 
-    fn add_contents(&mut self, path: &RawPath, contents: PathContents) {
+    fn add_contents(&mut self, path: &RawPath, contents: FilesAndSize) {
         // Empty files and links alone are no data.
         if contents.size > 0 {
             self.paths.push(HintedPath::at_same_path(path, contents.size));

@@ -5,8 +5,8 @@
 //! `bootloader/src/pyi_archive.c` of PyInstaller.
 
 use super::error::Error;
+use super::files_at_path;
 use super::hint::{DependencyHint, HintKind, HintedPath, Likelihood};
-use super::path_contents;
 use super::path_noise;
 use super::program_context::{DataSources, ProgramContext};
 use crate::closure::ExecutedFile;
@@ -54,8 +54,10 @@ fn include_hint(
     }
     let mut hinted = Vec::new();
     for path in paths {
-        hinted
-            .push(HintedPath::at_same_path(path, path_contents::contents_at(sources.untracked, path)?.size));
+        hinted.push(HintedPath::at_same_path(
+            path,
+            files_at_path::files_and_size_at(sources.untracked, path)?.size,
+        ));
     }
     Ok(DependencyHint::for_includes(HintKind::Directory, reason, likelihood, hinted, needed.to_vec()))
 }
@@ -123,7 +125,7 @@ pub(super) fn distribution_packages_hint(
     let reason = format!("the distribution's packages, for {by}");
     for directory in DISTRIBUTION_PACKAGES {
         let directory = RawPath::new(directory);
-        let contents = path_contents::contents_at(sources.untracked, &directory)?;
+        let contents = files_at_path::files_and_size_at(sources.untracked, &directory)?;
         if !contents.files.is_empty() {
             let paths = vec![HintedPath::at_same_path(&directory, contents.size)];
             return Ok(DependencyHint::for_includes(
@@ -161,7 +163,7 @@ fn virtual_environment_hint(
     };
     let below = format!("lib/python{version}/site-packages");
     let packages = join(&environment, &below);
-    let size = path_contents::contents_at(sources.untracked, &packages)?.size;
+    let size = files_at_path::files_and_size_at(sources.untracked, &packages)?.size;
     if size == 0 {
         return Ok(None);
     }
@@ -196,7 +198,7 @@ fn frozen_python_hint(
     }
     let directory = RawPath::from(&executed.path).dirname();
     let internal = join(&directory, "_internal");
-    let size = path_contents::contents_at(program.sources.untracked, &internal)?.size;
+    let size = files_at_path::files_and_size_at(program.sources.untracked, &internal)?.size;
     if size == 0 {
         return Ok(None);
     }
@@ -227,7 +229,7 @@ pub(super) fn own_tree_hint(
     if !is_in_package || path_noise::is_noise(directory.as_bytes(), None) {
         return Ok(None);
     }
-    let contents = path_contents::contents_at(sources.untracked, &directory)?;
+    let contents = files_at_path::files_and_size_at(sources.untracked, &directory)?;
     if contents.files.len() < 2 {
         return Ok(None);
     }

@@ -2,7 +2,7 @@
 //! relative to the program, or by a path that is joined at run time.
 
 use super::error::Error;
-use super::path_contents;
+use super::files_at_path;
 use super::path_noise::{self, is_quiet_library};
 use super::program_context::ProgramContext;
 use coracle_core::distribution_directories::is_system_path;
@@ -34,7 +34,7 @@ pub(super) fn named_directories(program: &ProgramContext<'_>) -> Result<Vec<RawP
     for parent in parents {
         let walk = file_system::resolve_path(tree, &ImagePath::root(), parent.as_bytes())?;
         let ResolutionEnd::Directory(directory) = walk.end else { continue };
-        for entry in path_contents::list_if_permitted(tree, &directory)? {
+        for entry in files_at_path::list_if_permitted(tree, &directory)? {
             if names.iter().any(|name| is_named_after(&entry, name)) {
                 candidates.push(RawPath::join_bytes(parent.as_bytes(), &entry));
             }
@@ -49,7 +49,7 @@ pub(super) fn named_directories(program: &ProgramContext<'_>) -> Result<Vec<RawP
         candidates.push(RawPath::join_bytes(directory.as_bytes(), &[name.as_slice(), b"-data"].concat()));
     }
     for path in candidates {
-        if !path_noise::is_noise(path.as_bytes(), None) && path_contents::is_directory(tree, &path)? {
+        if !path_noise::is_noise(path.as_bytes(), None) && files_at_path::is_directory(tree, &path)? {
             paths.push(path);
         }
     }

@@ -7,7 +7,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::error::Error;
-use super::path_contents;
+use super::files_at_path;
 use super::path_noise::{self, is_quiet_library};
 use super::program_context::{ProgramContext, path_text_form};
 use crate::closure::MappedObject;
@@ -173,7 +173,7 @@ fn paths_with_suffix(
         return Ok(Vec::new());
     }
     let mut found = Vec::new();
-    for entry in path_contents::list_if_permitted(file_system, &directory)? {
+    for entry in files_at_path::list_if_permitted(file_system, &directory)? {
         if entry.strip_prefix(name).is_some_and(|rest| rest.starts_with(b".")) {
             let path = RawPath::join_bytes(path.dirname().as_bytes(), &entry);
             found.extend(existing_node_at(file_system, path.as_bytes())?);
@@ -215,7 +215,7 @@ fn existing_name_prefix(
     else {
         return Ok(None);
     };
-    let names = path_contents::list_if_permitted(tree, &resolved)?;
+    let names = files_at_path::list_if_permitted(tree, &resolved)?;
     let longest = names
         .iter()
         .filter(|name| name.len() >= MIN_LENGTH && text.starts_with(name))

@@ -4,7 +4,7 @@
 use std::collections::BTreeSet;
 
 use super::error::Error;
-use super::path_contents;
+use super::files_at_path;
 use super::program_context::ProgramContext;
 use super::requests::{DataContent, DataFile, Requests};
 use crate::closure::{DlopenCaller, DlopenRequest, MappedObject};
@@ -66,7 +66,9 @@ pub(super) fn add_pam(program: &ProgramContext<'_>, requests: &mut Requests) -> 
 pub(super) fn services_in_text(program: &ProgramContext<'_>) -> Result<Vec<String>, Error> {
     let mut configured = BTreeSet::new();
     for directory in SERVICE_DIRECTORIES {
-        for path in path_contents::contents_at(program.sources.untracked, &RawPath::new(directory))?.files {
+        for path in
+            files_at_path::files_and_size_at(program.sources.untracked, &RawPath::new(directory))?.files
+        {
             configured.insert(path.file_name().to_vec());
         }
     }

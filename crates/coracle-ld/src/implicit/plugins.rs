@@ -1,7 +1,7 @@
 //! Plugins of well-known libraries: whole directories of which a program opens some at run time.
 
 use super::error::Error;
-use super::path_contents::{self, PathContents};
+use super::files_at_path::{self, FilesAndSize};
 use super::program_context::ProgramContext;
 use super::requests::{DataContent, Requests};
 use crate::closure::{DlopenCaller, DlopenRequest, MappedObject};
@@ -132,7 +132,7 @@ pub(super) fn add_plugins(program: &ProgramContext<'_>, requests: &mut Requests)
 /// files.
 pub(super) fn available_families<'a>(
     program: &ProgramContext<'a>,
-) -> Result<Vec<(&'static str, &'a MappedObject, PathContents)>, Error> {
+) -> Result<Vec<(&'static str, &'a MappedObject, FilesAndSize)>, Error> {
     let mut available = Vec::new();
     for family in PLUGIN_FAMILIES {
         let Some(library) = program.library_with_prefix(family.soname_prefix) else { continue };
@@ -141,7 +141,7 @@ pub(super) fn available_families<'a>(
             .directories
             .iter()
             .map(|name| RawPath::join_bytes(directory_of_library.as_bytes(), name.as_bytes()));
-        let mut contents = PathContents::default();
+        let mut contents = FilesAndSize::default();
         for path in beside_library.chain(
             family
                 .manifest_directories
@@ -149,7 +149,7 @@ pub(super) fn available_families<'a>(
                 .chain(family.data_paths)
                 .map(|path| RawPath::new(*path).absolute_from(&directory_of_library)),
         ) {
-            let more = path_contents::contents_at(program.sources.untracked, &path)?;
+            let more = files_at_path::files_and_size_at(program.sources.untracked, &path)?;
             contents.size += more.size;
             contents.files.extend(more.files);
         }

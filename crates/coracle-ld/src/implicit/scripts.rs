@@ -5,13 +5,13 @@ use std::collections::BTreeSet;
 
 use super::commands;
 use super::error::Error;
+use super::files_at_path;
 use super::hint::{DependencyHint, HintKind, HintedPath, Likelihood};
 use super::hints::HintedPaths;
 use super::language_runtimes::{
     DISTRIBUTION_PACKAGES, distribution_packages_hint, join, own_tree_hint, path_exists,
 };
 use super::named_paths::{self, PathKind};
-use super::path_contents;
 use super::path_noise;
 use super::program_context::{DataSources, ProgramRole};
 use super::shell_script::MAX_SCRIPT_SIZE;
@@ -72,7 +72,7 @@ fn files_beside_script_hint(
 ) -> Result<Option<DependencyHint>, Error> {
     let mut hinted = Vec::new();
     for path in paths {
-        let size = path_contents::contents_at(sources.untracked, &path.from)?.size;
+        let size = files_at_path::files_and_size_at(sources.untracked, &path.from)?.size;
         hinted.push(HintedPath { size, ..path });
     }
     let files = hinted.iter().map(|path| path.to.clone()).collect();
@@ -191,7 +191,7 @@ fn required_node_files(
     while let Some(name) = queue.pop() {
         for suffix in ["", ".js", ".mjs", ".cjs", ".json", "/index.js"] {
             let file = format!("{name}{suffix}");
-            let is_file = path_contents::is_file(tree, &join(directory, &file))?;
+            let is_file = files_at_path::is_file(tree, &join(directory, &file))?;
             if is_file && known.insert(file.clone()) {
                 let parent = file.rsplit_once('/').map_or("", |(parent, _)| parent);
                 queue.extend(relative_requires(&read_text(tree, &join(directory, &file))?, parent));
@@ -231,7 +231,7 @@ fn relative_requires(text: &str, parent: &str) -> Vec<String> {
 }
 
 fn read_text(tree: &dyn FileSystem, path: &RawPath) -> Result<String, Error> {
-    let bytes = path_contents::read_file(tree, path, MAX_SCRIPT_SIZE)?;
+    let bytes = files_at_path::read_file(tree, path, MAX_SCRIPT_SIZE)?;
     Ok(String::from_utf8_lossy(&bytes).into_owned())
 }
 

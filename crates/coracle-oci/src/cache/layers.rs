@@ -11,7 +11,7 @@ use std::sync::atomic::Ordering;
 
 use super::build_cache::{BuildCache, LAYERS_DIR};
 use super::lock_file::{LOCK_FILE, wait_for_lock};
-use crate::layer::hashed_file::HashedFile;
+use crate::layer::hashing_file_writer::HashingFileWriter;
 use crate::layer::verify_blob::ExpectedBlob;
 use crate::layer::{self, Layer, LayerError, PackRequest, tar_header};
 use coracle_core::content_scanner::ContentScanner;
@@ -110,7 +110,7 @@ impl LockedLayers<'_> {
         progress: &dyn Progress,
     ) -> Result<Option<(Digest, u64)>, LayerError> {
         for (_, digest, path) in self.blobs().into_iter().filter(|(found, ..)| *found == expected.diff_id) {
-            let mut output = HashedFile::create(out)?;
+            let mut output = HashingFileWriter::create(out)?;
             let copied = match fs::open_regular_file(&path, FinalLink::Refuse) {
                 Ok(mut file) => output.copy_from(&mut file)?.context("read", &path),
                 Err(error) => Err(error),

@@ -8,7 +8,7 @@
 mod compression;
 mod encoder;
 mod error;
-pub(crate) mod hashed_file;
+pub(crate) mod hashing_file_writer;
 mod pack;
 mod parallel_compression;
 pub mod tar_header;

@@ -5,7 +5,7 @@ use std::path::Path;
 use super::compression::Compression;
 use super::encoder::{ENCODER_VERSIONS, EncoderSettings};
 use super::error::LayerError;
-use super::hashed_file::HashedFile;
+use super::hashing_file_writer::HashingFileWriter;
 use super::parallel_compression::compress_blocks;
 use super::{tar_header, tar_stream};
 use coracle_core::content::Content;
@@ -72,7 +72,7 @@ pub(super) fn pack_layer_with_cores(
     let PackRequest { kind, compression, progress, .. } = *request;
     let entries = sorted_valid_entries(request.entries)?;
     let unpacked_size = tar_header::tar_size(&entries);
-    let mut output = HashedFile::create(out)?;
+    let mut output = HashingFileWriter::create(out)?;
     let settings = EncoderSettings::new(compression, unpacked_size);
     let packed = compress_blocks(cores, settings, unpacked_size, &mut output, |blocks| {
         tar_stream::write_tar(&entries, blocks, progress, scanner)

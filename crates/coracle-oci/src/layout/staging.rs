@@ -10,7 +10,7 @@ use super::error::LayoutError;
 use super::locked_directory::{CreatedParents, LOCK_FILE, LockedDirectory, remove_leftovers};
 use crate::cache::BuildCache;
 use crate::image::Descriptor;
-use crate::layer::hashed_file::HashedFile;
+use crate::layer::hashing_file_writer::HashingFileWriter;
 use crate::layer::verify_blob::ExpectedBlob;
 use crate::layer::{self, Compression, Layer, PackRequest};
 use coracle_core::content_scanner::ContentScanner;
@@ -102,7 +102,7 @@ impl Staging {
     /// Fails if the blob cannot be written.
     pub fn put_blob(&self, named: &Descriptor, reader: &mut dyn Read) -> Result<io::Result<()>, LayoutError> {
         let (unnamed, path) = (self.temporary_path(), self.blob_path(named.digest));
-        let mut output = HashedFile::create(&unnamed)?;
+        let mut output = HashingFileWriter::create(&unnamed)?;
         if let Err(error) = output.copy_from(&mut reader.take(named.size.saturating_add(1)))? {
             output.discard();
             return Ok(Err(error));

@@ -23,6 +23,6 @@ pub use artifact::{read_artifact, read_remote_artifact};
 pub(super) use disk_blobs::index_entries;
 pub use image_files::ImageFiles;
 pub use image_source::{ImageSource, find_replaced_image};
-pub use layer_changes::{FileEntry, FileExtent, FileNode};
+pub use layer_changes::{ImageEntry, ImageEntryKind, LayerExtent};
 pub use parsed_image::{ParsedImage, read_disk_image};
 pub use parsed_platform::{ParsedLayer, ParsedPlatform};

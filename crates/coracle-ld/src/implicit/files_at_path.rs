@@ -14,14 +14,14 @@ const MAX_DEPTH: usize = 32;
 
 /// Files and links, and the size of the files in bytes.
 #[derive(Default, Debug)]
-pub(super) struct PathContents {
+pub(super) struct FilesAndSize {
     pub(super) files: Vec<RawPath>,
     pub(super) size: u64,
     /// Whether some files or directories are not readable by everyone, such as private keys.
     pub(super) has_private_files: bool,
 }
 
-impl PathContents {
+impl FilesAndSize {
     fn add(&mut self, path: RawPath, stat: &Stat) {
         self.size += stat.size;
         self.files.push(path);
@@ -31,8 +31,8 @@ impl PathContents {
 
 /// Returns the file at `path`, or the files below the directory at `path`. Empty if nothing is there. Links
 /// to directories are not followed, except for `path` itself.
-pub(super) fn contents_at(tree: &dyn FileSystem, path: &RawPath) -> fs::Result<PathContents> {
-    let mut contents = PathContents::default();
+pub(super) fn files_and_size_at(tree: &dyn FileSystem, path: &RawPath) -> fs::Result<FilesAndSize> {
+    let mut contents = FilesAndSize::default();
     let directory = match file_system::resolve_path(tree, &ImagePath::root(), path.as_bytes())?.end {
         ResolutionEnd::Directory(directory) => directory,
         ResolutionEnd::File(_, file) => {
@@ -80,7 +80,7 @@ pub(super) fn list_if_permitted(tree: &dyn FileSystem, directory: &ImagePath) ->
 
 /// Returns the entries of the directory at `path`, sorted. Empty if there is no directory, or this
 /// process may not list it.
-pub(super) fn entries_at(tree: &dyn FileSystem, path: &RawPath) -> fs::Result<Vec<RawPath>> {
+pub(super) fn list_directory(tree: &dyn FileSystem, path: &RawPath) -> fs::Result<Vec<RawPath>> {
     match file_system::resolve_path(tree, &ImagePath::root(), path.as_bytes())?.end {
         ResolutionEnd::Directory(directory) => {
             let names = list_if_permitted(tree, &directory)?;
@@ -127,7 +127,7 @@ mod tests {
             ("/usr/share/x/a.dat", vec!["/usr/share/x/a.dat"], 3),
             ("/usr/share/none", vec![], 0),
         ] {
-            let contents = contents_at(&tree, &RawPath::new(path)).unwrap();
+            let contents = files_and_size_at(&tree, &RawPath::new(path)).unwrap();
             let found: Vec<String> = contents.files.iter().map(ToString::to_string).collect();
             assert_eq!((found, contents.size), (files.into_iter().map(str::to_owned).collect(), size));
         }

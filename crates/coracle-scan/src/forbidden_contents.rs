@@ -10,7 +10,7 @@ use super::finding::{Finding, FindingSubject, Severity};
 
 /// The contents that an image must not have, and the findings that are accepted.
 #[derive(Clone, Default, Debug)]
-pub struct ScanPolicy {
+pub struct ForbiddenContents {
     /// Mount points of configuration and secrets.
     pub mounts: Vec<ImagePath>,
     /// Directories that the program writes to, which are mounted too.
@@ -71,7 +71,7 @@ impl fmt::Debug for SecretValue {
     }
 }
 
-impl ScanPolicy {
+impl ForbiddenContents {
     /// Returns whether a finding is an error unless it is accepted.
     pub(super) fn is_error(&self, finding: &Finding) -> bool {
         self.strict || finding.severity == Severity::Error
@@ -107,7 +107,7 @@ mod tests {
     fn innermost_allowed_path_gives_the_reason() {
         let allowed = [("/srv", "assets"), ("/srv/keys", "keys of a test"), ("/srv/keys.d", "another")];
         let allowed_paths = allowed.map(|(path, why)| (path.parse().unwrap(), why.to_owned())).into();
-        let policy = ScanPolicy { allowed_paths, ..ScanPolicy::default() };
+        let policy = ForbiddenContents { allowed_paths, ..ForbiddenContents::default() };
         for (path, reason) in [
             ("/srv/keys/a.pem", Some("keys of a test")),
             ("/srv/keys", Some("keys of a test")),

@@ -22,7 +22,7 @@ use super::error::{CliError, CliExit};
 use super::generated_dir::create_temporary_dir;
 use super::image_reader::ImageOpener;
 use super::progress::ProgressDisplay;
-use super::{build_inputs, cache, contract_lookup, interrupt, manifest_image, recipe_tables, terminal};
+use super::{build_inputs, cache, console_output, contract_lookup, interrupt, manifest_image, recipe_tables};
 
 /// The start of locations in registries.
 const REGISTRY_SCHEME: &str = "docker://";
@@ -79,7 +79,7 @@ pub(super) fn run_resolve(args: &ResolveArgs) -> Result<CliExit, CliError> {
     for (image, stored) in used.iter().filter_map(|index| images.get(*index)) {
         if !stored.source.location.starts_with(REGISTRY_SCHEME) {
             let warning = manifest_image::missing_registry_warning(&image.reference);
-            terminal::print_notes(warning.as_slice(), args.quiet);
+            console_output::print_notes(warning.as_slice(), args.quiet);
         }
     }
     if !args.no_check {
@@ -89,7 +89,7 @@ pub(super) fn run_resolve(args: &ResolveArgs) -> Result<CliExit, CliError> {
             return Err(violations_error(&report));
         }
     }
-    terminal::print_bytes(join_documents(&resolved).as_bytes())?;
+    console_output::print_bytes(join_documents(&resolved).as_bytes())?;
     Ok(CliExit::Success)
 }
 

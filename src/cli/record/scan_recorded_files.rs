@@ -9,7 +9,7 @@ use coracle_core::content::Content;
 use coracle_core::content_scanner::ContentScanner as _;
 use coracle_core::fs;
 use coracle_core::path::ImagePath;
-use coracle_scan::{ScanPolicy, SecretScanner, Severity};
+use coracle_scan::{ForbiddenContents, SecretScanner, Severity};
 
 use super::planned_image::PlannedImage;
 
@@ -17,12 +17,12 @@ use super::planned_image::PlannedImage;
 const MAX_SIZE: u64 = 1 << 20;
 
 /// Scans files, each once.
-pub(super) struct RejectedFiles<'a> {
+pub(super) struct RecordedFileScanner<'a> {
     image: &'a PlannedImage,
     known: RefCell<BTreeMap<PathBuf, bool>>,
 }
 
-impl<'a> RejectedFiles<'a> {
+impl<'a> RecordedFileScanner<'a> {
     pub(super) fn new(image: &'a PlannedImage) -> Self {
         Self { image, known: RefCell::default() }
     }
@@ -57,7 +57,7 @@ fn is_rejected(path: &Path, in_image: &ImagePath) -> bool {
         reason: EntryReason::Included(path.display().to_string()),
         layer_kind: LayerKind::Data,
     };
-    let mut scanner = SecretScanner::new(ScanPolicy::default());
+    let mut scanner = SecretScanner::new(ForbiddenContents::default());
     if let Some(mut scan) = scanner.start_scan(in_image, &entry) {
         scan.update(&bytes);
         scan.finish();

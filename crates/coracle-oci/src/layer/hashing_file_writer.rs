@@ -11,14 +11,14 @@ use coracle_core::fs::{self, Context};
 const COPY_CHUNK: usize = 256 << 10;
 
 /// A new file whose content is hashed as it is written.
-pub(crate) struct HashedFile {
+pub(crate) struct HashingFileWriter {
     file: File,
     path: PathBuf,
     hasher: DigestHasher,
     size: u64,
 }
 
-impl HashedFile {
+impl HashingFileWriter {
     pub(crate) fn create(path: &Path) -> fs::Result<Self> {
         let file = File::create_new(path).context("create", path)?;
         Ok(Self { file, path: path.to_owned(), hasher: DigestHasher::default(), size: 0 })

@@ -7,12 +7,12 @@ use crate::hint::Hint;
 
 /// A signal for `StopSignal`: `SIGTERM`, `SIGRTMIN+3`, or a number from 1 to 64.
 #[derive(Clone, PartialEq, Eq, Debug, Hash)]
-pub struct Signal(String);
+pub struct SignalName(String);
 
 /// The error for a string that is not a signal.
 #[derive(Debug, thiserror::Error)]
 #[error("`{}` is not a signal", crate::path::escape_bytes(.0.as_bytes()))]
-pub struct ParseSignalError(String);
+pub struct ParseSignalNameError(String);
 
 /// The names that engines accept, sorted.
 const SIGNAL_NAMES: [&str; 36] = [
@@ -54,14 +54,14 @@ const SIGNAL_NAMES: [&str; 36] = [
     "SIGXFSZ",
 ];
 
-impl Signal {
+impl SignalName {
     /// The signal as written.
     pub fn as_str(&self) -> &str {
         &self.0
     }
 }
 
-impl Hint for ParseSignalError {
+impl Hint for ParseSignalNameError {
     fn hint(&self) -> Option<String> {
         // The common prefix would make all names similar.
         let text = self.0.to_ascii_uppercase();
@@ -73,8 +73,8 @@ impl Hint for ParseSignalError {
     }
 }
 
-impl FromStr for Signal {
-    type Err = ParseSignalError;
+impl FromStr for SignalName {
+    type Err = ParseSignalNameError;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         // Engines accept these offsets only: each end of the real-time range names one half of it.
@@ -85,7 +85,7 @@ impl FromStr for Signal {
             || is_offset("SIGRTMIN+", 15)
             || is_offset("SIGRTMAX-", 14)
             || parse_number(text).is_some_and(|number| (1..=64).contains(&number));
-        if is_legal { Ok(Self(text.into())) } else { Err(ParseSignalError(text.into())) }
+        if is_legal { Ok(Self(text.into())) } else { Err(ParseSignalNameError(text.into())) }
     }
 }
 
@@ -95,7 +95,7 @@ fn parse_number(text: &str) -> Option<u8> {
     if is_number { text.parse().ok() } else { None }
 }
 
-impl fmt::Display for Signal {
+impl fmt::Display for SignalName {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.0)
     }
@@ -108,20 +108,20 @@ mod tests {
     #[test]
     fn accepts_names_and_numbers() {
         for text in ["SIGTERM", "SIGXFSZ", "SIGRTMIN", "SIGRTMIN+3", "SIGRTMAX-14", "1", "15", "64"] {
-            assert_eq!(text.parse::<Signal>().unwrap().to_string(), text);
+            assert_eq!(text.parse::<SignalName>().unwrap().to_string(), text);
         }
         for text in
             ["", "0", "65", "015", "+9", "TERM", "sigterm", "SIGFOO", "SIGRTMIN+", "SIGRTMIN+16", "SIGTERM\n"]
         {
-            assert!(text.parse::<Signal>().is_err(), "{text:?}");
+            assert!(text.parse::<SignalName>().is_err(), "{text:?}");
         }
     }
 
     #[test]
     fn hint_suggests_the_most_similar_name() {
         for (text, hint) in [("TERM", "did you mean `SIGTERM`?"), ("sigquti", "did you mean `SIGQUIT`?")] {
-            assert_eq!(text.parse::<Signal>().unwrap_err().hint().unwrap(), hint);
+            assert_eq!(text.parse::<SignalName>().unwrap_err().hint().unwrap(), hint);
         }
-        assert!("99".parse::<Signal>().unwrap_err().hint().unwrap().contains("1 to 64"));
+        assert!("99".parse::<SignalName>().unwrap_err().hint().unwrap().contains("1 to 64"));
     }
 }
