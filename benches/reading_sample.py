@@ -14,7 +14,7 @@ import re
 import subprocess
 import sys
 
-TYPE = re.compile(r"^\s*(?:pub(?:\([^)]*\))? )?(?:struct|enum|trait|type) (\w+).*")
+TYPE = re.compile(r"^\s*pub(?:\([^)]*\))? (?:struct|enum|trait|type) (\w+).*|^    type (\w+) = .*")
 FUNCTION = re.compile(r"^\s*(?:pub(?:\([^)]*\))? )?(?:const )?fn (\w+)")
 BLOCK = re.compile(r"^(?:unsafe )?(?:impl\b|(?:pub(?:\([^)]*\))? )?trait )")
 MESSAGE = re.compile(r'#\[error\(\s*"((?:[^"\\]|\\.)*)"', re.DOTALL)

@@ -21,7 +21,7 @@ use coracle_core::note::{DependencyNote, Note};
 use coracle_core::path::{ImagePath, RawPath};
 use coracle_core::platform::Platform;
 use coracle_ld::closure::{ResolveOptions, Resolver};
-use coracle_ld::implicit::{self, DataSources, DependencyHint, ProgramRole, Remedy, Requirements};
+use coracle_ld::implicit::{self, DataSources, DependencyHint, ImplicitDependencies, ProgramRole, Remedy};
 
 /// Directories that are private on every machine.
 const PRIVATE_DIRS: [&str; 5] = ["/home", "/root", "/tmp", "/var/tmp", "/Users"];
@@ -209,9 +209,9 @@ impl ImagePlanner<'_> {
     fn resolve_programs(
         &self,
         data_sources: DataSources<'_>,
-    ) -> Result<(Vec<PlannedProgram>, Requirements), Error> {
+    ) -> Result<(Vec<PlannedProgram>, ImplicitDependencies), Error> {
         let resolver = Resolver::new(data_sources.tree, data_sources.options);
-        let (mut programs, mut requirements) = (Vec::new(), Requirements::default());
+        let (mut programs, mut requirements) = (Vec::new(), ImplicitDependencies::default());
         let added = self.added.programs.iter().map(|(raw_path, program)| (raw_path, program, true));
         let named = self.programs.iter().map(|(raw_path, program)| (raw_path, *program, false));
         for (raw_path, program, is_added) in named.chain(added) {

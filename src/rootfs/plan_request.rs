@@ -9,7 +9,7 @@ use coracle_core::file_system::FileSystem;
 use coracle_core::note::Note;
 use coracle_core::path::{ImagePath, RawPath};
 use coracle_ld::closure::{Closure, ResolveOptions};
-use coracle_ld::implicit::{DataSources, DependencyHint, ImplicitPolicy, Requirements};
+use coracle_ld::implicit::{DataSources, DependencyHint, ImplicitDependencies, ImplicitPolicy};
 
 /// The input of [`super::plan_rootfs`].
 pub struct PlanRequest<'a> {
@@ -37,7 +37,7 @@ pub struct PlanRequest<'a> {
     /// Whether to strip symbols and debugging sections from programs.
     pub strip: bool,
     /// The implicit dependencies of the programs.
-    pub requirements: Requirements,
+    pub requirements: ImplicitDependencies,
     /// Whether the image is planned again with what its hints name.
     pub is_complete: bool,
     /// Which implicit dependencies to add for included programs.

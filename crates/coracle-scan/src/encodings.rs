@@ -158,15 +158,15 @@ fn joined_lines(bytes: &[u8], set: CharSet) -> Vec<u8> {
 
 /// Skips the end of a line, as it is or escaped, and the indentation of the next one.
 fn skip_line_end(bytes: &[u8]) -> Option<&[u8]> {
-    let is_noise = |byte: &u8| b" \t\r\"'`+,>#*".contains(byte);
-    let before = bytes.iter().take_while(|byte| is_noise(byte)).count();
+    let is_ignored_path = |byte: &u8| b" \t\r\"'`+,>#*".contains(byte);
+    let before = bytes.iter().take_while(|byte| is_ignored_path(byte)).count();
     let rest = bytes.get(before..)?;
     let rest = match rest {
         [b'\n', rest @ ..] | [b'\\', b'n', rest @ ..] | [b'\\', b'\n', rest @ ..] => rest,
         [b'\\', b'r', b'\\', b'n', rest @ ..] => rest,
         _ => return None,
     };
-    rest.get(rest.iter().take_while(|byte| is_noise(byte)).count()..)
+    rest.get(rest.iter().take_while(|byte| is_ignored_path(byte)).count()..)
 }
 
 fn decode_hex(digits: &[u8]) -> Option<Vec<u8>> {

@@ -66,9 +66,9 @@ fn key_body(text: &[u8]) -> Vec<u8> {
     let is_header = |line: &&[u8]| memchr::memmem::find(line, b": ").is_some() || line.starts_with(b"=");
     let lines =
         text.split(|byte| b"\n\r".contains(byte)).map(<[u8]>::trim_ascii).filter(|line| !is_header(line));
-    let is_noise = |byte: &u8| b" \t\"'`,.|>*#;()\\".contains(byte);
+    let is_ignored_path = |byte: &u8| b" \t\"'`,.|>*#;()\\".contains(byte);
     let pieces: Vec<&[u8]> = lines
-        .flat_map(|line| line.split(is_noise))
+        .flat_map(|line| line.split(is_ignored_path))
         .filter(|piece| !piece.is_empty() && *piece != b"+")
         .collect();
     let Some((_, full)) = pieces.split_last() else { return Vec::new() };

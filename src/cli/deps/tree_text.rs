@@ -4,8 +4,8 @@ use std::fmt::Write as _;
 
 use coracle_core::escape::escape_text;
 use coracle_core::path::RawPath;
-use coracle_ld::closure::{Closure, Edge, LinkMap, MapReason, MissingLibrary};
-use coracle_ld::ldso::Rule;
+use coracle_ld::closure::{Closure, DependencyEdge, LinkMap, MapReason, MissingLibrary};
+use coracle_ld::ldso::SearchRule;
 
 use super::deps_report::{DepsReport, mapped_program};
 use super::object_analysis::SizeAndCompressed;
@@ -81,7 +81,7 @@ struct TreeDrawing<'a> {
 
 /// One line below an object.
 enum TreeLine<'a> {
-    Found(&'a Edge, &'a Rule, &'a RawPath),
+    Found(&'a DependencyEdge, &'a SearchRule, &'a RawPath),
     Missing(&'a MissingLibrary),
 }
 
@@ -113,14 +113,14 @@ impl TreeDrawing<'_> {
     }
 
     /// Writes a found object. Returns whether it was not drawn before.
-    fn write_found(&mut self, edge: &Edge, rule: &Rule, path: &RawPath) -> bool {
+    fn write_found(&mut self, edge: &DependencyEdge, rule: &SearchRule, path: &RawPath) -> bool {
         // The needed name differs from the file's, such as one with tokens or of a symbolic link.
         if edge.name != path.file_name() && edge.name != path.as_bytes() {
             let _ = write!(self.text, "{} → ", RawPath::new(edge.name.as_slice()));
         }
         let rule = match rule {
-            Rule::Rpath(object) if self.has_path(edge.from, object) => "RPATH".into(),
-            Rule::Runpath(object) if self.has_path(edge.from, object) => "RUNPATH".into(),
+            SearchRule::Rpath(object) if self.has_path(edge.from, object) => "RPATH".into(),
+            SearchRule::Runpath(object) if self.has_path(edge.from, object) => "RUNPATH".into(),
             rule => rule.to_string(),
         };
         let is_new = self.is_drawn.get_mut(edge.to).is_some_and(|drawn| !std::mem::replace(drawn, true));

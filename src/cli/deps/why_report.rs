@@ -7,7 +7,7 @@ use std::fmt::Write as _;
 use coracle_core::escape::column_width;
 use coracle_core::hint::most_similar;
 use coracle_core::path::RawPath;
-use coracle_ld::closure::{Closure, Edge, ElfProgram, LinkMap, MapReason, MissingLibrary};
+use coracle_ld::closure::{Closure, DependencyEdge, ElfProgram, LinkMap, MapReason, MissingLibrary};
 use coracle_ld::ldso::SearchTrace;
 use serde::Serialize;
 
@@ -305,10 +305,10 @@ impl WhyReport {
 }
 
 /// Returns the first dependency of `from` on `to`.
-fn find_edge(map: &LinkMap, from: usize, to: usize) -> Option<&Edge> {
+fn find_edge(map: &LinkMap, from: usize, to: usize) -> Option<&DependencyEdge> {
     map.edges.iter().find(|edge| edge.from == from && edge.to == to)
 }
 
-fn edge_rule(edge: &Edge) -> String {
+fn edge_rule(edge: &DependencyEdge) -> String {
     edge.resolved.as_ref().map_or_else(|| "mapped already".into(), |(rule, _)| rule.to_string())
 }

@@ -114,7 +114,7 @@ impl RunComparison<'_> {
     fn missing_directories(&self) -> BTreeSet<PathBuf> {
         let is_missing = |path: &&RecordedPath| {
             let in_image = self.image.image_path(path);
-            let is_ignored = self.user.is_noise(&path.path)
+            let is_ignored = self.user.is_ignored_path(&path.path)
                 || self.user.is_private(&path.path)
                 || self.user.is_too_broad(&path.path)
                 || self.user.is_input(&path.path)
@@ -140,7 +140,7 @@ impl RunComparison<'_> {
         let used =
             [files_read, directories_listed, libraries_mapped, programs_executed, paths_checked].into_iter();
         let is_parent = used.flatten().any(|path| path.path != directory && path.path.starts_with(directory));
-        let count = || count_files_if_includable(directory, true, &|path| self.user.is_noise(path));
+        let count = || count_files_if_includable(directory, true, &|path| self.user.is_ignored_path(path));
         directory.is_dir() && !is_parent && count().is_some_and(|files| files <= MAX_CHECKED_FILES)
     }
 
@@ -161,7 +161,7 @@ impl RunComparison<'_> {
                 || self.image.is_mounted(&in_image)
                 || (self.user.is_in_project(&path.path) && self.image.has_source(&path.path));
             !is_there
-                && !self.user.is_noise(&path.path)
+                && !self.user.is_ignored_path(&path.path)
                 && !self.user.is_input(&path.path)
                 && !self.is_made_by_run(&path.path)
                 && path.path.exists()
@@ -194,7 +194,7 @@ impl RunComparison<'_> {
         let is_excluded = |path: &Path| {
             let is_module_data = path.components().any(|part| part.as_os_str() == "gconv");
             let is_cache = path.components().any(|part| part.as_os_str() == "__pycache__");
-            let is_own = self.user.is_noise(path) || self.is_made_by_run(path);
+            let is_own = self.user.is_ignored_path(path) || self.is_made_by_run(path);
             !is_module_data && !is_cache && (is_own || self.rejected.rejects(path, path))
         };
         fold(files, listed, &|directory| {
@@ -289,13 +289,13 @@ impl RunComparison<'_> {
     /// Returns the sockets of servers that the program did not start itself. Sockets of the C
     /// library, the kernel and the user's session are left out.
     fn connected_sockets(&self) -> Vec<PathBuf> {
-        let is_noise = |path: &RecordedPath| {
+        let is_ignored_path = |path: &RecordedPath| {
             let name = path.path.to_string_lossy();
             let is_general = ["/dev/", "/run/user/", "/run/systemd/", "/tmp/.X11-unix/"];
             name.contains("/nscd/") || is_general.iter().any(|general| name.starts_with(general))
         };
         let sockets = self.trace.sockets_connected.iter().filter(|path| {
-            !is_noise(path)
+            !is_ignored_path(path)
                 && !self.trace.sockets_bound.contains(path)
                 && !self.image.is_mounted(&self.image.image_path(path))
         });

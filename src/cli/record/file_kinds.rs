@@ -103,7 +103,7 @@ impl UserDirectories {
     }
 
     /// Whether `path` differs from run to run or from machine to machine, so that it is never proposed.
-    pub(super) fn is_noise(&self, path: &Path) -> bool {
+    pub(super) fn is_ignored_path(&self, path: &Path) -> bool {
         let is_below = |directories: &[&str]| directories.iter().any(|directory| path.starts_with(directory));
         let has_noise_name =
             path.components().any(|part| NOISE_NAMES.iter().any(|name| part.as_os_str() == *name));

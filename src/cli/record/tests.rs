@@ -95,16 +95,18 @@ fn noise_depends_on_the_machine_or_the_run() {
         "/usr/lib/locale/locale-archive",
         "/usr/lib/x86_64-linux-gnu/gconv/UTF-16.so",
     ] {
-        assert!(user().is_noise(Path::new(path)), "{path}");
+        assert!(user().is_ignored_path(Path::new(path)), "{path}");
     }
     for path in
         ["/home/ada/shop/data", "/home/ada/data", "/usr/share/zoneinfo/UTC", "/etc/shop.conf", "/srv/tmp/x"]
     {
-        assert!(!user().is_noise(Path::new(path)), "{path}");
+        assert!(!user().is_ignored_path(Path::new(path)), "{path}");
     }
     // A project in the directory for temporary files.
     let user = UserDirectories { start: "/tmp/shop".into(), programs: BTreeSet::new(), ..user() };
-    assert!(!user.is_noise(Path::new("/tmp/shop/data")) && user.is_noise(Path::new("/tmp/other")));
+    assert!(
+        !user.is_ignored_path(Path::new("/tmp/shop/data")) && user.is_ignored_path(Path::new("/tmp/other"))
+    );
 }
 
 #[test]

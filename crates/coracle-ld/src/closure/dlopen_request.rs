@@ -1,4 +1,4 @@
-//! Requests to open a library with dlopen(3), and their results.
+//! RequestedDependencies to open a library with dlopen(3), and their results.
 
 use std::rc::Rc;
 

@@ -17,7 +17,7 @@ const MAX_DEPTH: usize = 32;
 pub(super) struct FilesAndSize {
     pub(super) files: Vec<RawPath>,
     pub(super) size: u64,
-    /// Whether some files or directories are not readable by everyone, such as private keys.
+    /// `true` if some files or directories are not readable by everyone, such as private keys.
     pub(super) has_private_files: bool,
 }
 

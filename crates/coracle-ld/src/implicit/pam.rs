@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 use super::error::Error;
 use super::files_at_path;
 use super::program_context::ProgramContext;
-use super::requests::{DataContent, DataFile, Requests};
+use super::requested_dependencies::{DataContent, DataFile, RequestedDependencies};
 use crate::closure::{DlopenCaller, DlopenRequest, MappedObject};
 use crate::elf::{self, DataQuery, DlopenPriority};
 use coracle_core::path::{RawPath, escape_bytes};
@@ -17,7 +17,10 @@ const SERVICE_DIRECTORIES: [&str; 2] = ["/etc/pam.d", "/usr/lib/pam.d"];
 const MAX_SERVICE_SIZE: u64 = 1 << 20;
 
 /// Adds the policy's PAM services, and opens their modules.
-pub(super) fn add_pam(program: &ProgramContext<'_>, requests: &mut Requests) -> Result<(), Error> {
+pub(super) fn add_pam(
+    program: &ProgramContext<'_>,
+    requests: &mut RequestedDependencies,
+) -> Result<(), Error> {
     let Some(services) = program.policy.pam.as_ref().filter(|services| !services.is_empty()) else {
         return Ok(());
     };

@@ -3,7 +3,7 @@
 use super::error::Error;
 use super::files_at_path::{self, FilesAndSize};
 use super::program_context::ProgramContext;
-use super::requests::{DataContent, Requests};
+use super::requested_dependencies::{DataContent, RequestedDependencies};
 use crate::closure::{DlopenCaller, DlopenRequest, MappedObject};
 use crate::elf::{self, DlopenPriority};
 use coracle_core::path::RawPath;
@@ -99,7 +99,10 @@ pub const PLUGIN_FAMILIES: &[PluginFamily] = &[
 ];
 
 /// Adds the policy's plugin families.
-pub(super) fn add_plugins(program: &ProgramContext<'_>, requests: &mut Requests) -> Result<(), Error> {
+pub(super) fn add_plugins(
+    program: &ProgramContext<'_>,
+    requests: &mut RequestedDependencies,
+) -> Result<(), Error> {
     for name in program.policy.plugins.iter().flatten() {
         let Some(family) = PLUGIN_FAMILIES.iter().find(|family| family.name == name) else { continue };
         let option = format!("plugins {name}");
@@ -166,7 +169,7 @@ pub(super) fn add_plugin_directory(
     directory: &RawPath,
     caller: &DlopenCaller,
     purpose: &str,
-    requests: &mut Requests,
+    requests: &mut RequestedDependencies,
 ) -> Result<(), Error> {
     for file in program.data_files_below(directory, &[], purpose)? {
         let is_library = file.path.file_name().is_some_and(|name| name.windows(3).any(|part| part == b".so"));
@@ -191,7 +194,7 @@ fn add_manifest_directory(
     directory: &RawPath,
     caller: &DlopenCaller,
     purpose: &str,
-    requests: &mut Requests,
+    requests: &mut RequestedDependencies,
 ) -> Result<(), Error> {
     for file in program.data_files_below(directory, &[], purpose)? {
         if let DataContent::File(existing) = &file.content {

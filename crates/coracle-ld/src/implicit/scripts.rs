@@ -3,18 +3,18 @@
 
 use std::collections::BTreeSet;
 
-use super::commands;
+use super::collect_hints::HintedPaths;
+use super::dependency_hint::{DependencyHint, HintKind, HintedPath, Likelihood};
 use super::error::Error;
 use super::files_at_path;
-use super::hint::{DependencyHint, HintKind, HintedPath, Likelihood};
-use super::hints::HintedPaths;
+use super::ignored_paths;
 use super::language_runtimes::{
-    DISTRIBUTION_PACKAGES, distribution_packages_hint, join, own_tree_hint, path_exists,
+    DISTRIBUTION_PACKAGES, distribution_packages_hint, join, package_directory_hint, path_exists,
 };
-use super::named_paths::{self, PathKind};
-use super::path_noise;
+use super::paths_in_text::{self, PathKind};
 use super::program_context::{DataSources, ProgramRole};
 use super::shell_script::MAX_SCRIPT_SIZE;
+use super::started_programs;
 use crate::closure::ExecutedFile;
 use crate::elf;
 use coracle_core::file_system::FileSystem;
@@ -32,7 +32,7 @@ pub(super) fn script_hints(
     let mut hints = Vec::new();
     let paths = match interpreter_name(&text) {
         "sh" | "bash" | "dash" | "ash" | "ksh" | "zsh" | "mksh" => {
-            hints.extend(commands::script_commands_hint(sources, &text, &executed.raw_path)?);
+            hints.extend(started_programs::script_commands_hint(sources, &text, &executed.raw_path)?);
             Vec::new()
         }
         name if name.starts_with("python") || name.starts_with("pypy") => {
@@ -48,7 +48,7 @@ pub(super) fn script_hints(
     hints.extend(files_beside_script_hint(sources, executed, paths)?);
     hints.extend(named_paths_hints(sources, executed)?);
     if role.is_named_by_user() {
-        hints.extend(own_tree_hint(sources, executed)?);
+        hints.extend(package_directory_hint(sources, executed)?);
     }
     hints.retain(|hint| role.accepts_hint(hint.likelihood));
     Ok(hints)
@@ -87,8 +87,8 @@ fn named_paths_hints(
 ) -> Result<Vec<DependencyHint>, Error> {
     let texts = elf::absolute_paths_in_text(&executed.file.content.open()?)?;
     let (mut paths, mut programs) = (HintedPaths::default(), Vec::new());
-    for (_, path, kind) in named_paths::existing_paths(sources.untracked, &texts, false)? {
-        if path_noise::is_noise(path.as_bytes(), None) {
+    for (_, path, kind) in paths_in_text::existing_paths(sources.untracked, &texts, false)? {
+        if ignored_paths::is_ignored_path(path.as_bytes(), None) {
             continue;
         }
         match kind {
@@ -98,7 +98,7 @@ fn named_paths_hints(
     }
     let reason = format!("named in {}", executed.raw_path);
     let commands =
-        commands::hint_about_programs_at(sources.untracked, &programs, &reason, Likelihood::Likely)?;
+        started_programs::hint_about_programs_at(sources.untracked, &programs, &reason, Likelihood::Likely)?;
     let data = paths.into_hint(HintKind::Directory, reason, Likelihood::Likely);
     Ok(commands.into_iter().chain(data).collect())
 }

@@ -9,7 +9,7 @@ use super::error::{Error, Result};
 use super::mapped_file::MappedFile;
 
 /// The symbol hash table. `DT_GNU_HASH` is preferred to `DT_HASH`.
-pub(super) enum HashTable {
+pub(super) enum SymbolHashTable {
     /// The object has no hash table, so it exports no symbols.
     None,
     /// `DT_GNU_HASH`.
@@ -40,7 +40,7 @@ const MAX_BLOOM: u64 = 1 << 26;
 /// `EM_ALPHA`, whose `DT_HASH` entries have 8 bytes.
 const EM_ALPHA: u16 = 0x9026;
 
-impl HashTable {
+impl SymbolHashTable {
     /// Reads the header and the bloom filter of an object's table.
     pub(super) fn read(memory: &mut MappedFile<'_>, object: &ElfObject) -> Result<Self> {
         let tables = &object.dynamic.tables;

@@ -176,7 +176,7 @@ const IGNORED_FILES: &[&str] = &[
 
 /// Sonames of libraries whose text is not searched: rules of their own say what they need, or what they
 /// name is for rare features.
-const QUIET_LIBRARIES: &[&str] = &[
+const LIBRARIES_WITH_IGNORED_TEXT: &[&str] = &[
     "libc.so",
     "libc.musl",
     "ld-linux",
@@ -249,9 +249,9 @@ const SOURCE_SUFFIXES: &[&str] =
     &[".rs", ".c", ".cc", ".cpp", ".cxx", ".h", ".hh", ".hpp", ".go", ".S", ".ml", ".hs", ".java", ".pc"];
 
 /// Returns whether the text of a library is not searched.
-pub(super) fn is_quiet_library(mapped: &MappedObject) -> bool {
+pub(super) fn is_library_text_ignored(mapped: &MappedObject) -> bool {
     let soname = mapped.object.dynamic.soname.as_deref().unwrap_or(mapped.raw_path.file_name());
-    QUIET_LIBRARIES.iter().any(|start| soname.starts_with(start.as_bytes()))
+    LIBRARIES_WITH_IGNORED_TEXT.iter().any(|start| soname.starts_with(start.as_bytes()))
 }
 
 /// Returns whether `path` is the library directory of an architecture, such as
@@ -276,7 +276,7 @@ pub(super) fn is_command_path(path: &[u8]) -> bool {
 
 /// Returns whether a path says nothing about what the image lacks. `library` is the library that names
 /// it; `None` for the program itself.
-pub(super) fn is_noise(path: &[u8], library: Option<&MappedObject>) -> bool {
+pub(super) fn is_ignored_path(path: &[u8], library: Option<&MappedObject>) -> bool {
     let is_in = |directory: &str| {
         path.strip_prefix(directory.as_bytes()).is_some_and(|rest| rest.is_empty() || rest.starts_with(b"/"))
     };
@@ -286,16 +286,16 @@ pub(super) fn is_noise(path: &[u8], library: Option<&MappedObject>) -> bool {
         || IGNORED_FILES.iter().any(|file| path == file.as_bytes())
         || IGNORED_DIRECTORIES.iter().any(|directory| is_in(directory))
         || SOURCE_SUFFIXES.iter().any(|suffix| path.ends_with(suffix.as_bytes()))
-        || library.is_some_and(|library| is_library_noise(path, library))
+        || library.is_some_and(|library| is_path_ignored_for_library(path, library))
 }
 
 /// Paths that libraries read only for rare features, or do without: the start of the soname, and the
 /// start of the path.
-const LIBRARY_NOISE: &[(&str, &str)] = &[("", "/etc/ld.so"), ("", "/usr/share/pkgconfig")];
+const PATHS_IGNORED_FOR_LIBRARIES: &[(&str, &str)] = &[("", "/etc/ld.so"), ("", "/usr/share/pkgconfig")];
 
-fn is_library_noise(path: &[u8], library: &MappedObject) -> bool {
+fn is_path_ignored_for_library(path: &[u8], library: &MappedObject) -> bool {
     let soname = library.object.dynamic.soname.as_deref().unwrap_or(library.raw_path.file_name());
-    LIBRARY_NOISE
+    PATHS_IGNORED_FOR_LIBRARIES
         .iter()
         .any(|(library, start)| soname.starts_with(library.as_bytes()) && path.starts_with(start.as_bytes()))
 }

@@ -3,7 +3,7 @@
 
 use super::error::Error;
 use super::files_at_path;
-use super::path_noise::{self, is_quiet_library};
+use super::ignored_paths::{self, is_library_text_ignored};
 use super::program_context::ProgramContext;
 use coracle_core::distribution_directories::is_system_path;
 use coracle_core::file_system::{self, ResolutionEnd};
@@ -24,7 +24,7 @@ pub(super) fn named_directories(program: &ProgramContext<'_>) -> Result<Vec<RawP
         return Ok(Vec::new());
     }
     let mut names = vec![own.raw_path.file_name().to_vec(), RawPath::from(&own.path).file_name().to_vec()];
-    let libraries = program.directly_used_libraries(is_quiet_library);
+    let libraries = program.directly_used_libraries(is_library_text_ignored);
     names.extend(libraries.iter().filter_map(|library| library_stem(library.raw_path.file_name())));
     // Python's rule is more precise.
     names.retain(|name| name.len() >= MIN_LENGTH && !name.starts_with(b"python"));
@@ -49,21 +49,22 @@ pub(super) fn named_directories(program: &ProgramContext<'_>) -> Result<Vec<RawP
         candidates.push(RawPath::join_bytes(directory.as_bytes(), &[name.as_slice(), b"-data"].concat()));
     }
     for path in candidates {
-        if !path_noise::is_noise(path.as_bytes(), None) && files_at_path::is_directory(tree, &path)? {
+        if !ignored_paths::is_ignored_path(path.as_bytes(), None) && files_at_path::is_directory(tree, &path)?
+        {
             paths.push(path);
         }
     }
     Ok(paths)
 }
 
-/// Returns `aspell` of `libaspell.so.15`.
+/// Returns a library's name without `lib` and its suffix: `aspell` for `libaspell.so.15`.
 fn library_stem(name: &[u8]) -> Option<Vec<u8>> {
     let name = name.strip_prefix(b"lib")?;
     let end = name.windows(3).position(|part| part == b".so")?;
     name.get(..end).map(<[u8]>::to_vec)
 }
 
-/// Returns whether a directory is called `name`, with a version or a part after it.
+/// Returns whether the directory name `entry` is `name`, alone or followed by a version or another word.
 fn is_named_after(entry: &[u8], name: &[u8]) -> bool {
     let is_ignored = IGNORED_ENDINGS.iter().any(|ending| entry.ends_with(ending.as_bytes()));
     let is_end = |rest: &[u8]| rest.first().is_none_or(|byte| b"-.".contains(byte) || byte.is_ascii_digit());

@@ -10,7 +10,7 @@ use coracle_core::path::{ImagePath, RawPath};
 
 /// Everything that the rules request for one program.
 #[derive(Default, Debug)]
-pub(super) struct Requests {
+pub(super) struct RequestedDependencies {
     /// Libraries to open.
     pub(super) dlopens: Vec<DlopenRequest>,
     /// Data files.
@@ -26,7 +26,7 @@ pub(super) struct Requests {
 /// Requested things by name: `None` if a program uses it, else why it has no effect.
 pub(super) type OptionUses = BTreeMap<String, Option<UnmetRequest>>;
 
-impl Requests {
+impl RequestedDependencies {
     /// Records that something requested was not found.
     pub(super) fn add_unmet(&mut self, message: impl Into<String>, hint: impl Into<String>) {
         self.unmet.push(UnmetRequest { message: message.into(), hint: hint.into() });

@@ -30,7 +30,7 @@ pub struct SymbolVersions {
     pub needed: Vec<NeededVersion>,
     /// The versions that it defines, in the order of `DT_VERDEF`.
     pub defined: Vec<DefinedVersion>,
-    /// Whether it has `DT_VERDEF`.
+    /// `true` if it has `DT_VERDEF`.
     pub has_definitions: bool,
     /// Versions by index; `None` for indices without a version (local, global, base).
     indices: Vec<Option<Rc<SymbolVersion>>>,
@@ -69,7 +69,7 @@ pub struct SymbolVersion {
     pub name: Vec<u8>,
     /// The file that defines it; `None` for a version of the object itself.
     pub file: Option<Vec<u8>>,
-    /// Whether an unversioned definition is rejected.
+    /// `true` if an unversioned definition is rejected.
     pub is_hidden: bool,
 }
 

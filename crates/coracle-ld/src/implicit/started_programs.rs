@@ -4,10 +4,10 @@
 use std::collections::BTreeSet;
 
 use super::command_names::{self, HelperCommands};
+use super::dependency_hint::{DependencyHint, HintedPath, Likelihood};
 use super::error::Error;
 use super::function_calls::FunctionNeed;
-use super::hint::{DependencyHint, HintedPath, Likelihood};
-use super::named_paths::{NamedPath, PathKind};
+use super::paths_in_text::{PathInText, PathKind};
 use super::program_context::{DataSources, ProgramContext};
 use super::shell_script;
 use crate::closure::ResolveOptions;
@@ -25,13 +25,13 @@ const SHELL: &str = "/bin/sh";
 /// Returns the hint about programs that `program` may start. `named` are the paths in its text.
 pub(super) fn hint_about_started_programs(
     program: &ProgramContext<'_>,
-    named: &[NamedPath],
+    named: &[PathInText],
 ) -> Result<Option<DependencyHint>, Error> {
     let own = program.program_object();
     let shell = program.calls.first_call(FunctionNeed::Shell);
     let mut paths: Vec<RawPath> = shell.iter().map(|_| RawPath::new(SHELL)).collect();
     if program.is_static() || program.calls.first_call(FunctionNeed::Child).is_some() {
-        let is_command = |named: &&NamedPath| named.kind == PathKind::Executable;
+        let is_command = |named: &&PathInText| named.kind == PathKind::Executable;
         paths.extend(named.iter().filter(is_command).map(|named| named.path.clone()));
     }
     paths.extend(commands_named_in_text(program)?);

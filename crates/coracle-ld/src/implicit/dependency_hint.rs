@@ -61,7 +61,7 @@ impl DependencyHint {
         (!is_empty).then_some(hint)
     }
 
-    /// Returns one hint about both; the reason is that of this one.
+    /// Returns one hint about the paths of both hints, with the reason of `self`.
     #[must_use]
     pub fn merged_with(self, other: Self) -> Self {
         let remedies = match self.remedy {
@@ -86,7 +86,7 @@ impl DependencyHint {
         }
     }
 
-    /// Returns the hint with other paths; `None` if there are none.
+    /// Returns the hint with its paths replaced by `paths`. `None` if `paths` is empty.
     #[must_use]
     pub fn with_paths(self, paths: Vec<HintedPath>) -> Option<Self> {
         let remedy = match self.remedy {

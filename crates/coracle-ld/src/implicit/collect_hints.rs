@@ -2,20 +2,20 @@
 //! and the text of its objects.
 
 use super::charsets;
-use super::commands;
+use super::dependency_hint::{DependencyHint, HintKind, HintedPath, Likelihood, Remedy};
+use super::directories_named_after_program;
 use super::dlopened_libraries;
 use super::error::Error;
 use super::files_at_path::{self, FilesAndSize};
 use super::function_calls::{FunctionCall, FunctionNeed};
-use super::hint::{DependencyHint, HintKind, HintedPath, Likelihood, Remedy};
+use super::ignored_paths;
 use super::implicit_policy::Inclusion;
 use super::language_runtimes;
-use super::named_directories;
-use super::named_paths::{self, NamedPath, PathKind};
 use super::names_in_strings;
-use super::path_noise;
+use super::paths_in_text::{self, PathInText, PathKind};
 use super::plugins;
 use super::program_context::ProgramContext;
+use super::started_programs;
 use crate::closure::{DlopenCaller, ExecutedFile, Resolver};
 use coracle_core::file_system::FileSystem;
 use coracle_core::path::{RawPath, escape_bytes};
@@ -26,13 +26,13 @@ pub(super) fn collect_hints(
     resolver: &Resolver<'_>,
     executed: &ExecutedFile,
 ) -> Result<Vec<DependencyHint>, Error> {
-    let named = named_paths::find_named_paths(program)?;
+    let named = paths_in_text::find_named_paths(program)?;
     let mut hints = language_runtimes::runtime_hints(program, executed)?;
     hints.extend(hints_from_calls(program)?);
     hints.extend(hints_from_libraries(program)?);
     hints.extend(hints_from_notes(program, resolver, executed)?);
     hints.extend(hints_from_strings(program, resolver, executed)?);
-    hints.extend(commands::hint_about_started_programs(program, &named)?);
+    hints.extend(started_programs::hint_about_started_programs(program, &named)?);
     hints.extend(hints_from_named_paths(program, &named)?);
     hints.retain(|hint| program.role.accepts_hint(hint.likelihood));
     hints.sort_by_key(|hint| hint.likelihood);
@@ -152,7 +152,7 @@ fn hints_from_libraries(program: &ProgramContext<'_>) -> Result<Vec<DependencyHi
         };
         hints.push(mapped_hint("PAM services".into(), &libpam.raw_path, remedy, Vec::new(), None));
     }
-    let requested = program.directly_used_libraries(path_noise::is_quiet_library);
+    let requested = program.directly_used_libraries(ignored_paths::is_library_text_ignored);
     for (family, library, contents) in plugins::available_families(program)? {
         if !requested.iter().any(|mapped| mapped.path == library.path) {
             continue;
@@ -268,16 +268,16 @@ fn hints_from_strings(
 /// its name, and one about paths that its libraries name.
 fn hints_from_named_paths(
     program: &ProgramContext<'_>,
-    named: &[NamedPath],
+    named: &[PathInText],
 ) -> Result<Vec<DependencyHint>, Error> {
-    let is_data = |named: &&NamedPath| named.kind != PathKind::Executable;
-    let (own, of_libraries): (Vec<&NamedPath>, Vec<&NamedPath>) =
+    let is_data = |named: &&PathInText| named.kind != PathKind::Executable;
+    let (own, of_libraries): (Vec<&PathInText>, Vec<&PathInText>) =
         named.iter().filter(is_data).partition(|named| named.is_in_program);
     let mut own_paths: Vec<RawPath> = own.iter().map(|named| named.path.clone()).collect();
     let object = &program.program_object().raw_path;
     let mut reason = format!("named in {object}");
     if program.role.is_named_by_user() {
-        let directories = named_directories::named_directories(program)?;
+        let directories = directories_named_after_program::named_directories(program)?;
         if !directories.is_empty() {
             reason = format!("named in {object}, or called like it or a library of it");
         }

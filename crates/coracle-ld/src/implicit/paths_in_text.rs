@@ -8,22 +8,22 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::error::Error;
 use super::files_at_path;
-use super::path_noise::{self, is_quiet_library};
-use super::program_context::{ProgramContext, path_text_form};
+use super::ignored_paths::{self, is_library_text_ignored};
+use super::program_context::{ProgramContext, path_literal_form};
 use crate::closure::MappedObject;
-use crate::elf::{self, DataQuery, PathText};
+use crate::elf::{self, DataQuery, PathLiteralForm};
 use coracle_core::file_system::{self, FileSystem, ResolutionEnd};
 use coracle_core::fs;
 use coracle_core::path::{ImagePath, RawPath};
 
 /// An existing path in the text of an object.
 #[derive(Clone, Debug)]
-pub(super) struct NamedPath {
+pub(super) struct PathInText {
     pub(super) path: RawPath,
     pub(super) kind: PathKind,
     /// The object whose text has it.
     pub(super) object: RawPath,
-    /// Whether the object is the program itself.
+    /// `true` if the object is the program itself.
     pub(super) is_in_program: bool,
 }
 
@@ -39,48 +39,49 @@ pub(super) enum PathKind {
 }
 
 /// Returns the paths in the text of `program` and its libraries, each once, the program's first.
-pub(super) fn find_named_paths(program: &ProgramContext<'_>) -> Result<Vec<NamedPath>, Error> {
+pub(super) fn find_named_paths(program: &ProgramContext<'_>) -> Result<Vec<PathInText>, Error> {
     let own = program.program_object();
-    let mut known: BTreeMap<ImagePath, NamedPath> = BTreeMap::new();
+    let mut known: BTreeMap<ImagePath, PathInText> = BTreeMap::new();
     let mut order = Vec::new();
-    let libraries = program.directly_used_libraries(is_quiet_library);
+    let libraries = program.directly_used_libraries(is_library_text_ignored);
     for mapped in std::iter::once(own).chain(libraries) {
         let is_in_program = program.is_own_object(mapped);
         for (resolved, path, kind) in paths_in_text(program, mapped, is_in_program)? {
             let library = (!is_in_program).then_some(mapped);
             // Libraries name commands of distributions for rare features.
-            let is_command = kind == PathKind::Executable && path_noise::is_command_path(path.as_bytes());
-            if library.is_some() && is_command || path_noise::is_noise(path.as_bytes(), library) {
+            let is_command = kind == PathKind::Executable && ignored_paths::is_command_path(path.as_bytes());
+            if library.is_some() && is_command || ignored_paths::is_ignored_path(path.as_bytes(), library) {
                 continue;
             }
             if known.contains_key(&resolved) {
                 continue;
             }
             order.push(resolved.clone());
-            known.insert(resolved, NamedPath { path, kind, object: mapped.raw_path.clone(), is_in_program });
+            known.insert(resolved, PathInText { path, kind, object: mapped.raw_path.clone(), is_in_program });
         }
     }
     Ok(order.into_iter().filter_map(|path| known.remove(&path)).collect())
 }
 
-/// Returns the existing paths in the text of one object: resolved, as named, and what is there.
+/// Returns the existing paths in the text of one object: the resolved path, the path in the text, and the kind
+/// of file.
 fn paths_in_text(
     program: &ProgramContext<'_>,
     mapped: &MappedObject,
     is_in_program: bool,
 ) -> Result<Vec<(ImagePath, RawPath, PathKind)>, Error> {
-    let text = if is_in_program { path_text_form(mapped)? } else { PathText::Terminated };
+    let text = if is_in_program { path_literal_form(mapped)? } else { PathLiteralForm::Terminated };
     if mapped.raw_path == program.program_object().raw_path {
         let paths = &program.own_data.paths;
-        return existing_paths(program.sources.untracked, paths, text == PathText::Concatenated);
+        return existing_paths(program.sources.untracked, paths, text == PathLiteralForm::Concatenated);
     }
     let query = DataQuery { paths: Some(text), ..DataQuery::default() };
     let texts = elf::search_data(&mapped.file.content.open()?, &mapped.object, &query)?.paths;
-    let are_concatenated = text == PathText::Concatenated;
+    let are_concatenated = text == PathLiteralForm::Concatenated;
     existing_paths(program.sources.untracked, &texts, are_concatenated)
 }
 
-/// Returns the existing paths in `texts`: resolved, as named, and what is there.
+/// Returns the existing paths in `texts`: the resolved path, the path in the text, and the kind of file.
 pub(super) fn existing_paths(
     tree: &dyn FileSystem,
     texts: &BTreeSet<Vec<u8>>,
@@ -89,7 +90,7 @@ pub(super) fn existing_paths(
     let mut found = BTreeMap::new();
     for text in texts {
         // Go programs name thousands of source files.
-        for part in split_list(text).filter(|part| !path_noise::is_noise(part, None)) {
+        for part in split_list(text).filter(|part| !ignored_paths::is_ignored_path(part, None)) {
             let existing = match are_concatenated {
                 true => longest_existing_prefix(tree, part)?,
                 false => existing_path(tree, part)?,
@@ -168,7 +169,7 @@ fn paths_with_suffix(
     };
     // Names in directories of programs and libraries would match by chance.
     let is_shared = matches!(directory.parent(), Some(parent) if parent.file_name() == Some(b"usr"))
-        || path_noise::is_library_directory(directory.as_bytes());
+        || ignored_paths::is_library_directory(directory.as_bytes());
     if name.is_empty() || text.contains(&b'%') || is_shared {
         return Ok(Vec::new());
     }
