@@ -2,8 +2,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::build_request::BuildRequest;
 use super::error::Error;
-use super::request::BuildRequest;
 use super::settings::Settings;
 use coracle_core::digest::Digest;
 use coracle_core::path::ImagePath;
@@ -76,7 +76,7 @@ impl PreviousImage {
         })
     }
 
-    /// Whether the image has this layer.
+    /// Returns whether the image has this layer.
     pub(crate) fn has_layer(&self, layer: &Digest) -> bool {
         self.layers.contains(layer)
     }

@@ -20,7 +20,7 @@ use super::{build_inputs, cache, console_output, interrupt, recipe_tables};
 pub(super) fn run_build(args: &BuildArgs) -> Result<CliExit, CliError> {
     interrupt::handle_signals();
     if let [recipe] = args.files.as_slice() {
-        recipe_tables::name_tables_of(Some(recipe));
+        recipe_tables::set_tables_of_recipe_in_messages(Some(recipe));
     }
     build_images(args, |_| build_inputs::read_recipes(args), CliError::from_build_error)
 }

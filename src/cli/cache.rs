@@ -48,7 +48,10 @@ pub(super) fn remote_cache_config(args: &RemoteCacheArgs) -> Result<RemoteCacheC
     let repository = |flag: &str, text: &str| -> Result<ImageReference, CliError> {
         let name = text.strip_prefix("docker://").unwrap_or(text);
         let usage = |why: String| {
-            CliError::usage(format!("`{flag}`: {why}"), "write a repository, such as `ghcr.io/acme/cache`")
+            CliError::usage(
+                format!("the value of `{flag}` is invalid: {why}"),
+                "write a repository, such as `ghcr.io/acme/cache`",
+            )
         };
         let reference = name.parse::<ImageReference>().map_err(|error| usage(error.to_string()))?;
         // The cache writes one tag per layer.

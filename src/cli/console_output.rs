@@ -12,7 +12,7 @@ use serde::Serialize;
 use super::error::{CliError, CliExit};
 use super::line_wrap::wrap;
 use super::missing_dependencies;
-use super::recipe_tables::in_recipe_file;
+use super::recipe_tables::with_table_names_of_recipe;
 
 /// The minimum width of a terminal for which text is wrapped.
 const MIN_WIDTH: usize = 40;
@@ -148,7 +148,7 @@ pub(super) fn print_over_progress(text: &str) {
 }
 
 fn with_label(style: Style, label: &str, message: &str) -> String {
-    format!("{style}{label}:{style:#} {}\n", indent_and_escape(&in_recipe_file(message)))
+    format!("{style}{label}:{style:#} {}\n", indent_and_escape(&with_table_names_of_recipe(message)))
 }
 
 /// Indents all lines except the first, and escapes them.

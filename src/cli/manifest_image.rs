@@ -181,7 +181,7 @@ pub(super) fn resolve_or_build_image(
     recipe.output.destinations = vec![ImageLocation::OnDisk(layout)];
     recipe.output.push = false;
     recipe.output.publish_contract = None;
-    recipe.policy.budget = Default::default();
+    recipe.checks.budget = Default::default();
     let built = build::build_with_progress(&recipe, &settings, args.quiet)?;
     cache::prune_and_report(&settings);
     Ok((PinnedImage::new(name, built.digest), Some(built.user)))

@@ -7,8 +7,8 @@ use coracle::recipe::{self, Recipe, RecipeOverrides};
 use coracle_core::path::escape_bytes;
 use coracle_kube::config::{self, RenderedMount};
 use coracle_kube::manifests::{
-    self, Application, ManifestPatch, OutputFiles, helm, kustomize, kustomize::Overlay, name_rules,
-    yaml_writer,
+    self, Application, ManifestPatch, OutputFiles, helm, kustomize, kustomize::EnvironmentOverlay,
+    name_rules, yaml_writer,
 };
 use coracle_oci::layout::ParsedImage;
 
@@ -29,7 +29,7 @@ pub(super) fn run_manifests(
     args: &ManifestsArgs,
     cargo_recipe: Option<&CargoRecipe<'_>>,
 ) -> Result<CliExit, CliError> {
-    recipe_tables::name_tables_of(args.file.as_deref());
+    recipe_tables::set_tables_of_recipe_in_messages(args.file.as_deref());
     let directory = output_directory(args)?;
     let reader = ImageOpener::new(&args.registry);
     let location = args.image.as_deref().filter(|text| has_transport(text));
@@ -195,7 +195,7 @@ fn read_recipe(
 }
 
 /// Returns the overlay of each environment of the recipe.
-fn read_overlays(args: &ManifestsArgs, file: &Path) -> Result<Vec<Overlay>, CliError> {
+fn read_overlays(args: &ManifestsArgs, file: &Path) -> Result<Vec<EnvironmentOverlay>, CliError> {
     let flags = args.overrides();
     if flags.config.environment.is_some() {
         return Err(CliError::usage(
@@ -213,7 +213,7 @@ fn read_overlays(args: &ManifestsArgs, file: &Path) -> Result<Vec<Overlay>, CliE
         flags.config.environment = Some(name.clone());
         let mut recipe = recipe::read_with_optional_programs(Some(file), &flags)?;
         set_namespace(&mut recipe, args)?;
-        overlays.push(Overlay {
+        overlays.push(EnvironmentOverlay {
             name,
             rendered_mounts: config::render_public(&recipe.config)?,
             patches: read_patches(&recipe)?,

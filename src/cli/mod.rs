@@ -28,7 +28,7 @@ mod markdown_summary;
 mod missing_dependencies;
 mod plan_report;
 mod progress;
-mod project;
+mod read_project;
 mod recipe_keys;
 mod recipe_tables;
 mod record;

@@ -55,7 +55,7 @@ struct ImageVariables<'a> {
 /// The reports that the flags select.
 pub(super) struct ReportFiles<'a> {
     args: &'a ReportFileArgs,
-    /// Whether the summary can be written.
+    /// `true` if the summary can be written.
     has_summary: Cell<bool>,
 }
 
@@ -67,7 +67,7 @@ impl<'a> ReportFiles<'a> {
         Ok(Self { args, has_summary })
     }
 
-    /// Whether reports need a comparison with the previous image.
+    /// Returns whether reports need a comparison with the previous image.
     pub(super) fn needs_comparison(args: &ReportFileArgs) -> bool {
         args.metadata_file.is_some() || args.summary.is_some()
     }
@@ -252,7 +252,7 @@ fn temporary_directory(file: &Path) -> io::Result<TempDir> {
     tempfile::Builder::new().prefix(".metadata-").tempdir_in(parent_directory(file))
 }
 
-/// Whether the last line has no line ending; `false` if the file is not readable.
+/// Returns whether the last line has no line ending; `false` if the file is not readable.
 fn lacks_line_end(file: &File, path: &Path) -> io::Result<bool> {
     let metadata = file.metadata()?;
     if !metadata.is_file() || metadata.len() == 0 {

@@ -8,7 +8,7 @@ use coracle::recipe::{self, RecipeOverrides};
 use coracle_core::hint;
 use coracle_core::path::escape_bytes;
 use coracle_core::reference::{ImageReference, familiar_name};
-use coracle_kube::check::pin::{self, PinError, PinnableImage, UnpinnedImage};
+use coracle_kube::check::pin_images::{self, PinError, PinnableImage, UnpinnedImage};
 use coracle_kube::check::{CheckReport, ManifestFile};
 use coracle_oci::copy::{self, RegistryImageName};
 use coracle_oci::layout::{self, DiskLocation, ParsedImage};
@@ -30,7 +30,7 @@ const REGISTRY_SCHEME: &str = "docker://";
 /// Runs `coracle resolve`. Resolves and checks all manifests before anything is written.
 pub(super) fn run_resolve(args: &ResolveArgs) -> Result<CliExit, CliError> {
     if let [recipe] = args.recipes.as_slice() {
-        recipe_tables::name_tables_of(Some(recipe));
+        recipe_tables::set_tables_of_recipe_in_messages(Some(recipe));
     }
     let builds = create_temporary_dir()?;
     let inputs = config::read_manifests(&args.manifests)?;
@@ -54,7 +54,7 @@ pub(super) fn run_resolve(args: &ResolveArgs) -> Result<CliExit, CliError> {
     }
     let (mut resolved, mut errors, mut used) = (Vec::new(), Vec::new(), Vec::new());
     for input in &inputs {
-        match pin::pin_images(input, &pinnable) {
+        match pin_images::pin_images(input, &pinnable) {
             Ok(pinned) => {
                 used.extend(pinned.used_images);
                 resolved.push(ManifestFile { name: input.name.clone(), text: pinned.text });
@@ -96,7 +96,10 @@ pub(super) fn run_resolve(args: &ResolveArgs) -> Result<CliExit, CliError> {
 /// Parses the value of `--image`, and opens the image.
 fn parse_image_flag(text: &str, reader: &ImageOpener<'_>) -> Result<(PinnableImage, ParsedImage), CliError> {
     let usage = |why: String| {
-        CliError::usage(format!("`--image`: {why}"), "write it like `--image shop=oci:shop.oci`")
+        CliError::usage(
+            format!("the value of `--image` is invalid: {why}"),
+            "write it like `--image shop=oci:shop.oci`",
+        )
     };
     let (name, location) =
         text.split_once('=').ok_or_else(|| usage(format!("`{text}` is not NAME=IMAGE")))?;
@@ -137,7 +140,7 @@ fn full_name(name: &str, reference: &ImageReference, image: &ParsedImage) -> Res
 fn unused_images_error(unused: &[&PinnableImage], inputs: &[ManifestFile]) -> Result<CliError, CliError> {
     let names: Vec<Vec<String>> = inputs
         .iter()
-        .map(pin::image_names)
+        .map(pin_images::image_names)
         .collect::<Result<_, _>>()
         .map_err(|error| unresolved_error(&[error]))?;
     let names = names.concat();
@@ -172,7 +175,9 @@ fn resolve_in_registries(
 ) -> Result<Vec<PinnableImage>, CliError> {
     let (mut wanted, mut errors) = (BTreeMap::new(), Vec::new());
     for input in inputs {
-        for found in pin::find_unpinned_images(input, known).map_err(|error| unresolved_error(&[error]))? {
+        for found in
+            pin_images::find_unpinned_images(input, known).map_err(|error| unresolved_error(&[error]))?
+        {
             let UnpinnedImage { text, line, column } = found;
             let error_at = |message| PinError {
                 file: input.name.clone(),
@@ -233,7 +238,7 @@ fn build_recipe(
     let flags = RecipeOverrides { destinations: vec![layout.to_string()], ..RecipeOverrides::default() };
     let mut recipe = recipe::read_recipe(file, &flags)?;
     recipe.output.publish_contract = None;
-    recipe.policy.budget = Default::default();
+    recipe.checks.budget = Default::default();
     let Some(name) = recipe.image.names.first().cloned() else {
         return Err(CliError::usage(
             format!("`{}` does not name its image, so manifests can't refer to it", file.display()),

@@ -30,7 +30,7 @@ pub(super) struct LoadedReport {
     unchanged: bool,
     /// The selected platform, if the image has several.
     platform: Option<String>,
-    /// Whether the engine had the image under another name only.
+    /// `true` if the engine had the image under another name only.
     #[serde(skip)]
     is_renamed: bool,
 }

@@ -91,7 +91,7 @@ pub struct WhiteoutName {
 
 /// A path that exists only on this machine, but that the image needs.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{path}, {reason}")]
+#[error("{path} would be in the image: {reason}")]
 pub struct PrivatePath {
     /// The path.
     pub path: ImagePath,
@@ -114,7 +114,7 @@ pub enum IncludeProblem {
         target: RawPath,
     },
     /// A device, a socket or a pipe.
-    #[error("{path}: it is a {kind}")]
+    #[error("{path} cannot be included: it is a {kind}")]
     SpecialFile {
         /// The file.
         path: ImagePath,

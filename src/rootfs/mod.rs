@@ -3,8 +3,6 @@
 //! Does not depend on tar or the OCI format. ARCHITECTURE.md, "Rules of the image", has the rules
 //! for owners, modes and paths.
 
-mod accounts;
-mod builder;
 mod copy_includes;
 mod dropped_attributes;
 mod error;
@@ -14,12 +12,14 @@ mod included_elf;
 mod included_fs;
 mod large_includes;
 mod mapped_files;
-mod placement;
+mod passwd_and_group;
 mod plan_request;
-mod planner;
+mod program_placement;
+mod rootfs_builder;
 mod subtract_base;
 #[cfg(test)]
 mod tests;
+mod tree_planner;
 mod unloadable_files;
 mod unmet_hints;
 mod verify_in_image;
@@ -36,14 +36,14 @@ pub use plan_request::{
     BaseFileSystem, BaseFiles, GeneratedFile, PlanRequest, PlannedProgram, PlannedRootfs, ResolvedInclude,
 };
 
-use builder::{EntryOrigin, RootfsBuilder};
 use coracle_core::file_system::{FileSystem, OverlayFs};
 use coracle_core::note::Note;
 use coracle_core::path::ImagePath;
 use coracle_ld::closure::Closure;
 use coracle_ld::implicit;
 use mapped_files::link_maps;
-use planner::TreePlanner;
+use rootfs_builder::{EntryOrigin, RootfsBuilder};
+use tree_planner::TreePlanner;
 use unmet_hints::HintedImage;
 
 /// The purpose of the libraries of modules that are incomplete.
@@ -80,7 +80,7 @@ pub fn plan_rootfs(
     }
     // A base image has accounts of its own.
     if let BaseFiles::NoBase = request.base {
-        accounts::add_accounts(&mut planner.builder, request.user);
+        passwd_and_group::add_accounts(&mut planner.builder, request.user);
     }
     let (rootfs, mut notes) = planner.finish()?;
 

@@ -6,11 +6,11 @@
 
 use std::collections::BTreeSet;
 
-use super::builder::{EntryOrigin, RootfsBuilder};
 use super::error::RootfsError;
 use super::file_tree::Rootfs;
 use super::plan_request::PlanRequest;
-use super::subtract_base::{self, OwnEntries};
+use super::rootfs_builder::{EntryOrigin, RootfsBuilder};
+use super::subtract_base::{self, EntriesAboveBase};
 use super::whiteout_names::check_no_whiteout_names;
 use coracle_core::content::Content;
 use coracle_core::entry::EntryReason;
@@ -30,7 +30,7 @@ pub(super) fn verify_and_complete(
     rootfs: Rootfs,
     request: &PlanRequest<'_>,
     included: &[Closure],
-) -> Result<OwnEntries, RootfsError> {
+) -> Result<EntriesAboveBase, RootfsError> {
     let own = without_base_files(&rootfs, request)?;
     let error = match verify_programs(&own.rootfs, request, included) {
         Ok(()) => return Ok(own),
@@ -56,10 +56,10 @@ pub(super) fn verify_and_complete(
 }
 
 /// Returns `rootfs` without the files of the base image, if there is one.
-fn without_base_files(rootfs: &Rootfs, request: &PlanRequest<'_>) -> Result<OwnEntries, RootfsError> {
+fn without_base_files(rootfs: &Rootfs, request: &PlanRequest<'_>) -> Result<EntriesAboveBase, RootfsError> {
     let own = match request.base.read_base() {
         Some(base) => subtract_base::subtract_base(rootfs, base)?,
-        None => OwnEntries { rootfs: rootfs.clone(), ..OwnEntries::default() },
+        None => EntriesAboveBase { rootfs: rootfs.clone(), ..EntriesAboveBase::default() },
     };
     // With such names, the files of a container would differ from those that are checked here.
     check_no_whiteout_names(&own.rootfs)?;

@@ -107,7 +107,7 @@ mod tests {
     fn innermost_allowed_path_gives_the_reason() {
         let allowed = [("/srv", "assets"), ("/srv/keys", "keys of a test"), ("/srv/keys.d", "another")];
         let allowed_paths = allowed.map(|(path, why)| (path.parse().unwrap(), why.to_owned())).into();
-        let policy = ForbiddenContents { allowed_paths, ..ForbiddenContents::default() };
+        let forbidden = ForbiddenContents { allowed_paths, ..ForbiddenContents::default() };
         for (path, reason) in [
             ("/srv/keys/a.pem", Some("keys of a test")),
             ("/srv/keys", Some("keys of a test")),
@@ -116,7 +116,7 @@ mod tests {
             ("/etc/a.pem", None),
         ] {
             let subject = FindingSubject::File(path.parse().unwrap());
-            assert_eq!(policy.accepted_reason(&subject), reason, "{path}");
+            assert_eq!(forbidden.accepted_reason(&subject), reason, "{path}");
         }
     }
 }

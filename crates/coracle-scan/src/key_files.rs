@@ -1,8 +1,8 @@
 //! Recognizes files of keys and passwords by their first bytes: DER, key stores of Java, PKCS #12,
 //! GnuPG, OpenPGP, OpenSSH, KeePass.
 
+use super::bytes_around_offset::{bytes_after, first_bytes};
 use super::finding::RuleMatch;
-use super::window::{bytes_after, first_bytes};
 
 /// Recognizes a key file by its first bytes.
 pub(super) fn recognize_key_file(start: &[u8]) -> Option<RuleMatch> {
@@ -57,8 +57,8 @@ fn der_key_kind(body: &[u8]) -> Option<&'static str> {
     }
 }
 
-/// Returns whether `bytes` have as many as the sequence at their start says, or are more than a
-/// template or an example.
+/// Returns whether `bytes` contain the whole DER sequence at their start, or so much of it that it is not an
+/// example.
 pub(super) fn is_complete_der(bytes: &[u8]) -> bool {
     let length = |count: usize| {
         let digits = bytes.get(2..2 + count).unwrap_or_default();
@@ -72,7 +72,7 @@ pub(super) fn is_complete_der(bytes: &[u8]) -> bool {
     size <= bytes.len() || bytes.len() >= MIN_KEY_PART
 }
 
-/// The number of bytes from which on a part of a key is a secret.
+/// The minimum size of a part of a key that counts as a secret.
 const MIN_KEY_PART: usize = 256;
 
 /// `SEQUENCE { SEQUENCE { OID pkcs-5 or pkcs-12 …`

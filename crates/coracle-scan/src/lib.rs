@@ -33,17 +33,20 @@
 //! # Ok::<(), coracle_core::path::ParseImagePathError>(())
 //! ```
 
-mod alphabet;
-mod archives;
 mod assignments;
-mod candidates;
-mod command_lines;
+mod bytes_around_offset;
+mod char_sets;
+mod command_line_passwords;
+mod compressed_files;
 mod config_file_names;
+mod credential_runs;
+mod credentials_in_text;
 mod data;
 mod encodings;
 mod escapes;
-mod evaluate;
+mod evaluate_findings;
 mod file_scan;
+mod file_segments;
 #[cfg(test)]
 mod file_tests;
 mod finding;
@@ -58,16 +61,13 @@ mod randomness;
 mod scan_scope;
 mod scanner;
 mod secret_values;
-mod segments;
 mod signed_tokens;
 #[cfg(test)]
 mod tests;
 mod text_format;
-mod text_rules;
 mod token_form;
 mod tokens;
-mod urls;
-mod window;
+mod url_passwords;
 
 pub use finding::{ConfigValueKind, Finding, FindingCategory, FindingSubject, FindingsError, Severity};
 pub use forbidden_contents::{ConfigFile, ConfigSource, ForbiddenContents, PackagedFiles, SecretValue};

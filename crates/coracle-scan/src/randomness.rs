@@ -4,7 +4,7 @@
 //! random characters. A code that saves `n` bits does so for at most one in `2^n` random texts
 //! (Kraft's inequality), so the limits below bound how many real tokens are missed.
 
-use super::alphabet::CharSet;
+use super::char_sets::CharSet;
 use super::data::letter_pairs::LETTER_PAIR_COSTS;
 use super::data::words::{PASSWORD_WORDS, PLACEHOLDERS};
 
@@ -45,8 +45,7 @@ pub(super) fn is_random_password(text: &[u8]) -> bool {
     text.len() >= MIN_PASSWORD && has_margin(text, PASSWORD_MARGIN)
 }
 
-/// Returns whether a text looks even more like random characters, because its name does not say that
-/// it is a password.
+/// Returns whether `text` looks random enough for a secret whose name does not say that it is a password.
 pub(super) fn is_random_secret(text: &[u8]) -> bool {
     text.len() >= MIN_SECRET && has_margin(text, SECRET_MARGIN)
 }
@@ -69,7 +68,7 @@ fn has_margin(text: &[u8], margin: f64) -> bool {
 
 /// The minimum length of a password that is recognized by its characters.
 const MIN_PASSWORD: usize = 8;
-/// The same for other secrets.
+/// The minimum length of another secret that is recognized by its characters.
 const MIN_SECRET: usize = 16;
 
 /// The alphabets that generators of passwords use.

@@ -33,7 +33,7 @@ pub(super) struct SecretSearch {
     whole_value_only: Vec<usize>,
     /// Names of values that are not searched for, because they are short.
     too_short: Vec<String>,
-    /// Whether there are so many values that no searcher can be built.
+    /// `true` if there are so many values that no searcher can be built.
     is_too_large: bool,
 }
 

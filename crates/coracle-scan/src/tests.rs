@@ -22,7 +22,7 @@ fn found(
 ) -> Vec<(Option<u64>, String)> {
     let subject = FindingSubject::File(ImagePath::root().join(b"f"));
     let mut scan =
-        FileScan::new(&scanner.policy.config_files, &scanner.secrets, subject, scope, bytes.len() as u64);
+        FileScan::new(&scanner.forbidden.config_files, &scanner.secrets, subject, scope, bytes.len() as u64);
     let mut start = 0;
     for &cut in cuts.iter().chain([&bytes.len()]) {
         if let Some(piece) = bytes.get(start..cut).filter(|piece| !piece.is_empty()) {

@@ -8,7 +8,7 @@ use coracle_core::reference::ImageReference;
 use coracle_oci::copy::ImageLocation;
 use coracle_oci::layout::DiskLocation;
 
-use super::{BuiltProgram, built_files, relative_to_cwd, targets};
+use super::{BuiltProgram, built_files, cargo_targets, relative_to_cwd};
 use crate::cli::args::CargoArgs;
 use crate::cli::build_inputs::has_single_image_destination;
 use crate::cli::console_output;
@@ -18,7 +18,7 @@ use crate::cli::error::CliError;
 struct CargoImage<'a> {
     program: &'a BuiltProgram,
     recipe: Recipe,
-    /// Whether Cargo.toml lists its programs, which makes it the only image of its package.
+    /// `true` if Cargo.toml lists its programs, which makes it the only image of its package.
     has_explicit_programs: bool,
 }
 
@@ -137,7 +137,7 @@ fn image_of_program<'a>(
     let mut recipe = CargoPackage::read(&program.manifest)?.recipe(flags)?;
     let has_explicit_programs = !recipe.contents.programs.is_empty();
     if !has_explicit_programs {
-        targets::check_platforms(program)?;
+        cargo_targets::check_platforms(program)?;
         let files = program.files.iter().cloned();
         recipe.contents.programs = files.map(|from| recipe::RecipeProgram { from, to: None }).collect();
     }

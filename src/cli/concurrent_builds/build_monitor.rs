@@ -67,7 +67,7 @@ impl PublishOrder {
         self.change_state(|state| state.order = Some(order));
     }
 
-    /// Whether job `number` is cancelled.
+    /// Returns whether job `number` is cancelled.
     pub(super) fn is_cancelled(&self, number: usize) -> bool {
         self.lock_state().is_cancelled(number)
     }
@@ -104,7 +104,7 @@ pub(in crate::cli) struct BuildMonitor<'a> {
     progress: &'a ProgressDisplay,
     /// The order in which builds publish, and the number of this build; `None` for the only build.
     turn: Option<(&'a PublishOrder, usize)>,
-    /// Whether the build started before all recipes were known, so that its inputs may still
+    /// `true` if the build started before all recipes were known, so that its inputs may still
     /// change.
     is_early: bool,
     was_allowed_to_publish: AtomicBool,
@@ -133,7 +133,7 @@ impl<'a> BuildMonitor<'a> {
         Self { turn: Some((order, number)), is_early, ..Self::single(progress) }
     }
 
-    /// Whether the build was allowed to publish.
+    /// Returns whether the build was allowed to publish.
     pub(super) fn was_allowed_to_publish(&self) -> bool {
         self.was_allowed_to_publish.load(Ordering::Relaxed)
     }

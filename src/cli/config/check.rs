@@ -10,7 +10,7 @@ use coracle_core::note::Note;
 use coracle_core::path::ImagePath;
 use coracle_core::platform::Platform;
 use coracle_kube::check::{
-    self, CheckFinding, CheckReport, CheckRule, Expectations, HiddenFiles, ManifestFile,
+    self, CheckFinding, CheckReport, CheckRule, Expectations, FilesHiddenByMount, ManifestFile,
 };
 use coracle_kube::contract::{Contract, ContractDocument};
 use coracle_kube::values::{ValueSource, Values};
@@ -116,7 +116,7 @@ pub(in crate::cli) fn check_manifests(
         manifests,
         &Expectations {
             contract,
-            image_files: read_error.is_none().then_some(&files as &dyn HiddenFiles),
+            image_files: read_error.is_none().then_some(&files as &dyn FilesHiddenByMount),
             user: platform_image.and_then(|image| image.user()),
             digests: digests.map(|digest| digest.to_string()).collect(),
             names: image.source.names.clone(),
@@ -136,7 +136,7 @@ pub(in crate::cli) fn check_manifests(
 #[derive(Default, Debug)]
 struct ImageListing(ImageFiles);
 
-impl HiddenFiles for ImageListing {
+impl FilesHiddenByMount for ImageListing {
     fn hidden_by(&self, path: &ImagePath, is_file: bool) -> Vec<ImagePath> {
         let path = self.0.resolve_links(path);
         let hidden = self.0.at_and_below(&path);

@@ -17,7 +17,7 @@ use super::args::{ConfigRenderArgs, ContractCommand};
 use super::console_output::{self, BOLD, DIM};
 use super::error::{CliError, CliExit};
 use super::generated_dir::{self, GeneratedFile};
-use super::project::is_virtual_workspace;
+use super::read_project::is_virtual_workspace;
 use super::recipe_tables;
 
 /// Runs a command of `coracle config` that reads a contract.
@@ -31,7 +31,7 @@ pub(super) fn run_contract_command(command: &ContractCommand) -> Result<CliExit,
 
 /// Runs `coracle config render`. Renders all files before any is written.
 pub(super) fn run_config_render(args: &ConfigRenderArgs) -> Result<CliExit, CliError> {
-    recipe_tables::name_tables_of(args.file.as_deref());
+    recipe_tables::set_tables_of_recipe_in_messages(args.file.as_deref());
     let default = PathBuf::from(recipe::DEFAULT_FILE_NAME);
     let file = (!args.needs_no_recipe()).then(|| args.file.as_ref().unwrap_or(&default).as_path());
     let configuration = recipe::read_configuration(file, &args.overrides()).map_err(|error| match error {

@@ -75,7 +75,7 @@ struct SizedObject {
 }
 
 impl FileReport {
-    /// Whether a dependency is missing, or a problem is an error.
+    /// Returns whether a dependency is missing, or a problem is an error.
     pub(super) fn has_findings(&self) -> bool {
         match self {
             Self::Resolved(report) => report.has_findings(),
@@ -156,7 +156,7 @@ impl FailureReport {
         }
     }
 
-    /// Whether the file could be read, but the loader fails.
+    /// Returns whether the file could be read, but the loader fails.
     pub(super) fn has_findings(&self) -> bool {
         !self.missing.is_empty() || !self.problems.is_empty()
     }

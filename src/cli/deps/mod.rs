@@ -9,7 +9,7 @@ mod why_report;
 
 use coracle::Error;
 use coracle::recipe::{self, RecipeOverrides};
-use coracle::roots::RootFileSystems;
+use coracle::root_file_systems::RootFileSystems;
 use coracle_core::note::Note;
 use coracle_core::path::RawPath;
 use coracle_ld::closure::{self, Closure};
@@ -59,7 +59,7 @@ struct DepsRun<'a> {
     reports: Vec<FileReport>,
     has_readable_file: bool,
     has_findings: bool,
-    /// Whether an object matches `--why`.
+    /// `true` if an object matches `--why`.
     has_match: bool,
     /// Names of objects that are similar to the name in `--why`.
     similar_names: Vec<String>,

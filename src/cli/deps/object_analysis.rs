@@ -101,7 +101,7 @@ const MAX_PARTIAL_CHAINS: usize = 50_000;
 pub(super) struct DependencyChains {
     /// The chains, the shortest first; no chain contains an object twice.
     pub(super) chains: Vec<Vec<usize>>,
-    /// Whether there may be more chains than these.
+    /// `true` if there may be more chains than these.
     pub(super) is_truncated: bool,
 }
 

@@ -29,7 +29,7 @@ pub(super) struct WhyReport {
     /// The files that were found but refused.
     refused: Vec<RefusedFile>,
     chains: Vec<Vec<ChainStep>>,
-    /// Whether there are more chains than these.
+    /// `true` if there are more chains than these.
     more_chains: bool,
     /// `None` if it is missing.
     #[serde(flatten)]

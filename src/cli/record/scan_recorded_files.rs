@@ -1,4 +1,4 @@
-//! Files that a build with them would reject, because the secret scanner finds something in them.
+//! Finds the recorded files that a build would reject, because the secret scanner finds something in them.
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;
@@ -13,10 +13,10 @@ use coracle_scan::{ForbiddenContents, SecretScanner, Severity};
 
 use super::planned_image::PlannedImage;
 
-/// Larger files are left to the build.
+/// The maximum size of a file that is scanned here, in bytes. The build scans larger ones.
 const MAX_SIZE: u64 = 1 << 20;
 
-/// Scans files, each once.
+/// Scans recorded files, each of them once.
 pub(super) struct RecordedFileScanner<'a> {
     image: &'a PlannedImage,
     known: RefCell<BTreeMap<PathBuf, bool>>,
@@ -27,13 +27,13 @@ impl<'a> RecordedFileScanner<'a> {
         Self { image, known: RefCell::default() }
     }
 
-    /// Whether the scanner rejects the file `path` at `in_image`, and the recipe does not accept it.
+    /// Returns whether the scanner rejects the file `path` at `in_image`, and the recipe does not accept it.
     pub(super) fn rejects(&self, path: &Path, in_image: &Path) -> bool {
         if let Some(known) = self.known.borrow().get(path) {
             return *known;
         }
         let Ok(in_image) = ImagePath::parse(in_image.as_os_str().as_encoded_bytes()) else { return false };
-        let is_allowed = self.image.recipe.policy.allowed_paths.contains_key(&in_image);
+        let is_allowed = self.image.recipe.checks.allowed_paths.contains_key(&in_image);
         // The build accepts what a package has installed at the same path.
         let is_packaged = || {
             let files = [in_image.clone()].into();

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 use super::file_kinds::{UserDirectories, is_in_loader_directory};
-use super::folding::{FoldedPaths, count_files_if_includable, fold};
+use super::fold_into_directories::{FoldedPaths, count_files_if_includable, fold_into_directories};
 
 fn paths(paths: &[&str]) -> BTreeSet<PathBuf> {
     paths.iter().map(PathBuf::from).collect()
@@ -14,7 +14,7 @@ fn paths(paths: &[&str]) -> BTreeSet<PathBuf> {
 fn folded(files: &[&str], listed: &[&str], totals: &[(&str, usize)]) -> (Vec<String>, Vec<String>) {
     let totals: BTreeMap<&str, usize> = totals.iter().copied().collect();
     let count = |directory: &Path| totals.get(directory.to_str().unwrap()).copied();
-    let FoldedPaths { directories, files } = fold(&paths(files), &paths(listed), &count);
+    let FoldedPaths { directories, files } = fold_into_directories(&paths(files), &paths(listed), &count);
     let text = |path: PathBuf| path.to_str().unwrap().to_owned();
     (directories.into_keys().map(text).collect(), files.into_iter().map(text).collect())
 }

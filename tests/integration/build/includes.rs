@@ -81,8 +81,8 @@ fn reports_all_failed_includes_together() {
         str![],
         str![[r#"
 error: cannot include some files
-  [FOLDER]/assets/pipe: it is a named pipe
-  [FOLDER]/assets/socket: it is a socket
+  [FOLDER]/assets/pipe cannot be included: it is a named pipe
+  [FOLDER]/assets/socket cannot be included: it is a socket
   [FOLDER]/nowhere: there is no such file or directory
   /dev/null: it is a character device
 
@@ -430,10 +430,10 @@ fn leaves_out_what_patterns_exclude() {
     let run = project.coracle(["build"]).command().output().unwrap();
     let said = String::from_utf8(run.stderr).unwrap();
     assert!(
-        said.contains("`[a` is not a pattern of files: ") && said.contains("coracle.toml:6:12"),
+        said.contains("`[a` is not a valid exclude pattern: ") && said.contains("coracle.toml:6:12"),
         "{said}"
     );
-    assert!(said.contains("`#x` is not a pattern of files: "), "{said}");
+    assert!(said.contains("`#x` is not a valid exclude pattern: "), "{said}");
 }
 
 #[test]

@@ -3,8 +3,8 @@
 
 use super::expectations::Expectations;
 use super::finding::{CheckFinding, CheckReport, CheckRule};
-use super::image_name::{IMAGE_SCHEME, ImageNameParts, is_in_repository};
 use super::manifest_object::{ManifestFile, ManifestObject};
+use super::match_image_names::{IMAGE_SCHEME, ImageNameParts, is_in_repository};
 use crate::yaml::{Node, Span};
 
 /// A container with its pod and object.

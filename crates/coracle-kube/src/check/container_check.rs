@@ -46,7 +46,7 @@ impl ContainerCheck<'_, '_> {
     /// Checks every mount of the container.
     pub(super) fn check_mounts(&self, report: &mut CheckReport) {
         for mount in self.mounts {
-            if let Some(reason) = reserved_reason(&mount.path, mount.volume.content()) {
+            if let Some(reason) = reserved_reason(&mount.path, mount.volume.mounted_content()) {
                 let message = format!("cannot mount on `{}`: {reason}", mount.path);
                 report.findings.push(self.container.finding(
                     CheckRule::ReservedDirectory,

@@ -17,7 +17,7 @@ pub(super) struct ContainerMount<'a> {
     pub(super) sub_path: Option<&'a Node>,
     pub(super) is_read_only: bool,
     pub(super) volume: ParsedVolume<'a>,
-    /// Whether `subPathExpr` is used, whose variables are unknown here.
+    /// `true` if `subPathExpr` is used, whose variables are unknown here.
     pub(super) has_path_variables: bool,
 }
 

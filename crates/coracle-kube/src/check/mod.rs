@@ -2,7 +2,7 @@
 //!
 //! Reports all mismatches at once, each with its position in the YAML. What cannot be checked, such
 //! as the content of a Secret outside of the manifests, is a note. Needs no cluster.
-//! [`pin::pin_images`] replaces image names by digests.
+//! [`pin_images::pin_images`] replaces image names by digests.
 
 mod choose_containers;
 mod container_check;
@@ -10,21 +10,21 @@ mod container_mount;
 mod expectations;
 mod file_checks;
 mod finding;
-mod image_name;
 mod manifest_object;
+mod match_image_names;
 mod parsed_config_object;
 mod parsed_volume;
-pub mod pin;
+pub mod pin_images;
 mod pod_checks;
 #[cfg(test)]
 mod tests;
 mod variable_checks;
 mod yaml_1_1_number;
 
-pub use expectations::{Expectations, HiddenFiles};
+pub use expectations::{Expectations, FilesHiddenByMount};
 pub use finding::{CheckFinding, CheckReport, CheckRule};
-pub use image_name::IMAGE_SCHEME;
 pub use manifest_object::ManifestFile;
+pub use match_image_names::IMAGE_SCHEME;
 
 use choose_containers::Container;
 use container_check::ContainerCheck;

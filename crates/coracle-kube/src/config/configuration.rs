@@ -46,7 +46,7 @@ pub struct ConfigMount {
     pub files: Vec<MountFileSource>,
     /// How a change reaches the running program.
     pub reload: ReloadMethod,
-    /// Whether the program starts without it.
+    /// `true` if the program starts without it.
     pub is_optional: bool,
 }
 
@@ -62,7 +62,7 @@ pub struct SecretMount {
     pub keys: Vec<String>,
     /// How a change reaches the running program.
     pub reload: ReloadMethod,
-    /// Whether the program starts without it.
+    /// `true` if the program starts without it.
     pub is_optional: bool,
 }
 
@@ -74,7 +74,7 @@ pub struct WritableDirectory {
     /// The size as a Kubernetes quantity (`10Gi`) of storage that outlives the pod; `None` for
     /// ephemeral storage.
     pub size: Option<String>,
-    /// Whether several pods write to it (`ReadWriteMany`).
+    /// `true` if several pods write to it (`ReadWriteMany`).
     pub is_shared: bool,
 }
 
@@ -85,7 +85,7 @@ pub struct FileVariable {
     pub name: String,
     /// The file's path: that of a mount and a key.
     pub file: ImagePath,
-    /// Whether the user allowed a secret file, although environment variables are easily exposed.
+    /// `true` if the user allowed a secret file, although environment variables are easily exposed.
     pub is_secret_allowed: bool,
 }
 
@@ -109,7 +109,7 @@ pub struct RenderedMount {
     pub path: ImagePath,
     /// How a change reaches the running program.
     pub reload: ReloadMethod,
-    /// Whether the program starts without it.
+    /// `true` if the program starts without it.
     pub is_optional: bool,
     /// The files, sorted by key.
     pub files: Vec<RenderedFile>,
@@ -122,7 +122,7 @@ pub struct RenderedFile {
     pub key: String,
     /// The content.
     pub bytes: Vec<u8>,
-    /// Whether it may contain a secret.
+    /// `true` if it may contain a secret.
     pub is_secret: bool,
     /// The format that it was validated as.
     pub format: Option<FileFormat>,

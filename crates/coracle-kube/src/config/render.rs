@@ -3,10 +3,10 @@
 use std::path::Path;
 
 use super::configuration::{Configuration, MountFileSource, RenderedFile, RenderedMount};
+use super::configuration_problems::{configuration_problems, size_problem};
 use super::error::ConfigError;
-use super::source_files::{FileSource, read_source};
-use super::validation::{configuration_problems, size_problem};
-use crate::problem::LocatedProblem;
+use super::source_files::{VerbatimOrTemplate, read_source};
+use crate::located_problem::LocatedProblem;
 use crate::template::{FileFormat, RenderedText, TemplateError, UsedKeys, key_of_expression};
 use crate::values::{KeyPath, Schema, ValueSource, Values};
 
@@ -146,11 +146,11 @@ fn render_file(
     };
     let (key, format) = (file.key.clone(), file.file_format());
     let template = match read_source(file)? {
-        FileSource::Verbatim(bytes) => {
+        VerbatimOrTemplate::Verbatim(bytes) => {
             validate_verbatim(file, format, &bytes)?;
             return Ok(RenderedFile { key, bytes, is_secret: false, format, used_keys: UsedKeys::new() });
         }
-        FileSource::Template(template) => template,
+        VerbatimOrTemplate::Template(template) => template,
     };
     if scope == RenderScope::WithoutSecrets {
         let used_keys = template.used_keys()?;

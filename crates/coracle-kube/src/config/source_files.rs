@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use super::configuration::{Configuration, MountFileSource};
 use crate::kubernetes_limits::MAX_OBJECT_BYTES;
-use crate::problem::LocatedProblem;
+use crate::located_problem::LocatedProblem;
 use crate::template::{FileFormat, FormatChoice, TemplateSource, TemplateSyntax};
 use crate::values::ValueSource;
 use coracle_core::digest::{Digest, DigestHasher};
@@ -80,7 +80,7 @@ const MAX_FINGERPRINTED_BYTES: u64 = 16 << 20;
 
 /// The source of a mounted file.
 #[derive(Clone, Debug)]
-pub enum FileSource {
+pub enum VerbatimOrTemplate {
     /// Bytes that are copied unchanged.
     Verbatim(Vec<u8>),
     /// A template to render.
@@ -91,11 +91,15 @@ pub enum FileSource {
 ///
 /// # Errors
 /// Fails if the file cannot be read, or a template is not UTF-8.
-pub fn read_source(file: &MountFileSource) -> Result<FileSource, LocatedProblem> {
+pub fn read_source(file: &MountFileSource) -> Result<VerbatimOrTemplate, LocatedProblem> {
     let bytes = read_bounded(&file.source).map_err(|error| cannot_read(&file.source, &error))?;
-    let Some(syntax) = &file.syntax else { return Ok(FileSource::Verbatim(bytes)) };
+    let Some(syntax) = &file.syntax else { return Ok(VerbatimOrTemplate::Verbatim(bytes)) };
     let text = String::from_utf8(bytes).map_err(|_| template_not_utf8(&file.source))?;
-    Ok(FileSource::Template(TemplateSource { path: file.source.clone(), text, syntax: syntax.clone() }))
+    Ok(VerbatimOrTemplate::Template(TemplateSource {
+        path: file.source.clone(),
+        text,
+        syntax: syntax.clone(),
+    }))
 }
 
 /// Reads a file up to one byte more than [`MAX_OBJECT_BYTES`], so that the size check reports a larger one.
@@ -118,8 +122,8 @@ pub fn source_fingerprint(configuration: &Configuration) -> Option<Digest> {
             return None;
         }
         match read_source(file).ok()? {
-            FileSource::Verbatim(bytes) => hash_with_length(&bytes),
-            FileSource::Template(template) => {
+            VerbatimOrTemplate::Verbatim(bytes) => hash_with_length(&bytes),
+            VerbatimOrTemplate::Template(template) => {
                 hash_with_length(template.text.as_bytes());
                 for (name, text) in template.read_includes() {
                     hash_with_length(name.as_bytes());

@@ -59,8 +59,8 @@ fn configuration(folder: &std::path::Path) -> Configuration {
     }
 }
 
-fn facts() -> ImageFacts {
-    ImageFacts { ports: vec!["8080/tcp".into()], user: "65532:65532".into() }
+fn facts() -> ImagePortsAndUser {
+    ImagePortsAndUser { ports: vec!["8080/tcp".into()], user: "65532:65532".into() }
 }
 
 #[test]

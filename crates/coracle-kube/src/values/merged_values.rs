@@ -25,7 +25,7 @@ pub enum ValueSource {
         key: KeyPath,
         /// The file.
         path: PathBuf,
-        /// Whether a final line feed is part of the value.
+        /// `true` if a final line feed is part of the value.
         is_exact: bool,
     },
 }

@@ -1,4 +1,4 @@
-//! RequestedDependencies to open a library with dlopen(3), and their results.
+//! Requests to open a library with dlopen(3), and their results.
 
 use std::rc::Rc;
 

@@ -51,7 +51,7 @@ impl BaseFs {
         self.files.unpacked_size_left()
     }
 
-    fn file(&self, entry: &ImageEntry, extent: &LayerExtent) -> Option<FsFile> {
+    fn fs_file(&self, entry: &ImageEntry, extent: &LayerExtent) -> Option<FsFile> {
         let (path, stat) = self.tars.get(extent.layer)?;
         let part = SplicePart::Existing { start: extent.position, size: extent.size };
         let content = Content::from_host_file(path.clone(), *stat).splice(vec![part]);
@@ -72,7 +72,7 @@ impl FileSystem for BaseFs {
         Ok(self.files.get(path).and_then(|entry| match &entry.node {
             ImageEntryKind::Directory => Some(FsNode::Directory),
             ImageEntryKind::Link(target) => Some(FsNode::Link(RawPath::new(target.as_slice()))),
-            ImageEntryKind::File(extent) => self.file(entry, extent).map(FsNode::File),
+            ImageEntryKind::File(extent) => self.fs_file(entry, extent).map(FsNode::File),
             ImageEntryKind::Special => Some(FsNode::Special("device")),
         }))
     }

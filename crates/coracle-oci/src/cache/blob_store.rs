@@ -120,7 +120,7 @@ impl BlobStore {
         wait_for_lock(&self.directory.join(format!("{}.lock", digest.hex())), progress)
     }
 
-    /// Whether the stored blob still matches its digest.
+    /// Returns whether the stored blob still matches its digest.
     ///
     /// # Errors
     /// Fails if it cannot be read.

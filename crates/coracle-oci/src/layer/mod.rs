@@ -13,7 +13,7 @@ mod pack;
 mod parallel_compression;
 pub mod tar_header;
 mod tar_stream;
-pub(crate) mod verify_blob;
+pub(crate) mod verify_cached_blob;
 
 pub use compression::{Codec, Compression, ParseCompressionError};
 pub use encoder::SMALL_TAR_SIZE;

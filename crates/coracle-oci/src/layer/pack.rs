@@ -136,7 +136,8 @@ fn sorted_valid_entries<'a>(
 }
 
 /// Returns the compressed size of `content` alone, in bytes, with the settings of a layer whose tar
-/// has `unpacked_size` bytes. Of these, only whether it is at most [`SMALL_TAR_SIZE`] matters.
+/// has `unpacked_size` bytes. The
+/// result depends only on whether `unpacked_size` is at most [`SMALL_TAR_SIZE`].
 ///
 /// [`SMALL_TAR_SIZE`]: super::SMALL_TAR_SIZE
 ///

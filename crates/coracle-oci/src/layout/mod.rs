@@ -19,7 +19,7 @@ mod locked_layout;
 mod output_stamp;
 pub mod read;
 mod staging;
-mod verify;
+mod verify_layout;
 mod write;
 
 pub use archive::{ArchiveWriteError, BlobOpener, ImageArchive};
@@ -32,7 +32,7 @@ pub use read::{
     ParsedPlatform, find_replaced_image, read_artifact, read_disk_image, read_remote_artifact,
 };
 pub use staging::Staging;
-pub use verify::{LayoutProblem, verify_layout};
+pub use verify_layout::{LayoutProblem, verify_layout};
 pub use write::{write_artifact, write_graph, write_image};
 
 #[cfg(test)]

@@ -11,7 +11,7 @@ use super::locked_directory::{CreatedParents, LOCK_FILE, LockedDirectory, remove
 use crate::cache::BuildCache;
 use crate::image::Descriptor;
 use crate::layer::hashing_file_writer::HashingFileWriter;
-use crate::layer::verify_blob::ExpectedBlob;
+use crate::layer::verify_cached_blob::ExpectedBlob;
 use crate::layer::{self, Compression, Layer, PackRequest};
 use coracle_core::content_scanner::ContentScanner;
 use coracle_core::digest::Digest;
@@ -69,7 +69,7 @@ impl Staging {
         Ok(Self { directory, _parents: parents, next_number: AtomicU64::new(0), durability })
     }
 
-    /// Whether what is written from this directory survives a crash of the machine.
+    /// Returns whether what is written from this directory survives a crash of the machine.
     pub(super) fn durability(&self) -> Durability {
         self.durability
     }

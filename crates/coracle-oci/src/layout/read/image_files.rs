@@ -6,10 +6,10 @@ use std::collections::BTreeMap;
 use std::io::{self, Read};
 
 use super::disk_blobs::SizedReader;
-use super::failure::ReadFailure;
 use super::layer_changes::{
     ImageEntry, ImageEntryKind, LayerChanges, MAX_PATH_BYTES, MAX_PATHS, MAX_UNPACKED_SIZE, join_components,
 };
+use super::read_failure::ReadFailure;
 use crate::layer::Codec;
 use coracle_core::digest::{Digest, HashingReader};
 use coracle_core::file_system;
@@ -155,7 +155,7 @@ impl ImageFiles {
 }
 
 impl ImageFiles {
-    /// Removes all entries below `path`, and with `itself` also the entry at `path`.
+    /// Removes all entries below `path`, and the entry at `path` too if `itself` is true.
     fn remove_below(&mut self, path: &ImagePath, itself: bool) {
         let found: Vec<ImagePath> = self.at_and_below(path).map(|(path, _)| path.clone()).collect();
         for found in found.iter().filter(|found| itself || *found != path) {

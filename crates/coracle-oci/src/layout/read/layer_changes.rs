@@ -4,8 +4,8 @@
 use std::collections::BTreeMap;
 use std::io::{self, Read};
 
-use super::failure::invalid_data;
-use super::tar_headers::{TarHeader, TarHeaders, UnseekableReader};
+use super::read_failure::invalid_data;
+use super::tar_header_reader::{TarHeader, TarHeaderReader, UnseekableReader};
 use coracle_core::path::ImagePath;
 
 /// The maximum number of paths of an image. A large distribution has some hundred thousand.
@@ -80,8 +80,8 @@ impl LayerChanges {
     /// Reads the tar of the layer with this index, of less than `limit` bytes.
     pub(super) fn from_tar(reader: impl Read, layer_index: usize, limit: u64) -> io::Result<Self> {
         let mut layer = Self { layer_index, ..Self::default() };
-        let mut headers = TarHeaders::new(UnseekableReader(reader.take(limit)));
-        while let Some(header) = headers.next()? {
+        let mut headers = TarHeaderReader::new(UnseekableReader(reader.take(limit)));
+        while let Some(header) = headers.next_header()? {
             layer.add_member(&header)?;
         }
         let mut rest = headers.into_inner();
