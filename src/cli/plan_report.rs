@@ -184,7 +184,7 @@ impl EntryReport {
     }
 }
 
-/// Sums up the entries of each layer. A directory is counted only in its own layer.
+/// Sums up the entries of each layer. A directory is counted only in the layer of its entry, not in other layers that have files below it.
 fn planned_layers(plan: &Plan) -> Vec<PlannedLayer> {
     let kinds = plan.rootfs.layer_kinds().into_iter();
     let mut layers: BTreeMap<LayerKind, PlannedLayer> = kinds

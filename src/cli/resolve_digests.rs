@@ -105,18 +105,22 @@ fn parse_image_flag(text: &str, reader: &ImageOpener<'_>) -> Result<(PinnableIma
         text.split_once('=').ok_or_else(|| usage(format!("`{text}` is not NAME=IMAGE")))?;
     let reference: ImageReference = name.parse().map_err(|error| usage(format!("{error}")))?;
     let image = reader.open(location)?;
-    let full_name = full_name(name, &reference, &image)?;
-    let pinnable = pinnable_image(name, full_name, &image)?;
+    let written_name = choose_written_name(name, &reference, &image)?;
+    let pinnable = pinnable_image(name, written_name, &image)?;
     Ok((pinnable, image))
 }
 
 /// Returns the name with tag that is written for an image: the one in its registry; of a stored image
 /// the name that resembles `name`, or `name` if it has a registry, or the first one.
-fn full_name(name: &str, reference: &ImageReference, image: &ParsedImage) -> Result<String, CliError> {
-    let is_same = |full_name: &&String| {
-        let full_name = without_tag(full_name);
-        let is_last_part = full_name.rsplit('/').next() == Some(name) && !name.contains('/');
-        is_last_part || familiar_name(full_name) == familiar_name(without_tag(name))
+fn choose_written_name(
+    name: &str,
+    reference: &ImageReference,
+    image: &ParsedImage,
+) -> Result<String, CliError> {
+    let is_same = |stored_name: &&String| {
+        let stored_name = without_tag(stored_name);
+        let is_last_part = stored_name.rsplit('/').next() == Some(name) && !name.contains('/');
+        is_last_part || familiar_name(stored_name) == familiar_name(without_tag(name))
     };
     let names = &image.source.names;
     let found = names.iter().find(is_same).map(|name| familiar_name(name).to_owned());

@@ -64,8 +64,8 @@ fn starts_after_signs(run: &[u8]) -> impl Iterator<Item = usize> + '_ {
 /// The maximum length of a name before an encoded value.
 const MAX_NAME: usize = 128;
 
-/// Returns whether `bytes` starts with base64 of what a credential can be in: text, or the start of
-/// a file of keys or of compressed data. Nearly every run fails at its first digits.
+/// Returns whether `bytes` starts with base64 of something that can contain a credential: text, or the
+/// start of a key file or of compressed data. Nearly every run fails at its first digits.
 fn starts_with_base64_of_text_or_key(bytes: &[u8]) -> bool {
     let Some(start) = bytes.get(..16) else { return false };
     let Some(first) = decode_group(start) else { return false };

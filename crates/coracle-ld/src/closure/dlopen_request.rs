@@ -66,7 +66,7 @@ impl Dlopened {
         self.maps.iter().any(|map| map.new_objects().any(|(_, mapped)| mapped.has_name(name)))
     }
 
-    /// Returns whether the maps add nothing to `start`.
+    /// Returns whether the `dlopen` adds no object and no alias, on any CPU, to `start`, the link map of the program's start.
     pub(super) fn adds_nothing(&self, start: &LinkMap) -> bool {
         let is_empty = |map: &Rc<LinkMap>| {
             map.new_objects().next().is_none() && map.aliases.len() == start.aliases.len()

@@ -15,7 +15,7 @@ use coracle_core::reference::ImageReference;
 pub(super) enum ImagePresence {
     /// The whole image, with the name.
     Named,
-    /// The whole image, without the name. The value is its name or ID in the engine.
+    /// The whole image, but not under the wanted name. The value is another name of it, or its ID.
     Untagged(String),
     /// This number of its lowest layers.
     Layers(usize),
