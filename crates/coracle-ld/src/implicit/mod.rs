@@ -126,6 +126,8 @@ pub fn add_implicit_dependencies(
             }
         }
         if new.is_empty() {
+            // They open no library, so they are read once.
+            certificates::add_certificates(&program, &mut requests)?;
             let hints = hints::collect_hints(&program, resolver, executed)?;
             report_failures(&failed, &mut requests);
             let Requests { data_files, notes, unmet, option_uses, .. } = requests;
@@ -139,7 +141,7 @@ pub fn add_implicit_dependencies(
     }
 }
 
-/// Runs all rules for one program.
+/// Runs the rules for one program by which libraries are opened, and those that cost little.
 fn collect_requests(program: &ProgramContext<'_>) -> Result<Requests, Error> {
     let mut requests = Requests::default();
     dlopened_libraries::add_libgcc(program, &mut requests);
@@ -147,7 +149,6 @@ fn collect_requests(program: &ProgramContext<'_>) -> Result<Requests, Error> {
     dlopened_libraries::add_dlopened_libraries(program, &mut requests)?;
     nss::add_nss(program, &mut requests)?;
     openssl::add_openssl(program, &mut requests)?;
-    certificates::add_certificates(program, &mut requests)?;
     time_zones_and_locales::add_time_zones(program, &mut requests)?;
     time_zones_and_locales::add_requested_locales(program, &mut requests)?;
     charsets::add_charsets(program, &mut requests)?;
