@@ -1,6 +1,6 @@
 //! Text in other encodings: base64, hexadecimal, UTF-16.
 
-use super::alphabet::{CharSet, decode_base64_prefix};
+use super::char_sets::{CharSet, decode_base64_prefix};
 use super::escapes;
 use super::key_files;
 
@@ -15,7 +15,7 @@ const MIN_CONTINUED_LINE: usize = 48;
 
 /// Text that was decoded.
 #[derive(Debug)]
-pub(super) struct Decoded {
+pub(super) struct DecodedText {
     pub(super) text: Vec<u8>,
     /// The encoding, for messages: `in base64`.
     pub(super) encoding: &'static str,
@@ -27,7 +27,7 @@ pub(super) struct Decoded {
 
 /// Decodes the run of credential characters from `start` until `end` of `bytes`, if it is text, a key
 /// or compressed data in base64 or hexadecimal. It can continue on further lines.
-pub(super) fn decode_run(bytes: &[u8], start: usize, end: usize, is_text: bool) -> Option<Decoded> {
+pub(super) fn decode_run(bytes: &[u8], start: usize, end: usize, is_text: bool) -> Option<DecodedText> {
     let run = bytes.get(start..)?;
     let length = end - start;
     let named = run.get(..length.min(MAX_NAME))?;
@@ -37,12 +37,12 @@ pub(super) fn decode_run(bytes: &[u8], start: usize, end: usize, is_text: bool) 
         let may_start = MAY_START_BASE64.get(usize::from(*byte)).copied().unwrap_or_default();
         if may_start
             && (skipped < skippable || is_after_sign(run, skipped))
-            && starts_with_plain_base64(run.get(skipped..)?)
+            && starts_with_base64_of_text_or_key(run.get(skipped..)?)
         {
             let digits = joined_lines(run.get(skipped..)?, CharSet::BASE64_ANY);
             if digits.len() >= MIN_BASE64 {
                 let (text, encoding) = (decode_base64_prefix(&digits), "in base64");
-                return Some(Decoded { text, encoding, start: start + skipped, bytes_per_three: 4 });
+                return Some(DecodedText { text, encoding, start: start + skipped, bytes_per_three: 4 });
             }
         }
     }
@@ -52,10 +52,10 @@ pub(super) fn decode_run(bytes: &[u8], start: usize, end: usize, is_text: bool) 
     let skipped = (1..named.len())
         .filter(|at| is_after_sign(run, *at))
         .chain([0])
-        .find(|at| run.get(*at..).is_some_and(starts_with_plain_hex))?;
+        .find(|at| run.get(*at..).is_some_and(starts_with_hex_of_text_or_key))?;
     let digits = joined_lines(run.get(skipped..)?, CharSet::HEX);
     let text = decode_hex(&digits)?;
-    Some(Decoded { text, encoding: "in hexadecimal", start: start + skipped, bytes_per_three: 6 })
+    Some(DecodedText { text, encoding: "in hexadecimal", start: start + skipped, bytes_per_three: 6 })
 }
 
 /// Returns whether `=` or `.`, which can end a name, is before the offset.
@@ -86,7 +86,7 @@ const MAY_START_BASE64: [bool; 256] = {
 
 /// Returns whether `bytes` starts with base64 of what a credential can be in: text, or the start of
 /// a file of keys or of compressed data. Nearly every run fails at its first digits.
-fn starts_with_plain_base64(bytes: &[u8]) -> bool {
+fn starts_with_base64_of_text_or_key(bytes: &[u8]) -> bool {
     let Some((start, _)) = bytes.split_at_checked(16) else { return false };
     let (groups, _) = start.as_chunks::<4>();
     let Some(first) = groups.first().and_then(decode_group) else { return false };
@@ -167,7 +167,7 @@ fn is_binary_start(start: &[u8]) -> bool {
         || start.get(2..14).is_some_and(is_utf16)
 }
 
-fn starts_with_plain_hex(bytes: &[u8]) -> bool {
+fn starts_with_hex_of_text_or_key(bytes: &[u8]) -> bool {
     bytes.get(..MIN_HEX).is_some_and(|start| start.chunks(2).all(|pair| hex_byte(pair).is_some_and(is_text)))
 }
 
@@ -191,15 +191,15 @@ fn joined_lines(bytes: &[u8], set: CharSet) -> Vec<u8> {
 
 /// Skips the end of a line, as it is or escaped, and the indentation of the next one.
 fn skip_line_end(bytes: &[u8]) -> Option<&[u8]> {
-    let is_noise = |byte: &u8| b" \t\r\"'`+,>#*".contains(byte);
-    let before = bytes.iter().take_while(|byte| is_noise(byte)).count();
+    let is_ignored_path = |byte: &u8| b" \t\r\"'`+,>#*".contains(byte);
+    let before = bytes.iter().take_while(|byte| is_ignored_path(byte)).count();
     let rest = bytes.get(before..)?;
     let rest = match rest {
         [b'\n', rest @ ..] | [b'\\', b'n', rest @ ..] | [b'\\', b'\n', rest @ ..] => rest,
         [b'\\', b'r', b'\\', b'n', rest @ ..] => rest,
         _ => return None,
     };
-    rest.get(rest.iter().take_while(|byte| is_noise(byte)).count()..)
+    rest.get(rest.iter().take_while(|byte| is_ignored_path(byte)).count()..)
 }
 
 fn decode_hex(digits: &[u8]) -> Option<Vec<u8>> {
@@ -213,7 +213,7 @@ fn hex_byte(pair: &[u8]) -> Option<u8> {
 
 /// Calls `visit` with each text in UTF-16, of either byte order, that starts in `bytes` from `from`
 /// until `to`.
-pub(super) fn visit_utf16(bytes: &[u8], from: usize, to: usize, visit: &mut dyn FnMut(Decoded)) {
+pub(super) fn visit_utf16(bytes: &[u8], from: usize, to: usize, visit: &mut dyn FnMut(DecodedText)) {
     // Each text covers one of these offsets, so a text across the border is found at the first one.
     let mut at = from;
     while at < to {
@@ -252,7 +252,7 @@ pub(super) fn visit_utf16(bytes: &[u8], from: usize, to: usize, visit: &mut dyn 
         start -= usize::from(first.is_some() || start > 0 && last.is_some());
         let text: Vec<u8> = first.into_iter().chain(characters).chain(last.filter(is_text)).collect();
         if text.len() >= MIN_UTF16 {
-            visit(Decoded { text, encoding: "in UTF-16", start, bytes_per_three: 6 });
+            visit(DecodedText { text, encoding: "in UTF-16", start, bytes_per_three: 6 });
         }
         at = end.max(at + MIN_UTF16);
     }
@@ -275,7 +275,10 @@ mod tests {
     const TEXT: &str = "user: ada\npassword: tr0ub4dor, and more of it, so that there are lines.\n";
 
     fn decoded(text: &str) -> Option<String> {
-        let run = super::super::alphabet::leading_run(text.as_bytes(), super::super::candidates::is_run_byte);
+        let run = super::super::char_sets::leading_run(
+            text.as_bytes(),
+            super::super::credential_runs::is_credential_byte,
+        );
         let found = decode_run(text.as_bytes(), 0, run.len(), true)?;
         Some(String::from_utf8_lossy(&found.text).into_owned())
     }

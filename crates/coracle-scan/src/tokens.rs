@@ -2,10 +2,10 @@
 
 use std::sync::LazyLock;
 
-use super::alphabet::CharSet;
+use super::bytes_around_offset::{BytesAroundOffset, first_bytes, last_bytes};
+use super::char_sets::CharSet;
 use super::finding::{RuleMatch, Severity};
 use super::token_form::{TokenForm, TokenMatch, can_precede_token};
-use super::window::{Window, first_bytes, last_bytes};
 
 /// The table. A test checks that every line is a form.
 const TABLE: &str = include_str!("data/token_forms.txt");
@@ -108,7 +108,7 @@ pub(super) fn candidates(
 
 /// Finds a token whose anchor is at the offset. In programs and databases, other text can be next
 /// to a token without a separator.
-pub(super) fn find_token(window: &Window<'_>, is_program: bool) -> Option<RuleMatch> {
+pub(super) fn find_token(window: &BytesAroundOffset<'_>, is_program: bool) -> Option<RuleMatch> {
     let pair = first_two_bytes(window.rest)?;
     let TokenForms { pairs, anchored, .. } = &*TOKEN_FORMS;
     let start = pairs.partition_point(|other| *other < pair);
@@ -140,7 +140,7 @@ pub(super) fn find_token(window: &Window<'_>, is_program: bool) -> Option<RuleMa
 
 /// Returns whether few letters and digits are next to a token, so that it is no part of long encoded
 /// data.
-fn is_nearly_alone(window: &Window<'_>, token: &TokenMatch) -> bool {
+fn is_nearly_alone(window: &BytesAroundOffset<'_>, token: &TokenMatch) -> bool {
     let before = window.before.get(..window.before.len() - token.start_before).unwrap_or_default();
     let after = window.rest.get(token.length..).unwrap_or_default();
     let letters = CharSet::BASE64_ANY;
@@ -174,7 +174,7 @@ fn has_word(name: &[u8], word: &str) -> bool {
 
 /// Returns whether the offset is in binary data, such as a database or compiled code: control
 /// characters are close to it.
-fn is_in_binary(window: &Window<'_>) -> bool {
+fn is_in_binary(window: &BytesAroundOffset<'_>) -> bool {
     let is_control = |byte: &u8| *byte < 0x20 && !b"\t\n\r\x0c\x1b".contains(byte);
     let rest = window.rest.get(..NEIGHBOURHOOD).unwrap_or(window.rest);
     last_bytes(window.before, NEIGHBOURHOOD).iter().any(is_control) || rest.iter().any(is_control)
@@ -186,10 +186,10 @@ const NEIGHBOURHOOD: usize = 256;
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::candidates::{MIN_RUN, is_run_byte};
+    use crate::credential_runs::{MIN_RUN, is_credential_byte};
 
     fn find(text: &str) -> Option<RuleMatch> {
-        (0..text.len()).find_map(|at| find_token(&Window::new(text.as_bytes(), at), false))
+        (0..text.len()).find_map(|at| find_token(&BytesAroundOffset::new(text.as_bytes(), at), false))
     }
 
     /// Returns pseudorandom numbers, always the same.
@@ -215,7 +215,7 @@ mod tests {
     #[test]
     fn finds_nothing_in_the_table() {
         for at in 0..TABLE.len() {
-            let window = Window::new(TABLE.as_bytes(), at);
+            let window = BytesAroundOffset::new(TABLE.as_bytes(), at);
             assert_eq!(find_token(&window, true), None, "{}", &TABLE[at..at + 40]);
         }
     }
@@ -250,7 +250,7 @@ mod tests {
     fn every_anchor_is_in_a_run_of_the_minimum_length() {
         for form in &TOKEN_FORMS.anchored {
             let token = form.sample(false, &mut numbers());
-            let runs = token.split(|character| !is_run_byte(character as u8));
+            let runs = token.split(|character| !is_credential_byte(character as u8));
             assert!(runs.map(str::len).max() >= Some(MIN_RUN), "{}: {token}", form.description);
         }
     }
@@ -273,8 +273,8 @@ mod tests {
         }
         let prefixes = ["gl", "pat-gldt-glrt-glcbt-glptt-glft-glsoat-glagent-", "gloas-glimt-"].concat();
         for text in [prefixes, ["rk_", "live_variablepriorityKeyShareClientHello"].concat()] {
-            let is_found =
-                (0..text.len()).any(|at| find_token(&Window::new(text.as_bytes(), at), true).is_some());
+            let is_found = (0..text.len())
+                .any(|at| find_token(&BytesAroundOffset::new(text.as_bytes(), at), true).is_some());
             assert!(!is_found, "{text}");
         }
     }

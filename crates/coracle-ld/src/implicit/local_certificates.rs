@@ -1,15 +1,15 @@
 //! CA certificates that only this machine trusts, such as the certificate of a proxy that
 //! intercepts TLS.
 //!
-//! A distribution's tools write them into the same bundle as the certificates of its package. They are told apart by the
-//! package's own files. Source: `update-ca-certificates(8)`, `update-ca-trust(8)`.
+//! A distribution's tools write them into the same bundle as the certificates of its package. They are distinguished by
+//! the package's own files. Source: `update-ca-certificates(8)`, `update-ca-trust(8)`.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::error::Error;
 use super::pem::{PemBlock, pem_blocks, subject_name};
 use super::program_context::ProgramContext;
-use super::requests::{DataContent, DataFile, Requests};
+use super::requested_dependencies::{DataContent, DataFile, RequestedDependencies};
 use coracle_core::note::Note;
 use coracle_core::path::{RawPath, escape_bytes};
 
@@ -42,7 +42,7 @@ pub(super) struct PackagedCertificates(BTreeSet<Vec<u8>>);
 impl PackagedCertificates {
     /// Reads the package's files.
     pub(super) fn read(program: &ProgramContext<'_>) -> Result<Self, Error> {
-        let listed = listed_files(program)?;
+        let listed = files_listed_by_package_manager(program)?;
         let mut certificates = BTreeSet::new();
         for directory in PACKAGE_DIRECTORIES {
             for file in program.data_files_below(&RawPath::new(directory), &[], PURPOSE)? {
@@ -50,7 +50,7 @@ impl PackagedCertificates {
                 let mut names = path.split(|byte| *byte == b'/');
                 let is_listed = listed.as_ref().is_none_or(|listed| listed.contains(path));
                 if is_listed && !names.any(|name| LOCAL_NAMES.contains(&name)) {
-                    certificates.extend(certificates_of(&file)?);
+                    certificates.extend(certificates_in_file(&file)?);
                 }
             }
         }
@@ -63,7 +63,7 @@ impl PackagedCertificates {
         &self,
         program: &ProgramContext<'_>,
         bundle: DataFile,
-        requests: &mut Requests,
+        requests: &mut RequestedDependencies,
     ) -> Result<Option<DataFile>, Error> {
         let bytes = read_bundle_file(&bundle)?;
         let (blocks, rest) = pem_blocks(&bytes);
@@ -101,7 +101,7 @@ impl PackagedCertificates {
         let mut local = BTreeSet::new();
         for directory in LOCAL_DIRECTORIES {
             for file in program.data_files_below(&RawPath::new(directory), &[], PURPOSE)? {
-                local.extend(certificates_of(&file)?);
+                local.extend(certificates_in_file(&file)?);
             }
         }
         Ok(local)
@@ -109,7 +109,7 @@ impl PackagedCertificates {
 }
 
 /// Returns the paths that the package manager lists for the package. `None` without a list.
-fn listed_files(program: &ProgramContext<'_>) -> Result<Option<BTreeSet<Vec<u8>>>, Error> {
+fn files_listed_by_package_manager(program: &ProgramContext<'_>) -> Result<Option<BTreeSet<Vec<u8>>>, Error> {
     if let Some(list) = program.data_file(&RawPath::new(DPKG_LIST), PURPOSE)? {
         return Ok(Some(read_bundle_file(&list)?.split(|byte| *byte == b'\n').map(<[u8]>::to_vec).collect()));
     }
@@ -141,7 +141,7 @@ fn files_in_apk_list(list: &[u8]) -> BTreeMap<Vec<u8>, BTreeSet<Vec<u8>>> {
 }
 
 /// Returns the certificates in a file, without line breaks.
-fn certificates_of(file: &DataFile) -> Result<Vec<Vec<u8>>, Error> {
+fn certificates_in_file(file: &DataFile) -> Result<Vec<Vec<u8>>, Error> {
     Ok(pem_blocks(&read_bundle_file(file)?).0.into_iter().map(|block| block.body).collect())
 }
 

@@ -5,14 +5,14 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::error::Error;
 use super::function_calls;
-use super::program_context::{ProgramContext, path_text_form};
+use super::program_context::{ProgramContext, path_literal_form};
 use crate::closure::{DlopenCaller, MappedObject};
-use crate::elf::{self, PathText};
+use crate::elf::{self, PathLiteralForm};
 use coracle_core::fs;
 use coracle_core::path::{ImagePath, RawPath};
 
 /// A library name in the strings of an object.
-pub(super) struct NamedLibrary {
+pub(super) struct LibraryNameInText {
     pub(super) name: String,
     pub(super) named_in: RawPath,
     pub(super) caller: DlopenCaller,
@@ -42,12 +42,12 @@ const MAX_TRIED_NAMES: usize = 64;
 #[derive(Default)]
 pub(super) struct NamesInStrings {
     /// Libraries named by an object that calls `dlopen`.
-    pub(super) libraries: Vec<NamedLibrary>,
-    /// Whether the program contains the path of a directory of certificates.
+    pub(super) libraries: Vec<LibraryNameInText>,
+    /// `true` if the program contains the path of a directory of certificates.
     pub(super) names_certificates: bool,
-    /// Whether the program contains the directory of time zones.
+    /// `true` if the program contains the directory of time zones.
     pub(super) names_time_zones: bool,
-    /// Whether the program is static and contains glibc's code that opens NSS modules.
+    /// `true` if the program is static and contains glibc's code that opens NSS modules.
     pub(super) opens_nss: bool,
 }
 
@@ -59,10 +59,10 @@ pub(super) fn find_names_in_strings(program: &ProgramContext<'_>) -> Result<Name
     let own_strings = program.own_data.strings.clone();
     find_names_in_program(program, &mut named);
     if callers.contains_key(&own.path) {
-        strings_by_object.push((own, own_strings, path_text_form(own)?));
+        strings_by_object.push((own, own_strings, path_literal_form(own)?));
     }
     for mapped in callers.into_values().filter(|mapped| mapped.path != own.path) {
-        strings_by_object.push((mapped, library_names(mapped)?, PathText::Terminated));
+        strings_by_object.push((mapped, library_names(mapped)?, PathLiteralForm::Terminated));
     }
     let mut tried = BTreeSet::new();
     for (mapped, strings, form) in strings_by_object {
@@ -70,12 +70,12 @@ pub(super) fn find_names_in_strings(program: &ProgramContext<'_>) -> Result<Name
         let caller = program.as_dlopen_caller(mapped);
         let is_rare = |name: &&str| is_rarely_needed(soname, name);
         let names = strings.iter().flat_map(|text| match form {
-            PathText::Concatenated => concatenated_library_names(text),
+            PathLiteralForm::Concatenated => concatenated_library_names(text),
             _ => as_library_name(text).into_iter().collect(),
         });
         for name in names.filter(|name| !is_rare(name)) {
             if tried.len() < MAX_TRIED_NAMES && tried.insert(name.to_owned()) {
-                named.libraries.push(NamedLibrary {
+                named.libraries.push(LibraryNameInText {
                     name: name.to_owned(),
                     named_in: mapped.raw_path.clone(),
                     caller: caller.clone(),
