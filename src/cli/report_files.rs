@@ -88,7 +88,7 @@ impl<'a> ReportFiles<'a> {
             let resolved = parent.join(path.file_name()?);
             let include = recipes
                 .iter()
-                .find_map(|recipe| coracle::destinations::enclosing_include(recipe, &resolved))?;
+                .find_map(|recipe| coracle::destinations::enclosing_include(recipe, &resolved, false))?;
             if flag == SUMMARY {
                 self.has_summary.set(false);
             }

@@ -16,6 +16,7 @@ mod passwd_and_group;
 mod plan_request;
 mod program_placement;
 mod rootfs_builder;
+mod script_library_path;
 mod subtract_base;
 #[cfg(test)]
 mod tests;
@@ -29,7 +30,7 @@ use std::collections::BTreeSet;
 
 pub use coracle_core::entry::{Entry, EntryNode, EntryReason, LayerKind, Owner};
 pub use error::{Conflict, IncludeProblem, PrivatePath, RootfsError, WhiteoutName};
-pub use exclude_pattern::{ExcludePattern, ParseExcludePatternError};
+pub use exclude_pattern::{ExcludePattern, ParseExcludePatternError, excludes};
 pub use file_tree::Rootfs;
 pub use included_fs::IncludedFs;
 pub use plan_request::{

@@ -46,6 +46,11 @@ impl Default for CompressedFileSearch {
 }
 
 impl CompressedFileSearch {
+    /// Returns whether the data of a compressed file continues.
+    pub(super) fn is_in_file(&self) -> bool {
+        self.stream.is_some()
+    }
+
     /// Reads `bytes`, which are at `start` in the file, until `end`. Bytes before the position that
     /// was reached before are skipped.
     pub(super) fn read(

@@ -4,7 +4,7 @@
 
 use std::sync::LazyLock;
 
-use aho_corasick::{AhoCorasick, AhoCorasickKind};
+use aho_corasick::{AhoCorasick, Input, MatchKind};
 
 use super::assignments::{Assignment, assignment_of, name_range};
 use super::bytes_around_offset::{BytesAroundOffset, first_bytes, last_bytes};
@@ -23,21 +23,35 @@ use super::{command_line_passwords, logins, private_keys, tokens, url_passwords}
 /// The description of a password with a name.
 pub(super) const ASSIGNED_PASSWORD: &str = "a password in a configuration file";
 
-/// The rule that is applied where an anchor occurs.
+type Rule = fn(&BytesAroundOffset<'_>) -> Option<RuleMatch>;
+
+/// What is done where a text occurs.
 #[derive(Clone, Copy, Debug)]
 enum AnchorAction {
     /// The text is a word of a name.
     Name,
     Url,
-    Login(fn(&BytesAroundOffset<'_>) -> Option<RuleMatch>),
+    Login(Rule),
     Kubeconfig,
 }
 
-/// Finds the anchors of some rules.
-struct RuleAnchors {
-    searcher: Option<AhoCorasick>,
-    actions: Vec<AnchorAction>,
+/// Finds the anchors of some rules, in upper and lower case.
+struct RuleAnchors(Vec<AnchorSearch>);
+
+/// Finds a few anchors.
+struct AnchorSearch {
+    /// Finds the anchors that start with no other one, in [folded](fold) text.
+    searcher: AhoCorasick,
+    /// For each pattern of the searcher, the anchors that start with it.
+    anchors: Vec<AnchorGroup>,
 }
+
+/// RuleAnchors that start with the first of them.
+type AnchorGroup = Vec<(&'static str, AnchorAction)>;
+
+/// The number of patterns of a searcher. Vector instructions find up to eight in one pass without testing many
+/// other offsets; several passes over a segment are faster than one with more patterns.
+const PATTERNS_AT_ONCE: usize = 8;
 
 /// RuleAnchors for all kinds of text, for text that has logins of programs, and for configuration, in which
 /// names of issuers count.
@@ -58,8 +72,9 @@ static ANCHORS: LazyLock<[RuleAnchors; 3]> =
         anchors.extend([
             ("machine", AnchorAction::Login(logins::find_netrc_login)),
             ("default", AnchorAction::Login(logins::find_netrc_login)),
-            (":$", AnchorAction::Login(logins::find_password_hash)),
         ]);
+        let hashes = [":$1", ":$2", ":$5", ":$6", ":$7", ":$a", ":$g", ":$p", ":$s", ":$y"];
+        anchors.extend(hashes.map(|start| (start, AnchorAction::Login(logins::find_password_hash as Rule))));
         anchors.extend(command_line_passwords::programs_with_passwords().map(|program| {
             (program, AnchorAction::Login(command_line_passwords::find_command_line_password))
         }));
@@ -72,12 +87,30 @@ static ANCHORS: LazyLock<[RuleAnchors; 3]> =
     });
 
 impl RuleAnchors {
-    fn new(anchors: Vec<(&str, AnchorAction)>) -> Self {
-        let (texts, actions): (Vec<&str>, Vec<AnchorAction>) = anchors.into_iter().unzip();
-        // Its tables are larger and faster than those that would be chosen.
-        let kind = Some(AhoCorasickKind::DFA);
-        let searcher = AhoCorasick::builder().ascii_case_insensitive(true).kind(kind).build(texts).ok();
-        Self { searcher, actions }
+    fn new(mut all: Vec<(&'static str, AnchorAction)>) -> Self {
+        all.sort_by_key(|(anchor, _)| anchor.len());
+        let mut groups: Vec<AnchorGroup> = Vec::new();
+        for anchor in all {
+            let is_start = |group: &&mut AnchorGroup| {
+                group.first().is_some_and(|(start, _)| anchor.0.starts_with(start))
+            };
+            match groups.iter_mut().find(is_start) {
+                Some(group) => group.push(anchor),
+                None => groups.push(vec![anchor]),
+            }
+        }
+        Self(groups.chunks(PATTERNS_AT_ONCE).filter_map(AnchorSearch::new).collect())
+    }
+
+    /// Returns the offsets of all anchors in `bytes`, in order, and their actions.
+    fn find_all(&self, bytes: &[u8]) -> Vec<(usize, AnchorAction)> {
+        let folded = fold(bytes);
+        let mut found = Vec::new();
+        self.0
+            .iter()
+            .for_each(|search| search.visit(bytes, &folded, &mut |at, action| found.push((at, action))));
+        found.sort_by_key(|(at, _)| *at);
+        found
     }
 
     /// Returns the anchors for a kind of file; `None` if no rule applies.
@@ -88,6 +121,35 @@ impl RuleAnchors {
             TextTraits { is_public: true, .. } => None,
             TextTraits { format, .. } if format.has_logins() => Some(with_logins),
             _ => Some(all),
+        }
+    }
+}
+
+/// Makes upper-case letters lower-case; other bytes become equal, too.
+fn fold(bytes: &[u8]) -> Vec<u8> {
+    bytes.iter().map(|byte| byte | 0x20).collect()
+}
+
+impl AnchorSearch {
+    fn new(groups: &[AnchorGroup]) -> Option<Self> {
+        let starts = groups.iter().filter_map(|group| Some(fold(group.first()?.0.as_bytes())));
+        let searcher = AhoCorasick::builder().match_kind(MatchKind::LeftmostFirst).build(starts).ok()?;
+        Some(Self { searcher, anchors: groups.to_vec() })
+    }
+
+    /// Calls `visit` with the offset of each anchor in `bytes`, and its action.
+    fn visit(&self, bytes: &[u8], folded: &[u8], visit: &mut dyn FnMut(usize, AnchorAction)) {
+        let mut from = 0;
+        while let Some(found) = self.searcher.find(Input::new(folded).range(from..)) {
+            let at = found.start();
+            from = at + 1;
+            let rest = bytes.get(at..).unwrap_or_default();
+            for (anchor, action) in self.anchors.get(found.pattern().as_usize()).into_iter().flatten() {
+                let start = rest.get(..anchor.len());
+                if start.is_some_and(|start| start.eq_ignore_ascii_case(anchor.as_bytes())) {
+                    visit(at, *action);
+                }
+            }
         }
     }
 }
@@ -104,20 +166,16 @@ pub(super) fn visit_credentials(
     has_assignments: bool,
     visit: &mut dyn FnMut(usize, usize, RuleMatch),
 ) {
-    let Some(RuleAnchors { searcher: Some(searcher), actions }) = RuleAnchors::of_kind(kind) else { return };
+    let Some(anchors) = RuleAnchors::of_kind(kind) else { return };
     let bytes = segment.bytes;
     let end = (segment.to + MAX_ANCHOR).min(bytes.len());
-    let part = bytes.get(segment.from..end).unwrap_or_default();
     // All names before this offset have been examined.
     let mut named = 0;
-    for found in searcher.find_overlapping_iter(part) {
-        let at = segment.from + found.start();
+    for (at, action) in anchors.find_all(bytes.get(segment.from..end).unwrap_or_default()) {
+        let at = segment.from + at;
         let window = BytesAroundOffset::new(bytes, at);
-        let Some(action) = actions.get(found.pattern().as_usize()) else { continue };
-        if at >= segment.to {
-            continue;
-        }
         match action {
+            _ if at >= segment.to => {}
             AnchorAction::Name if !has_assignments || at < named => {}
             AnchorAction::Name => {
                 let Some((start, end)) = name_range(bytes, at) else { continue };

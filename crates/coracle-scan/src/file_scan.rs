@@ -114,13 +114,14 @@ impl<'a> Examiner<'a> {
         if segment.position(segment.from) == 0 {
             self.inspect_first_bytes(segment.bytes);
         }
+        let is_text = segment.is_text();
         self.examine_key_headers(segment);
-        self.examine_runs(segment);
+        self.examine_runs(segment, is_text && self.scope != ScanScope::Program);
         self.search_secrets(segment);
         if self.scope != ScanScope::Program {
             self.examine_escapes(segment);
             self.examine_text(segment);
-            self.examine_encodings(segment);
+            self.examine_encodings(segment, is_text);
         }
     }
 
@@ -140,19 +141,17 @@ impl<'a> Examiner<'a> {
     }
 
     /// Finds tokens.
-    fn examine_runs(&mut self, segment: &FileSegment<'_>) {
+    fn examine_runs(&mut self, segment: &FileSegment<'_>, is_text: bool) {
         let FileSegment { bytes, from, to, .. } = *segment;
-        let is_text = self.scope != ScanScope::Program && segment.is_text();
         credential_runs::visit_credential_runs(bytes, from, to, &mut |start, end| {
             // The text that a form is searched by can start with the separator before a run.
             let first = start.saturating_sub(1).max(from);
-            for at in first..end.min(to) {
-                if tokens::may_be_token(bytes, at, is_text) {
-                    self.examine_anchor(&BytesAroundOffset::new(bytes, at), segment.position(at));
-                }
+            for at in tokens::candidates(bytes, first, end.min(to), is_text) {
+                self.examine_anchor(&BytesAroundOffset::new(bytes, at), segment.position(at));
             }
             let decodes = self.scope != ScanScope::Program && self.depth < MAX_DEPTH;
-            if let Some(decoded) = decodes.then(|| encodings::decode_run(bytes, start, is_text)).flatten() {
+            let decoded = decodes.then(|| encodings::decode_run(bytes, start, end, is_text)).flatten();
+            if let Some(decoded) = decoded {
                 self.examine_decoded(decoded, segment);
             }
         });
@@ -196,10 +195,8 @@ impl<'a> Examiner<'a> {
     fn examine_escapes(&mut self, segment: &FileSegment<'_>) {
         let FileSegment { bytes, from, to, .. } = *segment;
         escapes::visit_escaped_runs(bytes, from, to, &mut |start, text| {
-            for at in 0..text.len() {
-                if tokens::may_be_token(&text, at, true) {
-                    self.examine_anchor(&BytesAroundOffset::new(&text, at), segment.position(start + at));
-                }
+            for at in tokens::candidates(&text, 0, text.len(), true) {
+                self.examine_anchor(&BytesAroundOffset::new(&text, at), segment.position(start + at));
             }
         });
     }
@@ -227,14 +224,18 @@ impl<'a> Examiner<'a> {
     }
 
     /// Scans what is compressed or in UTF-16.
-    fn examine_encodings(&mut self, segment: &FileSegment<'_>) {
+    fn examine_encodings(&mut self, segment: &FileSegment<'_>, is_text: bool) {
         if self.depth >= MAX_DEPTH {
             return;
         }
-        if !segment.is_text() {
+        if !is_text {
             encodings::visit_utf16(segment.bytes, segment.from, segment.to, &mut |decoded| {
                 self.examine_decoded(decoded, segment);
             });
+        }
+        // Headers of compressed files have control characters.
+        if is_text && !self.archives.is_in_file() {
+            return;
         }
         let mut archives = std::mem::take(&mut self.archives);
         let end = segment.position(segment.to);

@@ -34,7 +34,8 @@ impl FileSegment<'_> {
 
     /// Returns whether there are no control characters, which all binary data has.
     pub(super) fn is_text(&self) -> bool {
-        !self.bytes.iter().any(|byte| *byte < b'\t')
+        let has_control = |block: &[u8]| block.iter().fold(false, |found, byte| found | (*byte < b'\t'));
+        !self.bytes.chunks(256).any(has_control)
     }
 
     /// Returns the offsets at which `text` starts.

@@ -10,34 +10,53 @@ use super::token_form::{TokenForm, TokenMatch, can_precede_token};
 /// The table. A test checks that every line is a form.
 const TABLE: &str = include_str!("data/token_forms.txt");
 
-/// All forms, and those with an anchor sorted by its first two bytes.
+/// All forms.
 #[derive(Debug)]
 struct TokenForms {
-    anchored: Vec<(u16, TokenForm)>,
+    /// Those with an anchor, sorted by its first two bytes.
+    anchored: Vec<TokenForm>,
+    /// The first two bytes of each of them.
+    pairs: Vec<u16>,
     named: Vec<TokenForm>,
-    /// The first two bytes of anchors.
-    first_bytes: BytePairSet,
-    /// The first two bytes of anchors that other parts of a token can precede.
-    inner_first_bytes: BytePairSet,
+    /// The starts of anchors.
+    starts: StartSet,
+    /// Those of anchors that other parts of a token can precede.
+    inner_starts: StartSet,
 }
 
-/// A set of pairs of bytes, which rules out nearly every offset with one test.
+/// A set of the first three bytes of anchors, which rules out nearly every offset with one test. Other bytes can
+/// have the same hash.
 #[derive(Debug)]
-struct BytePairSet(Vec<u64>);
+struct StartSet(Vec<u64>);
 
-impl BytePairSet {
-    fn new(pairs: impl Iterator<Item = u16>) -> Self {
-        let mut bits = vec![0; 1024];
-        for pair in pairs {
-            if let Some(bits) = bits.get_mut(usize::from(pair / 64)) {
-                *bits |= 1_u64 << (pair % 64);
+impl StartSet {
+    fn new<'a>(anchors: impl Iterator<Item = &'a [u8]>) -> Self {
+        let mut set = Self(vec![0; 1 << 16 >> 6]);
+        for anchor in anchors {
+            match anchor {
+                [first, second, third, ..] => set.insert([*first, *second, *third]),
+                [first, second] => (0..=u8::MAX).for_each(|third| set.insert([*first, *second, third])),
+                _ => {}
             }
         }
-        Self(bits)
+        set
     }
 
-    fn contains(&self, pair: u16) -> bool {
-        self.0.get(usize::from(pair / 64)).is_some_and(|bits| bits >> (pair % 64) & 1 == 1)
+    fn insert(&mut self, start: [u8; 3]) {
+        let hash = Self::hash(start);
+        if let Some(bits) = self.0.get_mut(hash >> 6) {
+            *bits |= 1_u64 << (hash & 63);
+        }
+    }
+
+    fn contains(&self, start: [u8; 3]) -> bool {
+        let hash = Self::hash(start);
+        self.0.get(hash >> 6).is_some_and(|bits| bits >> (hash & 63) & 1 == 1)
+    }
+
+    /// Letters differ in their low bits.
+    fn hash([first, second, third]: [u8; 3]) -> usize {
+        usize::from(u16::from(first) ^ u16::from(second) << 5 ^ u16::from(third) << 9)
     }
 }
 
@@ -45,20 +64,17 @@ static TOKEN_FORMS: LazyLock<TokenForms> = LazyLock::new(|| {
     let (named, anchored): (Vec<_>, Vec<_>) = table_lines()
         .filter_map(|[_, what, form]| TokenForm::parse(what, form))
         .partition(|form| !form.names.is_empty());
-    let mut anchored: Vec<(u16, TokenForm)> = anchored
-        .into_iter()
-        .filter_map(|form| first_two_bytes(form.anchor).map(|pair| (pair, form)))
-        .collect();
-    anchored.sort_by_key(|(pair, _)| *pair);
-    let others = OTHER_STARTS.iter().map(|start| u16::from_be_bytes(**start));
-    let first_bytes = BytePairSet::new(anchored.iter().map(|(pair, _)| *pair).chain(others));
-    let inner = anchored.iter().filter(|(_, form)| !form.starts_with_anchor());
-    let inner_first_bytes = BytePairSet::new(inner.map(|(pair, _)| *pair));
-    TokenForms { anchored, named, first_bytes, inner_first_bytes }
+    let mut anchored: Vec<TokenForm> = anchored.into_iter().filter(|form| form.anchor.len() >= 2).collect();
+    anchored.sort_by_key(|form| first_two_bytes(form.anchor));
+    let pairs = anchored.iter().filter_map(|form| first_two_bytes(form.anchor)).collect();
+    let starts = StartSet::new(anchored.iter().map(|form| form.anchor).chain(OTHER_STARTS));
+    let inner = anchored.iter().filter(|form| !form.starts_with_anchor());
+    let inner_starts = StartSet::new(inner.map(|form| form.anchor));
+    TokenForms { anchored, pairs, named, starts, inner_starts }
 });
 
-/// The first two bytes of tokens that have their own rules: JSON Web Tokens, signatures of Azure.
-const OTHER_STARTS: [&[u8; 2]; 3] = [b"ey", b"ew", b"si"];
+/// The starts of what has rules of its own: JSON Web Tokens, signatures of Azure.
+const OTHER_STARTS: [&[u8]; 3] = [b"eyJ", b"ewo", b"sig"];
 
 /// Returns the columns of the table: upstream, description, form.
 fn table_lines() -> impl Iterator<Item = [&'static str; 3]> {
@@ -73,14 +89,20 @@ fn first_two_bytes(bytes: &[u8]) -> Option<u16> {
     bytes.first_chunk().map(|pair| u16::from_be_bytes(*pair))
 }
 
-/// Returns whether the anchor of a form, or another token, can be at the offset `at`. In text, what is
-/// before a token separates it.
-pub(super) fn may_be_token(bytes: &[u8], at: usize, is_text: bool) -> bool {
+/// Returns the offsets of `bytes` from `first` until `end` at which the anchor of a form, or another token, can be. In
+/// text, what is before a token separates it.
+pub(super) fn candidates(
+    bytes: &[u8],
+    first: usize,
+    end: usize,
+    is_text: bool,
+) -> impl Iterator<Item = usize> + '_ {
     let forms = &*TOKEN_FORMS;
-    let Some((before, rest)) = bytes.split_at_checked(at) else { return false };
-    first_two_bytes(rest).is_some_and(|pair| {
-        forms.first_bytes.contains(pair)
-            && (!is_text || can_precede_token(before) || forms.inner_first_bytes.contains(pair))
+    let part = bytes.get(first..(end + 2).min(bytes.len())).unwrap_or_default();
+    let starts = part.array_windows::<3>().enumerate().filter(|(_, start)| forms.starts.contains(**start));
+    starts.map(move |(at, start)| (first + at, *start)).filter_map(move |(at, start)| {
+        let is_separated = || bytes.get(..at).is_some_and(can_precede_token);
+        (!is_text || is_separated() || forms.inner_starts.contains(start)).then_some(at)
     })
 }
 
@@ -88,10 +110,11 @@ pub(super) fn may_be_token(bytes: &[u8], at: usize, is_text: bool) -> bool {
 /// to a token without a separator.
 pub(super) fn find_token(window: &BytesAroundOffset<'_>, is_program: bool) -> Option<RuleMatch> {
     let pair = first_two_bytes(window.rest)?;
-    let forms = &TOKEN_FORMS.anchored;
-    let start = forms.partition_point(|(other, _)| *other < pair);
-    let forms = forms.get(start..)?.iter().take_while(|(other, _)| *other == pair);
-    let candidates = forms.map(|(_, form)| form).filter(|form| window.rest.starts_with(form.anchor));
+    let TokenForms { pairs, anchored, .. } = &*TOKEN_FORMS;
+    let start = pairs.partition_point(|other| *other < pair);
+    let count = pairs.get(start..)?.iter().take_while(|other| **other == pair).count();
+    let candidates =
+        anchored.get(start..start + count)?.iter().filter(|form| window.rest.starts_with(form.anchor));
     let mut is_binary = None;
     let mut found: Option<RuleMatch> = None;
     for form in candidates {
@@ -200,7 +223,7 @@ mod tests {
     #[test]
     fn finds_every_form() {
         let mut numbers = numbers();
-        for (_, form) in &TOKEN_FORMS.anchored {
+        for form in &TOKEN_FORMS.anchored {
             for is_long in [false, true] {
                 let token = form.sample(is_long, &mut numbers);
                 for text in [token.clone(), format!("x = \"{token}\";"), format!("a\\n{token}\\n")] {
@@ -217,8 +240,15 @@ mod tests {
     }
 
     #[test]
+    fn every_form_is_searched() {
+        let forms = table_lines().filter_map(|[_, what, form]| TokenForm::parse(what, form));
+        let is_lost = |form: &TokenForm| form.names.is_empty() && form.anchor.len() < 2;
+        assert_eq!(forms.filter(is_lost).map(|form| form.description).collect::<Vec<_>>(), [""; 0]);
+    }
+
+    #[test]
     fn every_anchor_is_in_a_run_of_the_minimum_length() {
-        for (_, form) in &TOKEN_FORMS.anchored {
+        for form in &TOKEN_FORMS.anchored {
             let token = form.sample(false, &mut numbers());
             let runs = token.split(|character| !is_credential_byte(character as u8));
             assert!(runs.map(str::len).max() >= Some(MIN_RUN), "{}: {token}", form.description);

@@ -287,6 +287,29 @@ hello:latest@sha256:[..]
 }
 
 #[test]
+fn an_excluded_image_can_be_inside_an_included_directory() {
+    let project = Project::hello(&["-static"]);
+    for (output, exclude) in
+        [("oci:hello.oci", "*.oci"), ("oci-archive:out/a/x.tar", "/out/"), ("oci:b", "b/")]
+    {
+        let build = || {
+            let arguments =
+                ["build", "hello", "-q", "--include", ".:/srv", "-o", output, "--exclude", exclude];
+            let built = project.coracle(arguments).command().output().unwrap();
+            assert!(built.status.success(), "{}", String::from_utf8_lossy(&built.stderr));
+            built.stdout
+        };
+        assert_eq!(build(), build(), "{output} {exclude}");
+    }
+    for exclude in ["*.tar", "hello.oci/index.json", "!*.oci"] {
+        let arguments = ["build", "hello", "--include", ".:/srv", "--exclude", exclude];
+        let refused = project.coracle(arguments).command().output().unwrap();
+        let message = String::from_utf8_lossy(&refused.stderr).into_owned();
+        assert!(message.contains("the image would contain itself"), "{exclude}: {message}");
+    }
+}
+
+#[test]
 fn rejects_names_that_delete_files_of_the_image() {
     let project = Project::hello(&["-static"]);
     project

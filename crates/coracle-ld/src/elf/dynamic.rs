@@ -15,7 +15,7 @@ use super::header::{Header, file_offset};
 use coracle_core::content::OpenContent;
 
 /// The entries of the dynamic section that affect loading. Empty for a static program.
-#[derive(Clone, Default, Debug)]
+#[derive(Clone, PartialEq, Eq, Default, Debug)]
 pub struct DynamicSection {
     /// `DT_NEEDED`, `DT_FILTER` and `DT_AUXILIARY` in order.
     pub dependencies: Vec<DynamicDependency>,
@@ -48,7 +48,7 @@ pub enum DynamicDependency {
 }
 
 /// The addresses of the symbol, version and relocation tables; `None` if absent.
-#[derive(Clone, Default, Debug)]
+#[derive(Clone, PartialEq, Eq, Default, Debug)]
 pub(super) struct TableAddresses {
     /// `DT_STRTAB`.
     pub(super) strings: Option<u64>,
@@ -79,7 +79,7 @@ pub(super) struct TableAddresses {
 }
 
 /// A relocation table.
-#[derive(Clone, Copy, Default, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
 pub(super) struct RelocationTable {
     pub(super) address: u64,
     pub(super) size: u64,

@@ -2,7 +2,7 @@
 
 use super::error::Error;
 use super::implicit_policy::Inclusion;
-use super::local_certificates::without_local_certificates;
+use super::local_certificates::PackagedCertificates;
 use super::openssl::built_in_directory;
 use super::program_context::ProgramContext;
 use super::requested_dependencies::RequestedDependencies;
@@ -46,11 +46,12 @@ pub(super) fn add_certificates(
         return Ok(());
     }
     requests.mark_used(option);
+    let packaged = PackagedCertificates::read(program)?;
     for bundle in BUNDLE_PATHS {
         let Some(file) = program.data_file(&RawPath::new(bundle), "CA certificates")? else { continue };
-        let Some(file) = without_local_certificates(program, file, requests)? else { continue };
+        let Some(file) = packaged.without_local(program, file, requests)? else { continue };
         requests.data_files.push(file);
-        return link_for_openssl(program, &RawPath::new(bundle), requests);
+        return link_for_openssl(program, &RawPath::new(bundle), &packaged, requests);
     }
     let hint =
         "install `ca-certificates` where the image is built, or leave them out with `--certificates false`";
@@ -69,6 +70,7 @@ pub(super) fn add_certificates(
 fn link_for_openssl(
     program: &ProgramContext<'_>,
     bundle: &RawPath,
+    packaged: &PackagedCertificates,
     requests: &mut RequestedDependencies,
 ) -> Result<(), Error> {
     let Some(libcrypto) = program.library_with_prefix("libcrypto.so") else { return Ok(()) };
@@ -78,7 +80,7 @@ fn link_for_openssl(
     match (program.data_file(&link, why)?, ImagePath::parse(link.as_bytes())) {
         // It may be a link to the bundle, or a bundle of its own.
         (Some(file), _) => {
-            let file = without_local_certificates(program, file, requests)?;
+            let file = packaged.without_local(program, file, requests)?;
             requests.data_files.extend(file);
         }
         (None, Ok(path)) => requests.add_link(path, bundle.clone(), why),

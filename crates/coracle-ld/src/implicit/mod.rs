@@ -127,6 +127,8 @@ pub fn add_implicit_dependencies(
             }
         }
         if new.is_empty() {
+            // They open no library, so they are read once.
+            certificates::add_certificates(&program, &mut requests)?;
             let hints = collect_hints::collect_hints(&program, resolver, executed)?;
             report_failed_dlopens(&failed, &mut requests);
             let RequestedDependencies { data_files, notes, unmet, option_uses, .. } = requests;
@@ -140,7 +142,7 @@ pub fn add_implicit_dependencies(
     }
 }
 
-/// Runs all rules for one program.
+/// Runs the rules for one program by which libraries are opened, and those that cost little.
 fn collect_requests(program: &ProgramContext<'_>) -> Result<RequestedDependencies, Error> {
     let mut requests = RequestedDependencies::default();
     dlopened_libraries::add_libgcc(program, &mut requests);
@@ -148,7 +150,6 @@ fn collect_requests(program: &ProgramContext<'_>) -> Result<RequestedDependencie
     dlopened_libraries::add_dlopened_libraries(program, &mut requests)?;
     nss::add_nss(program, &mut requests)?;
     openssl::add_openssl(program, &mut requests)?;
-    certificates::add_certificates(program, &mut requests)?;
     time_zones_and_locales::add_time_zones(program, &mut requests)?;
     time_zones_and_locales::add_requested_locales(program, &mut requests)?;
     charsets::add_charsets(program, &mut requests)?;

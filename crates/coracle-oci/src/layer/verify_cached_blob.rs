@@ -4,7 +4,7 @@
 
 use std::io::{self, BufRead, BufReader, Read};
 
-use flate2::bufread::GzDecoder;
+use libdeflater::Decompressor;
 
 use super::compression::{Codec, Compression};
 use super::encoder::EncoderSettings;
@@ -39,9 +39,11 @@ impl ExpectedBlob {
 
     fn check_blocks(&self, blob: impl Read, progress: &dyn Progress) -> io::Result<bool> {
         let settings = EncoderSettings::new(self.compression, self.unpacked_size);
+        let codec = self.compression.codec;
         let block_size = settings.block_size as u64;
         let (mut reader, mut hasher, mut left) =
             (BufReader::new(blob), DigestHasher::default(), self.unpacked_size);
+        let mut members = GzipMembers::new(settings)?;
         let mut header = Vec::new();
         let mut header_of = 0;
         while left > 0 {
@@ -50,14 +52,96 @@ impl ExpectedBlob {
             }
             let size = left.min(block_size);
             if size != header_of {
-                (header, header_of) = (encoded_header(settings, self.compression.codec, size)?, size);
-            }
-            if !unpack_block_into(&mut reader, self.compression.codec, &header, size, &mut hasher)? {
-                return Ok(false);
+                (header, header_of) = (encoded_header(settings, codec, size)?, size);
             }
             left -= size;
+            let is_as_written = match codec {
+                Codec::Gzip => members.unpack_next(&mut reader, &header, size, left == 0, &mut hasher)?,
+                _ => unpack_block_into(&mut reader, codec, &header, size, &mut hasher)?,
+            };
+            if !is_as_written {
+                return Ok(false);
+            }
         }
         Ok(reader.fill_buf()?.is_empty() && hasher.finish() == self.diff_id.digest())
+    }
+}
+
+/// Reads the members of a gzip file. libdeflate unpacks a member several times faster than decoders of streams, but
+/// needs the whole member.
+struct GzipMembers {
+    decompressor: Decompressor,
+    /// The bytes that were read and belong to no member yet.
+    read: Vec<u8>,
+    unpacked: Vec<u8>,
+    max_member_size: usize,
+}
+
+impl GzipMembers {
+    fn new(settings: EncoderSettings) -> io::Result<Self> {
+        let mut encoder = settings.encoder().map_err(io::Error::other)?;
+        let max_member_size = encoder.max_encoded_size(settings.block_size);
+        Ok(Self {
+            decompressor: Decompressor::new(),
+            read: Vec::new(),
+            unpacked: Vec::new(),
+            max_member_size,
+        })
+    }
+
+    /// Unpacks the next member, of `size` bytes, into `hasher`. Returns false if the member has another header or
+    /// size, or bytes that no member of the encoder has.
+    fn unpack_next(
+        &mut self,
+        reader: &mut impl Read,
+        header: &[u8],
+        size: u64,
+        is_last: bool,
+        hasher: &mut DigestHasher,
+    ) -> io::Result<bool> {
+        let Some(end) = self.find_end(reader, header, size, is_last)? else { return Ok(false) };
+        let (member, _) = self.read.split_at(end);
+        let Some(body) = member.strip_prefix(header) else { return Ok(false) };
+        self.unpacked.resize(usize::try_from(size).unwrap_or(usize::MAX), 0);
+        let unpacked = self.decompressor.gzip_decompress(member, &mut self.unpacked);
+        // libdeflate ignores what is behind the checksum and the size. Where these are only at the end, there is nothing.
+        let checksum = libdeflater::crc32(&self.unpacked).to_le_bytes();
+        let footer = [checksum, u32::try_from(size).map_err(io::Error::other)?.to_le_bytes()].concat();
+        let is_at_end = memchr::memmem::find(body, &footer).is_some_and(|at| at + footer.len() == body.len());
+        let is_as_written = unpacked == Ok(self.unpacked.len()) && is_at_end;
+        hasher.update(&self.unpacked);
+        self.read.drain(..end);
+        Ok(is_as_written)
+    }
+
+    /// Returns the size of the next member, of which all bytes are read: the next one starts after the unpacked
+    /// size. Returns `None` if there is no end where one must be. If these bytes are in a member by chance, the member
+    /// cannot be unpacked.
+    fn find_end(
+        &mut self,
+        reader: &mut impl Read,
+        header: &[u8],
+        size: u64,
+        is_last: bool,
+    ) -> io::Result<Option<usize>> {
+        let unpacked_size = u32::try_from(size).map_err(io::Error::other)?.to_le_bytes();
+        let border = [&unpacked_size[..], header].concat();
+        let finder = memchr::memmem::Finder::new(&border);
+        let mut searched = 0;
+        loop {
+            let found = self.read.get(searched..).and_then(|rest| finder.find(rest));
+            if let Some(at) = found.filter(|_| !is_last) {
+                return Ok(Some(searched + at + unpacked_size.len()));
+            }
+            if self.read.len() > self.max_member_size + border.len() {
+                return Ok(None);
+            }
+            searched = self.read.len().saturating_sub(border.len() - 1);
+            let chunk_size = self.max_member_size as u64 / 4;
+            if reader.by_ref().take(chunk_size).read_to_end(&mut self.read)? == 0 {
+                return Ok(is_last.then_some(self.read.len()));
+            }
+        }
     }
 }
 
@@ -110,8 +194,7 @@ fn unpack_block_into(
     let framed = header.chain(reader);
     Ok(match codec {
         Codec::None => io::copy(&mut framed.take(size), hasher)? == size,
-        Codec::Gzip => unpack_exactly(GzDecoder::new(framed), size, hasher)?,
-        Codec::Zstd => {
+        Codec::Gzip | Codec::Zstd => {
             let decoder = zstd::Decoder::with_buffer(framed)?.single_frame();
             unpack_exactly(decoder, size, hasher)?
         }
@@ -130,23 +213,40 @@ mod tests {
 
     use super::*;
 
-    /// Returns `tar` packed as a layer would be.
-    fn packed(tar: &[u8], compression: Compression) -> Vec<u8> {
+    /// Returns the blocks of `tar` packed as a layer would be.
+    fn blocks(tar: &[u8], compression: Compression) -> Vec<Vec<u8>> {
         let settings = EncoderSettings::new(compression, tar.len() as u64);
         let mut encoder = settings.encoder().unwrap();
-        let mut blob = Vec::new();
-        for block in tar.chunks(settings.block_size) {
+        let pack = |block: &[u8]| {
             let mut out = vec![0; encoder.max_encoded_size(block.len())];
             let size = encoder.encode(block, &mut out).unwrap();
-            blob.extend_from_slice(&out[..size]);
-        }
-        blob
+            out.truncate(size);
+            out
+        };
+        tar.chunks(settings.block_size).map(pack).collect()
+    }
+
+    fn packed(tar: &[u8], compression: Compression) -> Vec<u8> {
+        blocks(tar, compression).concat()
     }
 
     fn is_accepted(tar: &[u8], compression: Compression, blob: &[u8]) -> bool {
         let diff_id = DiffId::new(Digest::compute(tar));
         let expected = ExpectedBlob { compression, unpacked_size: tar.len() as u64, diff_id };
         expected.matches(blob, &()).unwrap()
+    }
+
+    /// Returns `tar` packed, with bytes after the first block.
+    fn with_bytes_after_block(tar: &[u8], compression: Compression, bytes: &[u8]) -> Vec<u8> {
+        let mut blocks = blocks(tar, compression);
+        blocks[0].extend_from_slice(bytes);
+        blocks.concat()
+    }
+
+    /// Returns the last eight bytes of the first block.
+    fn blob_footer(tar: &[u8], compression: Compression) -> Vec<u8> {
+        let first = blocks(tar, compression).swap_remove(0);
+        first[first.len() - 8..].to_vec()
     }
 
     fn compressions() -> impl Iterator<Item = Compression> {
@@ -181,6 +281,11 @@ mod tests {
                 ("bytes behind it", [&blob[..], b"\0"].concat()),
                 ("a frame behind it", [&blob[..], &packed(b"", compression), &skippable].concat()),
                 ("a frame before it", [&skippable, &blob[..]].concat()),
+                ("bytes between blocks", with_bytes_after_block(&tar, compression, b"\0")),
+                (
+                    "a footer between blocks",
+                    with_bytes_after_block(&tar, compression, &blob_footer(&tar, compression)),
+                ),
                 ("no end", blob[..blob.len() - 1].to_vec()),
                 ("nothing", Vec::new()),
             ] {
