@@ -18,10 +18,9 @@ fn main() -> Result<(), Box<dyn Error>> {
         source: Path::new(&variable("CARGO_MANIFEST_DIR")?).join("helper"),
         output: variable("OUT_DIR")?.into(),
     };
-    let target = variable("TARGET")?;
     let mut list = String::new();
     for (architecture, machine) in ARCHITECTURES {
-        if let Some(program) = compiler.compile_for(machine, &target)? {
+        if let Some(program) = compiler.compile_for(machine)? {
             list += &format!("({architecture:?}, include_bytes!({program:?})),\n");
         }
     }
@@ -41,10 +40,9 @@ struct Compiler {
 
 impl Compiler {
     /// Returns the path of the program for `machine`; `None` if it cannot be compiled.
-    fn compile_for(&self, machine: &str, own_target: &str) -> Result<Option<PathBuf>, Box<dyn Error>> {
-        let targets = ["gnu", "musl"].map(|library| format!("{machine}-unknown-linux-{library}"));
-        let own = targets.iter().find(|target| *target == own_target);
-        for target in own.into_iter().chain(&targets) {
+    fn compile_for(&self, machine: &str) -> Result<Option<PathBuf>, Box<dyn Error>> {
+        for library in ["musl", "gnu"] {
+            let target = &format!("{machine}-unknown-linux-{library}");
             if !self.has_core(target)? {
                 continue;
             }

@@ -200,7 +200,7 @@ impl<'a> DepsRun<'a> {
             }
         }
         let hints: Vec<Note> = self.hints.into_iter().map(Note::Hint).collect();
-        terminal::print_notes(&hints, false);
+        terminal::print_notes(&hints, self.args.quiet);
         if !self.has_readable_file {
             return Ok(CliExit::Failed);
         }
