@@ -41,7 +41,8 @@ pub(super) fn check_mounts(
 ) -> Result<Vec<Note>, CliError> {
     let config = &recipe.config;
     let read_only = config.mounts.iter().map(|mount| &mount.path);
-    let read_only = read_only.chain(config.secrets.iter().map(|secret| &secret.path)).map(|path| (path, true));
+    let read_only =
+        read_only.chain(config.secrets.iter().map(|secret| &secret.path)).map(|path| (path, true));
     let state = config.writable_directories.iter().map(|directory| (&directory.path, false));
     let mounts: Vec<(&ImagePath, bool)> = read_only.chain(state).collect();
     let label = expected.to_label().map_err(coracle::Error::from)?;
@@ -55,27 +56,30 @@ pub(super) fn check_mounts(
             let hidden = listing.hidden_by(mount, false);
             let (needed, others): (Vec<_>, Vec<_>) =
                 hidden.into_iter().partition(|path| *is_read_only || listing.is_needed(path, image));
-            let message = |files: &[ImagePath]| {
-                let names: Vec<String> =
-                    files.iter().take(MAX_LISTED).map(|path| format!("`{path}`")).collect();
-                let more = files.len() - names.len();
-                let more = if more > 0 { format!(" and {more} more") } else { String::new() };
-                format!(
-                    "the mount at `{mount}` would hide files of `{}`: {}{more}",
-                    stored.source.location,
-                    names.join(", ")
-                )
-            };
+            let location = &stored.source.location;
             if !needed.is_empty() {
                 return Err(CliError::usage(
-                    message(&needed),
+                    format!("the mount at `{mount}` would hide files of `{location}`: {}", list_of(&needed)),
                     "choose another mount path, such as `/etc/NAME` or `/var/lib/NAME`",
                 ));
             }
-            notes.extend((!others.is_empty()).then(|| Note::Warning(message(&others))));
+            if !others.is_empty() {
+                let files = list_of(&others);
+                notes.push(Note::Warning(format!(
+                    "the mount at `{mount}` would hide files of `{location}`: {files}"
+                )));
+            }
         }
     }
     Ok(notes)
+}
+
+/// Returns the first paths, and the number of others.
+fn list_of(paths: &[ImagePath]) -> String {
+    let names: Vec<String> = paths.iter().take(MAX_LISTED).map(|path| format!("`{path}`")).collect();
+    let more = paths.len() - names.len();
+    let more = if more > 0 { format!(" and {more} more") } else { String::new() };
+    names.join(", ") + &more
 }
 
 impl ImageListing {
@@ -89,7 +93,8 @@ impl ImageListing {
         match layer_kind(image, extent.layer) {
             Some(kind) => kind != DATA_LAYER,
             None => {
-                let is_library = target.file_name().is_some_and(|name| name.windows(3).any(|part| part == b".so"));
+                let is_library =
+                    target.file_name().is_some_and(|name| name.windows(3).any(|part| part == b".so"));
                 mode & 0o111 != 0 || is_library
             }
         }

@@ -118,8 +118,8 @@ impl PlannedImage {
         };
         let mut files =
             self.plan.rootfs.iter().filter(|(_, entry)| !matches!(entry.node, EntryNode::Directory));
-        let hides = files
-            .any(|(file, entry)| entry.is_needed() && (file.is_within(&path) || file.is_within(&real)));
+        let hides =
+            files.any(|(file, entry)| entry.is_needed() && (file.is_within(&path) || file.is_within(&real)));
         // The programs of a base image are not among the planned files.
         let hides_base = self.base.is_some() && is_system_path(&real);
         let directory = WritableDirectory { path, size: None, is_shared: false };

@@ -32,6 +32,7 @@ Commands:
   resolve      Pin images in manifests by digest
   copy         Copy an image between registries, layouts and archives
   index        Combine images of several platforms into one image index
+  reload-image Write the image of the sidecar that signals configuration changes
   cache        Manage the build cache
   recipe       Look up the keys of a recipe
   completions  Print a shell completion script
