@@ -77,11 +77,11 @@ pub(super) fn run_manifests(
         let warning = manifest_image::unreachable_image_warning(&image, registry)?;
         terminal::print_notes(warning.as_slice(), args.quiet);
     }
+    let mut sidecar_notes = Vec::new();
     if reload_image::needs_signal(&recipe.config) {
         let overlays = environments.iter_mut().map(|overlay| &mut overlay.settings);
         let settings = std::iter::once(&mut recipe.kubernetes).chain(overlays);
-        let notes = reload_image::set_default_sidecar(settings, &image, &platforms, registry)?;
-        terminal::print_notes(&notes, args.quiet);
+        sidecar_notes = reload_image::set_default_sidecar(settings, &image, &platforms, registry)?;
     }
     let name =
         recipe.kubernetes.name.clone().unwrap_or_else(|| image.last_name_part().replace(['_', '.'], "-"));
@@ -109,12 +109,12 @@ pub(super) fn run_manifests(
         }
         _ => {
             let generated = manifests::generate_manifests(&application).map_err(with_positions)?;
-            terminal::print_notes(&generated.notes, args.quiet);
+            terminal::print_notes(&[sidecar_notes, generated.notes.clone()].concat(), args.quiet);
             terminal::print_bytes(yaml_writer::to_yaml_stream(&generated.all_objects()).as_bytes())?;
             return Ok(CliExit::Success);
         }
     };
-    terminal::print_notes(&notes, args.quiet);
+    terminal::print_notes(&[sidecar_notes, notes].concat(), args.quiet);
     directory.map_or(Ok(()), |directory| write_layout(directory, &files, args.quiet))?;
     Ok(CliExit::Success)
 }

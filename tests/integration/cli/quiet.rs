@@ -1,6 +1,8 @@
 //! `--quiet`: of a successful run only warnings and the answer are printed.
 
 use std::fs;
+use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
 
 use coracle_testing::{SyntheticElf, coracle_in};
 use snapbox::str;
@@ -37,15 +39,24 @@ fn init_prints_only_the_files_that_it_writes() {
     fs::create_dir(folder.path().join("config")).unwrap();
     fs::write(folder.path().join("config/app.toml"), "a = 1\n").unwrap();
     fs::copy("/usr/bin/env", folder.path().join("app")).unwrap();
-    coracle_in(folder.path(), ["init", "./app", "-q"]).ends(0, str!["coracle.toml\n"], str![]);
+    coracle_in(folder.path(), ["init", "./app", "-q"]).ends(
+        0,
+        str![[r#"
+coracle.toml
+
+"#]],
+        str![],
+    );
 }
 
 #[test]
 fn prune_prints_nothing() {
     let folder = tempfile::tempdir().unwrap();
-    for directory in ["cache", "none"] {
-        let flag = format!("--cache-dir={directory}");
-        fs::create_dir_all(folder.path().join("cache")).unwrap();
+    let own = folder.path().join("cache");
+    fs::create_dir(&own).unwrap();
+    fs::set_permissions(&own, fs::Permissions::from_mode(0o700)).unwrap();
+    for directory in [own.as_path(), Path::new("none")] {
+        let flag = format!("--cache-dir={}", directory.display());
         coracle_in(folder.path(), ["cache", "prune", "-q", &flag]).ends(0, str![], str![]);
     }
 }
