@@ -3,9 +3,9 @@
 use coracle::Recipe;
 use coracle_core::note::Note;
 use coracle_core::path::ImagePath;
-use coracle_kube::check::HiddenFiles;
+use coracle_kube::check::FilesHiddenByMount;
 use coracle_kube::contract::{CONTRACT_LABEL, Contract};
-use coracle_oci::layout::{FileEntry, FileNode, ImageFiles, ParsedImage, ParsedPlatform};
+use coracle_oci::layout::{ImageEntry, ImageEntryKind, ImageFiles, ParsedImage, ParsedPlatform};
 use serde_json::Value;
 
 use super::error::CliError;
@@ -19,7 +19,7 @@ const DATA_LAYER: &str = "data";
 #[derive(Default, Debug)]
 pub(super) struct ImageListing(pub(super) ImageFiles);
 
-impl HiddenFiles for ImageListing {
+impl FilesHiddenByMount for ImageListing {
     fn hidden_by(&self, path: &ImagePath, is_file: bool) -> Vec<ImagePath> {
         let path = self.0.resolve_links(path);
         let hidden = self.0.at_and_below(&path);
@@ -87,7 +87,7 @@ impl ImageListing {
     /// Coracle has not packed have no kind; their executables and libraries are needed.
     fn is_needed(&self, path: &ImagePath, image: &ParsedPlatform) -> bool {
         let target = self.0.resolve_links(path);
-        let Some(FileEntry { node: FileNode::File(extent), mode, .. }) = self.0.get(&target) else {
+        let Some(ImageEntry { node: ImageEntryKind::File(extent), mode, .. }) = self.0.get(&target) else {
             return false;
         };
         match layer_kind(image, extent.layer) {

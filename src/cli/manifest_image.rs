@@ -17,7 +17,7 @@ use serde_json::Value;
 use super::args::ManifestsArgs;
 use super::error::{CliError, CliExit};
 use super::image_reader::ImageOpener;
-use super::{build, build_inputs, cache, generated_dir, interrupt, terminal};
+use super::{build, build_inputs, cache, console_output, generated_dir, interrupt};
 
 /// The image that manifests refer to.
 pub(super) struct KnownImage {
@@ -87,7 +87,7 @@ pub(super) fn warn_if_contract_differs(
             "the contract of `{}` differs from this configuration; run `coracle config check` for details",
             stored.source.location
         );
-        terminal::print_notes(&[Note::Warning(warning)], quiet);
+        console_output::print_notes(&[Note::Warning(warning)], quiet);
     }
     Ok(())
 }
@@ -193,7 +193,7 @@ pub(super) fn resolve_or_build_image(args: &ManifestsArgs, recipe: &Recipe) -> R
     recipe.output.destinations = vec![ImageLocation::OnDisk(layout)];
     recipe.output.push = false;
     recipe.output.publish_contract = None;
-    recipe.policy.budget = Default::default();
+    recipe.checks.budget = Default::default();
     let built = build::build_with_progress(&recipe, &settings, args.quiet)?;
     cache::prune_and_report(&settings);
     Ok(KnownImage {

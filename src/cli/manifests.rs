@@ -7,18 +7,18 @@ use coracle::recipe::{self, Recipe, RecipeOverrides};
 use coracle_core::path::escape_bytes;
 use coracle_kube::config::{self, RenderedMount};
 use coracle_kube::manifests::{
-    self, Application, ManifestPatch, OutputFiles, helm, kustomize, kustomize::Overlay, name_rules,
-    yaml_writer,
+    self, Application, ManifestPatch, OutputFiles, helm, kustomize, kustomize::EnvironmentOverlay,
+    name_rules, yaml_writer,
 };
 use coracle_oci::layout::ParsedImage;
 
 use super::args::{ManifestLayout, ManifestsArgs};
+use super::console_output::{self, DIM};
 use super::error::{CliError, CliExit};
 use super::generated_dir::{self, GeneratedFile};
 use super::image_reader::{ImageOpener, REGISTRY_SCHEME, has_transport};
 use super::manifest_image::{self, KnownImage};
 use super::missing_dependencies::shell_words;
-use super::terminal::{self, DIM};
 use super::{hidden_files, recipe_tables, reload_image};
 
 /// Runs cargo and returns the recipe of its program's image.
@@ -29,7 +29,7 @@ pub(super) fn run_manifests(
     args: &ManifestsArgs,
     cargo_recipe: Option<&CargoRecipe<'_>>,
 ) -> Result<CliExit, CliError> {
-    recipe_tables::name_tables_of(args.file.as_deref());
+    recipe_tables::set_tables_of_recipe_in_messages(args.file.as_deref());
     let directory = output_directory(args)?;
     let reader = ImageOpener::new(&args.registry);
     let location = args.image.as_deref().filter(|text| has_transport(text));
@@ -44,10 +44,10 @@ pub(super) fn run_manifests(
     let expected = coracle::contract::contract_of(&recipe)?.contract;
     if args.image.is_some() {
         // Otherwise the build prints these notes.
-        terminal::print_notes(&coracle::secret_scan::scan_config(&recipe)?, args.quiet);
+        console_output::print_notes(&coracle::secret_scan::scan_config(&recipe)?, args.quiet);
     }
     if let Some(stored) = &stored {
-        terminal::print_notes(&hidden_files::check_mounts(stored, &recipe, &expected)?, args.quiet);
+        console_output::print_notes(&hidden_files::check_mounts(stored, &recipe, &expected)?, args.quiet);
         manifest_image::warn_if_contract_differs(stored, &expected, args.quiet)?;
     }
     let mounts = match args.with_secrets {
@@ -75,7 +75,7 @@ pub(super) fn run_manifests(
     let registry = location.filter(|location| location.starts_with(REGISTRY_SCHEME)).map(|_| &reader);
     if registry.is_none() || !args.tags.is_empty() {
         let warning = manifest_image::unreachable_image_warning(&image, registry)?;
-        terminal::print_notes(warning.as_slice(), args.quiet);
+        console_output::print_notes(warning.as_slice(), args.quiet);
     }
     let mut sidecar_notes = Vec::new();
     if reload_image::needs_signal(&recipe.config) {
@@ -109,12 +109,12 @@ pub(super) fn run_manifests(
         }
         _ => {
             let generated = manifests::generate_manifests(&application).map_err(with_positions)?;
-            terminal::print_notes(&[sidecar_notes, generated.notes.clone()].concat(), args.quiet);
-            terminal::print_bytes(yaml_writer::to_yaml_stream(&generated.all_objects()).as_bytes())?;
+            console_output::print_notes(&[sidecar_notes, generated.notes.clone()].concat(), args.quiet);
+            console_output::print_bytes(yaml_writer::to_yaml_stream(&generated.all_objects()).as_bytes())?;
             return Ok(CliExit::Success);
         }
     };
-    terminal::print_notes(&[sidecar_notes, notes].concat(), args.quiet);
+    console_output::print_notes(&[sidecar_notes, notes].concat(), args.quiet);
     directory.map_or(Ok(()), |directory| write_layout(directory, &files, args.quiet))?;
     Ok(CliExit::Success)
 }
@@ -123,7 +123,11 @@ fn write_layout(directory: &Path, files: &OutputFiles, quiet: bool) -> Result<()
     let listed = files.iter().map(|(path, bytes)| GeneratedFile { path, bytes, is_secret: false });
     generated_dir::MANIFESTS_DIR.replace_all(directory, &listed.collect::<Vec<_>>())?;
     if !quiet {
-        terminal::print_message(&format!("{} {DIM}{} files{DIM:#}\n", directory.display(), files.len()));
+        console_output::print_message(&format!(
+            "{} {DIM}{} files{DIM:#}\n",
+            directory.display(),
+            files.len()
+        ));
     }
     Ok(())
 }
@@ -199,7 +203,7 @@ fn read_recipe(
 }
 
 /// Returns the overlay of each environment of the recipe.
-fn read_overlays(args: &ManifestsArgs, file: &Path) -> Result<Vec<Overlay>, CliError> {
+fn read_overlays(args: &ManifestsArgs, file: &Path) -> Result<Vec<EnvironmentOverlay>, CliError> {
     let flags = args.overrides();
     if flags.config.environment.is_some() {
         return Err(CliError::usage(
@@ -217,7 +221,7 @@ fn read_overlays(args: &ManifestsArgs, file: &Path) -> Result<Vec<Overlay>, CliE
         flags.config.environment = Some(name.clone());
         let mut recipe = recipe::read_with_optional_programs(Some(file), &flags)?;
         set_namespace(&mut recipe, args)?;
-        overlays.push(Overlay {
+        overlays.push(EnvironmentOverlay {
             name,
             rendered_mounts: config::render_public(&recipe.config)?,
             patches: read_patches(&recipe)?,

@@ -9,7 +9,7 @@ use coracle_core::note::Note;
 use coracle_core::platform::Platform;
 use coracle_kube::config::{Configuration, ReloadMethod};
 use coracle_kube::manifests::PinnedImage;
-use coracle_kube::manifests::settings::{ReloadSidecar, WorkloadSettings};
+use coracle_kube::manifests::workload_settings::{ReloadSidecar, WorkloadSettings};
 use coracle_reload::PROGRAMS;
 
 use super::args::{OutputFormat, ReloadImageArgs};
@@ -19,7 +19,7 @@ use super::error::{CliError, CliExit};
 use super::image_reader::ImageOpener;
 use super::image_report::ImageReport;
 use super::progress::ProgressDisplay;
-use super::{build, build_inputs, generated_dir, interrupt, manifest_image, terminal};
+use super::{build, build_inputs, console_output, generated_dir, interrupt, manifest_image};
 
 /// Runs `coracle reload-image`.
 pub(super) fn run_reload_image(args: &ReloadImageArgs) -> Result<CliExit, CliError> {
@@ -36,11 +36,11 @@ pub(super) fn run_reload_image(args: &ReloadImageArgs) -> Result<CliExit, CliErr
     })?;
     let report = ImageReport::new(coracle_reload::NAME, built);
     if !args.quiet {
-        terminal::print_message(&report.to_text());
+        console_output::print_message(&report.to_text());
     }
     match args.format {
-        OutputFormat::Text => terminal::print_data(&format!("{}\n", report.reference))?,
-        OutputFormat::Json => terminal::print_json(&report)?,
+        OutputFormat::Text => console_output::print_data(&format!("{}\n", report.reference))?,
+        OutputFormat::Json => console_output::print_json(&report)?,
     }
     Ok(CliExit::Success)
 }
