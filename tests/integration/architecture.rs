@@ -15,7 +15,7 @@ const HOST_CALLS: &[&str] = &["std::os::", "rustix::", "libc::"];
 const UNSAFE_FILES: &[&str] = &[
     "crates/coracle-reload/helper/memory.rs",
     "crates/coracle-reload/helper/system.rs",
-    "crates/coracle-trace/src/linux/resume.rs",
+    "crates/coracle-trace/src/linux/resume_process.rs",
 ];
 
 /// Names that only the command line may use.
