@@ -263,7 +263,8 @@ fn a_mount_over_included_files_of_a_stored_image_is_a_warning() {
     assert_eq!(run(&build), (0, String::new()));
     let (status, said) = run(&["manifests", "oci:env.oci", "--state=/var/lib/env"]);
     assert_eq!(status, 0, "{said}");
-    let expected = "warning: the mount at `/var/lib/env` would hide files of `oci:env.oci`: `/var/lib/env/seed.db`\n";
+    let expected =
+        "warning: the mount at `/var/lib/env` would hide files of `oci:env.oci`: `/var/lib/env/seed.db`\n";
     assert!(said.contains(expected), "{said}");
     let (status, said) = run(&["manifests", "oci:env.oci", "--secret=key:/var/lib/env"]);
     assert!(status == 2 && said.contains("would hide files"), "{said}");
