@@ -80,6 +80,7 @@ pub mod contract;
 mod cron_schedule;
 mod kubernetes_limits;
 pub mod manifests;
+mod mounted_path;
 mod problem;
 mod quantity;
 pub mod resource_rules;

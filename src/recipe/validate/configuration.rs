@@ -1,6 +1,7 @@
 //! Mounted configuration: `[[config]]`, `[[secret]]`, `[[state]]`, `[[variable]]`, `[values]`,
 //! `[environments.NAME]` and their flags.
 
+use std::collections::BTreeSet;
 use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 
@@ -14,8 +15,8 @@ use coracle_core::fs;
 use coracle_core::hint::Hint as _;
 use coracle_core::path::{ImagePath, ParseImagePathError, escape_bytes};
 use coracle_kube::config::{
-    self, ConfigMount, Configuration, FileVariable, MountFile, ParseReloadError, ReloadMethod, SecretMount,
-    WritableDirectory,
+    self, ConfigMount, Configuration, FileVariable, MountFile, ParseReloadError, ReloadMethod, SecretFile,
+    SecretMount, WritableDirectory,
 };
 use coracle_kube::template::{Delimiters, ParseFormatError, TemplateSyntax};
 use coracle_kube::values::ValueSource;
@@ -29,8 +30,12 @@ impl Validator<'_> {
         recipe_dir: &Path,
     ) -> fs::Result<Configuration> {
         let resolve = |path: &Path| resolve_path(recipe_dir, path);
+        let values_and_schema = values_and_schema(file, &resolve);
+        let config_mount = |table: &schema::StrictTable<schema::ConfigTable>| {
+            self.config_mount(&table.0, &resolve, &values_and_schema)
+        };
         let mut configuration = Configuration {
-            mounts: file.config.iter().filter_map(|table| self.config_mount(&table.0, &resolve)).collect(),
+            mounts: file.config.iter().filter_map(config_mount).collect(),
             secrets: file.secret.iter().filter_map(|table| self.secret_mount(&table.0)).collect(),
             writable_directories: self.writable_directories(&file.state, &flags.state),
             variables: file.variable.iter().filter_map(|table| self.variable(&table.0)).collect(),
@@ -95,6 +100,7 @@ impl Validator<'_> {
         &mut self,
         table: &schema::ConfigTable,
         resolve: &dyn Fn(&Path) -> PathBuf,
+        values_and_schema: &BTreeSet<PathBuf>,
     ) -> Option<ConfigMount> {
         let origin = ValueOrigin::File(table.mount.span());
         let path = self.mount_path(&table.mount)?;
@@ -102,13 +108,77 @@ impl Validator<'_> {
             let hint = "list them: `templates = [\"config/app.toml.j2\"]`";
             self.report(&origin, format!("no file is listed for the mount `{path}`"), Some(hint.into()));
         }
-        let files = table
-            .templates
-            .iter()
-            .filter_map(|template| self.template(template.get_ref(), resolve))
-            .collect();
+        let files = self.mount_files(table, resolve, values_and_schema);
         let reload = self.reload(&table.reload);
         Some(ConfigMount { path, files, reload, is_optional: table.optional.unwrap_or_default() })
+    }
+
+    /// Returns the listed files, and those of the listed folders except values, the schema, and what
+    /// other templates include.
+    fn mount_files(
+        &mut self,
+        table: &schema::ConfigTable,
+        resolve: &dyn Fn(&Path) -> PathBuf,
+        values_and_schema: &BTreeSet<PathBuf>,
+    ) -> Vec<MountFile> {
+        let (mut files, mut in_folders) = (Vec::new(), Vec::new());
+        for template in &table.templates {
+            let Some(file) = self.template(template.get_ref(), resolve) else { continue };
+            if file.source.is_dir() {
+                in_folders.extend(self.folder_files(template, &file, &table.mount));
+            } else {
+                files.push(file);
+            }
+        }
+        if in_folders.is_empty() {
+            return files;
+        }
+        in_folders.retain(|file| !values_and_schema.contains(&file.source));
+        let count = files.len();
+        files.extend(in_folders);
+        let included = config::included_files(&files);
+        let mut index = 0;
+        files.retain(|file| {
+            index += 1;
+            index <= count || !included.contains(&file.source)
+        });
+        files
+    }
+
+    /// Returns the files of a listed folder, with the options of its table.
+    fn folder_files(
+        &mut self,
+        template: &Spanned<schema::PathOr<schema::TemplateTable>>,
+        folder: &MountFile,
+        mount: &Spanned<String>,
+    ) -> Vec<MountFile> {
+        let origin = ValueOrigin::File(template.span());
+        let is_verbatim = match template.get_ref() {
+            schema::PathOr::Path(_) => false,
+            schema::PathOr::Table(table) => table.verbatim.unwrap_or_default(),
+        };
+        let to = if folder.path == "." { "" } else { folder.path.trim_end_matches('/') };
+        let listed = config::read_folder(&folder.source, to, is_verbatim);
+        let Some(mut files) = self.ok_or_report(listed, &origin, |_| None) else { return Vec::new() };
+        if files.is_empty() {
+            self.report_empty_folder(&origin, &folder.source, mount.get_ref());
+        }
+        for file in &mut files {
+            file.format = folder.format;
+            if let (Some(_), Some(syntax)) = (&file.syntax, &folder.syntax) {
+                file.syntax = Some(syntax.clone());
+            }
+        }
+        files
+    }
+
+    fn report_empty_folder(&mut self, origin: &ValueOrigin, folder: &Path, mount: &str) {
+        let message = format!(
+            "`{}` has no file to mount at `{}`",
+            escape_bytes(&fs::path_to_bytes(folder)),
+            escape_bytes(mount.as_bytes())
+        );
+        self.report(origin, message, Some("name the directory that has the files".into()));
     }
 
     fn reload(&mut self, raw: &Option<Spanned<String>>) -> ReloadMethod {
@@ -118,15 +188,21 @@ impl Validator<'_> {
 
     fn secret_mount(&mut self, table: &schema::SecretTable) -> Option<SecretMount> {
         let path = self.mount_path(&table.mount)?;
-        let keys = table.keys.get_ref().clone();
-        if keys.is_empty() {
+        let file = |key: &schema::KeyOrTable| match key {
+            schema::KeyOrTable::Key(key) => SecretFile::from_key(key),
+            schema::KeyOrTable::Table(table) => {
+                SecretFile { key: table.key.clone(), path: table.path.clone() }
+            }
+        };
+        let files: Vec<SecretFile> = table.keys.get_ref().iter().map(file).collect();
+        if files.is_empty() {
             let origin = ValueOrigin::File(table.keys.span());
             let hint = "list what the program reads: `keys = [\"password\"]`";
             self.report(&origin, format!("no key is listed for the Secret at `{path}`"), Some(hint.into()));
         }
         let name = table.name.as_ref().and_then(|name| self.subdomain(name, "a Secret"));
         let reload = self.reload(&table.reload);
-        Some(SecretMount { path, name, keys, reload, is_optional: table.optional.unwrap_or_default() })
+        Some(SecretMount { path, name, files, reload, is_optional: table.optional.unwrap_or_default() })
     }
 
     /// Parses the tables `[[state]]`, or the paths of flags.
@@ -191,9 +267,9 @@ impl Validator<'_> {
             }
             schema::PathOr::Table(table) => table,
         };
-        let key = table.key.as_ref().map(|key| key.get_ref().clone());
+        let path = table.path.as_ref().map(|path| path.get_ref().clone());
         let verbatim = table.verbatim.unwrap_or_default();
-        let mut file = MountFile::from_path(resolve(table.from.get_ref().as_ref()), key, verbatim);
+        let mut file = MountFile::from_path(resolve(table.from.get_ref().as_ref()), path, verbatim);
         if let Some(format) = &table.format {
             file.format = self.parse_value(&RawValue::from_file(format), ParseFormatError::hint)?;
         }
@@ -291,9 +367,7 @@ impl Validator<'_> {
         };
         let config::ConfigDir { files, values, schema } = config::read_config_dir(&folder)?;
         if files.is_empty() {
-            let message =
-                format!("`{}` has no file to mount at `{path}`", escape_bytes(&fs::path_to_bytes(&folder)));
-            self.report(&origin, message, Some("name the directory that has the files".into()));
+            self.report_empty_folder(&origin, &folder, &path.to_string());
         }
         configuration.values.extend(values.into_iter().map(ValueSource::File));
         configuration.schema = schema.or(configuration.schema.take());
@@ -311,15 +385,16 @@ impl Validator<'_> {
         let origin = ValueOrigin::Flag("--secret");
         let SourceAndTarget { from, to } = SourceAndTarget::split(text.as_bytes());
         let from = from.to_string_lossy();
-        let keys: Vec<String> = from.split(',').filter(|key| !key.is_empty()).map(str::to_owned).collect();
-        let Some(mount) = to.filter(|_| !keys.is_empty()) else {
+        let files: Vec<SecretFile> =
+            from.split(',').filter(|key| !key.is_empty()).map(SecretFile::from_key).collect();
+        let Some(mount) = to.filter(|_| !files.is_empty()) else {
             let message = format!("`{}` is not of the form `KEY[,KEY]:TO`", escape_bytes(text.as_bytes()));
             let hint = "write it as `--secret token,tls.key:/run/secrets/app`, with an absolute TO";
             self.report(&origin, message, Some(hint.into()));
             return None;
         };
         let path = self.ok_or_report(ImagePath::parse(&mount), &origin, |_| None)?;
-        Some(SecretMount { path, name: None, keys, reload: ReloadMethod::default(), is_optional: false })
+        Some(SecretMount { path, name: None, files, reload: ReloadMethod::default(), is_optional: false })
     }
 
     fn set_flag(&mut self, text: &str) -> Option<ValueSource> {
@@ -345,6 +420,13 @@ impl Validator<'_> {
         let message = format!("`{}` has no value", escape_bytes(text.as_bytes()));
         self.report(&ValueOrigin::Flag(flag), message, Some(format!("write it as `{flag} a.b=VALUE`")));
     }
+}
+
+/// Returns the recipe's values files and schema, which are not files of a mount.
+fn values_and_schema(file: &schema::RecipeFile, resolve: &dyn Fn(&Path) -> PathBuf) -> BTreeSet<PathBuf> {
+    let environments = file.environments.values().flat_map(|table| &table.get_ref().0.values);
+    let values = file.values.0.files.iter().chain(environments);
+    values.chain(&file.values.0.schema).map(|path| resolve(path.get_ref().as_ref())).collect()
 }
 
 /// Whether every version of Kubernetes accepts `name` as the name of a variable.

@@ -35,7 +35,7 @@ fn coracle(folder: &TempDir, name: &str, args: &[&str]) -> Coracle {
 }
 
 /// Returns the kinds and contents of objects, without what is particular to a chart.
-fn comparable(objects: Vec<Value>) -> Vec<String> {
+pub(crate) fn comparable(objects: Vec<Value>) -> Vec<String> {
     let is_known = |annotation: &str| annotation == "helm.sh/resource-policy";
     let mut texts: Vec<String> = objects
         .iter()
