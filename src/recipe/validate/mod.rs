@@ -8,6 +8,8 @@ mod image;
 mod implicit;
 #[cfg(feature = "kube")]
 mod kubernetes;
+#[cfg(feature = "kube")]
+mod mount_files;
 mod output;
 mod policy;
 mod root_overrides;
