@@ -79,7 +79,8 @@ fn warns_about_unchanged_files_that_are_not_in_the_format_of_their_names() {
     }
     fs::write(folder.path().join("c/d.properties"), b"a=\xff\n").unwrap();
     let mut render = coracle_in(folder.path(), ["config", "render", "--config=c:/etc/app"]);
-    render.more(["--quiet", "-o", "out"]).ends(
+    render.more(["--quiet", "-o", "out"]);
+    render.ends(
         0,
         str![""],
         str![[r#"
