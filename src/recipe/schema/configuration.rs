@@ -27,7 +27,8 @@ pub(in crate::recipe) struct SecretTable {
     pub(in crate::recipe) mount: Spanned<String>,
     /// The name of the Secret. Default: `NAME-secret`.
     pub(in crate::recipe) name: Option<Spanned<String>>,
-    /// The Secret's keys, each a file that the program reads.
+    /// The Secret's keys, each a file that the program reads; `{ key = "…", path = "…" }` puts it in a
+    /// folder.
     pub(in crate::recipe) keys: Spanned<Vec<KeyOrTable>>,
     /// How a change reaches the program: `restart`, `watch` or `signal:NAME`.
     pub(in crate::recipe) reload: Option<Spanned<String>>,
