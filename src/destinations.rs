@@ -70,7 +70,7 @@ impl Destinations {
         local.chain(self.remote.iter().cloned().map(ImageLocation::Registry)).chain(engines)
     }
 
-    /// Whether a destination needs the layers on this machine: on disk, or an engine.
+    /// Returns whether a destination needs the layers on this machine: on disk, or an engine.
     pub(crate) fn need_local_layers(&self) -> bool {
         !(self.local.is_empty() && self.engines.is_empty())
     }

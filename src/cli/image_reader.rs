@@ -11,7 +11,7 @@ use super::args::RegistryArgs;
 use super::environment::new_registry_client;
 use super::error::{CliError, CliExit};
 
-/// Whether `text` is an image location with a transport, such as `oci:DIR`, not a name.
+/// Returns whether `text` is an image location with a transport, such as `oci:DIR`, not a name.
 pub(super) fn has_transport(text: &str) -> bool {
     ImageLocation::has_transport(text)
 }

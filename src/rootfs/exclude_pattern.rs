@@ -15,15 +15,15 @@ use globset::{GlobBuilder, GlobMatcher};
 pub struct ExcludePattern {
     text: String,
     matcher: GlobMatcher,
-    /// Whether it brings files back (`!`).
+    /// `true` if it brings files back (`!`).
     is_negated: bool,
-    /// Whether it matches directories only (a trailing `/`).
+    /// `true` if it matches directories only (a trailing `/`).
     is_directory_only: bool,
 }
 
-/// Why a text is no pattern.
+/// The error for a text that is not a pattern.
 #[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
-#[error("`{}` is not a pattern of files: {reason}", escape_bytes(.text.as_bytes()))]
+#[error("`{}` is not a valid exclude pattern: {reason}", escape_bytes(.text.as_bytes()))]
 pub struct ParseExcludePatternError {
     text: String,
     reason: String,
@@ -123,7 +123,7 @@ impl Hash for ExcludePattern {
 mod tests {
     use super::*;
 
-    /// Whether a path is left out, with the directories above it. A directory ends with `/`.
+    /// Returns whether a path is left out, with the directories above it. A directory ends with `/`.
     fn leaves_out(patterns: &[&str], path: &str) -> bool {
         let patterns: Vec<ExcludePattern> = patterns.iter().map(|text| text.parse().unwrap()).collect();
         let is_directory = path.ends_with('/');

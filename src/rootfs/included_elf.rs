@@ -20,7 +20,7 @@ use coracle_ld::closure::{
     LinkMap, Resolver, check_symbol_versions,
 };
 use coracle_ld::elf::{DlopenPriority, Header, Machine};
-use coracle_ld::implicit::{self, DataSources, ProgramRole, Requirements};
+use coracle_ld::implicit::{self, DataSources, ImplicitDependencies, ProgramRole};
 
 /// The closures and implicit dependencies of included files.
 #[derive(Default)]
@@ -28,7 +28,7 @@ pub(super) struct IncludedDependencies {
     /// The closure of each included program, and of the entrypoint with the modules that it opens.
     pub(super) closures: Vec<Closure>,
     /// The implicit dependencies of included programs.
-    pub(super) requirements: Requirements,
+    pub(super) requirements: ImplicitDependencies,
     /// The link maps of modules that need libraries which were not found.
     pub(super) incomplete_modules: Vec<Rc<LinkMap>>,
 }

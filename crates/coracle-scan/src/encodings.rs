@@ -1,6 +1,6 @@
 //! Text in other encodings: base64, hexadecimal, UTF-16.
 
-use super::alphabet::{CharSet, decode_base64_prefix};
+use super::char_sets::{CharSet, decode_base64_prefix};
 use super::escapes;
 use super::key_files;
 
@@ -15,7 +15,7 @@ const MIN_CONTINUED_LINE: usize = 48;
 
 /// Text that was decoded.
 #[derive(Debug)]
-pub(super) struct Decoded {
+pub(super) struct DecodedText {
     pub(super) text: Vec<u8>,
     /// The encoding, for messages: `in base64`.
     pub(super) encoding: &'static str,
@@ -27,16 +27,16 @@ pub(super) struct Decoded {
 
 /// Decodes the run of credential characters that starts at `start` of `bytes`, if it is text, a key
 /// or compressed data in base64 or hexadecimal.
-pub(super) fn decode_run(bytes: &[u8], start: usize, is_text: bool) -> Option<Decoded> {
+pub(super) fn decode_run(bytes: &[u8], start: usize, is_text: bool) -> Option<DecodedText> {
     let run = bytes.get(start..)?;
     // An escape or, in binary data, a length can precede it.
     let base64_starts = (0..if is_text { 2 } else { 4 }).chain(starts_after_signs(run));
     for skipped in base64_starts {
-        if starts_with_plain_base64(run.get(skipped..)?) {
+        if starts_with_base64_of_text_or_key(run.get(skipped..)?) {
             let digits = joined_lines(run.get(skipped..)?, CharSet::BASE64_ANY);
             if digits.len() >= MIN_BASE64 {
                 let text = decode_base64_prefix(&digits);
-                return Some(Decoded {
+                return Some(DecodedText {
                     text,
                     encoding: "in base64",
                     start: start + skipped,
@@ -45,17 +45,18 @@ pub(super) fn decode_run(bytes: &[u8], start: usize, is_text: bool) -> Option<De
             }
         }
     }
-    let skipped =
-        starts_after_signs(run).chain([0]).find(|&at| run.get(at..).is_some_and(starts_with_plain_hex))?;
+    let skipped = starts_after_signs(run)
+        .chain([0])
+        .find(|&at| run.get(at..).is_some_and(starts_with_hex_of_text_or_key))?;
     let digits = joined_lines(run.get(skipped..)?, CharSet::HEX);
     let text = decode_hex(&digits)?;
-    Some(Decoded { text, encoding: "in hexadecimal", start: start + skipped, bytes_per_three: 6 })
+    Some(DecodedText { text, encoding: "in hexadecimal", start: start + skipped, bytes_per_three: 6 })
 }
 
 /// Returns the offsets after `=` and `.` in the run of credential characters at the start of `run`.
 fn starts_after_signs(run: &[u8]) -> impl Iterator<Item = usize> + '_ {
-    let bytes = super::window::first_bytes(run, MAX_NAME);
-    let run = super::alphabet::leading_run(bytes, super::candidates::is_run_byte);
+    let bytes = super::bytes_around_offset::first_bytes(run, MAX_NAME);
+    let run = super::char_sets::leading_run(bytes, super::credential_runs::is_credential_byte);
     (1..run.len())
         .filter(|at| at.checked_sub(1).and_then(|at| run.get(at)).is_some_and(|byte| b"=.".contains(byte)))
 }
@@ -65,7 +66,7 @@ const MAX_NAME: usize = 128;
 
 /// Returns whether `bytes` starts with base64 of what a credential can be in: text, or the start of
 /// a file of keys or of compressed data. Nearly every run fails at its first digits.
-fn starts_with_plain_base64(bytes: &[u8]) -> bool {
+fn starts_with_base64_of_text_or_key(bytes: &[u8]) -> bool {
     let Some(start) = bytes.get(..16) else { return false };
     let Some(first) = decode_group(start) else { return false };
     if first.iter().all(|byte| is_text(*byte)) {
@@ -107,8 +108,8 @@ const BASE64_VALUES: [u8; 256] = {
     values
 };
 
-/// Returns whether three bytes can be the start of binary data that is recognized. Those that words
-/// decode to rarely are.
+/// Returns whether three bytes can be the start of binary data that is recognized. Words
+/// that are read as base64 rarely decode to such bytes.
 fn may_start_binary(bytes: [u8; 3]) -> bool {
     match bytes {
         [0x30, ..] | [0x94..=0x9e | 0xc5 | 0xc7, ..] | [0xfe, 0xed, ..] | [0xce, 0xce, ..] => true,
@@ -133,7 +134,7 @@ fn is_binary_start(start: &[u8]) -> bool {
         || start.get(2..14).is_some_and(is_utf16)
 }
 
-fn starts_with_plain_hex(bytes: &[u8]) -> bool {
+fn starts_with_hex_of_text_or_key(bytes: &[u8]) -> bool {
     bytes.get(..MIN_HEX).is_some_and(|start| start.chunks(2).all(|pair| hex_byte(pair).is_some_and(is_text)))
 }
 
@@ -157,15 +158,15 @@ fn joined_lines(bytes: &[u8], set: CharSet) -> Vec<u8> {
 
 /// Skips the end of a line, as it is or escaped, and the indentation of the next one.
 fn skip_line_end(bytes: &[u8]) -> Option<&[u8]> {
-    let is_noise = |byte: &u8| b" \t\r\"'`+,>#*".contains(byte);
-    let before = bytes.iter().take_while(|byte| is_noise(byte)).count();
+    let is_ignored_path = |byte: &u8| b" \t\r\"'`+,>#*".contains(byte);
+    let before = bytes.iter().take_while(|byte| is_ignored_path(byte)).count();
     let rest = bytes.get(before..)?;
     let rest = match rest {
         [b'\n', rest @ ..] | [b'\\', b'n', rest @ ..] | [b'\\', b'\n', rest @ ..] => rest,
         [b'\\', b'r', b'\\', b'n', rest @ ..] => rest,
         _ => return None,
     };
-    rest.get(rest.iter().take_while(|byte| is_noise(byte)).count()..)
+    rest.get(rest.iter().take_while(|byte| is_ignored_path(byte)).count()..)
 }
 
 fn decode_hex(digits: &[u8]) -> Option<Vec<u8>> {
@@ -179,7 +180,7 @@ fn hex_byte(pair: &[u8]) -> Option<u8> {
 
 /// Calls `visit` with each text in UTF-16, of either byte order, that starts in `bytes` from `from`
 /// until `to`.
-pub(super) fn visit_utf16(bytes: &[u8], from: usize, to: usize, visit: &mut dyn FnMut(Decoded)) {
+pub(super) fn visit_utf16(bytes: &[u8], from: usize, to: usize, visit: &mut dyn FnMut(DecodedText)) {
     // Each text covers one of these offsets, so a text across the border is found at the first one.
     let mut at = from;
     while at < to {
@@ -218,7 +219,7 @@ pub(super) fn visit_utf16(bytes: &[u8], from: usize, to: usize, visit: &mut dyn 
         start -= usize::from(first.is_some() || start > 0 && last.is_some());
         let text: Vec<u8> = first.into_iter().chain(characters).chain(last.filter(is_text)).collect();
         if text.len() >= MIN_UTF16 {
-            visit(Decoded { text, encoding: "in UTF-16", start, bytes_per_three: 6 });
+            visit(DecodedText { text, encoding: "in UTF-16", start, bytes_per_three: 6 });
         }
         at = end.max(at + MIN_UTF16);
     }

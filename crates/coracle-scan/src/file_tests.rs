@@ -27,7 +27,7 @@ fn errors(path: &str, content: &[u8]) -> Vec<String> {
     let path: coracle_core::path::ImagePath = path.parse().unwrap();
     let is_config = path.file_name().is_some_and(config_file_names::is_config_file_name);
     let scope = if is_config { ScanScope::IncludedConfig } else { ScanScope::Included };
-    let findings = SecretScanner::new(ScanPolicy::default()).scan_bytes(&path, scope, content);
+    let findings = SecretScanner::new(ForbiddenContents::default()).scan_bytes(&path, scope, content);
     let errors = findings.into_iter().filter(|finding| finding.severity == Severity::Error);
     errors.map(|finding| finding.description).collect()
 }
@@ -173,7 +173,7 @@ fn offsets_are_in_the_file() {
         [text.clone().into_bytes(), BASE64_STANDARD.encode(&text).into_bytes(), gzip(text.as_bytes())]
     {
         let path = "/srv/key.yaml".parse().unwrap();
-        let scanner = SecretScanner::new(ScanPolicy::default());
+        let scanner = SecretScanner::new(ForbiddenContents::default());
         for finding in scanner.scan_bytes(&path, ScanScope::Included, &content) {
             assert!(finding.offset < Some(content.len() as u64), "{finding}");
         }

@@ -2,7 +2,7 @@
 //!
 //! `data/token_forms.txt` describes how a form is written.
 
-use super::alphabet::CharSet;
+use super::char_sets::CharSet;
 use super::randomness;
 
 /// The form of one kind of token.
@@ -33,7 +33,7 @@ pub(super) struct TokenMatch {
     pub(super) start_before: usize,
     /// The number of bytes from the anchor on.
     pub(super) length: usize,
-    /// Whether the checksum is right; true without a checksum.
+    /// `true` if the checksum is right; true without a checksum.
     pub(super) has_right_checksum: bool,
 }
 

@@ -2,10 +2,10 @@
 
 use std::sync::LazyLock;
 
-use super::alphabet::CharSet;
+use super::bytes_around_offset::{BytesAroundOffset, first_bytes, last_bytes};
+use super::char_sets::CharSet;
 use super::finding::{RuleMatch, Severity};
 use super::token_form::{TokenForm, TokenMatch, can_precede_token};
-use super::window::{Window, first_bytes, last_bytes};
 
 /// The table. A test checks that every line is a form.
 const TABLE: &str = include_str!("data/token_forms.txt");
@@ -16,16 +16,16 @@ struct TokenForms {
     anchored: Vec<(u16, TokenForm)>,
     named: Vec<TokenForm>,
     /// The first two bytes of anchors.
-    first_bytes: PairSet,
-    /// Those of anchors that other parts of a token can precede.
-    inner_first_bytes: PairSet,
+    first_bytes: BytePairSet,
+    /// The first two bytes of anchors that other parts of a token can precede.
+    inner_first_bytes: BytePairSet,
 }
 
 /// A set of pairs of bytes, which rules out nearly every offset with one test.
 #[derive(Debug)]
-struct PairSet(Vec<u64>);
+struct BytePairSet(Vec<u64>);
 
-impl PairSet {
+impl BytePairSet {
     fn new(pairs: impl Iterator<Item = u16>) -> Self {
         let mut bits = vec![0; 1024];
         for pair in pairs {
@@ -51,13 +51,13 @@ static TOKEN_FORMS: LazyLock<TokenForms> = LazyLock::new(|| {
         .collect();
     anchored.sort_by_key(|(pair, _)| *pair);
     let others = OTHER_STARTS.iter().map(|start| u16::from_be_bytes(**start));
-    let first_bytes = PairSet::new(anchored.iter().map(|(pair, _)| *pair).chain(others));
+    let first_bytes = BytePairSet::new(anchored.iter().map(|(pair, _)| *pair).chain(others));
     let inner = anchored.iter().filter(|(_, form)| !form.starts_with_anchor());
-    let inner_first_bytes = PairSet::new(inner.map(|(pair, _)| *pair));
+    let inner_first_bytes = BytePairSet::new(inner.map(|(pair, _)| *pair));
     TokenForms { anchored, named, first_bytes, inner_first_bytes }
 });
 
-/// The first two bytes of what has rules of its own: JSON Web Tokens, signatures of Azure.
+/// The first two bytes of tokens that have their own rules: JSON Web Tokens, signatures of Azure.
 const OTHER_STARTS: [&[u8; 2]; 3] = [b"ey", b"ew", b"si"];
 
 /// Returns the columns of the table: upstream, description, form.
@@ -86,7 +86,7 @@ pub(super) fn may_be_token(bytes: &[u8], at: usize, is_text: bool) -> bool {
 
 /// Finds a token whose anchor is at the offset. In programs and databases, other text can be next
 /// to a token without a separator.
-pub(super) fn find_token(window: &Window<'_>, is_program: bool) -> Option<RuleMatch> {
+pub(super) fn find_token(window: &BytesAroundOffset<'_>, is_program: bool) -> Option<RuleMatch> {
     let pair = first_two_bytes(window.rest)?;
     let forms = &TOKEN_FORMS.anchored;
     let start = forms.partition_point(|(other, _)| *other < pair);
@@ -117,7 +117,7 @@ pub(super) fn find_token(window: &Window<'_>, is_program: bool) -> Option<RuleMa
 
 /// Returns whether few letters and digits are next to a token, so that it is no part of long encoded
 /// data.
-fn is_nearly_alone(window: &Window<'_>, token: &TokenMatch) -> bool {
+fn is_nearly_alone(window: &BytesAroundOffset<'_>, token: &TokenMatch) -> bool {
     let before = window.before.get(..window.before.len() - token.start_before).unwrap_or_default();
     let after = window.rest.get(token.length..).unwrap_or_default();
     let letters = CharSet::BASE64_ANY;
@@ -151,7 +151,7 @@ fn has_word(name: &[u8], word: &str) -> bool {
 
 /// Returns whether the offset is in binary data, such as a database or compiled code: control
 /// characters are close to it.
-fn is_in_binary(window: &Window<'_>) -> bool {
+fn is_in_binary(window: &BytesAroundOffset<'_>) -> bool {
     let is_control = |byte: &u8| *byte < 0x20 && !b"\t\n\r\x0c\x1b".contains(byte);
     let rest = window.rest.get(..NEIGHBOURHOOD).unwrap_or(window.rest);
     last_bytes(window.before, NEIGHBOURHOOD).iter().any(is_control) || rest.iter().any(is_control)
@@ -163,10 +163,10 @@ const NEIGHBOURHOOD: usize = 256;
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::candidates::{MIN_RUN, is_run_byte};
+    use crate::credential_runs::{MIN_RUN, is_credential_byte};
 
     fn find(text: &str) -> Option<RuleMatch> {
-        (0..text.len()).find_map(|at| find_token(&Window::new(text.as_bytes(), at), false))
+        (0..text.len()).find_map(|at| find_token(&BytesAroundOffset::new(text.as_bytes(), at), false))
     }
 
     /// Returns pseudorandom numbers, always the same.
@@ -192,7 +192,7 @@ mod tests {
     #[test]
     fn finds_nothing_in_the_table() {
         for at in 0..TABLE.len() {
-            let window = Window::new(TABLE.as_bytes(), at);
+            let window = BytesAroundOffset::new(TABLE.as_bytes(), at);
             assert_eq!(find_token(&window, true), None, "{}", &TABLE[at..at + 40]);
         }
     }
@@ -220,7 +220,7 @@ mod tests {
     fn every_anchor_is_in_a_run_of_the_minimum_length() {
         for (_, form) in &TOKEN_FORMS.anchored {
             let token = form.sample(false, &mut numbers());
-            let runs = token.split(|character| !is_run_byte(character as u8));
+            let runs = token.split(|character| !is_credential_byte(character as u8));
             assert!(runs.map(str::len).max() >= Some(MIN_RUN), "{}: {token}", form.description);
         }
     }
@@ -243,8 +243,8 @@ mod tests {
         }
         let prefixes = ["gl", "pat-gldt-glrt-glcbt-glptt-glft-glsoat-glagent-", "gloas-glimt-"].concat();
         for text in [prefixes, ["rk_", "live_variablepriorityKeyShareClientHello"].concat()] {
-            let is_found =
-                (0..text.len()).any(|at| find_token(&Window::new(text.as_bytes(), at), true).is_some());
+            let is_found = (0..text.len())
+                .any(|at| find_token(&BytesAroundOffset::new(text.as_bytes(), at), true).is_some());
             assert!(!is_found, "{text}");
         }
     }

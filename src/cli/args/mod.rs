@@ -4,11 +4,11 @@
 mod build;
 mod cargo_flags;
 mod config;
-mod images;
+mod copy_index_and_cache;
 mod manifests;
 mod other_commands;
 mod record;
-mod runtime;
+mod runtime_flags;
 mod shared_flags;
 
 use std::ffi::OsString;
@@ -21,7 +21,7 @@ pub(super) use config::{
     CargoConfigCommand, CargoConfigRenderArgs, ConfigCheckArgs, ConfigCommand, ConfigDiffArgs,
     ConfigRenderArgs, ConfigShowArgs, ContractCommand,
 };
-pub(super) use images::{CacheCommand, CopyArgs, IndexArgs, PruneArgs};
+pub(super) use copy_index_and_cache::{CacheCommand, CopyArgs, IndexArgs, PruneArgs};
 pub(super) use manifests::{ManifestLayout, ManifestsArgs, ResolveArgs};
 pub(super) use other_commands::{
     Ci, CompletionsArgs, DepsArgs, DepsFormat, InitArgs, KeysArgs, KeysFormat, ManArgs, RecipeCommand,

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
-use coracle_kube::config::{self, FileSource, MAX_OBJECT_BYTES, MountFile};
+use coracle_kube::config::{self, MAX_OBJECT_BYTES, MountFileSource, VerbatimOrTemplate};
 use coracle_kube::values::{KeyPath, Schema, ValueSource, Values};
 use serde_json::Value;
 
@@ -100,11 +100,11 @@ impl ExistingConfig {
         let files = self.files.iter().map(|path| folder.join(path)).flat_map(|path| match path.is_dir() {
             // The build reports directories that can't be read.
             true => config::read_folder(&path, "", false).unwrap_or_default(),
-            false => vec![MountFile::from_path(path, None, false)],
+            false => vec![MountFileSource::from_path(path, None, false)],
         });
         for file in files {
             // The build reports templates that can't be read.
-            if let Ok(FileSource::Template(template)) = config::read_source(&file) {
+            if let Ok(VerbatimOrTemplate::Template(template)) = config::read_source(&file) {
                 used.extend(template.used_keys().unwrap_or_default());
             }
         }

@@ -8,7 +8,7 @@ use crate::recipe::schema::{self, Spanned};
 use coracle_core::fs;
 use coracle_core::hint::Hint as _;
 use coracle_core::path::escape_bytes;
-use coracle_kube::config::{self, MountFile};
+use coracle_kube::config::{self, MountFileSource};
 use coracle_kube::template::{Delimiters, ParseFormatError, TemplateSyntax};
 
 impl Validator<'_> {
@@ -19,10 +19,10 @@ impl Validator<'_> {
         table: &schema::ConfigTable,
         resolve: &dyn Fn(&Path) -> PathBuf,
         values_and_schema: &BTreeSet<PathBuf>,
-    ) -> Vec<MountFile> {
+    ) -> Vec<MountFileSource> {
         let (mut files, mut in_folders) = (Vec::new(), Vec::new());
         for template in &table.templates {
-            let Some(file) = self.template(template.get_ref(), resolve) else { continue };
+            let Some(file) = self.parse_mount_file_source(template.get_ref(), resolve) else { continue };
             if file.source.is_dir() {
                 in_folders.extend(self.folder_files(template, &file, &table.mount));
             } else {
@@ -48,9 +48,9 @@ impl Validator<'_> {
     fn folder_files(
         &mut self,
         template: &Spanned<schema::PathOr<schema::TemplateTable>>,
-        folder: &MountFile,
+        folder: &MountFileSource,
         mount: &Spanned<String>,
-    ) -> Vec<MountFile> {
+    ) -> Vec<MountFileSource> {
         let origin = ValueOrigin::File(template.span());
         let is_verbatim = match template.get_ref() {
             schema::PathOr::Path(_) => false,
@@ -80,30 +80,30 @@ impl Validator<'_> {
         self.report(origin, message, Some("name the directory that has the files".into()));
     }
 
-    fn template(
+    fn parse_mount_file_source(
         &mut self,
         template: &schema::PathOr<schema::TemplateTable>,
         resolve: &dyn Fn(&Path) -> PathBuf,
-    ) -> Option<MountFile> {
+    ) -> Option<MountFileSource> {
         let table = match template {
             schema::PathOr::Path(path) => {
-                return Some(MountFile::from_path(resolve(path.as_ref()), None, false));
+                return Some(MountFileSource::from_path(resolve(path.as_ref()), None, false));
             }
             schema::PathOr::Table(table) => table,
         };
         let path = table.path.as_ref().map(|path| path.get_ref().clone());
         let verbatim = table.verbatim.unwrap_or_default();
-        let mut file = MountFile::from_path(resolve(table.from.get_ref().as_ref()), path, verbatim);
+        let mut file = MountFileSource::from_path(resolve(table.from.get_ref().as_ref()), path, verbatim);
         if let Some(format) = &table.format {
             file.format = self.parse_value(&RawValue::from_file(format), ParseFormatError::hint)?;
         }
-        file.syntax = self.template_syntax(table, verbatim)?.or(file.syntax);
+        file.syntax = self.parse_template_syntax(table, verbatim)?.or(file.syntax);
         Some(file)
     }
 
     /// Returns the syntax of a template, `Some(None)` if the table does not specify it, and `None`
     /// if it is invalid.
-    fn template_syntax(
+    fn parse_template_syntax(
         &mut self,
         table: &schema::TemplateTable,
         verbatim: bool,
@@ -126,7 +126,7 @@ impl Validator<'_> {
         }
         let is_set = |flag: &Option<Spanned<bool>>| flag.as_ref().is_some_and(|flag| *flag.get_ref());
         let delimiters = match &table.delimiters {
-            Some(list) => self.delimiters(list.get_ref(), &ValueOrigin::File(list.span()))?,
+            Some(list) => self.parse_delimiters(list.get_ref(), &ValueOrigin::File(list.span()))?,
             None => Delimiters::default(),
         };
         let (trim_blocks, lstrip_blocks) = (is_set(&table.trim_blocks), is_set(&table.lstrip_blocks));
@@ -134,7 +134,7 @@ impl Validator<'_> {
     }
 
     /// Parses six strings: start and end of variables, blocks and comments.
-    fn delimiters(&mut self, texts: &[String], origin: &ValueOrigin) -> Option<Delimiters> {
+    fn parse_delimiters(&mut self, texts: &[String], origin: &ValueOrigin) -> Option<Delimiters> {
         let Ok(delimiters) = <[String; 6]>::try_from(texts.to_vec()) else {
             let hint = "write six: `[\"<<\", \">>\", \"<%\", \"%>\", \"<#\", \"#>\"]`";
             self.report(

@@ -9,7 +9,7 @@ use crate::template::{FileFormat, FormatChoice, TemplateSyntax, UsedKeys};
 use crate::values::ValueSource;
 use coracle_core::hint::Hint;
 use coracle_core::path::ImagePath;
-use coracle_core::signal::{ParseSignalError, Signal};
+use coracle_core::signal_name::{ParseSignalNameError, SignalName};
 
 /// The files, Secrets, directories and variables that a program needs in addition to its image.
 #[derive(Clone, PartialEq, Eq, Default, Debug, Hash)]
@@ -44,10 +44,10 @@ pub struct ConfigMount {
     /// The mount path in the container.
     pub path: ImagePath,
     /// The files of the directory.
-    pub files: Vec<MountFile>,
+    pub files: Vec<MountFileSource>,
     /// How a change reaches the running program.
     pub reload: ReloadMethod,
-    /// Whether the program starts without it.
+    /// `true` if the program starts without it.
     pub is_optional: bool,
 }
 
@@ -63,7 +63,7 @@ pub struct SecretMount {
     pub files: Vec<SecretFile>,
     /// How a change reaches the running program.
     pub reload: ReloadMethod,
-    /// Whether the program starts without it.
+    /// `true` if the program starts without it.
     pub is_optional: bool,
 }
 
@@ -84,7 +84,7 @@ pub struct WritableDirectory {
     /// The size as a Kubernetes quantity (`10Gi`) of storage that outlives the pod; `None` for
     /// ephemeral storage.
     pub size: Option<String>,
-    /// Whether several pods write to it (`ReadWriteMany`).
+    /// `true` if several pods write to it (`ReadWriteMany`).
     pub is_shared: bool,
 }
 
@@ -95,13 +95,13 @@ pub struct FileVariable {
     pub name: String,
     /// The file's path in the container.
     pub file: ImagePath,
-    /// Whether the user allowed a secret file, although environment variables are easily exposed.
+    /// `true` if the user allowed a secret file, although environment variables are easily exposed.
     pub is_secret_allowed: bool,
 }
 
 /// A file of a mount.
 #[derive(Clone, PartialEq, Eq, Debug, Hash)]
-pub struct MountFile {
+pub struct MountFileSource {
     /// The source file: a template, or a file that is copied unchanged.
     pub source: PathBuf,
     /// The path in the mount, such as `conf.d/site.conf`.
@@ -119,7 +119,7 @@ pub struct RenderedMount {
     pub path: ImagePath,
     /// How a change reaches the running program.
     pub reload: ReloadMethod,
-    /// Whether the program starts without it.
+    /// `true` if the program starts without it.
     pub is_optional: bool,
     /// The files, sorted by path.
     pub files: Vec<RenderedFile>,
@@ -132,7 +132,7 @@ pub struct RenderedFile {
     pub path: String,
     /// The content.
     pub bytes: Vec<u8>,
-    /// Whether it may contain a secret.
+    /// `true` if it may contain a secret.
     pub is_secret: bool,
     /// The format that it was validated as.
     pub format: Option<FileFormat>,
@@ -165,7 +165,7 @@ pub enum ReloadMethod {
     /// The program watches the directory.
     Watch,
     /// The program reloads on this signal.
-    Signal(Signal),
+    Signal(SignalName),
 }
 
 /// Signals that a program cannot handle, by name and number. Source: signal(7).
@@ -179,10 +179,10 @@ pub enum ParseReloadError {
     UnknownMethod(String),
     /// An invalid signal.
     #[error(transparent)]
-    Signal(#[from] ParseSignalError),
+    Signal(#[from] ParseSignalNameError),
     /// A signal that a program cannot handle.
     #[error("a program cannot handle `{0}`")]
-    UnhandleableSignal(Signal),
+    UnhandleableSignal(SignalName),
 }
 
 impl Hint for ParseReloadError {

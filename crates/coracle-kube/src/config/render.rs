@@ -2,11 +2,11 @@
 
 use std::path::Path;
 
-use super::configuration::{Configuration, MountFile, RenderedFile, RenderedMount};
+use super::configuration::{Configuration, MountFileSource, RenderedFile, RenderedMount};
+use super::configuration_problems::{configuration_problems, size_problem};
 use super::error::ConfigError;
-use super::source_files::{FileSource, read_source};
-use super::validation::{configuration_problems, size_problem};
-use crate::problem::LocatedProblem;
+use super::source_files::{VerbatimOrTemplate, read_source};
+use crate::located_problem::LocatedProblem;
 use crate::template::{FileFormat, FormatChoice, RenderedText, TemplateError, UsedKeys, key_of_expression};
 use crate::values::{KeyPath, Schema, ValueSource, Values};
 use coracle_core::note::Note;
@@ -137,7 +137,7 @@ fn secrets_on_command_line(sources: &[ValueSource], secrets: &[KeyPath]) -> Vec<
 }
 
 fn render_file(
-    file: &MountFile,
+    file: &MountFileSource,
     values: &Values,
     secrets: &[KeyPath],
     scope: RenderScope,
@@ -147,7 +147,7 @@ fn render_file(
     };
     let (path, format) = (file.path.clone(), file.file_format());
     let template = match read_source(file)? {
-        FileSource::Verbatim(bytes) => {
+        VerbatimOrTemplate::Verbatim(bytes) => {
             let format_warning = match validate_verbatim(file, format, &bytes) {
                 Err(problem) if file.format == FormatChoice::ByName => {
                     Some(format!("{}\n  it is mounted unchanged", problem.message))
@@ -158,7 +158,7 @@ fn render_file(
             let used_keys = UsedKeys::new();
             return Ok(RenderedFile { path, bytes, is_secret: false, format, format_warning, used_keys });
         }
-        FileSource::Template(template) => template,
+        VerbatimOrTemplate::Template(template) => template,
     };
     if scope == RenderScope::WithoutSecrets {
         let used_keys = template.used_keys()?;
@@ -179,7 +179,7 @@ fn render_file(
 
 /// Validates a rendered file by its extension; errors have the line of the template.
 fn validate_rendered(
-    file: &MountFile,
+    file: &MountFileSource,
     format: Option<FileFormat>,
     rendered: &RenderedText,
     is_secret: bool,
@@ -195,7 +195,7 @@ fn validate_rendered(
 
 /// Returns the format of a file that is copied unchanged. A name only suggests one: the program that
 /// reads the file may accept more.
-pub(crate) fn format_of_unchanged(file: &MountFile, bytes: &[u8]) -> Option<FileFormat> {
+pub(crate) fn format_of_unchanged(file: &MountFileSource, bytes: &[u8]) -> Option<FileFormat> {
     let format = file.file_format()?;
     let is_valid =
         file.format != FormatChoice::ByName || validate_verbatim(file, Some(format), bytes).is_ok();
@@ -210,7 +210,7 @@ pub fn format_warnings(mounts: &[RenderedMount]) -> Vec<Note> {
 
 /// Validates a file that is copied unchanged.
 fn validate_verbatim(
-    file: &MountFile,
+    file: &MountFileSource,
     format: Option<FileFormat>,
     bytes: &[u8],
 ) -> Result<(), LocatedProblem> {

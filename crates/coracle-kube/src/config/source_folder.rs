@@ -3,8 +3,8 @@
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
-use super::configuration::MountFile;
-use super::source_files::{FileSource, read_source};
+use super::configuration::MountFileSource;
+use super::source_files::{VerbatimOrTemplate, read_source};
 use coracle_core::fs::{Context as _, Error, Result};
 
 /// The most files of a folder; the cluster cannot store an object with that many keys.
@@ -36,7 +36,7 @@ pub fn read_config_dir(directory: &Path) -> Result<ConfigDir> {
 ///
 /// # Errors
 /// Fails like [`read_config_dir`].
-pub fn read_folder(folder: &Path, to: &str, is_verbatim: bool) -> Result<Vec<MountFile>> {
+pub fn read_folder(folder: &Path, to: &str, is_verbatim: bool) -> Result<Vec<MountFileSource>> {
     Ok(list_files(folder)?.into_iter().map(|file| mount_file(file, to, is_verbatim)).collect())
 }
 
@@ -44,7 +44,7 @@ pub fn read_folder(folder: &Path, to: &str, is_verbatim: bool) -> Result<Vec<Mou
 #[derive(Clone, PartialEq, Eq, Default, Debug)]
 pub struct ConfigDir {
     /// The files of the mount.
-    pub files: Vec<MountFile>,
+    pub files: Vec<MountFileSource>,
     /// Values files, such as `values.toml`.
     pub values: Vec<PathBuf>,
     /// The schema, such as `schema.json`.
@@ -52,11 +52,11 @@ pub struct ConfigDir {
 }
 
 /// Returns the sources that templates among `files` include.
-pub fn included_files(files: &[MountFile]) -> BTreeSet<PathBuf> {
+pub fn included_files(files: &[MountFileSource]) -> BTreeSet<PathBuf> {
     let mut included = BTreeSet::new();
     for file in files {
         // Rendering reports templates that cannot be read.
-        let Ok(FileSource::Template(template)) = read_source(file) else { continue };
+        let Ok(VerbatimOrTemplate::Template(template)) = read_source(file) else { continue };
         let directory = file.source.parent().unwrap_or(Path::new(""));
         included.extend(template.read_includes().into_keys().map(|name| directory.join(name)));
     }
@@ -70,9 +70,9 @@ struct SourceFile {
     name: String,
 }
 
-fn mount_file(file: SourceFile, to: &str, is_verbatim: bool) -> MountFile {
+fn mount_file(file: SourceFile, to: &str, is_verbatim: bool) -> MountFileSource {
     let directory = file.name.rsplit_once('/').map_or("", |(directory, _)| directory);
-    let mut mounted = MountFile::from_path(file.path, None, is_verbatim);
+    let mut mounted = MountFileSource::from_path(file.path, None, is_verbatim);
     for parent in [directory, to].into_iter().filter(|parent| !parent.is_empty()) {
         mounted.path = format!("{parent}/{}", mounted.path);
     }
@@ -133,7 +133,7 @@ mod tests {
 
     use super::*;
 
-    fn paths(files: &[MountFile]) -> Vec<&str> {
+    fn paths(files: &[MountFileSource]) -> Vec<&str> {
         files.iter().map(|file| file.path.as_str()).collect()
     }
 

@@ -48,7 +48,7 @@ pub struct Dlopened {
 pub struct DlopenFailure {
     /// The request.
     pub request: DlopenRequest,
-    /// The link map for its first name, with the missing libraries.
+    /// The link map that results from the request's first name. It lists the missing libraries.
     pub link_map: Rc<LinkMap>,
 }
 

@@ -73,7 +73,7 @@ fn loaded_end(file: &OpenContent, header: &Header, sections: &[Section]) -> Resu
     if end > file.size() { Err(Error::Truncated("segments")) } else { Ok(end) }
 }
 
-/// The longest run of zeros that is padding: a page.
+/// The longest run of zeros that counts as padding: one page.
 const MAX_PADDING: u64 = 4096;
 
 /// Returns the number of bytes from `loaded_end` on that are neither in a section nor in the table of

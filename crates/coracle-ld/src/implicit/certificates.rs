@@ -5,7 +5,7 @@ use super::implicit_policy::Inclusion;
 use super::local_certificates::without_local_certificates;
 use super::openssl::built_in_directory;
 use super::program_context::ProgramContext;
-use super::requests::Requests;
+use super::requested_dependencies::RequestedDependencies;
 use crate::elf::{self, Toolchain};
 use coracle_core::path::{ImagePath, RawPath};
 
@@ -23,7 +23,10 @@ const BUNDLE_PATHS: [&str; 6] = [
 const TLS_LIBRARIES: [&str; 2] = ["libssl.so", "libgnutls.so"];
 
 /// Adds the bundle of the file system, and a link to it for OpenSSL.
-pub(super) fn add_certificates(program: &ProgramContext<'_>, requests: &mut Requests) -> Result<(), Error> {
+pub(super) fn add_certificates(
+    program: &ProgramContext<'_>,
+    requests: &mut RequestedDependencies,
+) -> Result<(), Error> {
     let policy = program.policy.certificates;
     let is_wanted = match policy {
         Inclusion::Never => false,
@@ -66,7 +69,7 @@ pub(super) fn add_certificates(program: &ProgramContext<'_>, requests: &mut Requ
 fn link_for_openssl(
     program: &ProgramContext<'_>,
     bundle: &RawPath,
-    requests: &mut Requests,
+    requests: &mut RequestedDependencies,
 ) -> Result<(), Error> {
     let Some(libcrypto) = program.library_with_prefix("libcrypto.so") else { return Ok(()) };
     let Some(directory) = built_in_directory(libcrypto, "OPENSSLDIR")? else { return Ok(()) };

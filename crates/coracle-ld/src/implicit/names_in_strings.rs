@@ -12,7 +12,7 @@ use coracle_core::fs;
 use coracle_core::path::{ImagePath, RawPath};
 
 /// A library name in the strings of an object.
-pub(super) struct NamedLibrary {
+pub(super) struct LibraryNameInText {
     pub(super) name: String,
     pub(super) named_in: RawPath,
     pub(super) caller: DlopenCaller,
@@ -42,12 +42,12 @@ const MAX_TRIED_NAMES: usize = 64;
 #[derive(Default)]
 pub(super) struct NamesInStrings {
     /// Libraries named by an object that calls `dlopen`.
-    pub(super) libraries: Vec<NamedLibrary>,
-    /// Whether the program contains the path of a directory of certificates.
+    pub(super) libraries: Vec<LibraryNameInText>,
+    /// `true` if the program contains the path of a directory of certificates.
     pub(super) names_certificates: bool,
-    /// Whether the program contains the directory of time zones.
+    /// `true` if the program contains the directory of time zones.
     pub(super) names_time_zones: bool,
-    /// Whether the program is static and contains glibc's code that opens NSS modules.
+    /// `true` if the program is static and contains glibc's code that opens NSS modules.
     pub(super) opens_nss: bool,
 }
 
@@ -71,7 +71,7 @@ pub(super) fn find_names_in_strings(program: &ProgramContext<'_>) -> Result<Name
         let is_rare = |name: &&str| is_rarely_needed(soname, name);
         for name in strings.iter().filter_map(|text| as_library_name(text)).filter(|name| !is_rare(name)) {
             if tried.len() < MAX_TRIED_NAMES && tried.insert(name.to_owned()) {
-                named.libraries.push(NamedLibrary {
+                named.libraries.push(LibraryNameInText {
                     name: name.to_owned(),
                     named_in: mapped.raw_path.clone(),
                     caller: caller.clone(),

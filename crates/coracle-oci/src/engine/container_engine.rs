@@ -31,7 +31,11 @@ pub(super) trait ContainerEngine {
     fn tag_image(&self, known: &str, name: &ImageReference, image: &PlatformImage)
     -> Result<(), EngineError>;
     /// The archive of `image` in the form that the engine loads.
-    fn archive(&self, name: &ImageReference, image: &PlatformImage) -> Result<ImageArchive, EngineError> {
+    fn archive_to_load(
+        &self,
+        name: &ImageReference,
+        image: &PlatformImage,
+    ) -> Result<ImageArchive, EngineError> {
         Ok(ImageArchive::from_graph(&image.graph, name)?)
     }
     /// Loads an archive.
