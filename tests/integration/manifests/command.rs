@@ -189,7 +189,7 @@ fn replaces_only_directories_that_it_wrote() {
     assert!(stale.exists());
     let recipe = fs::read_to_string(project.path().join("coracle.toml")).unwrap();
     let recipe =
-        recipe.replace("{ from = \"config/braces.yaml\"", "{ key = \"other\", from = \"config/braces.yaml\"");
+        recipe.replace("{ from = \"config/braces.yaml\"", "{ path = \"other\", from = \"config/braces.yaml\"");
     project.write("coracle.toml", recipe);
     assert!(write("out/deploy").status.success());
     assert!(!stale.exists(), "what is no longer made is gone");

@@ -6,6 +6,7 @@ mod command;
 mod config_map_contents;
 mod documentation;
 mod errors;
+mod folders;
 mod layouts;
 mod name_hashes;
 mod pods;
