@@ -10,8 +10,8 @@ use coracle_core::fs::Context as _;
 use coracle_core::note::Note;
 use coracle_ld::elf::{ElfObject, build_id};
 
+use super::console_output::{self, DIM};
 use super::error::CliError;
-use super::terminal::{self, DIM};
 
 /// Copies the programs of a recipe to `DIR/.build-id/xx/yyyy.debug`.
 pub(super) fn keep_symbols(recipe: &Recipe, directory: &Path, quiet: bool) -> Result<(), CliError> {
@@ -22,7 +22,7 @@ pub(super) fn keep_symbols(recipe: &Recipe, directory: &Path, quiet: bool) -> Re
                 "`{}` has no build ID, by which debuggers find its symbols: link it with `-Wl,--build-id`",
                 path.display()
             );
-            terminal::print_notes(&[Note::Warning(warning)], quiet);
+            console_output::print_notes(&[Note::Warning(warning)], quiet);
             continue;
         };
         let (start, rest) = id.split_at_checked(2).unwrap_or((&id, ""));
@@ -31,7 +31,7 @@ pub(super) fn keep_symbols(recipe: &Recipe, directory: &Path, quiet: bool) -> Re
         let to = parent.join(format!("{rest}.debug"));
         fs::copy(&path, &to).context("copy", &path)?;
         if !quiet {
-            terminal::print_message(&format!(
+            console_output::print_message(&format!(
                 "{DIM}symbols of {}: {}{DIM:#}\n",
                 path.display(),
                 to.display()

@@ -212,6 +212,10 @@ pub(in crate::cli) struct DebugArgs {
     #[arg(long, value_name = "DIR")]
     pub(in crate::cli) symbols: Option<PathBuf>,
 
+    /// Print only warnings and errors to stderr
+    #[arg(short, long)]
+    pub(in crate::cli) quiet: bool,
+
     #[command(flatten)]
     pub(in crate::cli) cache: CacheArgs,
 

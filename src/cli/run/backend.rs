@@ -14,8 +14,8 @@ use coracle_run::{
 use super::engine::EngineBackend;
 use super::events::RunEvent;
 use super::image::{PreparedImage, host_architecture};
+use crate::cli::console_output::{self, count_noun};
 use crate::cli::error::CliError;
-use crate::cli::terminal::{self, count_noun};
 
 /// Runs containers.
 pub(super) enum Backend {
@@ -72,7 +72,7 @@ impl Backend {
                         "{} of the image belong to root here, because only root can give files to other users",
                         count_noun(rootfs.foreign_files, "path")
                     );
-                    terminal::print_notes(&[Note::Warning(warning)], quiet);
+                    console_output::print_notes(&[Note::Warning(warning)], quiet);
                 }
                 backend.rootfs = Some(rootfs);
                 Ok(())

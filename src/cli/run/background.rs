@@ -15,9 +15,9 @@ use signal_hook::consts::SIGTERM;
 use super::backend::own_executable;
 use super::runs_directory;
 use crate::cli::args::{RunArgs, StopArgs};
+use crate::cli::console_output;
 use crate::cli::error::{CliError, CliExit};
 use crate::cli::interrupt;
-use crate::cli::terminal;
 
 /// How often it is checked whether a run has started or ended.
 const POLL: Duration = Duration::from_millis(10);
@@ -35,14 +35,14 @@ pub(super) fn start_in_background(args: &RunArgs) -> Result<CliExit, CliError> {
     let mut child = spawn(&log)?;
     let record = wait_for_start(&mut child, &base, args.wait_ready, &log)?;
     if !args.quiet {
-        terminal::print_message(&format!(
+        console_output::print_message(&format!(
             "runs in the background; its output is in {}; end it with `coracle stop {}`\n",
             log.display(),
             record.name
         ));
     }
     let said: Vec<String> = if args.wait_ready { record.addresses } else { vec![record.name] };
-    terminal::print_data(&said.iter().map(|line| format!("{line}\n")).collect::<String>())?;
+    console_output::print_data(&said.iter().map(|line| format!("{line}\n")).collect::<String>())?;
     Ok(CliExit::Success)
 }
 
@@ -80,7 +80,7 @@ fn wait_for_start(
         if let Ok(Some(status)) = child.try_wait() {
             let said = std::fs::read_to_string(log).unwrap_or_default();
             let _ = std::fs::remove_file(log);
-            terminal::print_unwrapped(&said);
+            console_output::print_unwrapped(&said);
             let code = status.code().unwrap_or(CliExit::Failed as i32);
             return Err(CliError::failed(format!(
                 "the run has ended with exit code {code} before it was {}",
@@ -109,7 +109,7 @@ pub(in crate::cli) fn run_stop(args: &StopArgs) -> Result<CliExit, CliError> {
     while still_runs() {
         if start.elapsed() > Duration::from_secs(1) && !is_told && !args.quiet {
             is_told = true;
-            terminal::print_message(&format!(
+            console_output::print_message(&format!(
                 "`{}` has not ended yet; it is killed after its time\n",
                 record.name
             ));
@@ -123,7 +123,7 @@ pub(in crate::cli) fn run_stop(args: &StopArgs) -> Result<CliExit, CliError> {
         thread::sleep(POLL);
     }
     if !args.quiet {
-        terminal::print_message(&format!("stopped {}\n", record.name));
+        console_output::print_message(&format!("stopped {}\n", record.name));
     }
     Ok(CliExit::Success)
 }

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use coracle::recipe::{Recipe, RecipeOverrides};
 use coracle_core::fs::{self, FinalLink};
 use coracle_core::path::ImagePath;
-use coracle_kube::config::{self, MAX_OBJECT_BYTES, ReloadMethod};
+use coracle_kube::config::{self, MAX_OBJECT_BYTES, ReloadMethod, SecretFile};
 use coracle_kube::values::ValueSource;
 use coracle_run::{SandboxVolume, VolumeFile};
 
@@ -65,7 +65,7 @@ impl RunConfiguration {
         let mut names = BTreeSet::new();
         for mount in config::render_all(&recipe.config)? {
             let files = mount.files.into_iter().map(|file| VolumeFile {
-                path: file.key,
+                path: file.path,
                 bytes: file.bytes,
                 mode: if file.is_secret { SECRET_MODE } else { CONFIG_MODE },
             });
@@ -75,11 +75,11 @@ impl RunConfiguration {
         let mut missing = Vec::new();
         for mount in &recipe.config.secrets {
             let mut files = Vec::new();
-            for key in &mount.keys {
+            for SecretFile { key, path } in &mount.files {
                 match secrets.files.get(key) {
                     Some(file) => {
                         let bytes = fs::read_regular_file(file, FinalLink::Follow, MAX_OBJECT_BYTES as u64)?;
-                        files.push(VolumeFile { path: key.clone(), bytes, mode: SECRET_MODE });
+                        files.push(VolumeFile { path: path.clone(), bytes, mode: SECRET_MODE });
                     }
                     None if mount.is_optional => {}
                     None => missing.push(format!("`{key}` for `{}`", mount.path)),
@@ -118,6 +118,7 @@ impl RunConfiguration {
             name: volume.name.clone(),
             group,
             has_secrets: volume.has_secrets(),
+            nested: self.mount_points().iter().filter_map(|point| path_below(point, &volume.path)).collect(),
             files: volume.files.clone(),
         };
         self.volumes.iter().map(volume).collect()
@@ -168,7 +169,7 @@ impl SecretFiles {
     /// `--set-file`.
     fn values_of_templates(&self, recipe: &Recipe) -> Vec<OsString> {
         let is_mounted = |key: &str| {
-            recipe.config.secrets.iter().any(|secret| secret.keys.iter().any(|known| known == key))
+            recipe.config.secrets.iter().any(|secret| secret.files.iter().any(|known| known.key == key))
         };
         let values = self.files.iter().filter(|(key, _)| !is_mounted(key));
         values
@@ -191,6 +192,13 @@ fn missing_secrets(missing: &[String], secrets: &SecretFiles) -> CliError {
         message: format!("no file is given for the keys of Secrets: {}{given}", missing.join(", ")),
         hint: Some(format!("name the files: `{}`", flags.join(" "))),
     }
+}
+
+/// Returns the path of a mount point relative to that of another mount that contains it.
+fn path_below(point: &ImagePath, outer: &ImagePath) -> Option<String> {
+    let below: Vec<&[u8]> = point.strip_prefix(outer)?.collect();
+    let below = String::from_utf8(below.join(b"/".as_slice())).ok()?;
+    (!below.is_empty()).then_some(below)
 }
 
 /// Returns a name for the directory of a volume.

@@ -8,8 +8,8 @@ use coracle_run::{ContainerExit, RunError, SandboxEvent, signal_number};
 use super::events::{ProbeResult, RunEvent};
 use super::probes::RunProbes;
 use super::session::{PendingWrite, RunSession};
+use crate::cli::console_output;
 use crate::cli::error::{CliError, CliExit};
-use crate::cli::terminal;
 
 impl RunSession<'_> {
     /// Handles an event. Returns the exit code if the run has ended.
@@ -89,7 +89,7 @@ impl RunSession<'_> {
                 if !self.args.watch || !self.has_started {
                     return Err(error.into());
                 }
-                terminal::print_error(&error.into());
+                console_output::print_error(&error.into());
                 CliExit::Failed as i32
             }
         };

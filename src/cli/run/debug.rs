@@ -17,7 +17,7 @@ use crate::cli::error::{CliError, CliExit};
 use crate::cli::image_reader::{ImageOpener, has_transport};
 use crate::cli::manifest_image;
 use crate::cli::missing_dependencies::shell_words;
-use crate::cli::{cache, terminal};
+use crate::cli::{cache, console_output};
 
 /// Runs `coracle debug`. The process ends with the exit code of the tool.
 pub(in crate::cli) fn run_debug(args: &DebugArgs) -> Result<CliExit, CliError> {
@@ -77,11 +77,14 @@ fn show_files(args: &DebugArgs) -> Result<CliExit, CliError> {
     let store = cache.unwrap_or_else(std::env::temp_dir).join("run");
     let rootfs = RootfsStore::open(store)?.unpack(&image, platform, &[])?;
     let (tool, tool_args) = tool_of(args)?;
-    terminal::print_message(&format!(
+    let said = format!(
         "nothing runs this image; `{}` starts in {}, with the image's files\n",
         Path::new(&tool).display(),
         rootfs.path.display()
-    ));
+    );
+    if !args.quiet {
+        console_output::print_message(&said);
+    }
     let status = std::process::Command::new(&tool).args(tool_args).current_dir(&rootfs.path).status();
     let status = status
         .map_err(|error| CliError::failed(format!("cannot run `{}`: {error}", Path::new(&tool).display())))?;
@@ -129,7 +132,7 @@ fn print_pod_command(args: &DebugArgs, pod: &str) -> Result<CliExit, CliError> {
     .map(str::to_owned)
     .into();
     let custom = custom.to_string().replace('\'', r"'\''");
-    terminal::print_data(&format!("{} --custom <(echo '{custom}') -- sh\n", shell_words(&words)))?;
+    console_output::print_data(&format!("{} --custom <(echo '{custom}') -- sh\n", shell_words(&words)))?;
     Ok(CliExit::Success)
 }
 

@@ -9,7 +9,7 @@ use std::sync::mpsc::Sender;
 use std::thread;
 use std::time::Duration;
 
-use coracle_core::fs::Durability;
+use coracle_core::fs::{Context as _, Durability};
 use coracle_oci::copy::{self, CopySettings};
 use coracle_run::engine_command::{docker_arguments, podman_arguments};
 use coracle_run::{
@@ -62,6 +62,10 @@ impl EngineBackend {
             let writer =
                 VolumeWriter::create(directory.path().join(&volume.name), group, volume.has_secrets)?;
             writer.write(&readable(volume.files, group.is_none()), false, |_| Ok(()))?;
+            for nested in &volume.nested {
+                let nested = directory.path().join(&volume.name).join(nested);
+                fs::create_dir_all(&nested).context("create", &nested)?;
+            }
             volumes.push((volume.name, writer));
         }
         for state in &settings.state_directories {

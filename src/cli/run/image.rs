@@ -19,7 +19,7 @@ use crate::cli::concurrent_builds::BuildMonitor;
 use crate::cli::error::{CliError, CliExit};
 use crate::cli::image_reader::{has_transport, parse_location, parse_platform};
 use crate::cli::progress::ProgressDisplay;
-use crate::cli::{build_inputs, cache, environment, manifest_image, terminal};
+use crate::cli::{build_inputs, cache, console_output, environment, manifest_image};
 
 /// What the command line names.
 pub(super) struct ImageSubject<'a> {
@@ -143,7 +143,7 @@ impl<'a> ImageSubject<'a> {
         recipe.output.push = false;
         recipe.output.load_engine = None;
         recipe.output.publish_contract = None;
-        recipe.policy.budget = Default::default();
+        recipe.checks.budget = Default::default();
         let cache = cache::open_cache(&args.cache, args.quiet)?;
         let client = build_inputs::client_for_reading(std::slice::from_ref(&recipe), &args.registry)?;
         let settings = coracle::Settings {
@@ -188,7 +188,7 @@ fn build_without_hints(recipe: &Recipe, settings: &coracle::Settings, quiet: boo
     let monitor = BuildMonitor::single(&progress);
     let built = coracle::build(recipe, settings, &monitor);
     progress.finish();
-    let warnings = |notes: &[Note]| terminal::print_notes(notes, true);
+    let warnings = |notes: &[Note]| console_output::print_notes(notes, true);
     warnings(&monitor.into_notes());
     warnings(&built?.notes);
     Ok(())

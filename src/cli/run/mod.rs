@@ -40,7 +40,7 @@ pub(super) fn run_run(args: &RunArgs, cargo_recipe: Option<&CargoRecipe<'_>>) ->
         return background::start_in_background(args);
     }
     interrupt::handle_signals();
-    recipe_tables::name_tables_of(args.file.as_deref());
+    recipe_tables::set_tables_of_recipe_in_messages(args.file.as_deref());
     let subject = ImageSubject::new(args, cargo_recipe)?;
     let prepared = subject.prepare(args)?;
     if let Some(format) = args.print {

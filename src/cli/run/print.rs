@@ -13,9 +13,9 @@ use super::configuration::RunConfiguration;
 use super::container::{DEFAULT_PATH, container_of};
 use super::image::PreparedImage;
 use crate::cli::args::{PrintFormat, RunArgs};
+use crate::cli::console_output;
 use crate::cli::error::{CliError, CliExit};
 use crate::cli::missing_dependencies::shell_words;
-use crate::cli::terminal;
 
 /// Where the printed commands write the configuration.
 const CONFIG_DIRECTORY: &str = "run-config";
@@ -27,11 +27,11 @@ pub(super) fn print_equivalent(
     format: PrintFormat,
 ) -> Result<CliExit, CliError> {
     let secrets = prepared.recipe.config.secrets.iter();
-    if let Some(secret) = secrets.into_iter().find(|secret| !secret.is_optional && !secret.keys.is_empty()) {
+    if let Some(secret) = secrets.into_iter().find(|secret| !secret.is_optional && !secret.files.is_empty()) {
         let given = |key: &String| {
             args.secret_files.iter().any(|text| text.to_string_lossy().starts_with(&format!("{key}=")))
         };
-        if let Some(key) = secret.keys.iter().find(|key| !given(key)) {
+        if let Some(key) = secret.files.iter().map(|file| &file.key).find(|key| !given(key)) {
             return Err(CliError::usage(
                 format!("no file is given for the key `{key}` of the Secret at `{}`", secret.path),
                 format!("name the file: `--secret-file {key}=FILE`"),
@@ -60,7 +60,7 @@ pub(super) fn print_equivalent(
             commented(prepared, args, &image, "containers-storage", &quadlet_file(&container, &image))
         }
     };
-    terminal::print_bytes(text.as_bytes())?;
+    console_output::print_bytes(text.as_bytes())?;
     Ok(CliExit::Success)
 }
 
@@ -89,8 +89,8 @@ fn preparations(prepared: &PreparedImage, args: &RunArgs, image: &str, transport
         for text in &args.secret_files {
             let text = text.to_string_lossy();
             let Some((key, file)) = text.split_once('=') else { continue };
-            if secret.keys.iter().any(|known| known == key) {
-                let target = format!("{}/{key}", config_directory(&secret.path));
+            for known in secret.files.iter().filter(|known| known.key == key) {
+                let target = format!("{}/{}", config_directory(&secret.path), known.path);
                 lines.push(words(&["install", "-D", file, &target]));
             }
         }

@@ -7,7 +7,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use coracle_core::port::Protocol;
-use coracle_kube::manifests::settings;
+use coracle_kube::manifests::workload_settings;
 use coracle_run::Container;
 use coracle_run::probe::{Probe, ProbeAction};
 
@@ -47,14 +47,14 @@ impl RunProbes {
             let mapped = container.ports.iter().find(|mapping| mapping.container.number == port);
             if has_host_network { Some(port) } else { mapped.map(|mapping| mapping.host) }
         };
-        let convert = |probe: &Option<settings::Probe>| -> Option<Probe> {
+        let convert = |probe: &Option<workload_settings::Probe>| -> Option<Probe> {
             let probe = probe.as_ref()?;
             let action = match &probe.action {
-                settings::ProbeAction::Http { path, port } => {
+                workload_settings::ProbeAction::Http { path, port } => {
                     ProbeAction::Http { path: path.clone(), port: to_host((*port).or(only_port)?)? }
                 }
-                settings::ProbeAction::Tcp(port) => ProbeAction::Tcp(to_host(*port)?),
-                settings::ProbeAction::Exec(command) => ProbeAction::Exec(command.clone()),
+                workload_settings::ProbeAction::Tcp(port) => ProbeAction::Tcp(to_host(*port)?),
+                workload_settings::ProbeAction::Exec(command) => ProbeAction::Exec(command.clone()),
             };
             let seconds = |value: Option<u32>, default: Duration| {
                 value.map_or(default, |value| Duration::from_secs(value.into()))

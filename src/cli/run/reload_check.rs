@@ -7,8 +7,8 @@ use coracle_kube::config::ReloadMethod;
 use coracle_run::OpenedFile;
 
 use super::configuration::RunConfiguration;
+use crate::cli::console_output;
 use crate::cli::error::{CliError, CliExit};
-use crate::cli::terminal;
 
 /// How long a program has: longer than the period of a probe, which may make it read its files.
 const TIMEOUT: Duration = Duration::from_secs(15);
@@ -73,13 +73,14 @@ impl ReloadCheck {
         }
         for (path, time) in &self.opened {
             match time {
-                Some(time) => terminal::print_data(&format!(
+                Some(time) => console_output::print_data(&format!(
                     "{path}: opened {} ms after the change\n",
                     time.as_millis()
                 ))?,
-                None => {
-                    terminal::print_data(&format!("{path}: not opened within {} s\n", TIMEOUT.as_secs()))?
-                }
+                None => console_output::print_data(&format!(
+                    "{path}: not opened within {} s\n",
+                    TIMEOUT.as_secs()
+                ))?,
             }
         }
         let missing: BTreeSet<&String> =

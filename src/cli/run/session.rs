@@ -21,8 +21,8 @@ use super::runs_directory;
 use super::stopping::Stopping;
 use super::watch::SourceWatcher;
 use crate::cli::args::RunArgs;
+use crate::cli::console_output::{self, DIM};
 use crate::cli::error::{CliError, CliExit};
-use crate::cli::terminal::{self, DIM};
 
 /// A run.
 pub(super) struct RunSession<'a> {
@@ -181,7 +181,7 @@ impl<'a> RunSession<'a> {
         report_signals(self.events.clone())?;
         self.start()?;
         self.say(&self.backend.describe(&self.container, &self.runtime));
-        terminal::print_notes(self.backend.user_warning(&self.container).as_slice(), self.args.quiet);
+        console_output::print_notes(self.backend.user_warning(&self.container).as_slice(), self.args.quiet);
         for mapping in self.container.ports.iter().filter(|mapping| !mapping.is_same_port()) {
             if self.backend.has_host_network() {
                 PortProxy::start(mapping)?;
@@ -239,7 +239,7 @@ impl<'a> RunSession<'a> {
     /// Prints one line about the run.
     pub(super) fn say(&self, text: &str) {
         if !self.args.quiet {
-            terminal::print_message(&format!("{DIM}{}: {text}{DIM:#}\n", self.record.name));
+            console_output::print_message(&format!("{DIM}{}: {text}{DIM:#}\n", self.record.name));
         }
     }
 

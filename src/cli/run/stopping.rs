@@ -9,8 +9,8 @@ use signal_hook::consts::{SIGHUP, SIGINT, SIGKILL, SIGQUIT, SIGTERM};
 use super::events::RunEvent;
 use super::reload_check::ReloadCheck;
 use super::session::RunSession;
+use crate::cli::console_output;
 use crate::cli::error::CliExit;
-use crate::cli::terminal;
 
 /// After this time it is said that a program does not end.
 const TELL_AFTER: Duration = Duration::from_secs(1);
@@ -72,7 +72,7 @@ impl RunSession<'_> {
         } else if self.stopping.is_none()
             && let Err(failure) = self.start()
         {
-            terminal::print_error(&failure);
+            console_output::print_error(&failure);
         }
     }
 
@@ -129,7 +129,7 @@ impl RunSession<'_> {
                  kubelet: docs/stopping.md says how programs handle it",
                 self.record.name
             );
-            terminal::print_notes(&[Note::Warning(warning)], self.args.quiet);
+            console_output::print_notes(&[Note::Warning(warning)], self.args.quiet);
         }
         None
     }

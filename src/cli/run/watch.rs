@@ -11,8 +11,8 @@ use coracle_run::ChangeWatcher;
 use super::configuration::{RunConfiguration, WatchedFiles};
 use super::events::RunEvent;
 use super::session::{PendingWrite, RunSession};
+use crate::cli::console_output;
 use crate::cli::error::CliError;
-use crate::cli::terminal;
 
 /// Watches the files of a run.
 pub(super) struct SourceWatcher {
@@ -52,7 +52,7 @@ impl RunSession<'_> {
         let (prepared, configuration) = match updated {
             Ok(updated) => updated,
             Err(failure) => {
-                terminal::print_error(&failure);
+                console_output::print_error(&failure);
                 self.say("goes on with the configuration and the image that it has");
                 return Ok(());
             }

@@ -21,6 +21,8 @@ pub struct SandboxVolume {
     pub group: Option<u32>,
     /// Whether it is a Secret, or a projected volume with one.
     pub has_secrets: bool,
+    /// Directories in it where other volumes are mounted.
+    pub nested: Vec<String>,
     /// Its first files.
     pub files: Vec<VolumeFile>,
 }

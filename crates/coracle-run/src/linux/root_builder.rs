@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use coracle_core::digest::Digest;
 use coracle_core::fs::{Context as _, path_from_bytes};
 use coracle_core::path::ImagePath;
-use coracle_oci::layout::read::{FileEntry, FileExtent, FileNode, ImageFiles};
+use coracle_oci::layout::read::{ImageEntry, ImageEntryKind, ImageFiles, LayerExtent};
 
 use super::rootfs_store::RootfsStore;
 use crate::RunError;
@@ -71,7 +71,7 @@ impl RootBuilder<'_> {
         };
         let parent = self.files.resolve_links(&parent);
         let is_directory =
-            parent.file_name().is_none() || self.files.get(&parent).is_some_and(FileEntry::is_directory);
+            parent.file_name().is_none() || self.files.get(&parent).is_some_and(ImageEntry::is_directory);
         if !is_directory {
             return Err(RunError::ImpossiblePath(path.clone()));
         }
@@ -82,18 +82,18 @@ impl RootBuilder<'_> {
         self.root.join(path_from_bytes(path.relative_bytes()))
     }
 
-    fn add(&self, path: &ImagePath, entry: &FileEntry, target: &Path) -> Result<(), RunError> {
+    fn add(&self, path: &ImagePath, entry: &ImageEntry, target: &Path) -> Result<(), RunError> {
         match &entry.node {
-            FileNode::Directory if target.is_dir() => Ok(()),
-            FileNode::Directory => Ok(fs::create_dir(target).context("create", target)?),
-            FileNode::File(extent) => self.link_file(path, extent, target),
-            FileNode::Link(to) => Ok(symlink(path_from_bytes(to), target).context("create", target)?),
+            ImageEntryKind::Directory if target.is_dir() => Ok(()),
+            ImageEntryKind::Directory => Ok(fs::create_dir(target).context("create", target)?),
+            ImageEntryKind::File(extent) => self.link_file(path, extent, target),
+            ImageEntryKind::Link(to) => Ok(symlink(path_from_bytes(to), target).context("create", target)?),
             // Runtimes provide devices, and programs make their own sockets and pipes.
-            FileNode::Special => Ok(()),
+            ImageEntryKind::Special => Ok(()),
         }
     }
 
-    fn link_file(&self, path: &ImagePath, extent: &FileExtent, target: &Path) -> Result<(), RunError> {
+    fn link_file(&self, path: &ImagePath, extent: &LayerExtent, target: &Path) -> Result<(), RunError> {
         let diff_id =
             self.diff_ids.get(extent.layer).ok_or_else(|| RunError::ImpossiblePath(path.clone()))?;
         let from = self.store.layer_path(diff_id).join(extent.position.to_string());

@@ -122,6 +122,9 @@ impl SandboxInit {
             let writer = VolumeWriter::create(directory.join(&volume.name), volume.group, volume.has_secrets)
                 .and_then(|writer| writer.write(&volume.files, false, |_| Ok(())).map(|_| writer))
                 .map_err(|error| io::Error::other(with_cause(&error)))?;
+            for nested in &volume.nested {
+                fs::create_dir_all(directory.join(&volume.name).join(nested))?;
+            }
             self.volumes.insert(volume.name, writer);
         }
         Ok(())
