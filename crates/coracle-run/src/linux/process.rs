@@ -37,13 +37,13 @@ fn signal_by_number(pid: i32, number: i32) -> bool {
 /// namespace, which is `pid` in the sandbox that `ancestor` has created.
 pub(super) fn find_container_process(ancestor: u32, pid: i32) -> Option<i32> {
     let entries = fs::read_dir("/proc").ok()?.flatten();
-    let numbers = entries.filter_map(|entry| entry.file_name().to_str()?.parse::<u32>().ok());
+    let mut numbers = entries.filter_map(|entry| entry.file_name().to_str()?.parse::<u32>().ok());
     let matches = |candidate: &u32| {
         let Some(status) = ProcessStatus::read(*candidate) else { return false };
         matches!(*status.namespace_pids, [.., in_sandbox, 1] if in_sandbox == pid)
             && is_descendant(*candidate, ancestor)
     };
-    let found = numbers.filter(matches).next()?;
+    let found = numbers.find(matches)?;
     i32::try_from(found).ok()
 }
 

@@ -3,6 +3,7 @@
 use std::io::{self, BufRead, Write};
 use std::path::PathBuf;
 
+use coracle_core::json;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -115,7 +116,7 @@ pub struct OpenedFile {
 
 /// Writes one message.
 pub(super) fn send(mut to: impl Write, message: &impl Serialize) -> io::Result<()> {
-    let mut line = serde_json::to_vec(message)?;
+    let mut line = json::to_bytes(message)?;
     line.push(b'\n');
     to.write_all(&line)?;
     to.flush()

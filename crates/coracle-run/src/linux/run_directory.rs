@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use coracle_core::fs::{Context as _, create_private_dir_all};
+use coracle_core::json;
 use serde::{Deserialize, Serialize};
 
 use super::process;
@@ -91,7 +92,7 @@ impl RunDirectory {
     /// Fails if the file cannot be written.
     pub fn write_record(&self, record: &RunRecord) -> Result<(), RunError> {
         let (new, path) = (self.path.join("run.json.new"), self.path.join(RECORD));
-        let bytes = serde_json::to_vec(record).map_err(io::Error::from).context("write", &new)?;
+        let bytes = json::to_bytes(record).map_err(io::Error::from).context("write", &new)?;
         fs::write(&new, bytes).context("write", &new)?;
         Ok(fs::rename(&new, &path).context("write", &path)?)
     }

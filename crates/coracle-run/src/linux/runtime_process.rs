@@ -9,6 +9,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 use std::time::Duration;
 
+use coracle_core::json;
 use serde_json::Value;
 
 use super::process;
@@ -36,7 +37,7 @@ impl RunningContainer {
         slot: Arc<Mutex<Option<Self>>>,
     ) -> io::Result<()> {
         fs::create_dir_all(&runtime.bundle)?;
-        fs::write(runtime.bundle.join("config.json"), serde_json::to_vec(config)?)?;
+        fs::write(runtime.bundle.join("config.json"), json::to_bytes(config)?)?;
         let config = config.clone();
         thread::spawn(move || {
             let exit = match run(&runtime, &events, &slot) {
@@ -143,7 +144,7 @@ fn run_without_cgroup(
     if let Some(linux) = config.get_mut("linux").and_then(Value::as_object_mut) {
         linux.remove("cgroupsPath");
     }
-    let written = serde_json::to_vec(&config).map_err(io::Error::from);
+    let written = json::to_bytes(&config).map_err(io::Error::from);
     match written.and_then(|bytes| fs::write(runtime.bundle.join("config.json"), bytes)) {
         Ok(()) => run(&runtime, events, slot),
         Err(error) => ContainerExit::NotStarted(error.to_string()),

@@ -86,6 +86,7 @@ impl VolumeWriter {
         Ok(true)
     }
 
+    #[allow(clippy::disallowed_methods, reason = "a kubelet names the directory after the time")]
     fn create_timestamped_directory(&self) -> Result<PathBuf> {
         let now = SystemTime::now();
         let text = humantime::format_rfc3339_seconds(now).to_string();
