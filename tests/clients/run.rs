@@ -180,6 +180,17 @@ fn secrets_come_from_files_and_missing_ones_are_named() {
 }
 
 #[test]
+fn mounts_may_be_inside_of_each_other() {
+    if !requirement::programs_installed("coracle run", RUNC) {
+        return;
+    }
+    let project = Project::new();
+    project.recipe("watch", "[[config]]\nmount = \"/etc/app/more\"\ntemplates = [\"app.conf.j2\"]\n");
+    let said = stdout_of(&mut project.run(&["--", "f=/etc/app/app.conf", "f=/etc/app/more/app.conf"]));
+    assert_eq!(said, "/etc/app/app.conf: greeting = hello\n/etc/app/more/app.conf: greeting = hello\n");
+}
+
+#[test]
 fn changes_reach_a_watching_program_and_errors_leave_it_alone() {
     if !requirement::programs_installed("coracle run", RUNC) {
         return;

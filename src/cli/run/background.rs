@@ -9,7 +9,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use coracle_core::fs::Context as _;
-use coracle_run::RunRecord;
+use coracle_run::{RunDirectory, RunRecord};
 use signal_hook::consts::SIGTERM;
 
 use super::backend::own_executable;
@@ -30,7 +30,7 @@ const FOREGROUND_FLAGS: [&str; 3] = ["--detach", "--wait-ready", "-d"];
 pub(super) fn start_in_background(args: &RunArgs) -> Result<CliExit, CliError> {
     interrupt::handle_signals();
     let base = runs_directory();
-    coracle_core::fs::create_private_dir_all(&base).context("create", &base)?;
+    RunDirectory::create_base(&base)?;
     let log = base.join(format!(".log-{}", std::process::id()));
     let mut child = spawn(&log)?;
     let record = wait_for_start(&mut child, &base, args.wait_ready, &log)?;

@@ -67,6 +67,7 @@ fn runs_directory() -> PathBuf {
     let of_user = env_path("XDG_RUNTIME_DIR").filter(|path| path.is_absolute() && path.is_dir());
     match of_user {
         Some(directory) => directory.join("coracle"),
+        None if user_id() == 0 => PathBuf::from("/run/coracle"),
         None => std::env::temp_dir().join(format!("coracle-{}", user_id())),
     }
 }

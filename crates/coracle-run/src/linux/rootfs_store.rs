@@ -105,13 +105,13 @@ impl RootfsStore {
         Ok(Rootfs { path: path.join("rootfs"), foreign_files, _lock: lock })
     }
 
-    /// Removes the roots and layers that no run has used for two weeks. Those in use stay.
+    /// Removes the roots, layers and layouts that no run has used for two weeks. Those in use stay.
     pub fn prune(&self) {
         let limit = now().checked_sub(KEPT).unwrap_or(SystemTime::UNIX_EPOCH);
         let is_old = |path: &Path| {
             fs::metadata(path).and_then(|found| found.modified()).is_ok_and(|time| time < limit)
         };
-        for part in ["roots", "layers"] {
+        for part in ["roots", "layers", "layouts"] {
             let entries = fs::read_dir(self.directory.join(part)).into_iter().flatten().flatten();
             for entry in entries.filter(|entry| is_old(&entry.path())) {
                 let lock = self.directory.join("locks").join(entry.file_name());

@@ -3,6 +3,7 @@
 
 use std::fs::{self, File, TryLockError};
 use std::io;
+use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -62,13 +63,29 @@ pub struct RunDirectory {
 }
 
 impl RunDirectory {
+    /// Creates the directory of all runs, which only this user may use.
+    ///
+    /// # Errors
+    /// Fails if it cannot be created, or if another user has created it.
+    pub fn create_base(base: &Path) -> Result<(), RunError> {
+        create_private_dir_all(base).context("create", base)?;
+        if is_own(base) {
+            return Ok(());
+        }
+        let why = io::Error::new(
+            io::ErrorKind::PermissionDenied,
+            "it belongs to another user, or others may write to it",
+        );
+        Err(coracle_core::fs::Error::new("use", base, why).into())
+    }
+
     /// Creates a directory below `base` for a run with this name. If another run has the name, a
     /// number is added.
     ///
     /// # Errors
     /// Fails if the directory cannot be created.
     pub fn create(base: &Path, wanted: &str) -> Result<Self, RunError> {
-        create_private_dir_all(base).context("create", base)?;
+        Self::create_base(base)?;
         let left_state = remove_ended(base);
         for number in 1..MAX_RUNS {
             let name = if number == 1 { wanted.to_owned() } else { format!("{wanted}-{number}") };
@@ -110,7 +127,7 @@ impl RunRecord {
             return None;
         }
         let path = base.join(name);
-        (!is_ended(&path)).then_some(())?;
+        (is_own(base) && !is_ended(&path)).then_some(())?;
         serde_json::from_slice(&fs::read(path.join(RECORD)).ok()?).ok()
     }
 
@@ -158,6 +175,16 @@ fn remove_ended(base: &Path) -> Vec<PathBuf> {
     left
 }
 
+/// Returns whether the directory belongs to this user alone: another user could name other processes in it.
+fn is_own(base: &Path) -> bool {
+    let found = fs::symlink_metadata(base);
+    found.is_ok_and(|found| {
+        found.is_dir()
+            && found.uid() == nix::unistd::geteuid().as_raw()
+            && found.permissions().mode() & 0o022 == 0
+    })
+}
+
 /// Returns whether no process holds the lock of a run. A directory without a lock is being created.
 fn is_ended(path: &Path) -> bool {
     let Ok(lock) = File::open(path.join(LOCK)) else { return false };
@@ -192,6 +219,16 @@ mod tests {
         assert_eq!(RunRecord::read(scratch.path(), "../shop"), None);
         first.remove();
         assert!(!scratch.path().join("shop").exists() && scratch.path().join("shop-2").exists());
+    }
+
+    #[test]
+    fn a_directory_that_others_may_write_to_is_not_used() {
+        let scratch = tempfile::tempdir().unwrap();
+        let base = scratch.path().join("coracle");
+        fs::create_dir(&base).unwrap();
+        fs::set_permissions(&base, fs::Permissions::from_mode(0o777)).unwrap();
+        let error = RunDirectory::create(&base, "shop").unwrap_err();
+        assert_eq!(error.to_string(), format!("cannot use `{}`", base.display()));
     }
 
     #[test]
