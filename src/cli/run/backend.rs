@@ -20,7 +20,7 @@ use crate::cli::error::CliError;
 
 /// Runs containers.
 pub(super) enum Backend {
-    Sandbox(SandboxBackend),
+    Sandbox(Box<SandboxBackend>),
     Engine(EngineBackend),
 }
 
@@ -55,7 +55,7 @@ impl Backend {
             is_in_user_namespace: has_user_namespace,
             cgroup: (kind == RuntimeKind::Runc && !has_user_namespace).then(|| format!("/coracle/{id}")),
         };
-        Ok(Self::Sandbox(SandboxBackend { sandbox, store, rootfs: None, settings }))
+        Ok(Self::Sandbox(Box::new(SandboxBackend { sandbox, store, rootfs: None, settings })))
     }
 
     /// Makes the image available to what runs it.
