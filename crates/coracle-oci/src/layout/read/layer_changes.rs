@@ -146,6 +146,11 @@ impl LayerChanges {
     }
 }
 
+/// Returns the path of a member, as it is in the tar: a whiteout has the path of its mark.
+pub(super) fn member_path(header: &TarHeader) -> io::Result<ImagePath> {
+    image_path(&path_components(&header.name)?)
+}
+
 /// Splits a path of a tar into its components.
 ///
 /// # Errors

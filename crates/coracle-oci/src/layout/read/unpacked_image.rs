@@ -12,7 +12,7 @@ use super::compressed_shares::{CompressedOffsets, CountingReader, OffsetRecorder
 use super::failure::{ReadFailure, invalid_data};
 use super::image_fs::{ImageFs, StoredTar};
 use super::image_source::ImageSource;
-use super::layer_changes::LayerChanges;
+use super::layer_changes::{self, LayerChanges};
 use super::parsed_image::ParsedImage;
 use super::parsed_platform::{ParsedLayer, ParsedPlatform};
 use super::tar_headers::{TarHeader, TarHeaders, TarMemberKind, UnseekableReader};
@@ -22,6 +22,7 @@ use crate::layout::staging::Staging;
 use coracle_core::digest::{Digest, DigestHasher, HashingReader};
 use coracle_core::escape::escape_text;
 use coracle_core::fs::{self, Context as _};
+use coracle_core::path::ImagePath;
 use coracle_core::progress::{Progress, ProgressReader};
 
 /// What is read of an image's layers.
@@ -66,6 +67,8 @@ pub struct UnpackedLayer {
 /// A member of a layer's tar.
 #[derive(Clone, Debug)]
 pub struct LayerMember {
+    /// The path. That of a whiteout ends with the name of its mark.
+    pub path: ImagePath,
     /// The header.
     pub header: TarHeader,
     /// The estimated number of bytes that header and content take in the blob.
@@ -239,7 +242,8 @@ impl LayerReading<'_> {
         if keeps || (is_file && self.options.hashes_files) {
             digest = self.read_content(&header, headers, keeps)?;
         }
-        self.members.push(LayerMember { header, compressed: 0, digest });
+        let path = layer_changes::member_path(&header)?;
+        self.members.push(LayerMember { path, header, compressed: 0, digest });
         Ok(())
     }
 
