@@ -12,6 +12,7 @@ mod config;
 mod contract_lookup;
 mod copy;
 mod deps;
+mod diff;
 mod environment;
 mod error;
 mod generated_dir;
@@ -19,6 +20,7 @@ mod generated_help;
 mod image_reader;
 mod image_report;
 mod init;
+mod inspect;
 mod interrupt;
 mod line_wrap;
 mod manifest_image;
@@ -114,6 +116,8 @@ fn run_common_command(command: &CommonCommand, caller: Invocation) -> Result<Cli
         CommonCommand::Deps(args) => deps::run_deps(args),
         CommonCommand::Record(args) => record::run_record(args),
         CommonCommand::Resolve(args) => resolve::run_resolve(args),
+        CommonCommand::Inspect(args) => inspect::run_inspect(args),
+        CommonCommand::Diff(args) => diff::run_diff(args),
         CommonCommand::Copy(args) => copy::run_copy(args),
         CommonCommand::Index(args) => copy::run_index(args),
         CommonCommand::Cache(command) => cache::run_cache(command),

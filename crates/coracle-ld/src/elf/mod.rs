@@ -41,6 +41,7 @@ pub(crate) use machine::EM_LOONGARCH;
 pub use machine::Machine;
 pub use notes::{ElfNote, read_notes};
 pub use relocations::RelocationClass;
+pub use sections::{SectionRange, list_sections};
 pub use strip::{StripResult, strip};
 pub use symbol_matching::{LookupResult, LookupRules};
 pub use symbols::{SymbolReference, gnu_hash, symbol_references};
