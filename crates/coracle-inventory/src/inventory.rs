@@ -3,6 +3,7 @@
 use coracle_core::file_system::FileSystem;
 use coracle_core::path::ImagePath;
 
+use crate::apk;
 use crate::distribution::Distribution;
 use crate::dpkg;
 use crate::error::InventoryError;
@@ -28,7 +29,7 @@ impl Inventory {
     /// Fails if a database cannot be read, is damaged or too large.
     pub fn read(file_system: &dyn FileSystem, selection: FileSelection<'_>) -> Result<Self, InventoryError> {
         let keys = PathKeys::new(file_system, selection)?;
-        let databases = [dpkg::read(file_system, &keys)?];
+        let databases = [dpkg::read(file_system, &keys)?, apk::read(file_system, &keys)?];
         let has_database = databases.iter().any(Option::is_some);
         let mut packages: Vec<Package> = databases.into_iter().flatten().flatten().collect();
         packages.sort_by(|a, b| {

@@ -4,6 +4,7 @@
 //! | Database | Read from |
 //! | --- | --- |
 //! | dpkg | `/var/lib/dpkg/status`, `info/*.list`, `info/*.md5sums`, `diversions`; `status.d` of images without dpkg |
+//! | apk | `/lib/apk/db/installed` |
 //!
 //! [`Inventory::read`] reads any [`FileSystem`](coracle_core::file_system::FileSystem): the host, a
 //! sysroot, or the files of an image. It either returns all packages, or only those that own given
@@ -32,18 +33,23 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
+mod apk;
 mod checksum;
 mod database_file;
 mod distribution;
 mod dpkg;
 mod error;
+mod evidence;
 mod inventory;
+mod modules;
 mod package;
 mod path_keys;
 
 pub use checksum::{Checksum, ChecksumAlgorithm};
 pub use distribution::Distribution;
 pub use error::InventoryError;
+pub use evidence::{EvidenceFile, distribution_evidence, package_evidence};
 pub use inventory::Inventory;
+pub use modules::{Module, ModuleList, ProgramModules};
 pub use package::{Package, PackageKind, SourcePackage};
 pub use path_keys::FileSelection;
