@@ -17,6 +17,8 @@ const MERGED_DIRECTORIES: [&[u8]; 6] = [b"bin", b"lib", b"lib32", b"lib64", b"li
 pub enum FileSelection<'a> {
     /// All packages with all of their files.
     All,
+    /// All packages, without files.
+    NoFiles,
     /// The packages that own one of these files or links. Lists of files are read until the owners
     /// are known; in `/etc`, dpkg's conffiles are looked up.
     Paths(&'a BTreeSet<ImagePath>),
@@ -59,7 +61,7 @@ impl<'a> PathKeys<'a> {
         }
         let mut keys = Self { selection, selected: None, merged, linked };
         keys.selected = match selection {
-            FileSelection::All => None,
+            FileSelection::All | FileSelection::NoFiles => None,
             FileSelection::Paths(paths) | FileSelection::PathsOrDirectories(paths) => {
                 Some(keys.select(paths))
             }
@@ -86,6 +88,9 @@ impl<'a> PathKeys<'a> {
     /// Returns the selected path that the database has as `path`, absolute and without a trailing
     /// slash. `None` if it is not selected, or no path of a file system.
     pub(crate) fn find(&self, path: &[u8]) -> Option<ImagePath> {
+        if matches!(self.selection, FileSelection::NoFiles) {
+            return None;
+        }
         let Some(selected) = &self.selected else { return self.canonical(path) };
         let key = self.key(path);
         let (word, bit) = end_bit(key);

@@ -101,6 +101,9 @@ impl<'a> Database<'a> {
         let mut packages = Vec::new();
         let mut wanted = match self.keys.selection {
             FileSelection::Paths(paths) => paths.clone(),
+            FileSelection::NoFiles => {
+                return Ok(self.installed.iter().map(|stanza| package(*stanza, BTreeMap::new())).collect());
+            }
             FileSelection::All | FileSelection::PathsOrDirectories(_) => {
                 for index in 0..self.installed.len() {
                     packages.extend(self.read_package(index)?);
