@@ -5,6 +5,7 @@ use std::io::{self, Cursor, Read};
 use super::built::{BaseInfo, Built, RegistryPush};
 use super::contract;
 use super::error::Error;
+use super::inventory::InventorySummary;
 use super::observer::UploadProgress;
 use super::pack::PackedBuild;
 use super::plan::PlannedImages;
@@ -81,6 +82,7 @@ fn describe_image(request: &BuildRequest<'_>, images: &PlannedImages<'_>, image_
         bases: images.plans.iter().filter_map(BaseInfo::from_plan).collect(),
         user: images.user,
         file_count: images.plans.iter().map(|plan| plan.rootfs.file_count()).sum(),
+        inventories: images.plans.iter().map(|plan| InventorySummary::new(request.recipe, plan)).collect(),
         destinations: request.destinations.locations().collect(),
         pushes: Vec::new(),
         loaded: Vec::new(),
