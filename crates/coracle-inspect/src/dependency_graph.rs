@@ -80,11 +80,10 @@ impl DependencyGraph {
         let options = config.resolve_options();
         let resolver = Resolver::new(file_system, &options);
         let mut graph = Self::default();
-        for candidate in config.program_candidates() {
-            if let Ok(closure) = resolver.resolve_partial(&candidate) {
-                graph.add_closure(&closure, RootKind::Entrypoint);
-                break;
-            }
+        if let Some(program) = config.find_program(file_system)
+            && let Ok(closure) = resolver.resolve_partial(&program)
+        {
+            graph.add_closure(&closure, RootKind::Entrypoint);
         }
         graph.add_dlopened(file_system, &resolver);
         for path in other_programs(file_system) {

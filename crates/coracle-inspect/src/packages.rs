@@ -112,9 +112,13 @@ impl PackageIndex {
 
 /// Returns an error with its causes.
 fn error_text(error: &InventoryError) -> String {
-    let causes = std::iter::successors(error.source(), |cause| cause.source());
-    causes.fold(error.to_string(), |text, cause| match text.ends_with(&cause.to_string()) {
-        true => text,
-        false => format!("{text}: {cause}"),
-    })
+    let (mut text, mut next) = (error.to_string(), error.source());
+    while let Some(cause) = next {
+        let cause_text = cause.to_string();
+        if !text.ends_with(&cause_text) {
+            text = format!("{text}: {cause_text}");
+        }
+        next = cause.source();
+    }
+    text
 }
