@@ -99,6 +99,24 @@ function layoutCells(nodes, x, y, width, height, out) {
 
 const MAX_CELLS = 400;
 
+// The number of cells up to which the largest directories are replaced by what is in them.
+const EXPANDED_CELLS = 80;
+
+// Returns the cells of a node: [node, name of the top-level group, path below the node].
+function expanded(node) {
+  const cells = [...node.children.values()].map((child) => ({ node: child, group: child.name, label: child.name }));
+  while (cells.length < EXPANDED_CELLS) {
+    let largest = -1;
+    cells.forEach((cell, index) => {
+      if (cell.node.children.size > 0 && (largest < 0 || cell.node.size > cells[largest].node.size)) largest = index;
+    });
+    if (largest < 0) break;
+    const [{ node: opened, group, label }] = cells.splice(largest, 1);
+    for (const child of opened.children.values()) cells.push({ node: child, group, label: label + "/" + child.name });
+  }
+  return cells.map((cell) => ({ ...cell, size: cell.node.size }));
+}
+
 function treemap(id, title, trees) {
   const map = element("div", { class: "map", role: "group", "aria-label": "Treemap, by compressed size" });
   const crumbs = element("nav", { class: "crumbs", "aria-label": "Position in the treemap" });
@@ -118,15 +136,16 @@ function treemap(id, title, trees) {
       onclick: () => { stack = stack.slice(0, depth + 1); draw(true); },
     }, step.name + " " + bytes(step.size))));
     const { clientWidth: width, clientHeight: height } = map;
-    const children = [...node.children.values()].sort((a, b) => b.size - a.size);
-    let nodes = children.slice(0, MAX_CELLS);
+    const children = expanded(node).sort((a, b) => b.size - a.size);
+    const nodes = children.slice(0, MAX_CELLS);
     const rest = children.slice(MAX_CELLS).reduce((sum, child) => sum + child.size, 0);
-    if (rest > 0) nodes.push({ name: (children.length - MAX_CELLS) + " more", path: "", size: rest, children: new Map() });
+    const more = (children.length - MAX_CELLS) + " more";
+    if (rest > 0) nodes.push({ node: { name: more, path: "", size: rest, children: new Map() }, group: more, label: more, size: rest });
     const cells = layoutCells(nodes, 0, 0, width, height, []);
-    map.replaceChildren(...cells.map(({ node: child, x, y, w, h }, index) => {
+    map.replaceChildren(...cells.map(({ node: { node: child, group, label: below }, x, y, w, h }, index) => {
       const isLeaf = child.children.size === 0;
-      const hue = [...child.name].reduce((sum, c) => (sum * 31 + c.codePointAt(0)) % 360, 7);
-      const label = child.name + ", " + bytes(child.size) + (isLeaf ? "" : ", " + child.children.size + " entries");
+      const hue = [...group].reduce((sum, c) => (sum * 31 + c.codePointAt(0)) % 360, 7);
+      const label = below + ", " + bytes(child.size) + (isLeaf ? "" : ", " + child.children.size + " entries");
       const cell = element("button", {
         type: "button", class: "cell" + (isLeaf ? " leaf" : ""), title: shown(label), "aria-label": shown(label),
         tabindex: index === 0 ? 0 : -1,

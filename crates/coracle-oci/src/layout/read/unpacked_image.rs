@@ -5,7 +5,7 @@
 //! with the image, or damaged.
 
 use std::fs::File;
-use std::io::{self, Read, Seek as _, SeekFrom, Write as _};
+use std::io::{self, BufReader, Read, Seek as _, SeekFrom, Write as _};
 use std::path::{Path, PathBuf};
 
 use super::compressed_shares::{CompressedOffsets, CountingReader, OffsetRecorder};
@@ -118,7 +118,8 @@ impl UnpackedImage {
     ) -> Result<(), Stop> {
         let size = layer.descriptor.as_ref().map_or(0, |descriptor| descriptor.size);
         let skipped = UnpackedLayer { size, ..UnpackedLayer::default() };
-        let known = layer.descriptor.as_ref().and_then(|descriptor| (options.known_layer)(&descriptor.digest));
+        let known =
+            layer.descriptor.as_ref().and_then(|descriptor| (options.known_layer)(&descriptor.digest));
         if let Some(known) = known {
             self.add_known_layer(known);
             return Ok(());
@@ -225,9 +226,10 @@ impl LayerReading<'_> {
         limit: u64,
         size: u64,
     ) -> io::Result<(CompressedOffsets, u64)> {
-        let counted = CountingReader::new(blob);
+        let counted = CountingReader::new(BufReader::with_capacity(BUFFER_SIZE, blob));
         let count = counted.count();
-        let recorder = OffsetRecorder::new(codec.decompress(counted)?, count);
+        let blocks = BufReader::with_capacity(BLOCK_SIZE, counted);
+        let recorder = OffsetRecorder::new(codec.decompress_buffered(blocks)?, count);
         let mut headers = TarHeaders::new(UnseekableReader(recorder.take(limit)));
         while let Some(header) = headers.next()? {
             self.add_member(header, &mut headers)?;
@@ -313,6 +315,10 @@ impl LayerReading<'_> {
         Ok(Some(StoredTar { path: self.path.clone(), stat, stored }))
     }
 }
+
+/// The size of the blocks that a decoder reads, in bytes: the smaller, the more exact is the size of
+/// each member.
+const BLOCK_SIZE: usize = 256;
 
 /// Buffer size for reading contents, in bytes.
 const BUFFER_SIZE: usize = 64 << 10;
