@@ -28,6 +28,7 @@ mod first_image;
 mod glibc;
 mod go;
 mod init;
+mod inspect;
 mod install;
 mod local_clusters;
 mod manifests;
@@ -288,6 +289,7 @@ mod tests {
         glibc,
         go,
         init,
+        inspect,
         install,
         local_clusters,
         manifests,
