@@ -6,7 +6,9 @@ use std::fmt::Write as _;
 use coracle_core::byte_size::ByteSize;
 use coracle_inspect::{FileDiff, ImageDiff, PlatformDiff};
 
-use super::diff_text::{count_changes, file_details, file_sizes, key_line, layer_line, package_line};
+use super::diff_text::{
+    count_changes, file_details, file_sizes, is_only_index_changed, key_line, layer_line, package_line,
+};
 use crate::cli::markdown_summary::{code_span, escape_markdown};
 
 /// The maximum number of paths that are listed: comments are limited to 65,536 characters.
@@ -27,6 +29,9 @@ pub(in crate::cli) fn diff_markdown(diff: &ImageDiff) -> String {
         for platform in platforms {
             let _ = writeln!(text, "- platform {} {what}", code_span(platform));
         }
+    }
+    if is_only_index_changed(diff) {
+        text.push_str("The images of all platforms are the same; only the index differs.\n\n");
     }
     text.push_str("| platform | old | new | packages | files |\n| --- | ---: | ---: | ---: | --- |\n");
     for platform in &diff.platforms {

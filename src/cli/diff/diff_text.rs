@@ -30,10 +30,21 @@ pub(super) fn diff_text(diff: &ImageDiff) -> String {
             let _ = writeln!(text, "{mark} platform {}", escape_text(platform));
         }
     }
+    if is_only_index_changed(diff) {
+        text.push_str("the images of all platforms are the same; only the index differs\n");
+    }
     for platform in &diff.platforms {
         add_platform(&mut text, platform);
     }
     text
+}
+
+/// Returns whether two indexes have the same images, and differ in something else.
+pub(super) fn is_only_index_changed(diff: &ImageDiff) -> bool {
+    !diff.same
+        && diff.platforms.iter().all(|platform| platform.same)
+        && diff.removed_platforms.is_empty()
+        && diff.added_platforms.is_empty()
 }
 
 fn add_platform(text: &mut String, diff: &PlatformDiff) {
