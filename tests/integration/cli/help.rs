@@ -30,6 +30,8 @@ Commands:
   record       Run a program once, and print what it opens that its image lacks
   config       Render and check a program's configuration, which is kept out of its image
   resolve      Pin images in manifests by digest
+  inspect      Show what an image contains, and why
+  diff         Show how two images differ
   copy         Copy an image between registries, layouts and archives
   index        Combine images of several platforms into one image index
   cache        Manage the build cache
@@ -119,6 +121,11 @@ Image:
                                       as the ARM variant
       --epoch <SECONDS>               The creation time in the image's config, in seconds since
                                       1970; default: SOURCE_DATE_EPOCH, or 0
+
+Inventory:
+      --no-inventory       Leave out the inventory of packages, by which scanners recognize them
+      --licences           Add the licence texts of the packages
+      --require-inventory  Fail if scanners cannot see what the image contains
 
 Roots:
       --root <[PLATFORM=]DIR>     Take programs and libraries from this root file system; PROGRAM is

@@ -142,12 +142,13 @@ function treemap(id, title, trees) {
     const more = (children.length - MAX_CELLS) + " more";
     if (rest > 0) nodes.push({ node: { name: more, path: "", size: rest, children: new Map() }, group: more, label: more, size: rest });
     const cells = layoutCells(nodes, 0, 0, width, height, []);
+    const groups = [...node.children.keys()];
     map.replaceChildren(...cells.map(({ node: { node: child, group, label: below }, x, y, w, h }, index) => {
       const isLeaf = child.children.size === 0;
-      const hue = [...group].reduce((sum, c) => (sum * 31 + c.codePointAt(0)) % 360, 7);
+      const hue = (groups.indexOf(group) * 137.5 + 185) % 360;
       const label = below + ", " + bytes(child.size) + (isLeaf ? "" : ", " + child.children.size + " entries");
       const cell = element("button", {
-        type: "button", class: "cell" + (isLeaf ? " leaf" : ""), title: shown(label), "aria-label": shown(label),
+        type: "button", class: "cell" + (isLeaf ? " leaf" : "") + (w < 14 || h < 14 ? " tiny" : ""), title: shown(label), "aria-label": shown(label),
         tabindex: index === 0 ? 0 : -1,
         style: `left:${x}px;top:${y}px;width:${w}px;height:${h}px;background:hsl(${hue} 55% 78%)`,
         onclick: () => { if (!isLeaf) { stack.push(child); draw(true); } },
