@@ -36,9 +36,14 @@ fn assigned_directories(script: &str, directory: &ImagePath) -> Vec<ImagePath> {
         value.split(':').map(str::to_owned).collect::<Vec<_>>()
     });
     paths
-        .filter_map(|path| match path.strip_prefix(COMPUTED) {
-            Some(rest) => ImagePath::parse(&[directory.as_bytes(), rest.as_bytes()].concat()).ok(),
-            None => ImagePath::parse(path.as_bytes()).ok(),
+        .filter_map(|path| {
+            let (start, rest) = match path.strip_prefix(COMPUTED) {
+                Some(rest) => (directory.as_bytes(), rest),
+                None => (&b""[..], path.as_str()),
+            };
+            // At the end it adds further directories, as `${OLD:+:$OLD}` does.
+            let rest = rest.trim_end_matches(COMPUTED);
+            ImagePath::parse(&[start, rest.as_bytes()].concat()).ok()
         })
         .collect()
 }
@@ -83,7 +88,8 @@ mod tests {
             ("LD_LIBRARY_PATH='/a b:/c' exec p", vec!["/a b", "/c"]),
             ("LD_LIBRARY_PATH=\"$d/vend:$LD_LIBRARY_PATH\" ./p", vec!["/srv/app/vend", "/srv/app"]),
             ("LD_LIBRARY_PATH=\"$(dirname \"$0\")/vend\"; ./p", vec!["/srv/app/vend"]),
-            ("LD_LIBRARY_PATH=${here}/../lib${x:+:$x}&& ./p", vec!["/srv/lib\u{1}"]),
+            ("LD_LIBRARY_PATH=${here}/../lib${x:+:$x}&& ./p", vec!["/srv/lib"]),
+            ("LD_LIBRARY_PATH=/app/$x/lib ./p", vec![]),
             ("echo $LD_LIBRARY_PATH", vec![]),
             ("LD_LIBRARY_PATH=lib ./p", vec![]),
         ] {
