@@ -8,6 +8,7 @@ mod copy_index_and_cache;
 mod manifests;
 mod other_commands;
 mod record;
+mod reload_image;
 mod runtime_flags;
 mod shared_flags;
 
@@ -27,6 +28,7 @@ pub(super) use other_commands::{
     Ci, CompletionsArgs, DepsArgs, DepsFormat, InitArgs, KeysArgs, KeysFormat, ManArgs, RecipeCommand,
 };
 pub(super) use record::RecordArgs;
+pub(super) use reload_image::ReloadImageArgs;
 pub(super) use shared_flags::{CacheArgs, RegistryArgs, RemoteCacheArgs};
 
 /// Turns built programs into minimal OCI images.
@@ -92,6 +94,8 @@ pub(super) enum CommonCommand {
     Copy(Box<CopyArgs>),
     /// Combine images of several platforms into one image index
     Index(Box<IndexArgs>),
+    /// Write the image of the sidecar that signals configuration changes
+    ReloadImage(ReloadImageArgs),
     /// Manage the build cache
     #[command(subcommand)]
     Cache(CacheCommand),
