@@ -44,6 +44,7 @@ mod inventory;
 mod modules;
 mod package;
 mod path_keys;
+pub mod sbom;
 
 pub use checksum::{Checksum, ChecksumAlgorithm};
 pub use distribution::Distribution;
