@@ -60,6 +60,7 @@ pub mod rootfs;
 pub mod roots;
 #[cfg(feature = "scan")]
 pub mod secret_scan;
+pub mod sbom;
 mod settings;
 mod size_comparison;
 mod sizes;

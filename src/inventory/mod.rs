@@ -28,6 +28,8 @@ pub struct ImageInventory {
     pub distribution: Option<Distribution>,
     /// The packages that own files of the image, with these files; paths are those in the image.
     pub packages: Vec<Package>,
+    /// The packages of the base image, without files. Empty if it was not read.
+    pub base_packages: Vec<Package>,
     /// The number of packages that scanners see in the image.
     pub(crate) visible_packages: usize,
     /// The programs and libraries with a list of modules.
@@ -106,10 +108,16 @@ impl InventoryPlanner<'_> {
         let mut inventory = ImageInventory {
             distribution: packaged.distribution.clone(),
             packages: packaged.packages.clone(),
+            base_packages: Vec::new(),
             visible_packages: 0,
             modules,
             unowned_files: packaged.unowned.iter().filter(|path| !rootfs.programs().contains(path)).count(),
         };
+        if let Some(base) = self.base.read_base() {
+            let base = coracle_inventory::Inventory::read(base, FileSelection::NoFiles)?;
+            inventory.base_packages = base.packages;
+            inventory.distribution = inventory.distribution.or(base.distribution);
+        }
         let settings = self.recipe.contents.inventory;
         if !settings.packages && !settings.licences {
             return Ok((rootfs, inventory, Vec::new()));

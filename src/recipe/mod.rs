@@ -32,7 +32,7 @@ pub use coracle_core::signal::Signal;
 pub use error::{RecipeError, RecipeProblem, SourcePosition};
 pub use groups::{
     Contents, FileTimes, ImageSettings, Inventory, Linkage, Output, Policy, Recipe, RecipeInclude,
-    RecipeProgram, RecipeSource, RootOverride, RootOverrideKind,
+    RecipeProgram, RecipeSource, RootOverride, RootOverrideKind, SbomOutput,
 };
 #[cfg(feature = "kube")]
 pub use overrides::ConfigOverrides;

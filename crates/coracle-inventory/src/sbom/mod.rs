@@ -11,13 +11,18 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::str::FromStr;
 
-use coracle_core::json;
+use coracle_core::content::Content;
+use coracle_core::digest::DigestHasher;
+use coracle_core::path::ImagePath;
+use coracle_core::{fs, json};
 use coracle_ld::elf::Toolchain;
 
+use crate::database_file::text;
 use crate::distribution::Distribution;
 use crate::modules::{Module, ModuleList};
 use crate::package::Package;
 use package_url::{image_url, module_url, package_url};
+use sha1::{Digest as _, Sha1};
 
 /// A format of documents.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
@@ -69,6 +74,32 @@ pub struct SbomFile {
     pub sha1: String,
     /// The SHA-256 in hexadecimal digits.
     pub sha256: String,
+}
+
+/// The size of the blocks in which files are read, in bytes.
+const BLOCK_SIZE: usize = 1 << 20;
+
+impl SbomFile {
+    /// Reads a file and computes its checksums.
+    ///
+    /// # Errors
+    /// Fails if the file cannot be read or has changed.
+    pub fn read(path: &ImagePath, content: &Content) -> fs::Result<Self> {
+        let file = content.open()?;
+        let (mut sha1, mut sha256, mut offset) = (Sha1::new(), DigestHasher::default(), 0);
+        loop {
+            let block = file.read_bytes_at(offset, BLOCK_SIZE)?;
+            if block.is_empty() {
+                break;
+            }
+            sha1.update(&block);
+            sha256.update(&block);
+            offset += block.len() as u64;
+        }
+        file.verify_unchanged()?;
+        let sha1 = sha1.finalize().iter().map(|byte| format!("{byte:02x}")).collect();
+        Ok(Self { path: text(path.as_bytes()), sha1, sha256: sha256.finish().hex() })
+    }
 }
 
 /// A package, crate or Go module.
