@@ -157,7 +157,7 @@ impl Writer<'_> {
             let file_id = format!("SPDXRef-File-{}", self.files.len());
             self.files.push(json!({
                 "SPDXID": file_id,
-                "fileName": file.path,
+                "fileName": format!(".{}", file.path),
                 "checksums": [
                     {"algorithm": "SHA1", "checksumValue": file.sha1},
                     {"algorithm": "SHA256", "checksumValue": file.sha256},
