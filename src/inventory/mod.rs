@@ -12,9 +12,8 @@ pub use coracle_inventory::{Distribution, Module, ModuleList, Package};
 use crate::error::Error;
 use crate::image_plan::Plan;
 use crate::recipe::Recipe;
+use crate::root_file_systems::RootFileSystems;
 use crate::rootfs::{BaseFiles, Rootfs};
-use crate::roots::RootFileSystems;
-use coracle_core::file_system::HostFs;
 use coracle_core::note::Note;
 use coracle_core::path::ImagePath;
 use coracle_inventory::FileSelection;
@@ -81,15 +80,6 @@ impl InventorySummary {
     }
 }
 
-/// Returns the `paths` of this machine that a package has installed. `None` if there is no package
-/// database, or it cannot be read.
-pub fn packaged_paths(paths: &BTreeSet<ImagePath>) -> Option<BTreeSet<ImagePath>> {
-    let selection = FileSelection::PathsOrDirectories(paths);
-    let inventory = coracle_inventory::Inventory::read(&HostFs::new("/"), selection).ok()?;
-    let owned = inventory.packages.into_iter().flat_map(|package| package.files.into_keys());
-    inventory.has_database.then(|| owned.collect())
-}
-
 /// Adds the inventory to planned images.
 pub(crate) struct InventoryPlanner<'a> {
     pub(crate) recipe: &'a Recipe,
@@ -127,7 +117,7 @@ impl InventoryPlanner<'_> {
         let (files, visible, more_problems) = evidence.files(settings)?;
         problems.extend(more_problems);
         inventory.visible_packages = visible;
-        if self.recipe.policy.require_inventory && !(problems.is_empty() && missing.is_empty()) {
+        if self.recipe.checks.require_inventory && !(problems.is_empty() && missing.is_empty()) {
             return Err(Error::IncompleteInventory(problems.into_iter().chain(missing).collect()));
         }
         let notes = problems.into_iter().map(Note::Warning).chain(missing.into_iter().map(Note::Hint));

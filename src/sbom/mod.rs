@@ -4,12 +4,12 @@ mod image_parts;
 
 use std::path::{Path, PathBuf};
 
-use crate::built::Built;
+use crate::build_request::BuildRequest;
+use crate::build_result::Built;
 use crate::destinations::Destinations;
 use crate::error::Error;
 use crate::image_plan::Plan;
 use crate::recipe::Recipe;
-use crate::request::BuildRequest;
 use coracle_core::fs::Context as _;
 use coracle_core::platform::Platform;
 use coracle_core::reference::ImageReference;

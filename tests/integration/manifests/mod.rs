@@ -10,5 +10,6 @@ mod layouts;
 mod name_hashes;
 mod pods;
 mod project;
+mod reload_image;
 mod secrets;
 mod workload_kinds;

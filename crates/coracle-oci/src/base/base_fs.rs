@@ -4,7 +4,7 @@ use std::fs::File;
 use std::io::{self, BufReader};
 use std::path::{Path, PathBuf};
 
-use crate::layout::{FileEntry, FileExtent, FileNode, ImageFiles};
+use crate::layout::{ImageEntry, ImageEntryKind, ImageFiles, LayerExtent};
 use coracle_core::content::{Content, SplicePart};
 use coracle_core::digest::{DiffId, HashingReader};
 use coracle_core::entry::Owner;
@@ -51,7 +51,7 @@ impl BaseFs {
         self.files.unpacked_size_left()
     }
 
-    fn file(&self, entry: &FileEntry, extent: &FileExtent) -> Option<FsFile> {
+    fn fs_file(&self, entry: &ImageEntry, extent: &LayerExtent) -> Option<FsFile> {
         let (path, stat) = self.tars.get(extent.layer)?;
         let part = SplicePart::Existing { start: extent.position, size: extent.size };
         let content = Content::from_host_file(path.clone(), *stat).splice(vec![part]);
@@ -70,10 +70,10 @@ impl FileSystem for BaseFs {
             return Ok(Some(FsNode::Directory));
         }
         Ok(self.files.get(path).and_then(|entry| match &entry.node {
-            FileNode::Directory => Some(FsNode::Directory),
-            FileNode::Link(target) => Some(FsNode::Link(RawPath::new(target.as_slice()))),
-            FileNode::File(extent) => self.file(entry, extent).map(FsNode::File),
-            FileNode::Special => Some(FsNode::Special("device")),
+            ImageEntryKind::Directory => Some(FsNode::Directory),
+            ImageEntryKind::Link(target) => Some(FsNode::Link(RawPath::new(target.as_slice()))),
+            ImageEntryKind::File(extent) => self.fs_file(entry, extent).map(FsNode::File),
+            ImageEntryKind::Special => Some(FsNode::Special("device")),
         }))
     }
 
