@@ -219,7 +219,9 @@ mod tests {
         |recipe| {
             recipe.output.sbom.attached.insert(SbomFormat::Spdx);
         },
-        |recipe| drop(recipe.output.sbom.files.insert("a.json".into(), SbomFormat::Spdx)),
+        |recipe| {
+            recipe.output.sbom.files.insert("a.json".into(), SbomFormat::Spdx);
+        },
         |recipe| recipe.checks.require_inventory = true,
         |recipe| recipe.contents.inventory.packages = false,
         |recipe| recipe.contents.inventory.licences = true,
