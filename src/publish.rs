@@ -2,15 +2,16 @@
 
 use std::io::{self, Cursor, Read};
 
-use super::built::{BaseInfo, Built, RegistryPush};
+use super::build_request::BuildRequest;
+use super::build_result::{BaseInfo, Built, RegistryPush};
 use super::contract;
 use super::error::Error;
+use super::image_sizes::PlatformSize;
 use super::inventory::InventorySummary;
 use super::observer::UploadProgress;
 use super::pack::PackedBuild;
 use super::plan::PlannedImages;
-use super::request::BuildRequest;
-use super::sizes::PlatformSize;
+use super::sbom;
 use coracle_core::digest::Digest;
 use coracle_core::note::Note;
 use coracle_oci::copy;
@@ -59,6 +60,7 @@ pub(crate) fn publish_contract_then_names<'a>(
     let contract =
         contract::publish_contract(&packed.images.contract, image_set, destinations, settings, &mut outputs)?;
     notes.extend(warning_notes(contract.warnings));
+    notes.extend(warning_notes(sbom::publish_sboms(request, &packed.images.plans, image_set, &mut outputs)?));
     let pushes = packed.uploads.write_tags(image_set)?;
     let built = Built {
         pushes: pushes.into_iter().map(RegistryPush::from).collect(),

@@ -29,6 +29,6 @@ pub struct Settings {
     pub engines: EngineSettings,
     /// Whether layouts and archives survive a crash of the machine.
     pub durability: Durability,
-    /// Whether the image is compared with the one that it replaces even without a budget.
+    /// `true` if the image is compared with the one that it replaces even without a budget.
     pub compare_with_previous: bool,
 }

@@ -10,11 +10,12 @@ mod recorded_result;
 use std::time::Duration;
 
 use crate::base_image;
-use crate::built::Built;
+use crate::build_request::BuildRequest;
+use crate::build_result::Built;
 use crate::error::Error;
 use crate::publish::PublishedImage;
 use crate::recipe::Recipe;
-use crate::request::BuildRequest;
+use crate::sbom;
 use crate::size_comparison::SizeComparison;
 use cache_key::build_cache_key;
 use coracle_core::digest::Digest;
@@ -39,7 +40,8 @@ pub(crate) enum UpToDateCheck<'a> {
 /// Fails if a registry with the image cannot be reached, or the observer cancels.
 pub(crate) fn check_up_to_date<'a>(request: &BuildRequest<'a>) -> Result<UpToDateCheck<'a>, Error> {
     // Only the engine can tell whether it still has the image.
-    let is_checkable = request.destinations.engines.is_empty();
+    let is_checkable = request.destinations.engines.is_empty()
+        && sbom::can_be_recorded(request.recipe, &request.destinations);
     let record = if is_checkable { BuildRecord::for_request(request)? } else { None };
     let Some(record) = record else { return Ok(UpToDateCheck::Outdated(None)) };
     if let Some(built) = valid_result(request, &record)?
@@ -60,7 +62,7 @@ fn valid_result(request: &BuildRequest<'_>, record: &BuildRecord<'_>) -> Result<
     Ok(is_there.then_some(built))
 }
 
-/// Whether the registry has the contract, if the recipe publishes it to a registry.
+/// Returns whether the registry has the contract, if the recipe publishes it to a registry.
 fn is_contract_published(request: &BuildRequest<'_>, recorded: Option<Digest>) -> Result<bool, Error> {
     match (request.destinations.contract_at_registry(request.settings)?, recorded) {
         (None, _) => Ok(true),

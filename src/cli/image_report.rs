@@ -12,7 +12,7 @@ use coracle_oci::layer::Layer;
 use indicatif::DecimalBytes;
 use serde::Serialize;
 
-use super::terminal::{BOLD, DIM, count_noun};
+use super::console_output::{BOLD, DIM, count_noun};
 use super::transfer_report::{EngineLoadReport, RegistryPushReport};
 
 /// A built image. Fields that are skipped in JSON are only for text and Markdown.
@@ -266,7 +266,7 @@ fn write_contract(text: &mut String, contract: &Contract) {
     let secret = |is_secret| if is_secret { " (secret)" } else { "" };
     for mount in &contract.mounts {
         let files =
-            mount.files.iter().map(|file| format!("{}{}", escape_text(&file.key), secret(file.secret)));
+            mount.files.iter().map(|file| format!("{}{}", escape_text(file.path()), secret(file.secret)));
         let files: Vec<String> = files.collect();
         let _ = writeln!(text, "  expects    {}: {}", escape_text(&mount.path), files.join(", "));
     }

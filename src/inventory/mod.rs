@@ -12,9 +12,8 @@ pub use coracle_inventory::{Distribution, Module, ModuleList, Package};
 use crate::error::Error;
 use crate::image_plan::Plan;
 use crate::recipe::Recipe;
+use crate::root_file_systems::RootFileSystems;
 use crate::rootfs::{BaseFiles, Rootfs};
-use crate::roots::RootFileSystems;
-use coracle_core::file_system::HostFs;
 use coracle_core::note::Note;
 use coracle_core::path::ImagePath;
 use coracle_inventory::FileSelection;
@@ -28,6 +27,8 @@ pub struct ImageInventory {
     pub distribution: Option<Distribution>,
     /// The packages that own files of the image, with these files; paths are those in the image.
     pub packages: Vec<Package>,
+    /// The packages of the base image, without files. Empty if it was not read.
+    pub base_packages: Vec<Package>,
     /// The number of packages that scanners see in the image.
     pub(crate) visible_packages: usize,
     /// The programs and libraries with a list of modules.
@@ -79,15 +80,6 @@ impl InventorySummary {
     }
 }
 
-/// Returns the `paths` of this machine that a package has installed. `None` if there is no package
-/// database, or it cannot be read.
-pub fn packaged_paths(paths: &BTreeSet<ImagePath>) -> Option<BTreeSet<ImagePath>> {
-    let selection = FileSelection::PathsOrDirectories(paths);
-    let inventory = coracle_inventory::Inventory::read(&HostFs::new("/"), selection).ok()?;
-    let owned = inventory.packages.into_iter().flat_map(|package| package.files.into_keys());
-    inventory.has_database.then(|| owned.collect())
-}
-
 /// Adds the inventory to planned images.
 pub(crate) struct InventoryPlanner<'a> {
     pub(crate) recipe: &'a Recipe,
@@ -106,10 +98,16 @@ impl InventoryPlanner<'_> {
         let mut inventory = ImageInventory {
             distribution: packaged.distribution.clone(),
             packages: packaged.packages.clone(),
+            base_packages: Vec::new(),
             visible_packages: 0,
             modules,
             unowned_files: packaged.unowned.iter().filter(|path| !rootfs.programs().contains(path)).count(),
         };
+        if let Some(base) = self.base.read_base() {
+            let base = coracle_inventory::Inventory::read(base, FileSelection::NoFiles)?;
+            inventory.base_packages = base.packages;
+            inventory.distribution = inventory.distribution.or(base.distribution);
+        }
         let settings = self.recipe.contents.inventory;
         if !settings.packages && !settings.licences {
             return Ok((rootfs, inventory, Vec::new()));
@@ -119,7 +117,7 @@ impl InventoryPlanner<'_> {
         let (files, visible, more_problems) = evidence.files(settings)?;
         problems.extend(more_problems);
         inventory.visible_packages = visible;
-        if self.recipe.policy.require_inventory && !(problems.is_empty() && missing.is_empty()) {
+        if self.recipe.checks.require_inventory && !(problems.is_empty() && missing.is_empty()) {
             return Err(Error::IncompleteInventory(problems.into_iter().chain(missing).collect()));
         }
         let notes = problems.into_iter().map(Note::Warning).chain(missing.into_iter().map(Note::Hint));

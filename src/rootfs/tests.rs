@@ -7,7 +7,7 @@ use coracle_core::file_system::{FileSystem, FsNode, HostFs, MemoryFs};
 use coracle_core::path::{ImagePath, RawPath};
 use coracle_ld::closure::{Closure, ResolveOptions};
 use coracle_ld::elf;
-use coracle_ld::implicit::{DataSources, ImplicitPolicy, Requirements};
+use coracle_ld::implicit::{DataSources, ImplicitDependencies, ImplicitPolicy};
 use coracle_ld::ldso::{CacheEntry, LdCache};
 use coracle_testing::SyntheticElf;
 
@@ -68,7 +68,7 @@ fn plan_of(
         private_dirs: &private,
         allowed_private_dirs: &[],
         strip: false,
-        requirements: Requirements::default(),
+        requirements: ImplicitDependencies::default(),
         is_complete: false,
         policy: &ImplicitPolicy::default(),
         data_sources: DataSources { tree, fallback: None, untracked: tree, options: &around },
@@ -264,10 +264,18 @@ fn follows_links_and_keeps_directories_of_the_base() {
 #[test]
 fn rejects_conflicts_with_the_base() {
     for (ours, base, expected) in [
-        ("/srv/app = a", "/srv/app/x = b", "/srv/app: a directory of the base image, and "),
-        ("/srv/app/x = a", "/srv/app = b", "/srv/app: a file of the base image, and a directory"),
-        ("/srv/x -> a\n/srv/a = 1", "/srv/x/", "/srv/x: a directory of the base image, and a link to a"),
-        ("/lib/x = a\n/usr/lib/x = b", "/lib -> usr/lib\n/usr/lib/", "/usr/lib/x: something else"),
+        ("/srv/app = a", "/srv/app/x = b", "/srv/app would be a directory of the base image, and also "),
+        (
+            "/srv/app/x = a",
+            "/srv/app = b",
+            "/srv/app would be a file of the base image, and also a directory",
+        ),
+        (
+            "/srv/x -> a\n/srv/a = 1",
+            "/srv/x/",
+            "/srv/x would be a directory of the base image, and also a link to a",
+        ),
+        ("/lib/x = a\n/usr/lib/x = b", "/lib -> usr/lib\n/usr/lib/", "/usr/lib/x would be something else"),
     ] {
         let error = subtracted(ours, base).unwrap_err();
         assert!(error.contains(expected), "{error}");

@@ -36,7 +36,7 @@ const PLACES: &[(&str, &str, &str)] = &[
     ("crates/coracle-kube/src/manifests/", ".problem_here(", ","),
     ("crates/coracle-kube/src/config/", "Problem::new(", ","),
     ("crates/coracle-ld/src/closure/checks/symbols.rs", "|symbol, by| {", ","),
-    ("crates/coracle-kube/src/problem.rs", "Self::new(", ","),
+    ("crates/coracle-kube/src/located_problem.rs", "Self::new(", ","),
     ("crates/coracle-scan/src/finding.rs", "let heading = ", ";"),
     ("src/error.rs", "|note: &DependencyNote| ", ";"),
 ];
@@ -90,8 +90,33 @@ const PARTS: &[(&str, &str, &str)] = &[
     ("cannot … `…`", "crates/coracle-core/src/fs/error.rs", "cannot {verb} `{}`"),
     (
         "cannot mount on `…`: Kubernetes allows no `:` in a mount path",
-        "crates/coracle-kube/src/config/validation.rs",
+        "crates/coracle-kube/src/config/configuration_problems.rs",
         "Kubernetes allows no `:` in a mount path",
+    ),
+    (
+        "`…`, from …, is not a valid path of a mounted file: …",
+        "crates/coracle-kube/src/config/configuration_problems.rs",
+        "is not a valid path of a mounted file: {why}",
+    ),
+    (
+        "… and … have the same path `…` in …",
+        "crates/coracle-kube/src/config/configuration_problems.rs",
+        "have the same path `{shown}` in {mount}",
+    ),
+    (
+        "`…`, from …, is a file, but … needs a folder of that name in …",
+        "crates/coracle-kube/src/config/configuration_problems.rs",
+        "needs a folder of that name in {mount}",
+    ),
+    (
+        "the mount `…` would hide `…`, from …: a folder of `…` is replaced as a whole",
+        "crates/coracle-kube/src/config/configuration_problems.rs",
+        "a folder of `{mount}` is replaced as a whole",
+    ),
+    (
+        "`…` is not a valid key of a Secret: …",
+        "crates/coracle-kube/src/config/configuration_problems.rs",
+        "is not a valid key of a Secret: {why}",
     ),
     (
         "`…` has more than … bytes, the limit for manifests",

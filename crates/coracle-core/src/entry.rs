@@ -22,6 +22,13 @@ pub struct Entry {
     pub layer_kind: LayerKind,
 }
 
+impl Entry {
+    /// Whether programs need the entry. Included files are not known to be needed.
+    pub fn is_needed(&self) -> bool {
+        !matches!(self.reason, EntryReason::Included(_))
+    }
+}
+
 /// The type of an entry.
 #[derive(Clone, Debug)]
 pub enum EntryNode {
@@ -36,7 +43,7 @@ pub enum EntryNode {
     HardLink(ImagePath),
 }
 
-/// Whether `name` is a whiteout in a layer: an engine that applies the layer then deletes files
+/// Returns whether `name` is a whiteout in a layer: an engine that applies the layer then deletes files
 /// instead of creating a file called `name`. Source: OCI image-spec, `layer.md`, "Whiteouts".
 pub fn is_whiteout_name(name: &[u8]) -> bool {
     name.starts_with(b".wh.")
@@ -147,7 +154,7 @@ pub enum EntryReason {
 }
 
 impl EntryReason {
-    /// Whether a dynamic loader maps the file, or the kernel as an interpreter.
+    /// Returns whether a dynamic loader maps the file, or the kernel as an interpreter.
     pub fn is_mapped_by_loader(&self) -> bool {
         matches!(self, Self::Interpreter(_) | Self::Needed { .. } | Self::Dlopened { .. })
     }

@@ -4,12 +4,13 @@
 mod build;
 mod cargo_flags;
 mod config;
-mod images;
+mod copy_index_and_cache;
 mod inspect;
 mod manifests;
 mod other_commands;
 mod record;
-mod runtime;
+mod reload_image;
+mod runtime_flags;
 mod shared_flags;
 
 use std::ffi::OsString;
@@ -22,13 +23,14 @@ pub(super) use config::{
     CargoConfigCommand, CargoConfigRenderArgs, ConfigCheckArgs, ConfigCommand, ConfigDiffArgs,
     ConfigRenderArgs, ConfigShowArgs, ContractCommand,
 };
-pub(super) use images::{CacheCommand, CopyArgs, IndexArgs, PruneArgs};
+pub(super) use copy_index_and_cache::{CacheCommand, CopyArgs, IndexArgs, PruneArgs};
 pub(super) use inspect::{DiffArgs, DiffFormat, InspectArgs, InspectFormat};
 pub(super) use manifests::{ManifestLayout, ManifestsArgs, ResolveArgs};
 pub(super) use other_commands::{
     Ci, CompletionsArgs, DepsArgs, DepsFormat, InitArgs, KeysArgs, KeysFormat, ManArgs, RecipeCommand,
 };
 pub(super) use record::RecordArgs;
+pub(super) use reload_image::ReloadImageArgs;
 pub(super) use shared_flags::{CacheArgs, RegistryArgs, RemoteCacheArgs};
 
 /// Turns built programs into minimal OCI images.
@@ -98,6 +100,8 @@ pub(super) enum CommonCommand {
     Copy(Box<CopyArgs>),
     /// Combine images of several platforms into one image index
     Index(Box<IndexArgs>),
+    /// Write the image of the sidecar that signals configuration changes
+    ReloadImage(ReloadImageArgs),
     /// Manage the build cache
     #[command(subcommand)]
     Cache(CacheCommand),

@@ -9,7 +9,7 @@ use coracle_inspect::{
 };
 use indicatif::DecimalBytes;
 
-use crate::cli::terminal::{BOLD, DIM, count_noun};
+use crate::cli::console_output::{BOLD, DIM, count_noun};
 
 /// Formats the differences of two images.
 pub(super) fn diff_text(diff: &ImageDiff) -> String {

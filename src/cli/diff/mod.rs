@@ -10,7 +10,7 @@ use super::error::{CliError, CliExit};
 use super::image_reader::{ImageOpener, parse_platform};
 use super::inspect::read_error;
 use super::progress::ProgressDisplay;
-use super::{environment, interrupt, terminal};
+use super::{console_output, environment, interrupt};
 
 /// Runs `coracle diff`.
 pub(super) fn run_diff(args: &DiffArgs) -> Result<CliExit, CliError> {
@@ -25,13 +25,13 @@ pub(super) fn run_diff(args: &DiffArgs) -> Result<CliExit, CliError> {
     progress.finish();
     let diff = diff.map_err(read_error)?;
     match args.format {
-        DiffFormat::Text => terminal::print_report(&diff_text::diff_text(&diff))?,
-        DiffFormat::Json => terminal::print_json(&diff)?,
-        DiffFormat::Markdown => terminal::print_bytes(diff_markdown::diff_markdown(&diff).as_bytes())?,
+        DiffFormat::Text => console_output::print_report(&diff_text::diff_text(&diff))?,
+        DiffFormat::Json => console_output::print_json(&diff)?,
+        DiffFormat::Markdown => console_output::print_bytes(diff_markdown::diff_markdown(&diff).as_bytes())?,
         DiffFormat::Html => {
             let page = coracle_inspect::diff_page(&diff)
                 .map_err(|error| CliError::internal(&format!("cannot write the page: {error}")))?;
-            terminal::print_bytes(page.as_bytes())?;
+            console_output::print_bytes(page.as_bytes())?;
         }
     }
     if let Some(problem) = diff.platforms.iter().flat_map(|platform| &platform.problems).next() {

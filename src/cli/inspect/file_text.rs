@@ -6,7 +6,7 @@ use coracle_core::escape::{column_width, escape_text};
 use coracle_inspect::{FileReport, ImageReport, WhyReport};
 use indicatif::DecimalBytes;
 
-use crate::cli::terminal::{BOLD, DIM, count_noun};
+use crate::cli::console_output::{BOLD, DIM, count_noun};
 
 /// Formats all paths: one line each.
 pub(super) fn files_text(files: &[FileReport]) -> String {

@@ -16,7 +16,7 @@ use super::args::{InspectArgs, InspectFormat};
 use super::error::{CliError, CliExit};
 use super::image_reader::{ImageOpener, parse_platform};
 use super::progress::ProgressDisplay;
-use super::{environment, interrupt, terminal};
+use super::{console_output, environment, interrupt};
 
 /// Runs `coracle inspect`.
 pub(super) fn run_inspect(args: &InspectArgs) -> Result<CliExit, CliError> {
@@ -43,7 +43,7 @@ pub(super) fn run_inspect(args: &InspectArgs) -> Result<CliExit, CliError> {
     if let (Some(path), Some(graph)) = (&args.why, &graph) {
         print_why(args, &image, &contents, graph, &parse_path(path)?)?;
     } else if args.format == InspectFormat::Mtree {
-        terminal::print_bytes(to_mtree(&contents).as_bytes())?;
+        console_output::print_bytes(to_mtree(&contents).as_bytes())?;
     } else {
         print_report(args, report.clone(), graph.as_ref())?;
     }
@@ -116,16 +116,16 @@ fn print_report(
     graph: Option<&DependencyGraph>,
 ) -> Result<(), CliError> {
     match args.format {
-        InspectFormat::Json => terminal::print_json(&report),
+        InspectFormat::Json => console_output::print_json(&report),
         InspectFormat::Html => {
             let page = coracle_inspect::image_page(&report, graph)
                 .map_err(|error| CliError::internal(&format!("cannot write the page: {error}")))?;
-            terminal::print_bytes(page.as_bytes())
+            console_output::print_bytes(page.as_bytes())
         }
-        _ if args.packages => terminal::print_data(&file_text::packages_text(&report)),
+        _ if args.packages => console_output::print_data(&file_text::packages_text(&report)),
         _ => match &report.image.files {
-            Some(files) => terminal::print_data(&file_text::files_text(files)),
-            None => terminal::print_report(&summary_text::summary_text(&report)),
+            Some(files) => console_output::print_data(&file_text::files_text(files)),
+            None => console_output::print_report(&summary_text::summary_text(&report)),
         },
     }
 }
@@ -139,8 +139,8 @@ fn print_why(
 ) -> Result<(), CliError> {
     let report = WhyReport::new(contents, graph, path).map_err(|_| missing_path(image, path))?;
     match args.format {
-        InspectFormat::Json => terminal::print_json(&report),
-        _ => terminal::print_report(&file_text::why_text(&report)),
+        InspectFormat::Json => console_output::print_json(&report),
+        _ => console_output::print_report(&file_text::why_text(&report)),
     }
 }
 
@@ -175,7 +175,7 @@ fn print_file(image: &ParsedImage, contents: &ImageContents, path: &ImagePath) -
             Ok(()) => {}
         }
     }
-    terminal::print_bytes(&[])
+    console_output::print_bytes(&[])
 }
 
 /// The number of bytes that are copied at once.

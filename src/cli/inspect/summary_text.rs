@@ -7,7 +7,7 @@ use coracle_inspect::{ImageReport, LayerReport, PlatformReport, RunConfigReport}
 use coracle_kube::contract::{CONTRACT_LABEL, Contract};
 use indicatif::DecimalBytes;
 
-use crate::cli::terminal::{BOLD, DIM, count_noun};
+use crate::cli::console_output::{BOLD, DIM, count_noun};
 
 /// The width of the column of labels.
 const LABEL_WIDTH: usize = 10;

@@ -1,7 +1,8 @@
 //! A recipe with all keys, how flags change it, and the template with all keys.
 
 use super::*;
-use crate::recipe::Inventory;
+use crate::recipe::{Inventory, SbomOutput};
+use coracle_inventory::sbom::SbomFormat;
 use coracle_ld::elf::DlopenPriority;
 use coracle_ld::implicit::{ImplicitPolicy, Inclusion, TimeZones};
 use coracle_ld::ldso::HwcapsSelection;
@@ -59,14 +60,15 @@ fn parses_all_keys() {
         inventory: Inventory { packages: false, licences: true },
         root_overrides: Vec::new(),
     };
-    let policy = Policy {
+    let checks = BuildChecks {
         linkage: Linkage::Dynamic,
         allowed_paths: [("/srv/assets/demo.pem".parse().unwrap(), "a certificate for the tutorial".into())]
             .into(),
-        ..Policy::default()
+        ..BuildChecks::default()
     };
-    let output = Output { compression: "zstd:9".parse().unwrap(), ..Output::default() };
-    assert_eq!(recipe, Recipe { image, contents, output, policy, ..Recipe::default() });
+    let sbom = SbomOutput { attached: [SbomFormat::CycloneDx].into(), ..SbomOutput::default() };
+    let output = OutputSettings { compression: "zstd:9".parse().unwrap(), sbom, ..OutputSettings::default() };
+    assert_eq!(recipe, Recipe { image, contents, output, checks, ..Recipe::default() });
 }
 
 #[test]

@@ -10,7 +10,7 @@ const BUDGET_RECIPE: &str = "[image]\nprograms = [\"app\"]\n[budget]\nimage = \"
 
 #[test]
 fn limits_have_positions() {
-    let budget = read(BUDGET_RECIPE, &RecipeOverrides::default()).unwrap().policy.budget;
+    let budget = read(BUDGET_RECIPE, &RecipeOverrides::default()).unwrap().checks.budget;
     let (image, growth) = (budget.image.unwrap(), budget.growth.unwrap());
     assert_eq!((image.value, growth.value), (ByteSize(5_000_000), GrowthLimit::Percent(2500)));
     assert_eq!(image.setting, "`image` below `[budget]`");
@@ -25,7 +25,7 @@ fn flags_override_single_limits() {
         previous: Some("ghcr.io/acme/shop:1.1".into()),
         ..RecipeOverrides::default()
     };
-    let budget = read(BUDGET_RECIPE, &flags).unwrap().policy.budget;
+    let budget = read(BUDGET_RECIPE, &flags).unwrap().checks.budget;
     let growth = budget.growth.unwrap();
     assert_eq!((growth.value, growth.position), (GrowthLimit::Size(ByteSize(200_000)), None));
     assert_eq!(growth.setting, "`--budget-growth`");
@@ -170,6 +170,10 @@ fn rejects_invalid_roots_of_platforms() {
     }
 }
 
+fn secret_files(secret: &coracle_kube::config::SecretMount) -> Vec<(&str, &str)> {
+    secret.files.iter().map(|file| (file.key.as_str(), file.path.as_str())).collect()
+}
+
 #[test]
 fn parses_mounts_and_variables() {
     let text = r#"
@@ -183,7 +187,7 @@ optional = true
 [[secret]]
 mount = "/run/secrets/shop"
 name = "shop"
-keys = ["password", "tls.key"]
+keys = ["password", { key = "tls.key", path = "tls/server.key" }]
 [[state]]
 mount = "/var/lib/shop"
 size = "10Gi"
@@ -200,8 +204,8 @@ secret-in-environment = true
     );
     let secret = &found.secrets[0];
     assert_eq!(
-        (secret.name.as_deref(), &secret.keys),
-        (Some("shop"), &strings(["password", "tls.key"]).to_vec())
+        (secret.name.as_deref(), secret_files(secret)),
+        (Some("shop"), vec![("password", "password"), ("tls.key", "tls/server.key")])
     );
     assert_eq!(
         (found.writable_directories[0].size.as_deref(), found.writable_directories[0].is_shared),
@@ -213,7 +217,7 @@ secret-in-environment = true
         ConfigOverrides { secrets: vec!["a,b:/run/secrets/app".into()], ..ConfigOverrides::default() };
     let flags = RecipeOverrides { config: flags, ..RecipeOverrides::default() };
     let found = read(text, &flags).unwrap().config;
-    assert_eq!((found.secrets.len(), &found.secrets[0].keys), (1, &strings(["a", "b"]).to_vec()));
+    assert_eq!((found.secrets.len(), secret_files(&found.secrets[0])), (1, vec![("a", "a"), ("b", "b")]));
 }
 
 #[test]

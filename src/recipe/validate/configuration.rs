@@ -1,39 +1,44 @@
 //! Mounted configuration: `[[config]]`, `[[secret]]`, `[[state]]`, `[[variable]]`, `[values]`,
 //! `[environments.NAME]` and their flags.
 
+use std::collections::BTreeSet;
 use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 
+use super::mount_files::values_and_schema;
 use super::source_and_target::SourceAndTarget;
 use super::validator::{RawValue, Validator, ValueOrigin, from_flag, split_name_and_path};
-use crate::recipe::overrides::ConfigOverrides;
-use crate::recipe::paths::resolve_path;
+use crate::recipe::flag_overrides::ConfigOverrides;
+use crate::recipe::recipe_paths::resolve_path;
 use crate::recipe::schema::{self, Spanned};
 use crate::recipe::source_positions;
 use coracle_core::fs;
 use coracle_core::hint::Hint as _;
 use coracle_core::path::{ImagePath, ParseImagePathError, escape_bytes};
 use coracle_kube::config::{
-    self, ConfigMount, Configuration, FileVariable, MountFile, ParseReloadError, ReloadMethod, SecretMount,
+    self, ConfigMount, Configuration, FileVariable, ParseReloadError, ReloadMethod, SecretFile, SecretMount,
     WritableDirectory,
 };
-use coracle_kube::template::{Delimiters, ParseFormatError, TemplateSyntax};
 use coracle_kube::values::ValueSource;
 use coracle_kube::{LocatedProblem, Quantity, RecipePart};
 
 impl Validator<'_> {
-    pub(super) fn configuration(
+    pub(super) fn parse_configuration(
         &mut self,
         file: &schema::RecipeFile,
         flags: &ConfigOverrides,
         recipe_dir: &Path,
     ) -> fs::Result<Configuration> {
         let resolve = |path: &Path| resolve_path(recipe_dir, path);
+        let values_and_schema = values_and_schema(file, &resolve);
+        let config_mount = |table: &schema::StrictTable<schema::ConfigTable>| {
+            self.parse_config_mount(&table.0, &resolve, &values_and_schema)
+        };
         let mut configuration = Configuration {
-            mounts: file.config.iter().filter_map(|table| self.config_mount(&table.0, &resolve)).collect(),
-            secrets: file.secret.iter().filter_map(|table| self.secret_mount(&table.0)).collect(),
-            writable_directories: self.writable_directories(&file.state, &flags.state),
-            variables: file.variable.iter().filter_map(|table| self.variable(&table.0)).collect(),
+            mounts: file.config.iter().filter_map(config_mount).collect(),
+            secrets: file.secret.iter().filter_map(|table| self.parse_secret_mount(&table.0)).collect(),
+            writable_directories: self.parse_writable_directories(&file.state, &flags.state),
+            variables: file.variable.iter().filter_map(|table| self.parse_file_variable(&table.0)).collect(),
             values: file
                 .values
                 .0
@@ -46,19 +51,22 @@ impl Validator<'_> {
         if !flags.mounts.is_empty() {
             configuration.mounts.clear();
             for text in &flags.mounts {
-                self.mount_flag(text, &mut configuration)?;
+                self.add_mount_of_flag(text, &mut configuration)?;
             }
         }
         if !flags.secrets.is_empty() {
-            configuration.secrets = flags.secrets.iter().filter_map(|text| self.secret_flag(text)).collect();
+            configuration.secrets =
+                flags.secrets.iter().filter_map(|text| self.parse_secret_flag(text)).collect();
         }
         configuration.schema = flags.schema.clone().or(configuration.schema);
-        configuration.values.extend(self.environment(file, flags, &resolve));
+        configuration.values.extend(self.parse_environment(file, flags, &resolve));
         configuration.values.extend(flags.values.iter().cloned().map(ValueSource::File));
-        configuration.values.extend(flags.sets.iter().filter_map(|text| self.set_flag(text)));
+        configuration.values.extend(flags.sets.iter().filter_map(|text| self.parse_set_flag(text)));
         let files = flags.set_files.iter().map(|text| (text, false));
         let files = files.chain(flags.exact_set_files.iter().map(|text| (text, true)));
-        configuration.values.extend(files.filter_map(|(text, is_exact)| self.set_file_flag(text, is_exact)));
+        configuration
+            .values
+            .extend(files.filter_map(|(text, is_exact)| self.parse_set_file_flag(text, is_exact)));
         self.report_conflicts(file, flags, &configuration);
         Ok(configuration)
     }
@@ -91,52 +99,55 @@ impl Validator<'_> {
         }
     }
 
-    fn config_mount(
+    fn parse_config_mount(
         &mut self,
         table: &schema::ConfigTable,
         resolve: &dyn Fn(&Path) -> PathBuf,
+        values_and_schema: &BTreeSet<PathBuf>,
     ) -> Option<ConfigMount> {
         let origin = ValueOrigin::File(table.mount.span());
-        let path = self.mount_path(&table.mount)?;
+        let path = self.parse_mount_path(&table.mount)?;
         if table.templates.is_empty() {
             let hint = "list them: `templates = [\"config/app.toml.j2\"]`";
             self.report(&origin, format!("no file is listed for the mount `{path}`"), Some(hint.into()));
         }
-        let files = table
-            .templates
-            .iter()
-            .filter_map(|template| self.template(template.get_ref(), resolve))
-            .collect();
-        let reload = self.reload(&table.reload);
+        let files = self.mount_files(table, resolve, values_and_schema);
+        let reload = self.parse_reload_method(&table.reload);
         Some(ConfigMount { path, files, reload, is_optional: table.optional.unwrap_or_default() })
     }
 
-    fn reload(&mut self, raw: &Option<Spanned<String>>) -> ReloadMethod {
+    fn parse_reload_method(&mut self, raw: &Option<Spanned<String>>) -> ReloadMethod {
         let raw = raw.as_ref().map(RawValue::from_file);
         raw.and_then(|raw| self.parse_value(&raw, ParseReloadError::hint)).unwrap_or_default()
     }
 
-    fn secret_mount(&mut self, table: &schema::SecretTable) -> Option<SecretMount> {
-        let path = self.mount_path(&table.mount)?;
-        let keys = table.keys.get_ref().clone();
-        if keys.is_empty() {
+    fn parse_secret_mount(&mut self, table: &schema::SecretTable) -> Option<SecretMount> {
+        let path = self.parse_mount_path(&table.mount)?;
+        let file = |key: &schema::KeyOrTable| match key {
+            schema::KeyOrTable::Key(key) => SecretFile::from_key(key),
+            schema::KeyOrTable::Table(table) => {
+                SecretFile { key: table.key.clone(), path: table.path.clone() }
+            }
+        };
+        let files: Vec<SecretFile> = table.keys.get_ref().iter().map(file).collect();
+        if files.is_empty() {
             let origin = ValueOrigin::File(table.keys.span());
             let hint = "list what the program reads: `keys = [\"password\"]`";
             self.report(&origin, format!("no key is listed for the Secret at `{path}`"), Some(hint.into()));
         }
-        let name = table.name.as_ref().and_then(|name| self.subdomain(name, "a Secret"));
-        let reload = self.reload(&table.reload);
-        Some(SecretMount { path, name, keys, reload, is_optional: table.optional.unwrap_or_default() })
+        let name = table.name.as_ref().and_then(|name| self.parse_subdomain(name, "a Secret"));
+        let reload = self.parse_reload_method(&table.reload);
+        Some(SecretMount { path, name, files, reload, is_optional: table.optional.unwrap_or_default() })
     }
 
     /// Parses the tables `[[state]]`, or the paths of flags.
-    fn writable_directories(
+    fn parse_writable_directories(
         &mut self,
         tables: &[schema::StrictTable<schema::StateTable>],
         flags: &[String],
     ) -> Vec<WritableDirectory> {
         if flags.is_empty() {
-            return tables.iter().filter_map(|table| self.state_dir(&table.0)).collect();
+            return tables.iter().filter_map(|table| self.parse_state_dir(&table.0)).collect();
         }
         let raw_values = from_flag(flags, "--state");
         let path = |raw| self.parse_value(&raw, |_: &ParseImagePathError| None);
@@ -144,8 +155,8 @@ impl Validator<'_> {
         paths.map(|path| WritableDirectory { path, size: None, is_shared: false }).collect()
     }
 
-    fn state_dir(&mut self, table: &schema::StateTable) -> Option<WritableDirectory> {
-        let path = self.mount_path(&table.mount)?;
+    fn parse_state_dir(&mut self, table: &schema::StateTable) -> Option<WritableDirectory> {
+        let path = self.parse_mount_path(&table.mount)?;
         let size = table.size.as_ref().and_then(|size| {
             let origin = ValueOrigin::File(size.span());
             let hint = || Some("write it as `10Gi` or `500Mi`".into());
@@ -164,91 +175,24 @@ impl Validator<'_> {
         Some(WritableDirectory { path, size, is_shared })
     }
 
-    fn variable(&mut self, table: &schema::VariableTable) -> Option<FileVariable> {
+    fn parse_file_variable(&mut self, table: &schema::VariableTable) -> Option<FileVariable> {
         let (name, origin) = (table.name.get_ref(), ValueOrigin::File(table.name.span()));
         if !is_variable_name(name) {
             let message = format!("`{}` is not a valid variable name", escape_bytes(name.as_bytes()));
             self.report(&origin, message, Some("write letters, digits, `_`, `-` and `.`".into()));
             return None;
         }
-        let from = self.mount_path(&table.from)?;
+        let from = self.parse_mount_path(&table.from)?;
         let is_secret_allowed = table.secret_in_environment.unwrap_or_default();
         Some(FileVariable { name: name.clone(), file: from, is_secret_allowed })
     }
 
-    fn mount_path(&mut self, path: &Spanned<String>) -> Option<ImagePath> {
+    fn parse_mount_path(&mut self, path: &Spanned<String>) -> Option<ImagePath> {
         self.parse_value(&RawValue::from_file(path), |_: &ParseImagePathError| None)
     }
 
-    fn template(
-        &mut self,
-        template: &schema::PathOr<schema::TemplateTable>,
-        resolve: &dyn Fn(&Path) -> PathBuf,
-    ) -> Option<MountFile> {
-        let table = match template {
-            schema::PathOr::Path(path) => {
-                return Some(MountFile::from_path(resolve(path.as_ref()), None, false));
-            }
-            schema::PathOr::Table(table) => table,
-        };
-        let key = table.key.as_ref().map(|key| key.get_ref().clone());
-        let verbatim = table.verbatim.unwrap_or_default();
-        let mut file = MountFile::from_path(resolve(table.from.get_ref().as_ref()), key, verbatim);
-        if let Some(format) = &table.format {
-            file.format = self.parse_value(&RawValue::from_file(format), ParseFormatError::hint)?;
-        }
-        file.syntax = self.template_syntax(table, verbatim)?.or(file.syntax);
-        Some(file)
-    }
-
-    /// Returns the syntax of a template, `Some(None)` if the table does not specify it, and `None`
-    /// if it is invalid.
-    fn template_syntax(
-        &mut self,
-        table: &schema::TemplateTable,
-        verbatim: bool,
-    ) -> Option<Option<TemplateSyntax>> {
-        let spans = [
-            ("delimiters", table.delimiters.as_ref().map(|value| value.span())),
-            ("trim-blocks", table.trim_blocks.as_ref().map(|value| value.span())),
-            ("lstrip-blocks", table.lstrip_blocks.as_ref().map(|value| value.span())),
-        ];
-        let mut given = spans.into_iter().filter_map(|(key, span)| Some((key, span?))).peekable();
-        if given.peek().is_none() {
-            return Some(None);
-        }
-        for (key, span) in given.filter(|_| verbatim) {
-            self.report(
-                &ValueOrigin::File(span),
-                format!("`{key}` has no effect with `verbatim = true`"),
-                None,
-            );
-        }
-        let is_set = |flag: &Option<Spanned<bool>>| flag.as_ref().is_some_and(|flag| *flag.get_ref());
-        let delimiters = match &table.delimiters {
-            Some(list) => self.delimiters(list.get_ref(), &ValueOrigin::File(list.span()))?,
-            None => Delimiters::default(),
-        };
-        let (trim_blocks, lstrip_blocks) = (is_set(&table.trim_blocks), is_set(&table.lstrip_blocks));
-        Some(Some(TemplateSyntax { delimiters, trim_blocks, lstrip_blocks }))
-    }
-
-    /// Parses six strings: start and end of variables, blocks and comments.
-    fn delimiters(&mut self, texts: &[String], origin: &ValueOrigin) -> Option<Delimiters> {
-        let Ok(delimiters) = <[String; 6]>::try_from(texts.to_vec()) else {
-            let hint = "write six: `[\"<<\", \">>\", \"<%\", \"%>\", \"<#\", \"#>\"]`";
-            self.report(
-                origin,
-                format!("`delimiters` has {} elements instead of 6", texts.len()),
-                Some(hint.into()),
-            );
-            return None;
-        };
-        Some(delimiters.into())
-    }
-
     /// Returns the value files of the environment that `--environment` selects.
-    fn environment(
+    fn parse_environment(
         &mut self,
         file: &schema::RecipeFile,
         flags: &ConfigOverrides,
@@ -276,7 +220,7 @@ impl Validator<'_> {
     }
 
     /// Adds the mount `FOLDER:TO`: every file of the folder, with its value files and its schema.
-    fn mount_flag(&mut self, text: &OsStr, configuration: &mut Configuration) -> fs::Result<()> {
+    fn add_mount_of_flag(&mut self, text: &OsStr, configuration: &mut Configuration) -> fs::Result<()> {
         let origin = ValueOrigin::Flag("--config");
         let SourceAndTarget { from: folder, to } =
             SourceAndTarget::split(&fs::path_to_bytes(Path::new(text)));
@@ -291,9 +235,7 @@ impl Validator<'_> {
         };
         let config::ConfigDir { files, values, schema } = config::read_config_dir(&folder)?;
         if files.is_empty() {
-            let message =
-                format!("`{}` has no file to mount at `{path}`", escape_bytes(&fs::path_to_bytes(&folder)));
-            self.report(&origin, message, Some("name the directory that has the files".into()));
+            self.report_empty_folder(&origin, &folder, &path.to_string());
         }
         configuration.values.extend(values.into_iter().map(ValueSource::File));
         configuration.schema = schema.or(configuration.schema.take());
@@ -307,22 +249,23 @@ impl Validator<'_> {
     }
 
     /// Parses `KEY[,KEY]:TO`.
-    fn secret_flag(&mut self, text: &str) -> Option<SecretMount> {
+    fn parse_secret_flag(&mut self, text: &str) -> Option<SecretMount> {
         let origin = ValueOrigin::Flag("--secret");
         let SourceAndTarget { from, to } = SourceAndTarget::split(text.as_bytes());
         let from = from.to_string_lossy();
-        let keys: Vec<String> = from.split(',').filter(|key| !key.is_empty()).map(str::to_owned).collect();
-        let Some(mount) = to.filter(|_| !keys.is_empty()) else {
+        let files: Vec<SecretFile> =
+            from.split(',').filter(|key| !key.is_empty()).map(SecretFile::from_key).collect();
+        let Some(mount) = to.filter(|_| !files.is_empty()) else {
             let message = format!("`{}` is not of the form `KEY[,KEY]:TO`", escape_bytes(text.as_bytes()));
             let hint = "write it as `--secret token,tls.key:/run/secrets/app`, with an absolute TO";
             self.report(&origin, message, Some(hint.into()));
             return None;
         };
         let path = self.ok_or_report(ImagePath::parse(&mount), &origin, |_| None)?;
-        Some(SecretMount { path, name: None, keys, reload: ReloadMethod::default(), is_optional: false })
+        Some(SecretMount { path, name: None, files, reload: ReloadMethod::default(), is_optional: false })
     }
 
-    fn set_flag(&mut self, text: &str) -> Option<ValueSource> {
+    fn parse_set_flag(&mut self, text: &str) -> Option<ValueSource> {
         let Some((key, value)) = text.split_once('=') else {
             self.report_missing_value("--set", text);
             return None;
@@ -331,7 +274,7 @@ impl Validator<'_> {
         Some(ValueSource::Set { key, text: value.to_owned() })
     }
 
-    fn set_file_flag(&mut self, text: &OsStr, is_exact: bool) -> Option<ValueSource> {
+    fn parse_set_file_flag(&mut self, text: &OsStr, is_exact: bool) -> Option<ValueSource> {
         let flag = if is_exact { "--set-file-exact" } else { "--set-file" };
         let Some((key, path)) = split_name_and_path(text) else {
             self.report_missing_value(flag, &text.to_string_lossy());
@@ -347,7 +290,7 @@ impl Validator<'_> {
     }
 }
 
-/// Whether every version of Kubernetes accepts `name` as the name of a variable.
+/// Returns whether every version of Kubernetes accepts `name` as the name of a variable.
 fn is_variable_name(name: &str) -> bool {
     let is_part = |c: char| c.is_ascii_alphanumeric() || ['_', '-', '.'].contains(&c);
     !name.is_empty() && name.chars().all(is_part) && !name.starts_with(|c: char| c.is_ascii_digit())

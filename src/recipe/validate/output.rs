@@ -1,43 +1,71 @@
 //! Where the image is written to, and how it is compressed: `--output`, `--push`, `compression`,
 //! `publish-contract` and their flags.
 
+use std::collections::BTreeMap;
 use std::path::Path;
 
-use super::validator::{Validator, ValueOrigin, flag_or_file, from_flag};
-use crate::recipe::groups::Output;
-use crate::recipe::overrides::RecipeOverrides;
+use super::validator::{RawValue, Validator, ValueOrigin, flag_or_file, flags_or_file, from_flag};
+use crate::recipe::flag_overrides::RecipeOverrides;
+use crate::recipe::recipe_paths::resolvable_from;
+use crate::recipe::recipe_settings::{OutputSettings, SbomOutput};
 use crate::recipe::schema::RecipeFile;
 use coracle_core::fs;
 use coracle_core::hint::Hint as _;
+use coracle_inventory::sbom::{ParseSbomFormatError, SbomFormat};
 use coracle_oci::copy::{ImageLocation, ParseNewImageLocationError};
 use coracle_oci::layer::{Compression, ParseCompressionError};
 use coracle_oci::layout::{DiskFormat, DiskLocation};
 
 impl Validator<'_> {
     /// Parses the destinations of the image and its contract, and the compression.
-    pub(super) fn output(
+    pub(super) fn parse_output(
         &mut self,
         file: &RecipeFile,
         flags: &RecipeOverrides,
         recipe_dir: &Path,
-    ) -> fs::Result<Output> {
-        Ok(Output {
-            destinations: self.destinations(flags)?,
-            push: self.push(file, flags),
+    ) -> fs::Result<OutputSettings> {
+        Ok(OutputSettings {
+            destinations: self.parse_destinations(flags)?,
+            push: self.parse_push(file, flags),
             load_engine: None,
-            publish_contract: self.publish_contract(file, flags, recipe_dir),
-            compression: self.compression(file, flags),
+            publish_contract: self.parse_contract_destination(file, flags, recipe_dir),
+            sbom: self.parse_sbom(file, flags, recipe_dir)?,
+            compression: self.parse_compression(file, flags),
         })
     }
 
-    fn compression(&mut self, file: &RecipeFile, flags: &RecipeOverrides) -> Compression {
+    /// Parses the formats of attached SBOMs, and the files with their formats: `--sbom-format`, or that of
+    /// the file's name.
+    fn parse_sbom(
+        &mut self,
+        file: &RecipeFile,
+        flags: &RecipeOverrides,
+        recipe_dir: &Path,
+    ) -> fs::Result<SbomOutput> {
+        let hint = |error: &ParseSbomFormatError| error.hint();
+        let raw_values = flags_or_file(&file.image.0.sbom, &flags.attach_sbom, "--attach-sbom");
+        let attached = raw_values.iter().filter_map(|raw| self.parse_value(raw, hint)).collect();
+        let format: Option<SbomFormat> = flags.sbom_format.as_ref().and_then(|format| {
+            let raw = RawValue { value: format.clone(), origin: ValueOrigin::Flag("--sbom-format") };
+            self.parse_value(&raw, hint)
+        });
+        let mut files = BTreeMap::new();
+        for path in &flags.sbom_files {
+            let name = path.file_name().unwrap_or_default().to_string_lossy();
+            let format = format.unwrap_or_else(|| SbomFormat::of_file_name(&name));
+            files.insert(resolvable_from(recipe_dir, path.clone())?, format);
+        }
+        Ok(SbomOutput { files, attached })
+    }
+
+    fn parse_compression(&mut self, file: &RecipeFile, flags: &RecipeOverrides) -> Compression {
         let raw = flag_or_file(&file.image.0.compression, &flags.compression, "--compression");
         let hint = |error: &ParseCompressionError| error.hint();
         raw.and_then(|raw| self.parse_value(&raw, hint)).unwrap_or_default()
     }
 
     /// Parses `--output`. Several tags may go to one image layout; other destinations must differ.
-    fn destinations(&mut self, flags: &RecipeOverrides) -> fs::Result<Vec<ImageLocation>> {
+    fn parse_destinations(&mut self, flags: &RecipeOverrides) -> fs::Result<Vec<ImageLocation>> {
         let mut destinations: Vec<ImageLocation> = Vec::new();
         for raw in from_flag(&flags.destinations, "--output") {
             let hint = |error: &ParseNewImageLocationError| error.hint();
@@ -68,7 +96,7 @@ impl Validator<'_> {
     }
 
     /// Returns whether to push. Reports a problem if the image has no name.
-    fn push(&mut self, file: &RecipeFile, flags: &RecipeOverrides) -> bool {
+    fn parse_push(&mut self, file: &RecipeFile, flags: &RecipeOverrides) -> bool {
         if flags.push && flags.names.is_empty() && file.image.0.name.is_none() {
             let table = self
                 .document
@@ -85,7 +113,7 @@ impl Validator<'_> {
     /// Parses the destination of the contract: an image layout or a repository, without a tag. An
     /// artifact is found by the digest of its image, and a tag would be taken for an image. A
     /// relative path in the recipe starts at its directory.
-    fn publish_contract(
+    fn parse_contract_destination(
         &mut self,
         file: &RecipeFile,
         flags: &RecipeOverrides,
@@ -128,7 +156,7 @@ impl Validator<'_> {
     }
 }
 
-/// Whether both destinations would write to the same location.
+/// Returns whether both destinations would write to the same location.
 fn is_conflict(one: &ImageLocation, other: &ImageLocation) -> fs::Result<bool> {
     Ok(match (one, other) {
         (ImageLocation::OnDisk(one), ImageLocation::OnDisk(other)) => {

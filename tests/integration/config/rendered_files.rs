@@ -71,22 +71,41 @@ port = 8080
 }
 
 #[test]
-fn checks_the_syntax_of_verbatim_files_by_their_names() {
+fn warns_about_unchanged_files_that_are_not_in_the_format_of_their_names() {
     let folder = tempfile::tempdir().unwrap();
     fs::create_dir(folder.path().join("c")).unwrap();
     for (name, text) in [("a.json", "{\n\"a\": 1,}"), ("b.toml", "a = 1\na = 2\n"), ("c.txt", "{")] {
         fs::write(folder.path().join("c").join(name), text).unwrap();
     }
-    fs::write(folder.path().join("c/d.yaml"), b"a: \xff").unwrap();
-    coracle_in(folder.path(), ["config", "render", "--config=c:/etc/app"]).ends(
+    fs::write(folder.path().join("c/d.properties"), b"a=\xff\n").unwrap();
+    let mut render = coracle_in(folder.path(), ["config", "render", "--config=c:/etc/app"]);
+    render.more(["--quiet", "-o", "out"]);
+    render.ends(
+        0,
+        str![""],
+        str![[r#"
+warning: `c/a.json` is not valid JSON: trailing comma
+   --> c/a.json:2
+  it is mounted unchanged
+warning: `c/b.toml` is not valid TOML: duplicate key
+   --> c/b.toml:2
+  it is mounted unchanged
+warning: `c/d.properties` is not UTF-8, so it is not valid Java properties
+  it is mounted unchanged
+
+"#]],
+    );
+    assert_eq!(fs::read(folder.path().join("out/etc/app/d.properties")).unwrap(), b"a=\xff\n");
+
+    let recipe =
+        "[[config]]\nmount = \"/etc/app\"\ntemplates = [{ from = \"c/a.json\", format = \"json\" }]\n";
+    fs::write(folder.path().join("coracle.toml"), recipe).unwrap();
+    coracle_in(folder.path(), ["config", "render"]).ends(
         2,
         str![""],
         str![[r#"
 error: `c/a.json` is not valid JSON: trailing comma
    --> c/a.json:2
-  `c/b.toml` is not valid TOML: duplicate key
-   --> c/b.toml:2
-  `c/d.yaml` is not UTF-8, so it is not valid YAML
 
 hint: fix the file, or set its `format` in the recipe, such as `jsonc` or `none`
 
@@ -105,9 +124,9 @@ fn renders_numbers_as_written_or_rejects_them() {
         2,
         str![""],
         str![[r#"
-error: `mode`: the number is not in canonical form and would change (from config/production.yaml, line 2)
-  `version`: the number is not in canonical form and would change (from config/production.yaml, line 3)
-  `rate`: the number is not in canonical form and would change (from --set rate)
+error: `mode`: the number would change when it is rendered, because it is not in canonical form (from config/production.yaml, line 2)
+  `version`: the number would change when it is rendered, because it is not in canonical form (from config/production.yaml, line 3)
+  `rate`: the number would change when it is rendered, because it is not in canonical form (from --set rate)
 
 hint: quote it if it is text, such as a version `"1.10"` or a mode `"0644"`
 hint: quote it if it is text: `--set 'rate="1.10"'`

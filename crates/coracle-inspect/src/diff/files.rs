@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use coracle_core::content::Content;
 use coracle_core::file_system::{FileSystem as _, FsNode};
 use coracle_core::path::{ImagePath, RawPath};
-use coracle_oci::layout::{FileNode, LayerMember};
+use coracle_oci::layout::{ImageEntryKind, LayerMember};
 use serde::Serialize;
 
 use super::documents::{KeyChange, diff_documents};
@@ -116,12 +116,12 @@ pub(super) fn diff_files(
 }
 
 /// Returns the node of `other` as it would be in the layer of `one`.
-fn relayered(one: &ImagePathEntry<'_>, other: &ImagePathEntry<'_>) -> FileNode {
+fn relayered(one: &ImagePathEntry<'_>, other: &ImagePathEntry<'_>) -> ImageEntryKind {
     match &other.entry.node {
-        FileNode::File(extent) => {
+        ImageEntryKind::File(extent) => {
             let mut extent = *extent;
             extent.layer = one.entry.layer;
-            FileNode::File(extent)
+            ImageEntryKind::File(extent)
         }
         node => node.clone(),
     }
@@ -135,11 +135,13 @@ fn compare_entries(
 ) -> bool {
     diff.fields = changed_fields(one, other);
     let is_same = match (&one.entry.node, &other.entry.node) {
-        (FileNode::File(_), FileNode::File(_)) => match (content_of(old, one), content_of(new, other)) {
-            (Some(a), Some(b)) => !compare_contents(diff, &a, &b),
-            // Without contents, sizes are all that is known.
-            _ => one.size() == other.size(),
-        },
+        (ImageEntryKind::File(_), ImageEntryKind::File(_)) => {
+            match (content_of(old, one), content_of(new, other)) {
+                (Some(a), Some(b)) => !compare_contents(diff, &a, &b),
+                // Without contents, sizes are all that is known.
+                _ => one.size() == other.size(),
+            }
+        }
         (a, b) => a == b,
     };
     if is_same {

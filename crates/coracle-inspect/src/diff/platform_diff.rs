@@ -6,7 +6,7 @@ use coracle_core::digest::Digest;
 use coracle_core::path::ImagePath;
 use coracle_kube::contract::{CONTRACT_LABEL, Contract, diff_contracts};
 use coracle_oci::layout::{
-    FileNode, LayoutError, ParsedImage, ParsedPlatform, TarHeader, UnpackOptions, UnpackedImage,
+    ImageEntryKind, LayoutError, ParsedImage, ParsedPlatform, TarHeader, UnpackOptions, UnpackedImage,
     UnpackedLayer,
 };
 use serde::Serialize;
@@ -228,7 +228,10 @@ fn is_independent_of_shared_layers(
     let has_problem = |image: &UnpackedImage| image.layers.iter().any(|layer| layer.problem.is_some());
     let paths = |image: &UnpackedImage| -> BTreeSet<ImagePath> {
         let files = image.file_system.files().iter();
-        files.filter(|(_, entry)| entry.node != FileNode::Directory).map(|(path, _)| path.clone()).collect()
+        files
+            .filter(|(_, entry)| entry.node != ImageEntryKind::Directory)
+            .map(|(path, _)| path.clone())
+            .collect()
     };
     is_below
         && !removes(one)

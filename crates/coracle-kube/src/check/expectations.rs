@@ -16,7 +16,7 @@ use crate::yaml::{self, Node, Span};
 use coracle_core::path::ImagePath;
 
 /// The files of an image, for mounts that hide them.
-pub trait HiddenFiles: std::fmt::Debug {
+pub trait FilesHiddenByMount: std::fmt::Debug {
     /// Returns the files that a mount at `path` hides: all below a directory, or the one file there.
     fn hidden_by(&self, path: &ImagePath, is_file: bool) -> Vec<ImagePath>;
 }
@@ -27,7 +27,7 @@ pub struct Expectations<'a> {
     /// The image's contract.
     pub contract: &'a Contract,
     /// The image's files, if known.
-    pub image_files: Option<&'a dyn HiddenFiles>,
+    pub image_files: Option<&'a dyn FilesHiddenByMount>,
     /// The user of the image's config.
     pub user: Option<&'a str>,
     /// The digests of the image's manifests and index.
@@ -40,7 +40,7 @@ pub struct Expectations<'a> {
     pub contract_document: Option<(&'a ContractDocument, &'a Values)>,
 }
 
-/// The files that the contract renders from the values, by mount and key.
+/// The files that the contract renders from the values, by mount and path.
 #[derive(Debug, Default)]
 pub(super) struct ExpectedFiles {
     files: BTreeMap<(String, String), Vec<u8>>,
@@ -61,10 +61,10 @@ impl ExpectedFiles {
         let Some((values, secrets)) = validated_values(document, values, report) else { return rendered };
         let known = values.merged();
         for template in &document.templates {
-            let mount_and_key = (template.mount.clone(), template.key.clone());
-            let path = format!("{}/{}", template.mount, template.key);
+            let mount_and_path = (template.mount.clone(), template.path().to_owned());
+            let path = format!("{}/{}", template.mount, template.path());
             match render_file(template, known, &secrets) {
-                Ok(Some(bytes)) => drop(rendered.files.insert(mount_and_key, bytes)),
+                Ok(Some(bytes)) => drop(rendered.files.insert(mount_and_path, bytes)),
                 Ok(None) => {
                     let message = "not compared: the file is secret and its values are not given".to_owned();
                     report.notes.push(CheckFinding::for_file(path, CheckRule::ValuesViolateSchema, message));
@@ -79,8 +79,8 @@ impl ExpectedFiles {
 
     /// Returns the first difference from the rendered file; `None` if there is none, or no such
     /// file.
-    pub(super) fn compare(&self, mount: &str, key: &str, actual: &[u8]) -> Option<FileDifference> {
-        let expected = self.files.get(&(mount.to_owned(), key.to_owned()))?;
+    pub(super) fn compare(&self, mount: &str, path: &str, actual: &[u8]) -> Option<FileDifference> {
+        let expected = self.files.get(&(mount.to_owned(), path.to_owned()))?;
         if expected == actual {
             return None;
         }
@@ -135,7 +135,7 @@ fn validated_values(
                     None => ("the values".to_owned(), None),
                 };
                 let span = span.unwrap_or_default();
-                let message = values::Violation { origin: None, ..violation }.to_string();
+                let message = values::SchemaViolation { origin: None, ..violation }.to_string();
                 report.findings.push(CheckFinding {
                     line: span.line,
                     column: span.column,
@@ -175,7 +175,7 @@ fn render_file(
         trim_blocks: template.trim_blocks,
         lstrip_blocks: template.lstrip_blocks,
     };
-    let template = TemplateSource { path: PathBuf::from(&template.key), text, syntax };
+    let template = TemplateSource { path: PathBuf::from(template.path()), text, syntax };
     let uses = template.used_keys_with(includes).map_err(|error| error.to_string())?;
     let is_unknown =
         |secret: &&KeyPath| secret.find(values).is_none() && uses.iter().any(|used| secret.overlaps(used));

@@ -4,11 +4,12 @@ use std::fmt;
 use std::path::PathBuf;
 use std::str::FromStr;
 
+use crate::mounted_path::object_key;
 use crate::template::{FileFormat, FormatChoice, TemplateSyntax, UsedKeys};
 use crate::values::ValueSource;
 use coracle_core::hint::Hint;
 use coracle_core::path::ImagePath;
-use coracle_core::signal::{ParseSignalError, Signal};
+use coracle_core::signal_name::{ParseSignalNameError, SignalName};
 
 /// The files, Secrets, directories and variables that a program needs in addition to its image.
 #[derive(Clone, PartialEq, Eq, Default, Debug, Hash)]
@@ -43,10 +44,10 @@ pub struct ConfigMount {
     /// The mount path in the container.
     pub path: ImagePath,
     /// The files of the directory.
-    pub files: Vec<MountFile>,
+    pub files: Vec<MountFileSource>,
     /// How a change reaches the running program.
     pub reload: ReloadMethod,
-    /// Whether the program starts without it.
+    /// `true` if the program starts without it.
     pub is_optional: bool,
 }
 
@@ -58,12 +59,21 @@ pub struct SecretMount {
     pub path: ImagePath,
     /// The Secret's name; `None` for a name made from the program's.
     pub name: Option<String>,
-    /// The keys that the program reads.
-    pub keys: Vec<String>,
+    /// The files that the program reads.
+    pub files: Vec<SecretFile>,
     /// How a change reaches the running program.
     pub reload: ReloadMethod,
-    /// Whether the program starts without it.
+    /// `true` if the program starts without it.
     pub is_optional: bool,
+}
+
+/// A file of a [`SecretMount`].
+#[derive(Clone, PartialEq, Eq, Debug, Hash)]
+pub struct SecretFile {
+    /// The key in the Secret.
+    pub key: String,
+    /// The path in the mount.
+    pub path: String,
 }
 
 /// A directory that the program writes to.
@@ -74,7 +84,7 @@ pub struct WritableDirectory {
     /// The size as a Kubernetes quantity (`10Gi`) of storage that outlives the pod; `None` for
     /// ephemeral storage.
     pub size: Option<String>,
-    /// Whether several pods write to it (`ReadWriteMany`).
+    /// `true` if several pods write to it (`ReadWriteMany`).
     pub is_shared: bool,
 }
 
@@ -83,19 +93,19 @@ pub struct WritableDirectory {
 pub struct FileVariable {
     /// The variable's name.
     pub name: String,
-    /// The file's path: that of a mount and a key.
+    /// The file's path in the container.
     pub file: ImagePath,
-    /// Whether the user allowed a secret file, although environment variables are easily exposed.
+    /// `true` if the user allowed a secret file, although environment variables are easily exposed.
     pub is_secret_allowed: bool,
 }
 
 /// A file of a mount.
 #[derive(Clone, PartialEq, Eq, Debug, Hash)]
-pub struct MountFile {
+pub struct MountFileSource {
     /// The source file: a template, or a file that is copied unchanged.
     pub source: PathBuf,
-    /// The file's name in the mount, which is the key in the ConfigMap or Secret.
-    pub key: String,
+    /// The path in the mount, such as `conf.d/site.conf`.
+    pub path: String,
     /// The template's syntax; `None` if the file is copied unchanged.
     pub syntax: Option<TemplateSyntax>,
     /// The format that the file is checked in.
@@ -109,25 +119,41 @@ pub struct RenderedMount {
     pub path: ImagePath,
     /// How a change reaches the running program.
     pub reload: ReloadMethod,
-    /// Whether the program starts without it.
+    /// `true` if the program starts without it.
     pub is_optional: bool,
-    /// The files, sorted by key.
+    /// The files, sorted by path.
     pub files: Vec<RenderedFile>,
 }
 
 /// A rendered file.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct RenderedFile {
-    /// The file's name in the mount.
-    pub key: String,
+    /// The path in the mount.
+    pub path: String,
     /// The content.
     pub bytes: Vec<u8>,
-    /// Whether it may contain a secret.
+    /// `true` if it may contain a secret.
     pub is_secret: bool,
     /// The format that it was validated as.
     pub format: Option<FileFormat>,
+    /// Why it is not valid in the format that its name suggests, for a file that is copied unchanged.
+    pub format_warning: Option<String>,
     /// The keys whose values may be in it.
     pub used_keys: UsedKeys,
+}
+
+impl RenderedFile {
+    /// Returns the key in the ConfigMap or Secret.
+    pub(crate) fn object_key(&self) -> String {
+        object_key(&self.path)
+    }
+}
+
+impl SecretFile {
+    /// Returns the file of a key, at the path of the same name.
+    pub fn from_key(key: &str) -> Self {
+        Self { key: key.to_owned(), path: key.to_owned() }
+    }
 }
 
 /// How a program picks up a configuration change.
@@ -139,7 +165,7 @@ pub enum ReloadMethod {
     /// The program watches the directory.
     Watch,
     /// The program reloads on this signal.
-    Signal(Signal),
+    Signal(SignalName),
 }
 
 /// Signals that a program cannot handle, by name and number. Source: signal(7).
@@ -153,10 +179,10 @@ pub enum ParseReloadError {
     UnknownMethod(String),
     /// An invalid signal.
     #[error(transparent)]
-    Signal(#[from] ParseSignalError),
+    Signal(#[from] ParseSignalNameError),
     /// A signal that a program cannot handle.
     #[error("a program cannot handle `{0}`")]
-    UnhandleableSignal(Signal),
+    UnhandleableSignal(SignalName),
 }
 
 impl Hint for ParseReloadError {

@@ -11,9 +11,9 @@ use super::name_rules;
 use super::object_data::ConfigObjectKind;
 use super::object_edits::with_member;
 use crate::config::{ReloadMethod, RenderedMount};
-use crate::problem::LocatedProblem;
+use crate::located_problem::LocatedProblem;
 use coracle_core::path::ImagePath;
-use coracle_core::signal::Signal;
+use coracle_core::signal_name::SignalName;
 
 /// The mode of a secret file. Its owner is root, its group the program's (`fsGroup`).
 const SECRET_MODE: u32 = 0o440;
@@ -24,20 +24,27 @@ pub(super) struct ConfigVolume<'a> {
     pub(super) path: &'a ImagePath,
     /// The name of the volume.
     pub(super) name: String,
-    pub(super) objects: Vec<MountedObject>,
+    pub(super) objects: Vec<MountedConfigObject>,
     /// The signal that the program expects when a file changes.
-    pub(super) signal: Option<&'a Signal>,
+    pub(super) signal: Option<&'a SignalName>,
 }
 
 /// A mounted ConfigMap or Secret.
 #[derive(Debug)]
-pub(super) struct MountedObject {
+pub(super) struct MountedConfigObject {
     pub(super) kind: ConfigObjectKind,
     pub(super) name: String,
-    pub(super) keys: Vec<String>,
-    /// Whether it is created elsewhere; it may have further keys.
+    pub(super) files: Vec<ObjectFile>,
+    /// `true` if it is created elsewhere; it may have further keys.
     pub(super) is_external: bool,
     pub(super) is_optional: bool,
+}
+
+/// A key of a mounted object and its path in the mount.
+#[derive(Clone, Debug)]
+pub(super) struct ObjectFile {
+    pub(super) key: String,
+    pub(super) path: String,
 }
 
 /// Returns the object name, without hash, for the files mounted at `path`.
@@ -87,10 +94,14 @@ pub(super) fn config_volumes<'a>(
         });
     }
     for secret in &application.configuration.secrets {
-        let object = MountedObject {
+        let object = MountedConfigObject {
             kind: ConfigObjectKind::Secret,
             name: secret.name.clone().unwrap_or_else(|| format!("{}-secret", application.name)),
-            keys: secret.keys.clone(),
+            files: secret
+                .files
+                .iter()
+                .map(|file| ObjectFile { key: file.key.clone(), path: file.path.clone() })
+                .collect(),
             is_external: true,
             is_optional: secret.is_optional,
         };
@@ -143,17 +154,20 @@ fn mounted_object(
     config_object: &ConfigObject,
     mount: &RenderedMount,
     naming: &ObjectNaming,
-) -> MountedObject {
-    MountedObject {
+) -> MountedConfigObject {
+    let is_secret = config_object.kind == ConfigObjectKind::Secret;
+    let files = mount.files.iter().filter(|file| file.is_secret == is_secret);
+    let files = files.map(|file| ObjectFile { key: file.object_key(), path: file.path.clone() });
+    MountedConfigObject {
         kind: config_object.kind,
         name: if naming.has_hash_suffixes { config_object.name() } else { config_object.base_name.clone() },
-        keys: config_object.files.iter().map(|(key, _)| key.clone()).collect(),
+        files: files.collect(),
         is_external: false,
         is_optional: mount.is_optional,
     }
 }
 
-fn reload_signal(reload: &ReloadMethod) -> Option<&Signal> {
+fn reload_signal(reload: &ReloadMethod) -> Option<&SignalName> {
     match reload {
         ReloadMethod::Signal(signal) => Some(signal),
         ReloadMethod::Restart | ReloadMethod::Watch => None,
@@ -175,14 +189,14 @@ impl ConfigVolume<'_> {
         match self.objects.as_slice() {
             [source] => with_member(volume, source.volume_field(), source.direct_source()),
             several => {
-                let sources: Vec<Value> = several.iter().map(MountedObject::projected_source).collect();
+                let sources: Vec<Value> = several.iter().map(MountedConfigObject::projected_source).collect();
                 with_member(volume, "projected", json!({ "sources": sources }))
             }
         }
     }
 }
 
-impl MountedObject {
+impl MountedConfigObject {
     fn volume_field(&self) -> &'static str {
         match self.kind {
             ConfigObjectKind::ConfigMap => "configMap",
@@ -194,9 +208,16 @@ impl MountedObject {
         if self.is_optional { json!(true) } else { Value::Null }
     }
 
-    fn key_items(&self, mode: Option<u32>) -> Value {
-        let item = |key: &String| with_member(json!({ "key": key, "path": key }), "mode", json!(mode));
-        Value::Array(self.keys.iter().map(item).collect())
+    /// Returns whether a file is in a folder, or has another name than its key.
+    fn has_paths(&self) -> bool {
+        self.files.iter().any(|file| file.key != file.path)
+    }
+
+    fn items(&self, mode: Option<u32>) -> Value {
+        let item = |file: &ObjectFile| {
+            with_member(json!({ "key": file.key, "path": file.path }), "mode", json!(mode))
+        };
+        Value::Array(self.files.iter().map(item).collect())
     }
 
     /// Returns the volume source if this is the only object at the path.
@@ -205,7 +226,7 @@ impl MountedObject {
             ConfigObjectKind::ConfigMap => json!({ "name": self.name }),
             ConfigObjectKind::Secret => json!({ "secretName": self.name, "defaultMode": SECRET_MODE }),
         };
-        let items = if self.is_external { self.key_items(None) } else { Value::Null };
+        let items = if self.is_external || self.has_paths() { self.items(None) } else { Value::Null };
         with_member(with_member(volume, "items", items), "optional", self.optional_field())
     }
 
@@ -213,8 +234,9 @@ impl MountedObject {
     /// volume's default applies to all parts.
     fn projected_source(&self) -> Value {
         let items = match self.kind {
+            ConfigObjectKind::ConfigMap if self.has_paths() => self.items(None),
             ConfigObjectKind::ConfigMap => Value::Null,
-            ConfigObjectKind::Secret => self.key_items(Some(SECRET_MODE)),
+            ConfigObjectKind::Secret => self.items(Some(SECRET_MODE)),
         };
         let source = with_member(
             with_member(json!({ "name": self.name }), "items", items),
@@ -223,6 +245,14 @@ impl MountedObject {
         );
         json!({ self.volume_field(): source })
     }
+}
+
+/// Returns the argument of `kubectl create secret generic` for a file that was rendered into `out`.
+fn from_file_argument(mount: &ImagePath, file: &ObjectFile) -> String {
+    let key = if file.key == file.path { String::new() } else { format!("{}=", file.key) };
+    let argument = format!("--from-file={key}out{mount}/{}", file.path);
+    let is_plain = |c: char| c.is_ascii_alphanumeric() || "-_./=".contains(c);
+    if argument.chars().all(is_plain) { argument } else { format!("'{}'", argument.replace('\'', r"'\''")) }
 }
 
 /// Returns hints about Secrets that the user must create, with the command for it.
@@ -236,11 +266,10 @@ pub(super) fn missing_secret_notes(
         for source in config_volume.objects.iter().filter(|source| source.kind == ConfigObjectKind::Secret) {
             if source.is_external {
                 let keys = missing.entry(&source.name).or_default();
-                keys.extend(source.keys.iter().map(|key| format!("`{key}`")));
+                keys.extend(source.files.iter().map(|file| format!("`{}`", file.key)));
             } else if !application.has_secrets {
-                let path = config_volume.path.to_string();
                 let from: Vec<String> =
-                    source.keys.iter().map(|key| format!("--from-file=out{path}/{key}")).collect();
+                    source.files.iter().map(|file| from_file_argument(config_volume.path, file)).collect();
                 let namespace = application.settings.namespace.as_deref();
                 notes.push(format!(
                     "the Secret `{name}` is referenced but not printed: create it with \

@@ -18,10 +18,10 @@ mod object_data;
 mod object_edits;
 mod overlay_changes;
 mod pinned_image;
-mod pod;
+mod pod_template;
 mod program_container;
-pub mod settings;
-mod workload;
+mod workload_objects;
+pub mod workload_settings;
 mod writable_volumes;
 pub mod yaml_writer;
 
@@ -33,25 +33,28 @@ pub use config_object::ConfigObject;
 pub use manifest_patch::ManifestPatch;
 pub use object_data::ConfigObjectKind;
 pub use pinned_image::{ParsePinnedImageError, PinnedImage};
-pub use settings::WorkloadSettings;
+pub use workload_settings::WorkloadSettings;
 
 use application::ObjectNaming;
 use config_volumes::ConfigVolume;
 
-use crate::problem::LocatedProblem;
+use crate::config;
+use crate::located_problem::LocatedProblem;
 use crate::resource_rules;
 
-pub use crate::problem::ManifestsError;
+pub use crate::located_problem::ManifestsError;
 
 /// Generates the objects of an application.
 ///
 /// # Errors
 /// Fails with every problem: settings that Kubernetes rejects, or that contradict each other.
 pub fn generate_manifests(application: &Application<'_>) -> Result<Manifests, ManifestsError> {
-    generate_with_names(
+    let mut manifests = generate_with_names(
         application,
         &ObjectNaming { name_prefix: application.name.to_owned(), has_hash_suffixes: true },
-    )
+    )?;
+    manifests.add_apply_size_warnings();
+    Ok(manifests)
 }
 
 /// Generates the objects of an application, named by `names`.
@@ -78,13 +81,12 @@ fn generate_with_names(
         .retain(|config_object| config_object.kind == ConfigObjectKind::ConfigMap || application.has_secrets);
     let mut manifests = Manifests {
         config_objects,
-        objects: workload::workload_objects(application, naming, &config_volumes, &mut problems),
+        objects: workload_objects::workload_objects(application, naming, &config_volumes, &mut problems),
         notes: security_and_secret_notes(application, &config_volumes),
     };
     problems.extend(manifests.config_objects.iter().filter_map(ConfigObject::size_problem));
     problems.extend(api_problems(&manifests));
     problems.extend(apply_patch::apply_patches(application, naming, &mut manifests));
-    manifests.notes.extend(manifests.config_objects.iter().filter_map(ConfigObject::apply_size_warning));
     // Two probes may have the same problem.
     problems.dedup();
     if problems.is_empty() { Ok(manifests) } else { Err(ManifestsError(problems)) }
@@ -107,6 +109,7 @@ fn security_and_secret_notes(
         .into_iter()
         .map(Note::Hint)
         .collect();
+    notes.extend(config::format_warnings(application.rendered_mounts));
     let resources = &application.settings.resources;
     notes.extend(
         resource_rules::fraction_warnings(&resources.requests, &resources.limits)

@@ -3,14 +3,14 @@
 use std::collections::BTreeSet;
 use std::rc::Rc;
 
+use super::dependency_hint::Likelihood;
 use super::error::Error;
 use super::function_calls::{FunctionCall, FunctionCalls, FunctionNeed};
-use super::hint::Likelihood;
+use super::ignored_paths;
 use super::implicit_policy::ImplicitPolicy;
-use super::path_noise;
-use super::requests::{DataContent, DataFile};
+use super::requested_dependencies::{DataContent, DataFile};
 use crate::closure::{DlopenCaller, ElfProgram, LinkMap, MappedObject, ResolveOptions};
-use crate::elf::{self, DataMatches, DataQuery, PathText, Toolchain};
+use crate::elf::{self, DataMatches, DataQuery, PathLiteralForm, Toolchain};
 use coracle_core::file_system::{self, FileSystem, FsNode, ResolutionEnd};
 use coracle_core::fs;
 use coracle_core::path::{ImagePath, RawPath};
@@ -77,18 +77,18 @@ pub(super) fn search_own_data(elf: &ElfProgram) -> Result<Rc<DataMatches>, Error
     let query = DataQuery {
         texts: &SEARCHED_TEXTS,
         parts: &[".so", "libnss_"],
-        paths: Some(path_text_form(program)?),
+        paths: Some(path_literal_form(program)?),
         is_wanted_word: None,
     };
     Ok(Rc::new(elf::search_data(&program.file.content.open()?, &program.object, &query)?))
 }
 
 /// Returns how paths are separated in the data of an object.
-pub(super) fn path_text_form(mapped: &MappedObject) -> Result<PathText, Error> {
+pub(super) fn path_literal_form(mapped: &MappedObject) -> Result<PathLiteralForm, Error> {
     let toolchain = elf::detect_toolchain(&mapped.file.content.open()?, &mapped.object.header)?;
     Ok(match toolchain {
-        Some(Toolchain::Rust | Toolchain::Go) => PathText::Concatenated,
-        None => PathText::Terminated,
+        Some(Toolchain::Rust | Toolchain::Go) => PathLiteralForm::Concatenated,
+        None => PathLiteralForm::Terminated,
     })
 }
 
@@ -160,7 +160,7 @@ impl<'a> ProgramContext<'a> {
     pub(super) fn is_own_object(&self, mapped: &MappedObject) -> bool {
         let directory = RawPath::from(&mapped.path).dirname();
         let is_private = !LIBRARY_DIRECTORIES.iter().any(|shared| directory.as_bytes() == shared.as_bytes())
-            && !path_noise::is_library_directory(directory.as_bytes());
+            && !ignored_paths::is_library_directory(directory.as_bytes());
         mapped.raw_path == self.program_object.raw_path || is_private
     }
 
@@ -222,10 +222,17 @@ impl<'a> ProgramContext<'a> {
         self.library_with_prefix("libc.so.6")
     }
 
+    /// Returns the data file at `raw_path` in the sources of this program.
+    pub(super) fn data_file(&self, raw_path: &RawPath, purpose: &str) -> fs::Result<Option<DataFile>> {
+        self.sources.data_file(raw_path, purpose)
+    }
+}
+
+impl DataSources<'_> {
     /// Returns the data file at `raw_path`, with the links on its path. `None` if there is none.
     pub(super) fn data_file(&self, raw_path: &RawPath, purpose: &str) -> fs::Result<Option<DataFile>> {
-        for tree in std::iter::once(self.sources.tree).chain(self.sources.fallback) {
-            let found = find_data_file(tree, &self.sources.options.working_dir, raw_path, purpose)?;
+        for tree in std::iter::once(self.tree).chain(self.fallback) {
+            let found = find_data_file(tree, &self.options.working_dir, raw_path, purpose)?;
             if found.is_some() {
                 return Ok(found);
             }
@@ -236,8 +243,8 @@ impl<'a> ProgramContext<'a> {
     /// Returns the files in the directory at `raw_path` itself, sorted, with the links on their paths. Empty
     /// if there is no directory.
     pub(super) fn data_files_in(&self, raw_path: &RawPath, purpose: &str) -> fs::Result<Vec<DataFile>> {
-        let start = &self.sources.options.working_dir;
-        for tree in std::iter::once(self.sources.tree).chain(self.sources.fallback) {
+        let start = &self.options.working_dir;
+        for tree in std::iter::once(self.tree).chain(self.fallback) {
             let end = file_system::resolve_path(tree, start, raw_path.as_bytes())?.end;
             let ResolutionEnd::Directory(directory) = end else { continue };
             let paths = tree.list(&directory)?.into_iter().map(|name| {
@@ -257,7 +264,7 @@ impl<'a> ProgramContext<'a> {
         skip: &[&str],
         purpose: &str,
     ) -> fs::Result<Vec<DataFile>> {
-        for tree in std::iter::once(self.sources.tree).chain(self.sources.fallback) {
+        for tree in std::iter::once(self.tree).chain(self.fallback) {
             let mut files = Vec::new();
             collect_files(tree, raw_path, skip, purpose, &mut files)?;
             if !files.is_empty() {

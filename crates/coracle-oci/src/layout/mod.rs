@@ -19,7 +19,7 @@ mod locked_layout;
 mod output_stamp;
 pub mod read;
 mod staging;
-mod verify;
+mod verify_layout;
 mod write;
 
 pub use archive::{ArchiveWriteError, BlobOpener, ImageArchive};
@@ -28,12 +28,12 @@ pub use error::{LayoutError, LayoutWarning};
 pub use image_names::ImageNames;
 pub use output_stamp::{IndexStamp, OutputStamp};
 pub use read::{
-    FileEntry, FileExtent, FileNode, ImageFiles, ImageFs, ImageSource, LayerMember, LayerProblem,
+    ImageEntry, ImageEntryKind, ImageFiles, ImageFs, ImageSource, LayerExtent, LayerMember, LayerProblem,
     ParsedImage, ParsedLayer, ParsedPlatform, TarHeader, TarMemberKind, UnpackOptions, UnpackedImage,
     UnpackedLayer, find_replaced_image, read_artifact, read_disk_image, read_remote_artifact,
 };
 pub use staging::Staging;
-pub use verify::{LayoutProblem, verify_layout};
+pub use verify_layout::{LayoutProblem, verify_layout};
 pub use write::{write_artifact, write_graph, write_image};
 
 #[cfg(test)]

@@ -6,7 +6,7 @@
 use std::io::{self, Read};
 
 use super::disk_blobs::{self, DiskBlobs, SizedReader};
-use super::failure::{ReadFailure, parse_json};
+use super::read_failure::{ReadFailure, parse_json};
 use super::select_entry;
 use crate::image::{Descriptor, MAX_DOCUMENT_SIZE, RawManifest, check_document_kind};
 use crate::registry::{self, ManifestReference, Referrer, RepositoryClient};

@@ -9,13 +9,13 @@ use std::io::{self, BufReader, Read, Seek as _, SeekFrom, Write as _};
 use std::path::{Path, PathBuf};
 
 use super::compressed_shares::{CompressedOffsets, CountingReader, OffsetRecorder};
-use super::failure::{ReadFailure, invalid_data};
 use super::image_fs::{ImageFs, StoredTar};
 use super::image_source::ImageSource;
 use super::layer_changes::{self, LayerChanges};
 use super::parsed_image::ParsedImage;
 use super::parsed_platform::{ParsedLayer, ParsedPlatform};
-use super::tar_headers::{TarHeader, TarHeaders, TarMemberKind, UnseekableReader};
+use super::read_failure::{ReadFailure, invalid_data};
+use super::tar_header_reader::{TarHeader, TarHeaderReader, TarMemberKind, UnseekableReader};
 use crate::layer::Codec;
 use crate::layout::error::LayoutError;
 use crate::layout::staging::Staging;
@@ -230,8 +230,8 @@ impl LayerReading<'_> {
         let count = counted.count();
         let blocks = BufReader::with_capacity(BLOCK_SIZE, counted);
         let recorder = OffsetRecorder::new(codec.decompress_buffered(blocks)?, count);
-        let mut headers = TarHeaders::new(UnseekableReader(recorder.take(limit)));
-        while let Some(header) = headers.next()? {
+        let mut headers = TarHeaderReader::new(UnseekableReader(recorder.take(limit)));
+        while let Some(header) = headers.next_header()? {
             self.add_member(header, &mut headers)?;
         }
         let mut rest = headers.into_inner();
@@ -247,7 +247,7 @@ impl LayerReading<'_> {
     fn add_member<R: Read>(
         &mut self,
         header: TarHeader,
-        headers: &mut TarHeaders<UnseekableReader<R>>,
+        headers: &mut TarHeaderReader<UnseekableReader<R>>,
     ) -> io::Result<()> {
         self.changes.add_member(&header)?;
         let is_file = header.kind == TarMemberKind::File;
@@ -264,7 +264,7 @@ impl LayerReading<'_> {
     fn read_content<R: Read>(
         &mut self,
         header: &TarHeader,
-        headers: &mut TarHeaders<UnseekableReader<R>>,
+        headers: &mut TarHeaderReader<UnseekableReader<R>>,
         keeps: bool,
     ) -> io::Result<Option<Digest>> {
         let mut hasher = self.options.hashes_files.then(DigestHasher::default);
