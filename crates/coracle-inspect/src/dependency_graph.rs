@@ -225,7 +225,7 @@ impl DependencyGraph {
                 let index = self.add_node(&first.path, &first.walk);
                 closure
                     .elf_programs()
-                    .flat_map(|elf| elf.all_link_maps())
+                    .flat_map(coracle_ld::closure::ElfProgram::all_link_maps)
                     .for_each(|map| self.add_link_map(map));
                 let rule = format!("opened at run time, {feature}");
                 self.add_edge(next, index, RawPath::new(soname).to_string(), &rule);

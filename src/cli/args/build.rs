@@ -159,6 +159,10 @@ pub(in crate::cli) struct BuildArgs {
     #[arg(long, help_heading = "Inventory")]
     require_inventory: bool,
 
+    /// Keep the programs with their symbols in DIR, where debuggers find them by build ID
+    #[arg(long, value_name = "DIR", conflicts_with = "dry_run", help_heading = "Image")]
+    pub(in crate::cli) keep_symbols: Option<PathBuf>,
+
     /// Fail unless the programs are linked this way: `static`, `dynamic`; `auto` accepts both and
     /// gives advice
     #[arg(long, value_name = "HOW", help_heading = "Image", hide_possible_values = true)]

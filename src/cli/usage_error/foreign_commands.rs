@@ -8,9 +8,19 @@ const TOP: &[&str] = &[""];
 pub(super) const COMMANDS: &[ForeignWord] = &[
     ForeignWord {
         commands: TOP,
-        words: "run start exec create up shell sh attach stop kill compose",
-        advice: "Coracle starts no containers: `coracle build ./app -t app --load` loads the image into an engine, \
-                 which starts it: `docker run app`",
+        words: "start create up compose serve dev",
+        advice: "`coracle run ./app` builds an image and runs it here; \
+                 `coracle build ./app -t app --load` loads it into an engine, which starts it: `docker run app`",
+    },
+    ForeignWord {
+        commands: TOP,
+        words: "exec shell sh attach enter nsenter",
+        advice: "`coracle debug NAME` starts a shell of this machine next to the program of a run",
+    },
+    ForeignWord {
+        commands: TOP,
+        words: "kill",
+        advice: "`coracle stop NAME` ends a run that is in the background",
     },
     ForeignWord {
         commands: TOP,

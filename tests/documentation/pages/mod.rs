@@ -38,6 +38,7 @@ mod readme;
 mod recipe;
 mod record;
 mod registries;
+mod run;
 mod runtime;
 mod secret_scanner;
 mod servers;
@@ -106,6 +107,7 @@ const ELSEWHERE: &[(&str, &str, &str)] = &[
 const PROGRAMS: &[(&str, &str)] = &[
     ("aarch64-linux-gnu-gcc", "gcc-aarch64-linux-gnu libc6-dev-arm64-cross"),
     ("g++", "g++"),
+    ("gdb", "gdb"),
     ("go", "golang-go"),
     ("musl-gcc", "musl-tools"),
     ("node", "nodejs"),
@@ -299,6 +301,7 @@ mod tests {
         recipe,
         record,
         registries,
+        run,
         runtime,
         secret_scanner,
         servers,

@@ -23,7 +23,7 @@ fn names_and_labels_cannot_control_the_terminal() {
             args.into_iter().map(|arg| if arg == "IMAGE" { &location } else { arg }).collect();
         let ended = coracle(&args).with_code(0);
         for text in [&ended.stdout, &ended.stderr] {
-            let bad = text.find(|c| matches!(c, '\x1b' | '\x07' | '\r' | '\u{9b}' | '\u{202e}'));
+            let bad = text.find(['\x1b', '\x07', '\r', '\u{9b}', '\u{202e}']);
             assert_eq!(bad, None, "{args:?}: {text}");
         }
     }

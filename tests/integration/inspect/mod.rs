@@ -2,6 +2,6 @@
 
 mod diff;
 mod foreign_images;
-mod inspect;
+mod inspect_reports;
 mod layout;
 mod page;
