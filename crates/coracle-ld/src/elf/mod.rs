@@ -47,4 +47,4 @@ pub use strip::{StripResult, strip};
 pub use symbol_matching::{LookupResult, LookupRules};
 pub use symbol_versions::{DefinedVersion, NeededVersion, SymbolVersion, SymbolVersions};
 pub use symbols::{SymbolReference, gnu_hash, symbol_references};
-pub use toolchain::{RustTargets, Toolchain, detect_toolchain, has_section, rust_targets};
+pub use toolchain::{RustTargets, Toolchain, detect_toolchain, has_section, read_section, rust_targets};
