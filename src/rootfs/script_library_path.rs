@@ -35,17 +35,25 @@ fn assigned_directories(script: &str, directory: &ImagePath) -> Vec<ImagePath> {
         let value = with_plain_variables(value);
         value.split(':').map(str::to_owned).collect::<Vec<_>>()
     });
-    paths
-        .filter_map(|path| {
-            let (start, rest) = match path.strip_prefix(COMPUTED) {
-                Some(rest) => (directory.as_bytes(), rest),
-                None => (&b""[..], path.as_str()),
-            };
-            // At the end it adds further directories, as `${OLD:+:$OLD}` does.
-            let rest = rest.trim_end_matches(COMPUTED);
-            ImagePath::parse(&[start, rest.as_bytes()].concat()).ok()
-        })
-        .collect()
+    paths.filter_map(|path| assigned_directory(&path, directory)).collect()
+}
+
+/// Returns one directory of an assignment. `None` if it is relative, or computed other than from `directory`.
+fn assigned_directory(path: &str, directory: &ImagePath) -> Option<ImagePath> {
+    let (start, rest) = match path.strip_prefix(COMPUTED) {
+        Some(rest) => (directory.clone(), rest),
+        None => (ImagePath::root(), path),
+    };
+    // At the end it adds further directories, as `${OLD:+:$OLD}` does.
+    let rest = rest.trim_end_matches(COMPUTED);
+    let is_whole = rest.starts_with('/') || (rest.is_empty() && !path.is_empty());
+    let names = rest.split('/').filter(|name| !matches!(*name, "" | "."));
+    let known = is_whole && !rest.contains([COMPUTED, '\0']);
+    let enter = |above: ImagePath, name: &str| match name {
+        ".." => above.parent().unwrap_or_else(ImagePath::root),
+        name => above.join(name.as_bytes()),
+    };
+    known.then(|| names.fold(start, enter))
 }
 
 /// Replaces a variable or substitution. Paths in scripts have no such character.
