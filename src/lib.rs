@@ -42,6 +42,7 @@ pub mod destinations;
 mod error;
 mod image_config;
 mod image_plan;
+pub mod inventory;
 #[cfg(not(feature = "kube"))]
 mod no_contract;
 #[cfg(not(feature = "scan"))]
@@ -59,6 +60,7 @@ mod build_request;
 mod image_sizes;
 pub mod root_file_systems;
 pub mod rootfs;
+pub mod sbom;
 #[cfg(feature = "scan")]
 pub mod secret_scan;
 mod settings;

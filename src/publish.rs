@@ -7,9 +7,11 @@ use super::build_result::{BaseInfo, Built, RegistryPush};
 use super::contract;
 use super::error::Error;
 use super::image_sizes::PlatformSize;
+use super::inventory::InventorySummary;
 use super::observer::UploadProgress;
 use super::pack::PackedBuild;
 use super::plan::PlannedImages;
+use super::sbom;
 use coracle_core::digest::Digest;
 use coracle_core::note::Note;
 use coracle_oci::copy;
@@ -58,6 +60,7 @@ pub(crate) fn publish_contract_then_names<'a>(
     let contract =
         contract::publish_contract(&packed.images.contract, image_set, destinations, settings, &mut outputs)?;
     notes.extend(warning_notes(contract.warnings));
+    notes.extend(warning_notes(sbom::publish_sboms(request, &packed.images.plans, image_set, &mut outputs)?));
     let pushes = packed.uploads.write_tags(image_set)?;
     let built = Built {
         pushes: pushes.into_iter().map(RegistryPush::from).collect(),
@@ -81,6 +84,7 @@ fn describe_image(request: &BuildRequest<'_>, images: &PlannedImages<'_>, image_
         bases: images.plans.iter().filter_map(BaseInfo::from_plan).collect(),
         user: images.user,
         file_count: images.plans.iter().map(|plan| plan.rootfs.file_count()).sum(),
+        inventories: images.plans.iter().map(|plan| InventorySummary::new(request.recipe, plan)).collect(),
         destinations: request.destinations.locations().collect(),
         pushes: Vec::new(),
         loaded: Vec::new(),

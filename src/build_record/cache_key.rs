@@ -57,7 +57,8 @@ fn hash_settings(settings: &Settings, hasher: &mut KeyHasher) {
 /// settings of Kubernetes manifests do not.
 fn hash_recipe(recipe: &Recipe, hasher: &mut KeyHasher) {
     let Recipe { image, contents, output, checks, source, .. } = recipe;
-    let BuildChecks { linkage, allowed_paths, allowed_config_values, budget: _, strict } = checks;
+    let BuildChecks { linkage, allowed_paths, allowed_config_values, budget: _, strict, require_inventory } =
+        checks;
     let RecipeSource { recipe_dir, .. } = source;
     image.hash(hasher);
     contents.hash(hasher);
@@ -67,7 +68,7 @@ fn hash_recipe(recipe: &Recipe, hasher: &mut KeyHasher) {
     #[cfg(feature = "kube")]
     recipe.config.hash(hasher);
     output.hash(hasher);
-    (linkage, allowed_paths, allowed_config_values, strict).hash(hasher);
+    (linkage, allowed_paths, allowed_config_values, strict, require_inventory).hash(hasher);
     hash_paths([recipe_dir].into_iter(), hasher);
 }
 
@@ -105,6 +106,7 @@ mod tests {
     use crate::rootfs::Owner;
     use coracle_core::byte_size::ByteSize;
     use coracle_core::path::RawPath;
+    use coracle_inventory::sbom::SbomFormat;
     use coracle_ld::implicit::{Inclusion, TimeZones};
     use coracle_ld::ldso::HwcapsSelection;
     use coracle_oci::copy::ImageLocation;
@@ -214,6 +216,15 @@ mod tests {
         |recipe| drop(recipe.checks.allowed_paths.insert("/a".parse().unwrap(), "b".into())),
         |recipe| drop(recipe.checks.allowed_config_values.insert("/a".into(), "b".into())),
         |recipe| recipe.checks.strict = true,
+        |recipe| {
+            recipe.output.sbom.attached.insert(SbomFormat::Spdx);
+        },
+        |recipe| {
+            recipe.output.sbom.files.insert("a.json".into(), SbomFormat::Spdx);
+        },
+        |recipe| recipe.checks.require_inventory = true,
+        |recipe| recipe.contents.inventory.packages = false,
+        |recipe| recipe.contents.inventory.licences = true,
         |recipe| recipe.source.recipe_dir = "sub".into(),
     ];
 

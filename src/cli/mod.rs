@@ -14,6 +14,7 @@ mod contract_lookup;
 mod copy;
 mod debug_symbols;
 mod deps;
+mod diff;
 mod environment;
 mod error;
 mod generated_dir;
@@ -22,6 +23,7 @@ mod hidden_files;
 mod image_reader;
 mod image_report;
 mod init;
+mod inspect;
 mod interrupt;
 mod line_wrap;
 mod manifest_image;
@@ -128,6 +130,8 @@ fn run_common_command(command: &CommonCommand, caller: Invocation) -> Result<Cli
         CommonCommand::Stop(args) => run::run_stop(args),
         CommonCommand::Debug(args) => run::run_debug(args),
         CommonCommand::Resolve(args) => resolve_digests::run_resolve(args),
+        CommonCommand::Inspect(args) => inspect::run_inspect(args),
+        CommonCommand::Diff(args) => diff::run_diff(args),
         CommonCommand::Copy(args) => copy::run_copy(args),
         CommonCommand::Index(args) => copy::run_index(args),
         CommonCommand::ReloadImage(args) => reload_image::run_reload_image(args),

@@ -8,6 +8,7 @@ use super::{linkage, start_check, stop_signal_hint, web_file_times};
 use crate::contract;
 use crate::error::Error;
 use crate::image_plan::Plan;
+use crate::inventory::InventoryPlanner;
 use crate::observer::{Observer, UploadProgress};
 use crate::recipe::{Contents, FileTimes, Recipe, RecipeInclude, RecipeProgram, RootOverrideKind};
 use crate::root_file_systems::RootFileSystems;
@@ -66,7 +67,9 @@ impl ImagePlanner<'_> {
     /// Plans the image on its base image. The base's files are not read if all entries are below
     /// [`APP_DIR`] and the base's config does not mention that directory.
     fn plan_on_base(&self, base: PlatformBase<'_>) -> Result<Plan, Error> {
-        if let Some(user) = base.numeric_user(self.recipe).filter(|_| !base.mentions_app_dir()) {
+        // An SBOM lists the packages of the base.
+        let may_be_unread = !base.mentions_app_dir() && !self.recipe.output.sbom.is_wanted();
+        if let Some(user) = base.numeric_user(self.recipe).filter(|_| may_be_unread) {
             let run_config = base.run_config(self.recipe, user)?;
             if self.are_static(&run_config)? {
                 let plan = self.plan_files(self.file_system, BaseFiles::Unread, &run_config)?;
@@ -163,9 +166,13 @@ impl ImagePlanner<'_> {
             &planned.rootfs,
         )?);
         notes.extend(planned.hints.iter().map(|hint| Note::Dependency(self.dependency_note(hint))));
+        let inventory = InventoryPlanner { recipe, roots: self.roots, base: request.base };
+        let (rootfs, inventory, inventory_notes) = inventory.add_inventory(planned.rootfs)?;
+        notes.extend(inventory_notes);
         Ok(Plan {
             platform: self.platform.clone(),
-            rootfs: planned.rootfs,
+            rootfs,
+            inventory,
             hints: planned.hints,
             entrypoint_script: None,
             added_state_dirs: self.added.state_dirs.to_vec(),

@@ -15,6 +15,7 @@ use coracle_core::platform::Platform;
 use coracle_core::port::Port;
 use coracle_core::reference::ImageReference;
 use coracle_core::signal_name::SignalName;
+use coracle_inventory::sbom::SbomFormat;
 #[cfg(feature = "kube")]
 use coracle_kube::RecipePart;
 #[cfg(feature = "kube")]
@@ -114,8 +115,25 @@ pub struct Contents {
     pub complete: bool,
     /// Which `glibc-hwcaps` variants of libraries are added.
     pub hwcaps: HwcapsSelection,
+    /// Whether the image contains an inventory of its packages, by which scanners find them.
+    pub inventory: Inventory,
     /// Directories that replace the host's root file system: roots or sysroots.
     pub root_overrides: Vec<RootOverride>,
+}
+
+/// What an image contains about its packages.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub struct Inventory {
+    /// Whether it contains the data by which scanners recognize packages.
+    pub packages: bool,
+    /// Whether it contains the licence texts of packages.
+    pub licences: bool,
+}
+
+impl Default for Inventory {
+    fn default() -> Self {
+        Self { packages: true, licences: false }
+    }
 }
 
 /// Where the image is written to, and how its layers are compressed.
@@ -130,8 +148,26 @@ pub struct OutputSettings {
     pub load_engine: Option<EngineKind>,
     /// Where the full contract is published, in addition to the image's label.
     pub publish_contract: Option<ImageLocation>,
+    /// The software bills of materials.
+    pub sbom: SbomOutput,
     /// The compression of the layers.
     pub compression: Compression,
+}
+
+/// The software bills of materials that a build writes.
+#[derive(Clone, PartialEq, Eq, Default, Hash, Debug)]
+pub struct SbomOutput {
+    /// Files with their formats. The name of a file contains the platform if there are several.
+    pub files: BTreeMap<PathBuf, SbomFormat>,
+    /// The formats that are attached to the image as referrers.
+    pub attached: BTreeSet<SbomFormat>,
+}
+
+impl SbomOutput {
+    /// Whether any is written.
+    pub fn is_wanted(&self) -> bool {
+        !(self.files.is_empty() && self.attached.is_empty())
+    }
 }
 
 /// The checks that can fail a build.
@@ -148,6 +184,8 @@ pub struct BuildChecks {
     pub budget: Budget,
     /// `true` if the secret scanner's warnings are errors.
     pub strict: bool,
+    /// Whether it is an error if scanners cannot see what the image contains.
+    pub require_inventory: bool,
 }
 
 /// The required linkage of every ELF program.

@@ -138,7 +138,9 @@ fn only_one_file_calls_functions_of_some_hosts() {
     for file in source_files().into_iter().filter(SourceFile::is_library) {
         let code = file.code();
         for call in HOST_CALLS.iter().filter(|call| uses(&code, call)) {
-            if !HOST_CALLS_FILES.contains(&file.path.as_str()) && !LINUX_ALONE.iter().any(|path| file.path.starts_with(path)) {
+            if !HOST_CALLS_FILES.contains(&file.path.as_str())
+                && !LINUX_ALONE.iter().any(|path| file.path.starts_with(path))
+            {
                 violations.push(format!("{} uses `{call}`", file.path));
             }
         }

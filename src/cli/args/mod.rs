@@ -5,6 +5,7 @@ mod build;
 mod cargo_flags;
 mod config;
 mod copy_index_and_cache;
+mod inspect;
 mod manifests;
 mod other_commands;
 mod record;
@@ -24,6 +25,7 @@ pub(super) use config::{
     ConfigRenderArgs, ConfigShowArgs, ContractCommand,
 };
 pub(super) use copy_index_and_cache::{CacheCommand, CopyArgs, IndexArgs, PruneArgs};
+pub(super) use inspect::{DiffArgs, DiffFormat, InspectArgs, InspectFormat};
 pub(super) use manifests::{ManifestLayout, ManifestsArgs, ResolveArgs};
 pub(super) use other_commands::{
     Ci, CompletionsArgs, DepsArgs, DepsFormat, InitArgs, KeysArgs, KeysFormat, ManArgs, RecipeCommand,
@@ -100,6 +102,10 @@ pub(super) enum CommonCommand {
     Debug(Box<DebugArgs>),
     /// Pin images in manifests by digest
     Resolve(Box<ResolveArgs>),
+    /// Show what an image contains, and why
+    Inspect(Box<InspectArgs>),
+    /// Show how two images differ
+    Diff(Box<DiffArgs>),
     /// Copy an image between registries, layouts and archives
     Copy(Box<CopyArgs>),
     /// Combine images of several platforms into one image index

@@ -52,9 +52,9 @@ pub(super) const COMMANDS: &[ForeignWord] = &[
     },
     ForeignWord {
         commands: TOP,
-        words: "inspect history layers ls list tree-files files explain dive plan",
-        advice: "`coracle build ./app --dry-run` lists an image's files with their reasons, \
-                 `coracle config show IMAGE` what it expects to be mounted; `skopeo inspect` prints its config",
+        words: "history layers ls list tree-files files explain dive plan details describe info",
+        advice: "`coracle inspect IMAGE` shows what an image contains, with `--files` and `--why PATH`; \
+                 `coracle build ./app --dry-run` lists the files of an image before it is built",
     },
     ForeignWord {
         commands: TOP,
@@ -101,7 +101,12 @@ pub(super) const COMMANDS: &[ForeignWord] = &[
     },
     ForeignWord {
         commands: TOP,
-        words: "render check validate lint verify diff show view",
+        words: "compare changes container-diff diffoci",
+        advice: "`coracle diff OLD NEW` shows how two images differ",
+    },
+    ForeignWord {
+        commands: TOP,
+        words: "render check validate lint verify show view",
         advice: "`coracle config render`, `coracle config check`, `coracle config show` and `coracle config diff` \
                  are about configuration; `coracle build ./app --dry-run` checks a recipe without writing anything",
     },
@@ -136,7 +141,7 @@ pub(super) const COMMANDS: &[ForeignWord] = &[
         advice: "a build always scans for secrets; lists of contents (SBOM) and signatures are made by other tools, \
                  and `coracle copy SRC DST --referrers` copies them",
     },
-    ForeignWord { commands: TOP, words: "version info", advice: "`--version` prints the version" },
+    ForeignWord { commands: TOP, words: "version", advice: "`--version` prints the version" },
     ForeignWord { commands: &[], words: "help", advice: "`--help` after any command describes it" },
     ForeignWord {
         commands: &["config"],

@@ -3,8 +3,8 @@
 
 mod foreign_build_flags;
 mod foreign_commands;
-mod foreign_tool_flags;
 mod foreign_run_flags;
+mod foreign_tool_flags;
 
 use std::ffi::OsString;
 use std::path::Path;
@@ -16,8 +16,8 @@ use coracle_core::hint::most_similar;
 use super::error::{CliError, CliExit};
 use foreign_build_flags::BUILD_FLAGS;
 use foreign_commands::COMMANDS;
-use foreign_tool_flags::OTHER_FLAGS;
 use foreign_run_flags::RUN_FLAGS;
+use foreign_tool_flags::OTHER_FLAGS;
 
 /// Words that users of other tools type, with advice on Coracle's equivalent.
 struct ForeignWord {

@@ -93,10 +93,16 @@ pub(super) struct ImageTable {
     pub(super) annotations: BTreeMap<String, Spanned<String>>,
     /// Whether to strip symbols and debugging sections from programs.
     pub(super) strip: Option<bool>,
+    /// Whether the image contains an inventory of its packages, by which scanners find them. Default: true.
+    pub(super) inventory: Option<bool>,
+    /// Whether the image contains the licence texts of its packages.
+    pub(super) licences: Option<bool>,
     /// How programs must be linked: `static`, `dynamic`, or `auto`, which allows both.
     pub(super) linkage: Option<Spanned<String>>,
     /// The compression of layers: `gzip`, `zstd` or `none`, with an optional level: `gzip:9`.
     pub(super) compression: Option<Spanned<String>>,
+    /// Attach software bills of materials to the image, as referrers: `spdx`, `cyclonedx`.
+    pub(super) sbom: Vec<Spanned<String>>,
     /// Publish the full contract to this image layout or repository: `oci:DIR` or `docker://NAME`.
     pub(super) publish_contract: Option<Spanned<String>>,
     /// The platform, where the ELF header does not determine it: `linux/arm/v7`.

@@ -40,8 +40,11 @@ working-dir = "/srv/"
 stop-signal = "SIGRTMIN+3"
 labels = { a = "1" }
 strip = true
+inventory = false
+licences = true
 linkage = "dynamic"
 compression = "zstd:9"
+sbom = ["cyclonedx"]
 platform = "linux/arm/v7"
 
 [image.annotations]

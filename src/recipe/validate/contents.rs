@@ -9,7 +9,7 @@ use super::validator::{RawValue, Validator, ValueOrigin, from_flag};
 use crate::recipe::flag_overrides::RecipeOverrides;
 use crate::recipe::recipe_paths::resolvable_from;
 use crate::recipe::recipe_settings::{
-    Contents, FileTimes, ParseFileTimesError, RecipeInclude, RecipeProgram,
+    Contents, FileTimes, Inventory, ParseFileTimesError, RecipeInclude, RecipeProgram,
 };
 use crate::recipe::schema::{self, RecipeFile};
 use crate::rootfs::{ExcludePattern, ParseExcludePatternError};
@@ -35,6 +35,10 @@ impl Validator<'_> {
                 })
             }),
             strip: flags.strip || file.image.0.strip.unwrap_or_default(),
+            inventory: Inventory {
+                packages: !flags.no_inventory && file.image.0.inventory.unwrap_or(true),
+                licences: flags.licences || file.image.0.licences.unwrap_or_default(),
+            },
             implicit: self.parse_implicit_policy(&file.runtime.0, &flags.runtime),
             complete: flags.runtime.complete || file.runtime.0.complete.unwrap_or_default(),
             hwcaps: self.parse_hwcaps(&file.runtime.0, &flags.runtime),

@@ -28,6 +28,7 @@ mod first_image;
 mod glibc;
 mod go;
 mod init;
+mod inspect;
 mod install;
 mod local_clusters;
 mod manifests;
@@ -290,6 +291,7 @@ mod tests {
         glibc,
         go,
         init,
+        inspect,
         install,
         local_clusters,
         manifests,

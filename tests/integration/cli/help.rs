@@ -28,8 +28,8 @@ Commands:
   init          Write a first recipe, with configuration and CI
   deps          Show what the dynamic loader would map for a program, and why
   manifests     Print Kubernetes manifests for an image: ConfigMaps, workload, Service
-  record        Run a program once, and print what it opens that its image lacks
   config        Render and check a program's configuration, which is kept out of its image
+  record        Run a program once, and print what it opens that its image lacks
   stop          End a run that is in the background
   debug         Run a tool of this machine next to a program that `coracle run` runs
   resolve       Pin images in manifests by digest
@@ -126,6 +126,11 @@ Image:
                                       as the ARM variant
       --epoch <SECONDS>               The creation time in the image's config, in seconds since
                                       1970; default: SOURCE_DATE_EPOCH, or 0
+
+Inventory:
+      --no-inventory       Leave out the inventory of packages, by which scanners recognize them
+      --licences           Add the licence texts of the packages
+      --require-inventory  Fail if scanners cannot see what the image contains
 
 Roots:
       --root <[PLATFORM=]DIR>     Take programs and libraries from this root file system; PROGRAM is

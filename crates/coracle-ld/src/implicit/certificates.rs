@@ -10,7 +10,7 @@ use crate::elf::{self, Toolchain};
 use coracle_core::path::{ImagePath, RawPath};
 
 /// Paths of the bundle on different distributions, as in Go's `crypto/x509/root_linux.go`.
-const BUNDLE_PATHS: [&str; 6] = [
+pub(super) const BUNDLE_PATHS: [&str; 6] = [
     "/etc/ssl/certs/ca-certificates.crt",
     "/etc/pki/tls/certs/ca-bundle.crt",
     "/etc/ssl/ca-bundle.pem",
@@ -46,7 +46,7 @@ pub(super) fn add_certificates(
         return Ok(());
     }
     requests.mark_used(option);
-    let packaged = PackagedCertificates::read(program)?;
+    let packaged = PackagedCertificates::read(program.sources)?;
     for bundle in BUNDLE_PATHS {
         let Some(file) = program.data_file(&RawPath::new(bundle), "CA certificates")? else { continue };
         let Some(file) = packaged.without_local(program, file, requests)? else { continue };
@@ -95,7 +95,7 @@ fn is_go_with_x509(program: &ProgramContext<'_>) -> Result<bool, Error> {
     let object = program.program_object();
     let has_x509 = program.own_data.texts.contains("crypto/x509.");
     Ok(has_x509
-        && elf::detect_toolchain(&object.file.content.open()?, &object.object)? == Some(Toolchain::Go))
+        && elf::detect_toolchain(&object.file.content.open()?, &object.object.header)? == Some(Toolchain::Go))
 }
 
 /// Returns whether the program reads the variable that replaces the bundle. Libraries in Rust look for

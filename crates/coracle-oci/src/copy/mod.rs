@@ -18,7 +18,7 @@ pub use copy_referrers::{copy_referrers, push_artifact};
 pub use create_index::{CreatedIndex, IndexImage, create_index};
 pub use error::CopyError;
 pub use image_location::{ImageLocation, ParseLocationError, ParseNewImageLocationError};
-pub use open_image::{has_manifest, open_source, read_image, resolve_digest};
+pub use open_image::{has_manifest, open_any_source, open_source, read_image, resolve_digest};
 pub use push_image::{ImagePush, PushSummary, push_image};
 pub use registry_image_name::{ParseRegistryImageNameError, RegistryImageName};
 pub use upload_queue::{PushTargets, UploadQueue};

@@ -28,8 +28,9 @@ pub use error::{LayoutError, LayoutWarning};
 pub use image_names::ImageNames;
 pub use output_stamp::{IndexStamp, OutputStamp};
 pub use read::{
-    ImageEntry, ImageEntryKind, ImageFiles, ImageSource, LayerExtent, ParsedImage, ParsedLayer,
-    ParsedPlatform, find_replaced_image, read_artifact, read_disk_image, read_remote_artifact,
+    ImageEntry, ImageEntryKind, ImageFiles, ImageFs, ImageSource, LayerExtent, LayerMember, LayerProblem,
+    ParsedImage, ParsedLayer, ParsedPlatform, TarHeader, TarMemberKind, UnpackOptions, UnpackedImage,
+    UnpackedLayer, find_replaced_image, read_artifact, read_disk_image, read_remote_artifact,
 };
 pub use staging::Staging;
 pub use verify_layout::{LayoutProblem, verify_layout};
