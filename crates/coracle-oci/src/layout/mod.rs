@@ -19,6 +19,7 @@ mod locked_layout;
 mod output_stamp;
 pub mod read;
 mod staging;
+mod stale_artifacts;
 mod verify;
 mod write;
 
@@ -33,7 +34,7 @@ pub use read::{
 };
 pub use staging::Staging;
 pub use verify::{LayoutProblem, verify_layout};
-pub use write::{write_artifact, write_graph, write_image};
+pub use write::{add_artifacts, write_artifact, write_graph, write_image};
 
 #[cfg(test)]
 mod tests;

@@ -26,6 +26,7 @@
     allow(dead_code, reason = "without a transport no client can be created")
 )]
 
+mod add_referrer;
 mod authenticator;
 mod challenge;
 mod client;
@@ -60,7 +61,7 @@ pub use http_transport::TransportFailure;
 pub use manifests::{ManifestHead, ManifestReference};
 pub use pull::BlobReader;
 pub use push::PushOutcome;
-pub use referrers::Referrer;
+pub use referrers::{MAX_REFERRERS, Referrer};
 pub use refusal::{LoginStatus, Refusal};
 pub use repository::Repository;
 pub use request::{BlobContent, RequestSummary};

@@ -69,6 +69,14 @@ pub struct State {
     pub no_mounts: bool,
     /// Supports the referrers API.
     pub referrers: bool,
+    /// Has the referrers API, but sends no `OCI-Subject`.
+    pub no_subject_header: bool,
+    /// The number of referrers on a page; all of them if it is `None`.
+    pub page_size: Option<usize>,
+    /// Ignores `artifactType` in requests for referrers.
+    pub no_referrers_filter: bool,
+    /// Sends an `ETag` with manifests, and evaluates `If-Match`.
+    pub etags: bool,
     /// The `Location` of an upload is a path without a host.
     pub relative: bool,
     /// Counts the bytes of uploads and keeps none of them.

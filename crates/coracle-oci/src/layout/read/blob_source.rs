@@ -87,7 +87,10 @@ impl BlobSource {
     ) -> Result<Vec<Referrer>, ReadFailure> {
         let is_wanted = |referrer: &Referrer| kind.is_none() || referrer.artifact_type.as_deref() == kind;
         let found = match self {
-            Self::Registry(remote) => remote.referrers(subject)?,
+            Self::Registry(remote) => match kind {
+                Some(kind) => remote.referrers_of_type(subject, kind)?,
+                None => remote.referrers(subject)?,
+            },
             Self::Disk(blobs) => {
                 let index = blobs.read_file("index.json", MAX_DOCUMENT_SIZE)?.unwrap_or_default();
                 let mut found = Referrer::parse_index(&index).unwrap_or_default();
