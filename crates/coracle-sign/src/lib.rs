@@ -10,10 +10,12 @@
 //! | [`signing_key`], [`public_key`] | private keys in all usual files, public keys |
 //! | [`bundle`], [`dsse`], [`statement`] | a signed statement, and its parts |
 //! | [`simple_signing`] | the payload and annotation that engines verify |
+//! | [`signer`] | makes signatures as artifacts: with a key, or with a program |
+//! | [`stored`] | checks the signatures that are stored with an image |
 //!
 //! Signatures are deterministic (RFC 6979): the same key, statement and digest always have the same
-//! bytes. The crate reads neither files nor the environment nor the clock, and does not depend on
-//! registries: a bundle is pushed as a referrer by `coracle-oci`.
+//! bytes. The crate reads neither the environment nor the clock. `coracle-oci` pushes artifacts, and reads
+//! them again.
 //!
 //! Sources: [DSSE](https://github.com/secure-systems-lab/dsse), [in-toto
 //! attestations](https://github.com/in-toto/attestation), [Sigstore
@@ -44,9 +46,11 @@ pub mod dsse;
 pub mod error;
 mod pem;
 pub mod public_key;
+pub mod signer;
 pub mod signing_key;
 pub mod simple_signing;
 pub mod statement;
+pub mod stored;
 
 #[cfg(test)]
 mod tests;

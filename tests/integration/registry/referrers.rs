@@ -229,21 +229,16 @@ fn uses_the_api_of_a_registry_that_does_not_confirm_the_subject() {
 }
 
 #[test]
-fn reads_all_pages_of_the_wanted_type() {
-    for ignores_filter in [false, true] {
-        let (fake, image) = (FakeRegistry::start(), image(&[9]));
-        fake.state().referrers = true;
-        fake.state().page_size = Some(2);
-        fake.state().no_referrers_filter = ignores_filter;
-        image.push(&fake.shop(), "1").unwrap();
-        let notes: Vec<Artifact> = (0..5).map(|note| Artifact::new(&image, &note.to_string())).collect();
-        for note in &notes {
-            note.push(&fake.shop()).unwrap();
-        }
-        assert_eq!(digests(&fake.shop(), &image).len(), 5);
-        let of_type = |kind| fake.shop().referrers_of_type(&image.digest(), kind).unwrap().len();
-        assert_eq!((of_type(KIND), of_type("application/x+json")), (5, 0));
+fn reads_all_pages() {
+    let (fake, image) = (FakeRegistry::start(), image(&[9]));
+    fake.state().referrers = true;
+    fake.state().page_size = Some(2);
+    image.push(&fake.shop(), "1").unwrap();
+    let notes: Vec<Artifact> = (0..5).map(|note| Artifact::new(&image, &note.to_string())).collect();
+    for note in &notes {
+        note.push(&fake.shop()).unwrap();
     }
+    assert_eq!(digests(&fake.shop(), &image), notes.iter().map(Artifact::digest).collect());
 }
 
 #[test]

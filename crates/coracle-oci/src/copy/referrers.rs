@@ -7,9 +7,10 @@ use super::location::ImageLocation;
 use super::push::{ImagePush, PushSummary, push_image};
 use super::registry_image_name::RegistryImageName;
 use crate::image::{Artifact, Blob, Descriptor, ImageGraph, RawManifest};
-use crate::layout::ImageSource;
+use crate::layout::{self, ImageSource, LayoutWarning};
 use crate::registry::{Access, BlobContent, BlobUpload, MAX_REFERRERS, Referrer, RegistryClient};
 use coracle_core::digest::Digest;
+use coracle_core::fs::Durability;
 use coracle_core::progress::Progress;
 
 /// The maximum size of the manifests of all referrers that are copied, in bytes. A typical one has a
@@ -103,10 +104,7 @@ pub fn push_artifacts(
     let mut seen = BTreeSet::new();
     let uploads: Vec<BlobUpload<'_>> = artifacts
         .iter()
-        .flat_map(|artifact| {
-            let [config, content, _] = artifact.blobs();
-            [config, content]
-        })
+        .flat_map(Artifact::content_blobs)
         .filter(|blob| seen.insert(blob.descriptor().digest))
         .map(blob_upload)
         .collect();
@@ -114,15 +112,31 @@ pub fn push_artifacts(
     for (outcome, upload) in remote.push_blobs(&uploads)?.into_iter().zip(&uploads) {
         sent.count_blob(outcome, upload.size);
     }
-    let manifests: Vec<RawManifest> = artifacts
-        .iter()
-        .map(|artifact| {
-            let [_, _, manifest] = artifact.blobs();
-            RawManifest::from(manifest)
-        })
-        .collect();
+    let manifests: Vec<RawManifest> =
+        artifacts.iter().map(|artifact| RawManifest::from(artifact.manifest())).collect();
     remote.add_referrers(&manifests)?;
     Ok(sent)
+}
+
+/// Adds `artifacts` to the referrers of their subjects at `to`: pushes them to its repository, or writes
+/// them to its layout.
+///
+/// # Errors
+/// Fails if a request fails, a file cannot be written, or `to` is an archive or an engine.
+pub fn attach_artifacts(
+    artifacts: &[Artifact],
+    to: &ImageLocation,
+    client: &RegistryClient,
+    durability: Durability,
+) -> Result<Vec<LayoutWarning>, CopyError> {
+    match to {
+        ImageLocation::Registry(name) => {
+            push_artifacts(artifacts, name, client)?;
+            Ok(Vec::new())
+        }
+        ImageLocation::OnDisk(location) => Ok(layout::add_artifacts(artifacts, location, durability)?),
+        ImageLocation::Engine(_) => Err(CopyError::ReferrersInEngine(to.clone())),
+    }
 }
 
 fn blob_upload(blob: &Blob) -> BlobUpload<'_> {

@@ -135,7 +135,7 @@ pub(super) fn put_artifact(
     let kind = artifact.descriptor().artifact_type;
     if let Some(entries) = index.get_mut("manifests").and_then(Value::as_array_mut) {
         entries.retain(|entry| match entry.get("annotations").and_then(|all| entry_text(all, SUBJECT)) {
-            Some(about) if entry_text(entry, "artifactType") == kind => {
+            Some(about) if entry_text(entry, "artifactType") == kind.as_deref() => {
                 about != subject && subjects.contains(about)
             }
             _ => true,

@@ -30,7 +30,7 @@ pub use image_names::ImageNames;
 pub use output_stamp::{IndexStamp, OutputStamp};
 pub use read::{
     FileEntry, FileExtent, FileNode, ImageFiles, ImageSource, ParsedImage, ParsedLayer, ParsedPlatform,
-    find_replaced_image, read_artifact, read_disk_image, read_remote_artifact,
+    find_replaced_image, read_artifact, read_disk_image, read_only_artifact, read_remote_artifact,
 };
 pub use staging::Staging;
 pub use verify::{LayoutProblem, verify_layout};

@@ -113,7 +113,7 @@ impl RepositoryClient {
         }
         for (subject, mut referrers) in unlisted {
             // Some registries have the API, but do not send `OCI-Subject`.
-            if let Some(listed) = self.list_by_api(&subject, None)? {
+            if let Some(listed) = self.list_by_api(&subject)? {
                 referrers.retain(|referrer| !listed.iter().any(|entry| entry.digest == referrer.digest));
             }
             if !referrers.is_empty() {

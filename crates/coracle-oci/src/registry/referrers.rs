@@ -9,10 +9,9 @@ use serde_json::Value;
 
 use super::client::{ReceivedDocument, RepositoryClient};
 use super::error::RegistryError;
-use super::escape;
 use super::manifests::MAX_MANIFEST_BYTES;
 use super::request::{OutgoingRequest, RequestSummary, RequestTarget};
-use crate::image::media_type;
+use crate::image::{Descriptor, media_type};
 use coracle_core::digest::Digest;
 use coracle_core::json;
 
@@ -35,6 +34,12 @@ pub struct Referrer {
     pub artifact_type: Option<String>,
     /// The annotations.
     pub annotations: BTreeMap<String, String>,
+}
+
+impl From<&Referrer> for Descriptor {
+    fn from(referrer: &Referrer) -> Self {
+        Self::new(referrer.media_type.clone(), referrer.digest, referrer.size)
+    }
 }
 
 #[derive(Deserialize)]
@@ -81,37 +86,18 @@ impl RepositoryClient {
     /// Fails if a request fails, the response is not an image index, or there are more than
     /// [`MAX_REFERRERS`].
     pub fn referrers(&self, subject: &Digest) -> Result<Vec<Referrer>, RegistryError> {
-        self.list_referrers(subject, None)
-    }
-
-    /// Lists the referrers of `subject` that have the artifact type `kind`.
-    ///
-    /// # Errors
-    /// Fails like [`RepositoryClient::referrers`].
-    pub fn referrers_of_type(&self, subject: &Digest, kind: &str) -> Result<Vec<Referrer>, RegistryError> {
-        self.list_referrers(subject, Some(kind))
-    }
-
-    fn list_referrers(&self, subject: &Digest, kind: Option<&str>) -> Result<Vec<Referrer>, RegistryError> {
-        if let Some(found) = self.list_by_api(subject, kind)? {
+        if let Some(found) = self.list_by_api(subject)? {
             return Ok(found);
         }
         let mut found = Vec::new();
-        self.add_page(&mut found, &self.read_tagged_index(subject)?.document, subject, kind)?;
+        self.add_page(&mut found, &self.read_tagged_index(subject)?.document, subject)?;
         Ok(found)
     }
 
-    /// Lists referrers by the referrers API alone, those of `kind` if it is given. `None` if the
-    /// registry does not support it.
-    pub(super) fn list_by_api(
-        &self,
-        subject: &Digest,
-        kind: Option<&str>,
-    ) -> Result<Option<Vec<Referrer>>, RegistryError> {
-        // Registries may ignore the filter.
-        let filter =
-            kind.map_or(String::new(), |kind| format!("?artifactType={}", escape::encode_query(kind)));
-        let mut next = Some(self.api_path(&format!("referrers/{subject}{filter}")));
+    /// Lists referrers by the referrers API alone. `None` if the registry does not support it. The
+    /// filter `artifactType` is not used: some registries list the media type of the config instead.
+    pub(super) fn list_by_api(&self, subject: &Digest) -> Result<Option<Vec<Referrer>>, RegistryError> {
+        let mut next = Some(self.api_path(&format!("referrers/{subject}")));
         let mut found = Vec::new();
         for page in 0..MAX_PAGES {
             let Some(to) = next.take() else { return Ok(Some(found)) };
@@ -124,7 +110,7 @@ impl RepositoryClient {
             let Some(received) = received else { return Ok((page > 0).then_some(found)) };
             next = self.next_page_target(&received);
             let index = parse_response(&received.bytes, &received.request)?;
-            self.add_page(&mut found, &index, subject, kind)?;
+            self.add_page(&mut found, &index, subject)?;
         }
         match next {
             Some(_) => Err(self.too_many_referrers(subject)),
@@ -132,17 +118,14 @@ impl RepositoryClient {
         }
     }
 
-    /// Adds the entries of `index` with the artifact type `kind` to `found`.
+    /// Adds the entries of `index` to `found`.
     fn add_page(
         &self,
         found: &mut Vec<Referrer>,
         index: &Value,
         subject: &Digest,
-        kind: Option<&str>,
     ) -> Result<(), RegistryError> {
-        let mut entries = parse_entries(index);
-        entries.retain(|entry| kind.is_none() || entry.artifact_type.as_deref() == kind);
-        found.extend(entries);
+        found.extend(parse_entries(index));
         if found.len() > MAX_REFERRERS {
             return Err(self.too_many_referrers(subject));
         }

@@ -75,16 +75,14 @@ impl State {
         if !self.referrers {
             return Response::new(404).header("content-type", "text/plain").body(b"404 page not found\n");
         }
-        let filter = request.parameter("artifactType").filter(|_| !self.no_referrers_filter);
         let mut found = Vec::new();
         for ((repository, digest), (kind, bytes)) in &self.manifests {
             let document: Value = serde_json::from_slice(bytes).unwrap();
             let artifact = match &document["artifactType"] {
-                Value::Null => &document["config"]["mediaType"],
-                artifact => artifact,
+                artifact if !artifact.is_null() && !self.config_as_artifact_type => artifact,
+                _ => &document["config"]["mediaType"],
             };
-            let is_wanted = filter.is_none() || artifact.as_str() == filter.as_deref();
-            if repository == name && document["subject"]["digest"] == subject && is_wanted {
+            if repository == name && document["subject"]["digest"] == subject {
                 found.push(json!({
                     "mediaType": kind, "digest": digest, "size": bytes.len(), "artifactType": artifact,
                     "annotations": document["annotations"],
@@ -96,16 +94,10 @@ impl State {
         let kind = "application/vnd.oci.image.index.v1+json";
         let index = json!({"schemaVersion": 2, "mediaType": kind, "manifests": found[start..end]});
         let response = Response::new(200).header("content-type", kind).body(index.to_string().as_bytes());
-        match (end < found.len(), filter) {
-            (false, _) => response,
-            (true, None) => {
-                let next = format!("</v2/{name}/referrers/{subject}?start={end}>; rel=\"next\"");
-                response.header("link", &next)
-            }
-            (true, Some(kind)) => {
-                let next = format!("?artifactType={kind}&start={end}");
-                response.header("link", &format!("</v2/{name}/referrers/{subject}{next}>; rel=\"next\""))
-            }
+        if end == found.len() {
+            return response;
         }
+        let next = format!("</v2/{name}/referrers/{subject}?start={end}>; rel=\"next\"");
+        response.header("link", &next)
     }
 }

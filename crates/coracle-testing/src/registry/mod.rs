@@ -73,8 +73,8 @@ pub struct State {
     pub no_subject_header: bool,
     /// The number of referrers on a page; all of them if it is `None`.
     pub page_size: Option<usize>,
-    /// Ignores `artifactType` in requests for referrers.
-    pub no_referrers_filter: bool,
+    /// Lists the media type of the config as the type of each artifact, as go-containerregistry does.
+    pub config_as_artifact_type: bool,
     /// Sends an `ETag` with manifests, and evaluates `If-Match`.
     pub etags: bool,
     /// The `Location` of an upload is a path without a host.

@@ -19,7 +19,7 @@ mod pax_records;
 mod select_entry;
 mod tar_headers;
 
-pub use artifact::{read_artifact, read_remote_artifact};
+pub use artifact::{read_artifact, read_only_artifact, read_remote_artifact};
 pub(super) use disk_blobs::index_entries;
 pub use image_files::ImageFiles;
 pub use image_source::{ImageSource, find_replaced_image};
