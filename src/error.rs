@@ -144,6 +144,12 @@ pub enum Error {
         /// The compiler or linker setting that links it the other way.
         setting: String,
     },
+    /// A package database cannot be read.
+    #[error(transparent)]
+    Inventory(#[from] coracle_inventory::InventoryError),
+    /// Scanners cannot see all that the image contains, which the recipe requires.
+    #[error("scanners cannot see all that the image contains:\n{}", .0.join("\n"))]
+    IncompleteInventory(Vec<String>),
     /// The path of a program is not UTF-8, so the config, which is JSON, cannot contain it.
     #[error("cannot write the path `{0}` to the image's config: it is not UTF-8")]
     PathNotUtf8(ImagePath),
@@ -249,6 +255,10 @@ impl Hint for Error {
             Self::LinkageMismatch { is_static, setting, .. } => {
                 let wanted = if *is_static { "dynamically" } else { "statically" };
                 Some(format!("{setting} links it {wanted}; `--linkage auto` allows both"))
+            }
+            Self::Inventory(error) => error.hint(),
+            Self::IncompleteInventory(_) => {
+                Some("mend what is listed, or build without `--require-inventory`".into())
             }
             Self::Internal(_) => None,
             Self::PathNotUtf8(_) => Some("give it another path with `PROGRAM:/app/NAME`".into()),

@@ -1,5 +1,6 @@
 //! The plan of the image of one platform.
 
+use crate::inventory::ImageInventory;
 use crate::rootfs::{Owner, Rootfs};
 use coracle_core::note::{DependencyNote, Note};
 use coracle_core::path::ImagePath;
@@ -20,6 +21,8 @@ pub struct Plan {
     pub(crate) entrypoint_script: Option<ImagePath>,
     /// Directories that the program writes to and that were added because of hints.
     pub(crate) added_state_dirs: Vec<ImagePath>,
+    /// The packages and modules of the image.
+    pub inventory: ImageInventory,
     /// Warnings and hints.
     pub notes: Vec<Note>,
     /// The base image.

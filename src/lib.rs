@@ -42,6 +42,7 @@ pub mod destinations;
 mod error;
 mod image_config;
 mod image_plan;
+pub mod inventory;
 #[cfg(not(feature = "kube"))]
 mod no_contract;
 #[cfg(not(feature = "scan"))]
@@ -49,7 +50,6 @@ mod no_secret_scan;
 mod observer;
 mod over_budget;
 mod pack;
-mod packaged_files;
 mod plan;
 mod previous_image;
 mod publish;
@@ -68,8 +68,8 @@ pub use built::{BaseInfo, Built, RegistryPush};
 pub use error::Error;
 pub use image_plan::Plan;
 pub use observer::{Observer, PublishDecision};
+pub use inventory::packaged_paths;
 pub use over_budget::OverBudget;
-pub use packaged_files::packaged_paths;
 pub use plan::{added_state_directories, check_required_files, plan, plan_with_missing_files};
 pub use previous_image::PreviousImage;
 pub use recipe::Recipe;

@@ -175,6 +175,21 @@ impl RootFileSystems {
         &self.host
     }
 
+    /// Returns the file systems that may have a package database with the file at `host_path`, each with the
+    /// file's path in it: the root that contains it, then the host.
+    pub(crate) fn roots_with(&self, host_path: &Path) -> Vec<(&HostFs, ImagePath)> {
+        let within = self.roots.iter().filter_map(|(root, file_system)| {
+            let below = host_path.strip_prefix(&root.directory).ok()?;
+            Some((&**file_system, below.to_owned()))
+        });
+        let on_host = fs::absolute_path(host_path).ok().map(|path| (&*self.host, path));
+        let candidates = within.chain(on_host).filter_map(|(file_system, path)| {
+            let path = fs::path_to_bytes(&Path::new("/").join(path));
+            Some((file_system, ImagePath::parse(&path).ok()?))
+        });
+        candidates.collect()
+    }
+
     /// Returns all inputs that were read so far, from any file system.
     pub(crate) fn input_tracker(&self) -> InputTracker {
         let mut tracker = InputTracker::default();

@@ -57,7 +57,8 @@ fn hash_settings(settings: &Settings, hasher: &mut KeyHasher) {
 /// settings of Kubernetes manifests do not.
 fn hash_recipe(recipe: &Recipe, hasher: &mut KeyHasher) {
     let Recipe { image, contents, output, policy, source, .. } = recipe;
-    let Policy { linkage, allowed_paths, allowed_config_values, budget: _, strict } = policy;
+    let Policy { linkage, allowed_paths, allowed_config_values, budget: _, strict, require_inventory } =
+        policy;
     let RecipeSource { recipe_dir, .. } = source;
     image.hash(hasher);
     contents.hash(hasher);
@@ -67,7 +68,7 @@ fn hash_recipe(recipe: &Recipe, hasher: &mut KeyHasher) {
     #[cfg(feature = "kube")]
     recipe.config.hash(hasher);
     output.hash(hasher);
-    (linkage, allowed_paths, allowed_config_values, strict).hash(hasher);
+    (linkage, allowed_paths, allowed_config_values, strict, require_inventory).hash(hasher);
     hash_paths([recipe_dir].into_iter(), hasher);
 }
 
@@ -214,6 +215,9 @@ mod tests {
         |recipe| drop(recipe.policy.allowed_paths.insert("/a".parse().unwrap(), "b".into())),
         |recipe| drop(recipe.policy.allowed_config_values.insert("/a".into(), "b".into())),
         |recipe| recipe.policy.strict = true,
+        |recipe| recipe.policy.require_inventory = true,
+        |recipe| recipe.contents.inventory.packages = false,
+        |recipe| recipe.contents.inventory.licences = true,
         |recipe| recipe.source.recipe_dir = "sub".into(),
     ];
 

@@ -96,7 +96,9 @@ impl CliError {
     pub(super) fn from_build_error(error: &coracle::Error) -> Self {
         let exit = match error {
             _ if error.is_usage_error() => CliExit::Usage,
-            coracle::Error::SecretsFound(_) | coracle::Error::OverBudget(_) => CliExit::Findings,
+            coracle::Error::SecretsFound(_)
+            | coracle::Error::OverBudget(_)
+            | coracle::Error::IncompleteInventory(_) => CliExit::Findings,
             coracle::Error::Cancelled { .. } => CliExit::Interrupted,
             coracle::Error::Layout(layout::LayoutError::Registry(error)) if !error.is_local_failure() => {
                 CliExit::Network

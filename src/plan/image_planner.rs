@@ -8,6 +8,7 @@ use super::{linkage, start_check, stop_signal, web_file_times};
 use crate::contract;
 use crate::error::Error;
 use crate::image_plan::Plan;
+use crate::inventory::InventoryPlanner;
 use crate::observer::{Observer, UploadProgress};
 use crate::recipe::{Contents, FileTimes, Recipe, RecipeInclude, RecipeProgram, RootOverrideKind};
 use crate::rootfs::{
@@ -163,9 +164,13 @@ impl ImagePlanner<'_> {
             &planned.rootfs,
         )?);
         notes.extend(planned.hints.iter().map(|hint| Note::Dependency(self.dependency_note(hint))));
+        let inventory = InventoryPlanner { recipe, roots: self.roots, base: request.base };
+        let (rootfs, inventory, inventory_notes) = inventory.add_inventory(planned.rootfs)?;
+        notes.extend(inventory_notes);
         Ok(Plan {
             platform: self.platform.clone(),
-            rootfs: planned.rootfs,
+            rootfs,
+            inventory,
             hints: planned.hints,
             entrypoint_script: None,
             added_state_dirs: self.added.state_dirs.to_vec(),

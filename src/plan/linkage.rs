@@ -120,7 +120,7 @@ fn linked_programs(programs: &[PlannedProgram]) -> fs::Result<Vec<LinkedProgram<
     for elf in elves {
         let Some(program) = elf.link_map.objects.first() else { continue };
         let file = program.file.content.open()?;
-        let toolchain = elf::detect_toolchain(&file, &program.object)?;
+        let toolchain = elf::detect_toolchain(&file, &program.object.header)?;
         let is_static = elf.link_map.loader.is_none();
         // Not for static programs: the whole text would be read, which may be large.
         let has_cgo = !is_static && toolchain == Some(Toolchain::Go) && has_cgo(&file, &program.object)?;

@@ -70,7 +70,7 @@ fn web_server(programs: &[PlannedProgram]) -> fs::Result<Option<String>> {
         for elf in program.closure.elf_programs() {
             let Some(object) = elf.link_map.objects.first() else { continue };
             let file = object.file.content.open()?;
-            let is_go = elf::detect_toolchain(&file, &object.object)? == Some(Toolchain::Go);
+            let is_go = elf::detect_toolchain(&file, &object.object.header)? == Some(Toolchain::Go);
             if is_go && !elf::strings_containing(&file, &[GO_SERVE_CONTENT])?.is_empty() {
                 return Ok(Some("Go's `http.FileServer`".into()));
             }

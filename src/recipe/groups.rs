@@ -114,8 +114,25 @@ pub struct Contents {
     pub complete: bool,
     /// Which `glibc-hwcaps` variants of libraries are added.
     pub hwcaps: HwcapsSelection,
+    /// Whether the image contains an inventory of its packages, by which scanners find them.
+    pub inventory: Inventory,
     /// Directories that replace the host's root file system: roots or sysroots.
     pub root_overrides: Vec<RootOverride>,
+}
+
+/// What an image contains about its packages.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub struct Inventory {
+    /// Whether it contains the data by which scanners recognize packages.
+    pub packages: bool,
+    /// Whether it contains the licence texts of packages.
+    pub licences: bool,
+}
+
+impl Default for Inventory {
+    fn default() -> Self {
+        Self { packages: true, licences: false }
+    }
 }
 
 /// Where the image is written to, and how its layers are compressed.
@@ -148,6 +165,8 @@ pub struct Policy {
     pub budget: Budget,
     /// Whether the secret scanner's warnings are errors.
     pub strict: bool,
+    /// Whether it is an error if scanners cannot see what the image contains.
+    pub require_inventory: bool,
 }
 
 /// The required linkage of every ELF program.

@@ -31,8 +31,8 @@ pub use coracle_core::port::{Port, Protocol};
 pub use coracle_core::signal::Signal;
 pub use error::{RecipeError, RecipeProblem, SourcePosition};
 pub use groups::{
-    Contents, FileTimes, ImageSettings, Linkage, Output, Policy, Recipe, RecipeInclude, RecipeProgram,
-    RecipeSource, RootOverride, RootOverrideKind,
+    Contents, FileTimes, ImageSettings, Inventory, Linkage, Output, Policy, Recipe, RecipeInclude,
+    RecipeProgram, RecipeSource, RootOverride, RootOverrideKind,
 };
 #[cfg(feature = "kube")]
 pub use overrides::ConfigOverrides;

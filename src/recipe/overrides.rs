@@ -38,6 +38,12 @@ pub struct RecipeOverrides {
     pub include_times: Option<String>,
     /// `--strip`
     pub strip: bool,
+    /// `--no-inventory`
+    pub no_inventory: bool,
+    /// `--licences`
+    pub licences: bool,
+    /// `--require-inventory`
+    pub require_inventory: bool,
     /// `--linkage HOW`
     pub linkage: Option<String>,
     /// `--compression CODEC[:LEVEL]`

@@ -118,6 +118,11 @@ impl RootfsBuilder {
         self.insert(path, origin.entry(EntryNode::File(Content::from_bytes(bytes)), mode));
     }
 
+    /// Adds a file with mode 0644.
+    pub(super) fn add_content(&mut self, path: &ImagePath, content: Content, origin: EntryOrigin) {
+        self.insert(path, origin.entry(EntryNode::File(content), 0o644));
+    }
+
     /// Adds a file with mode 0755 or 0644. Dropped mode bits and extended attributes are recorded for a warning.
     pub(super) fn add_file(&mut self, path: &ImagePath, file: &FsFile, origin: EntryOrigin) {
         let mode = if file.stat.is_executable() { 0o755 } else { 0o644 };

@@ -10,6 +10,7 @@ mod dropped_attributes;
 mod error;
 mod exclude_pattern;
 mod file_tree;
+mod generated_entries;
 mod included_elf;
 mod included_fs;
 mod large_includes;
@@ -31,6 +32,7 @@ pub use coracle_core::entry::{Entry, EntryNode, EntryReason, LayerKind, Owner};
 pub use error::{Conflict, IncludeProblem, PrivatePath, RootfsError, WhiteoutName};
 pub use exclude_pattern::{ExcludePattern, ParseExcludePatternError};
 pub use file_tree::Rootfs;
+pub(crate) use generated_entries::{NewFile, add_new_files};
 pub use included_fs::IncludedFs;
 pub use plan_request::{
     BaseFileSystem, BaseFiles, GeneratedFile, PlanRequest, PlannedProgram, PlannedRootfs, ResolvedInclude,

@@ -119,7 +119,7 @@ pub enum BaseFiles<'a> {
 
 impl<'a> BaseFiles<'a> {
     /// Returns the base image's file system if it was read.
-    pub(super) fn read_base(self) -> Option<&'a dyn BaseFileSystem> {
+    pub(crate) fn read_base(self) -> Option<&'a dyn BaseFileSystem> {
         match self {
             Self::NoBase | Self::Unread => None,
             Self::Read(base) => Some(base),

@@ -64,6 +64,15 @@ impl Content {
         }
     }
 
+    /// The path of the first host file that this content has bytes of. For a stripped copy, whose header
+    /// is in memory, it is the path of the original.
+    pub fn source_path(&self) -> Option<&Path> {
+        self.pieces.iter().find_map(|piece| match piece {
+            Piece::FileRange { file, .. } => Some(file.path.as_path()),
+            Piece::Bytes(_) => None,
+        })
+    }
+
     /// Device and inode of the file that [`Content::host_path`] returns.
     pub fn host_file_id(&self) -> Option<fs::FileId> {
         match &*self.pieces {

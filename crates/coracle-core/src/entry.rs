@@ -138,6 +138,8 @@ pub enum EntryReason {
     MountPoint,
     /// The entry is a state directory, which the program writes to.
     StateDirectory,
+    /// The entry describes the packages of the image, for scanners, or has their licences.
+    Inventory,
     /// The entry is glibc's `ld.so.cache`.
     LdSoCache,
     /// The entry is musl's path file (`ld-musl-*.path`).
@@ -165,6 +167,7 @@ impl fmt::Display for EntryReason {
             Self::MountPoint => f.write_str("mount point"),
             Self::StateDirectory => f.write_str("state of the program"),
             Self::Accounts => f.write_str("accounts of the user"),
+            Self::Inventory => f.write_str("inventory of packages"),
             Self::LdSoCache => f.write_str("the loader's cache"),
             Self::MuslPathFile => f.write_str("the loader's path file"),
         }

@@ -125,6 +125,18 @@ pub(in crate::cli) struct BuildArgs {
     #[arg(long, help_heading = "Image")]
     strip: bool,
 
+    /// Leave out the inventory of packages, by which scanners recognize them
+    #[arg(long, conflicts_with = "require_inventory", help_heading = "Inventory")]
+    no_inventory: bool,
+
+    /// Add the licence texts of the packages
+    #[arg(long, help_heading = "Inventory")]
+    licences: bool,
+
+    /// Fail if scanners cannot see what the image contains
+    #[arg(long, help_heading = "Inventory")]
+    require_inventory: bool,
+
     /// Fail unless the programs are linked this way: `static`, `dynamic`; `auto` accepts both and
     /// gives advice
     #[arg(long, value_name = "HOW", help_heading = "Image", hide_possible_values = true)]
@@ -214,6 +226,9 @@ impl BuildArgs {
             exclude: self.exclude.clone(),
             include_times: self.include_times.clone(),
             strip: self.strip,
+            no_inventory: self.no_inventory,
+            licences: self.licences,
+            require_inventory: self.require_inventory,
             linkage: self.linkage.clone(),
             compression: self.compression.clone(),
             runtime: self.implicit.overrides(),

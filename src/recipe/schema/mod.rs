@@ -92,6 +92,10 @@ pub(super) struct ImageTable {
     pub(super) annotations: BTreeMap<String, Spanned<String>>,
     /// Whether to strip symbols and debugging sections from programs.
     pub(super) strip: Option<bool>,
+    /// Whether the image contains an inventory of its packages, by which scanners find them. Default: true.
+    pub(super) inventory: Option<bool>,
+    /// Whether the image contains the licence texts of its packages.
+    pub(super) licences: Option<bool>,
     /// How programs must be linked: `static`, `dynamic`, or `auto`, which allows both.
     pub(super) linkage: Option<Spanned<String>>,
     /// The compression of layers: `gzip`, `zstd` or `none`, with an optional level: `gzip:9`.

@@ -1,6 +1,7 @@
 //! A recipe with all keys, how flags change it, and the template with all keys.
 
 use super::*;
+use crate::recipe::Inventory;
 use coracle_ld::elf::DlopenPriority;
 use coracle_ld::implicit::{ImplicitPolicy, Inclusion, TimeZones};
 use coracle_ld::ldso::HwcapsSelection;
@@ -55,6 +56,7 @@ fn parses_all_keys() {
         complete: true,
         hwcaps: HwcapsSelection::UpTo(b"x86-64-v3".to_vec()),
         strip: true,
+        inventory: Inventory { packages: false, licences: true },
         root_overrides: Vec::new(),
     };
     let policy = Policy {

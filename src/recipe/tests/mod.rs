@@ -40,6 +40,8 @@ working-dir = "/srv/"
 stop-signal = "SIGRTMIN+3"
 labels = { a = "1" }
 strip = true
+inventory = false
+licences = true
 linkage = "dynamic"
 compression = "zstd:9"
 platform = "linux/arm/v7"

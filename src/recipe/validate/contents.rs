@@ -6,7 +6,9 @@ use std::path::Path;
 
 use super::source_and_target::SourceAndTarget;
 use super::validator::{RawValue, Validator, ValueOrigin, from_flag};
-use crate::recipe::groups::{Contents, FileTimes, ParseFileTimesError, RecipeInclude, RecipeProgram};
+use crate::recipe::groups::{
+    Contents, FileTimes, Inventory, ParseFileTimesError, RecipeInclude, RecipeProgram,
+};
 use crate::recipe::overrides::RecipeOverrides;
 use crate::recipe::paths::resolvable_from;
 use crate::recipe::schema::{self, RecipeFile};
@@ -33,6 +35,10 @@ impl Validator<'_> {
                 })
             }),
             strip: flags.strip || file.image.0.strip.unwrap_or_default(),
+            inventory: Inventory {
+                packages: !flags.no_inventory && file.image.0.inventory.unwrap_or(true),
+                licences: flags.licences || file.image.0.licences.unwrap_or_default(),
+            },
             implicit: self.implicit_policy(&file.runtime.0, &flags.runtime),
             complete: flags.runtime.complete || file.runtime.0.complete.unwrap_or_default(),
             hwcaps: self.hwcaps(&file.runtime.0, &flags.runtime),

@@ -27,6 +27,7 @@ impl Validator<'_> {
             allowed_config_values,
             budget: self.budget(&file.budget.0, flags),
             strict: flags.strict,
+            require_inventory: flags.require_inventory,
         }
     }
 

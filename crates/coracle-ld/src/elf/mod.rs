@@ -44,5 +44,5 @@ pub use relocations::RelocationClass;
 pub use strip::{StripResult, strip};
 pub use symbol_matching::{LookupResult, LookupRules};
 pub use symbols::{SymbolReference, gnu_hash, symbol_references};
-pub use toolchain::{RustTargets, Toolchain, detect_toolchain, has_section, rust_targets};
+pub use toolchain::{RustTargets, Toolchain, detect_toolchain, has_section, read_section, rust_targets};
 pub use versions::{DefinedVersion, NeededVersion, SymbolVersion, SymbolVersions};

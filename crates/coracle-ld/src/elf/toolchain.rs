@@ -3,7 +3,8 @@
 
 use super::elf_object::ElfObject;
 use super::error::Error;
-use super::sections::read_sections;
+use super::header::Header;
+use super::sections::{Section, read_sections};
 use coracle_core::content::OpenContent;
 use coracle_core::fs;
 use coracle_core::platform::Platform;
@@ -59,28 +60,50 @@ const MAX_COMMENT_SIZE: u64 = 1 << 12;
 /// # Errors
 /// Fails if the file cannot be read.
 pub fn has_section(file: &OpenContent, object: &ElfObject, name: &[u8]) -> fs::Result<bool> {
-    match read_sections(file, &object.header) {
-        Err(Error::Io(error)) => Err(error),
-        sections => Ok(sections.unwrap_or_default().iter().any(|section| section.name == name)),
-    }
+    Ok(sections_if_valid(file, &object.header)?.iter().any(|section| section.name == name))
 }
 
-/// Detects the toolchain of `object`, which was read from `file`. `None` if it is unknown or
-/// section headers are damaged.
+/// Returns the bytes of the section called `name`, or its first `limit` bytes. `None` if there is no
+/// such section, or section headers are damaged.
 ///
 /// # Errors
 /// Fails if the file cannot be read.
-pub fn detect_toolchain(file: &OpenContent, object: &ElfObject) -> fs::Result<Option<Toolchain>> {
-    let sections = match read_sections(file, &object.header) {
-        Err(Error::Io(error)) => return Err(error),
-        sections => sections.unwrap_or_default(),
-    };
+pub fn read_section(
+    file: &OpenContent,
+    header: &Header,
+    name: &[u8],
+    limit: u64,
+) -> fs::Result<Option<Vec<u8>>> {
+    let sections = sections_if_valid(file, header)?;
+    let section = sections.iter().find(|section| section.name == name);
+    section.map(|section| section_bytes(file, section, limit)).transpose()
+}
+
+/// Detects the toolchain of the file with `header`. `None` if it is unknown or section headers are
+/// damaged.
+///
+/// # Errors
+/// Fails if the file cannot be read.
+pub fn detect_toolchain(file: &OpenContent, header: &Header) -> fs::Result<Option<Toolchain>> {
+    let sections = sections_if_valid(file, header)?;
     if sections.iter().any(|section| section.name == b".go.buildinfo") {
         return Ok(Some(Toolchain::Go));
     }
     let Some(comment) = sections.iter().find(|section| section.name == b".comment") else { return Ok(None) };
-    let size = comment.header.sh_size.min(MAX_COMMENT_SIZE).min(file.size());
-    let text = file.read_bytes_at(comment.header.sh_offset, usize::try_from(size).unwrap_or_default())?;
+    let text = section_bytes(file, comment, MAX_COMMENT_SIZE)?;
     let mut comments = text.split(|byte| *byte == 0);
     Ok(comments.any(|comment| comment.starts_with(b"rustc version ")).then_some(Toolchain::Rust))
+}
+
+/// Reads the sections. The list is empty if section headers are damaged.
+fn sections_if_valid(file: &OpenContent, header: &Header) -> fs::Result<Vec<Section>> {
+    match read_sections(file, header) {
+        Err(Error::Io(error)) => Err(error),
+        sections => Ok(sections.unwrap_or_default()),
+    }
+}
+
+fn section_bytes(file: &OpenContent, section: &Section, limit: u64) -> fs::Result<Vec<u8>> {
+    let size = section.file_end().saturating_sub(section.header.sh_offset).min(limit).min(file.size());
+    file.read_bytes_at(section.header.sh_offset, usize::try_from(size).unwrap_or_default())
 }

@@ -90,7 +90,7 @@ fn is_go_with_x509(program: &ProgramContext<'_>) -> Result<bool, Error> {
     let object = program.program_object();
     let has_x509 = program.own_data.texts.contains("crypto/x509.");
     Ok(has_x509
-        && elf::detect_toolchain(&object.file.content.open()?, &object.object)? == Some(Toolchain::Go))
+        && elf::detect_toolchain(&object.file.content.open()?, &object.object.header)? == Some(Toolchain::Go))
 }
 
 /// Returns whether the program reads the variable that replaces the bundle. Libraries in Rust look for

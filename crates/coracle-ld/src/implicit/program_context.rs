@@ -85,7 +85,7 @@ pub(super) fn search_own_data(elf: &ElfProgram) -> Result<Rc<DataMatches>, Error
 
 /// Returns how paths are separated in the data of an object.
 pub(super) fn path_text_form(mapped: &MappedObject) -> Result<PathText, Error> {
-    let toolchain = elf::detect_toolchain(&mapped.file.content.open()?, &mapped.object)?;
+    let toolchain = elf::detect_toolchain(&mapped.file.content.open()?, &mapped.object.header)?;
     Ok(match toolchain {
         Some(Toolchain::Rust | Toolchain::Go) => PathText::Concatenated,
         None => PathText::Terminated,
