@@ -8,8 +8,9 @@ use coracle_oci::layout::{self, ParsedImage};
 use coracle_oci::registry::{Access, RegistryClient};
 
 use super::args::RegistryArgs;
-use super::environment::new_registry_client;
+use super::environment::{engine_settings, new_registry_client};
 use super::error::{CliError, CliExit};
+use super::interrupt::SignalCancellation;
 
 /// Whether `text` is an image location with a transport, such as `oci:DIR`, not a name.
 pub(super) fn has_transport(text: &str) -> bool {
@@ -28,14 +29,17 @@ impl<'a> ImageOpener<'a> {
         Self { args, client: OnceCell::new() }
     }
 
-    /// Opens the image at the location `text`.
+    /// Opens the image at the location `text`. An engine saves its image to a temporary file first.
     pub(super) fn open(&self, text: &str) -> Result<ParsedImage, CliError> {
         match parse_location(text)? {
             ImageLocation::OnDisk(location) => {
                 Ok(layout::read_disk_image(&location).map_err(coracle::Error::from)?)
             }
-            location @ (ImageLocation::Registry(_) | ImageLocation::Engine(_)) => {
-                Ok(copy::read_image(&location, self.client()?)?)
+            location @ ImageLocation::Registry(_) => Ok(copy::read_image(&location, self.client()?)?),
+            location @ ImageLocation::Engine(_) => {
+                let engines = engine_settings();
+                let source = copy::open_any_source(&location, self.client()?, &engines, &SignalCancellation)?;
+                Ok(source.parse().map_err(coracle::Error::from)?)
             }
         }
     }

@@ -13,7 +13,8 @@ use coracle_core::path::ImagePath;
 use coracle_core::platform::Platform;
 use coracle_ld::closure::ResolveOptions;
 use coracle_ld::ldso::LoaderEnvironment;
-use coracle_oci::base::{self, BaseFs, BaseSource, InheritedConfig};
+use coracle_oci::base::{self, BaseSource, InheritedConfig};
+use coracle_oci::layout::ImageFs;
 
 /// The top directory of programs outside system directories; base images do not use it.
 pub(super) const APP_DIR: &str = "app";
@@ -73,7 +74,7 @@ impl<'a> PlatformBase<'a> {
     }
 
     /// Reads the base image's files.
-    pub(super) fn file_system(&self, observer: &dyn Observer) -> Result<BaseFs, Error> {
+    pub(super) fn file_system(&self, observer: &dyn Observer) -> Result<ImageFs, Error> {
         let file_system = self.base.fetch_file_system(&self.image, &UploadProgress(observer));
         file_system.map_err(|error| if observer.is_cancelled() { Error::cancelled() } else { error.into() })
     }
@@ -122,7 +123,7 @@ impl<'a> PlatformBase<'a> {
     }
 
     /// Like [`Self::numeric_user`], but looks up names in the base's `/etc/passwd` and `/etc/group`.
-    pub(super) fn user_by_name(&self, recipe: &Recipe, file_system: &BaseFs) -> Result<Owner, Error> {
+    pub(super) fn user_by_name(&self, recipe: &Recipe, file_system: &ImageFs) -> Result<Owner, Error> {
         if let Some(user) = self.numeric_user(recipe) {
             return Ok(user);
         }
@@ -160,7 +161,7 @@ impl<'a> PlatformBase<'a> {
 
 /// Returns a hint if the base's `/etc/passwd` lacks the user: runtimes that are given only a UID
 /// then use GID 0.
-pub(super) fn unknown_user_hint(user: Owner, file_system: &BaseFs) -> Result<Option<Note>, Error> {
+pub(super) fn unknown_user_hint(user: Owner, file_system: &ImageFs) -> Result<Option<Note>, Error> {
     let uid = user.uid.to_string();
     let is_known =
         colon_separated_lines(file_system, "/etc/passwd")?.iter().any(|line| line.get(2) == Some(&uid));
@@ -174,7 +175,7 @@ pub(super) fn unknown_user_hint(user: Owner, file_system: &BaseFs) -> Result<Opt
 }
 
 /// Returns the lines of a colon-separated file, split into fields. Empty if there is no file.
-fn colon_separated_lines(file_system: &BaseFs, path: &str) -> Result<Vec<Vec<String>>, Error> {
+fn colon_separated_lines(file_system: &ImageFs, path: &str) -> Result<Vec<Vec<String>>, Error> {
     let ResolutionEnd::File(_, file) =
         file_system::resolve_path(file_system as &dyn FileSystem, &ImagePath::root(), path.as_bytes())?.end
     else {

@@ -100,7 +100,7 @@ pub trait BaseFileSystem: FileSystem {
     fn directory(&self, path: &ImagePath) -> Option<(u32, Owner)>;
 }
 
-impl BaseFileSystem for coracle_oci::base::BaseFs {
+impl BaseFileSystem for coracle_oci::layout::ImageFs {
     fn directory(&self, path: &ImagePath) -> Option<(u32, Owner)> {
         self.directory(path)
     }

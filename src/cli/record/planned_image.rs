@@ -9,7 +9,8 @@ use coracle_core::file_system::{FileSystem, OverlayFs, ResolutionEnd, resolve_pa
 use coracle_core::fs::{self, FileId};
 use coracle_core::path::ImagePath;
 use coracle_core::platform::Platform;
-use coracle_oci::base::{BaseFs, BaseSource};
+use coracle_oci::base::BaseSource;
+use coracle_oci::layout::ImageFs;
 use coracle_trace::RecordedPath;
 
 use super::recipe_file::RecipeFile;
@@ -30,7 +31,7 @@ pub(super) struct PlannedImage {
     /// The directories of programs on this machine, and in the image.
     program_dirs: Vec<(PathBuf, PathBuf)>,
     plan: Plan,
-    base: Option<BaseFs>,
+    base: Option<ImageFs>,
     /// The files of this machine that are in the image, at any path.
     sources: BTreeSet<FileId>,
 }
@@ -220,7 +221,7 @@ fn open_base(
     plan: &Plan,
     settings: &Settings,
     args: &RecordArgs,
-) -> Result<Option<BaseFs>, CliError> {
+) -> Result<Option<ImageFs>, CliError> {
     let Some(location) = &recipe.image.base else { return Ok(None) };
     let client = match &settings.registry_client {
         Some(client) => client.clone(),

@@ -3,14 +3,13 @@
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
-use super::base_fs::BaseFs;
 use super::error::{BaseError, unreadable_error};
 use super::inherited_config::{self, InheritedConfig};
 use crate::cache::{BlobStore, BuildCache};
 use crate::copy::{self, ImageLocation};
 use crate::image::media_type::oci_layer_media_type;
 use crate::image::{self, Descriptor};
-use crate::layout::{ImageSource, ParsedLayer, ParsedPlatform};
+use crate::layout::{ImageFs, ImageSource, ParsedLayer, ParsedPlatform};
 use crate::registry::RegistryClient;
 use coracle_core::digest::{DiffId, Digest};
 use coracle_core::platform::Platform;
@@ -151,8 +150,8 @@ impl BaseSource {
     ///
     /// # Errors
     /// Fails if a layer cannot be fetched, does not match its digests, or `progress` cancels.
-    pub fn fetch_file_system(&self, image: &BaseImage, progress: &dyn Progress) -> Result<BaseFs, BaseError> {
-        let mut file_system = BaseFs::default();
+    pub fn fetch_file_system(&self, image: &BaseImage, progress: &dyn Progress) -> Result<ImageFs, BaseError> {
+        let mut file_system = ImageFs::default();
         for (layer, (descriptor, diff_id)) in image.layers.iter().zip(&image.base_layers.layers) {
             let failed = |source: io::Error| match Cancelled::is_cause_of(&source) {
                 true => BaseError::Cancelled,

@@ -3,12 +3,10 @@
 //! Documents and layers are read on demand. Fetched blobs are stored by digest and verified. This
 //! module does not depend on builds.
 
-mod base_fs;
 mod base_source;
 mod error;
 mod inherited_config;
 
-pub use base_fs::BaseFs;
 pub use base_source::{BaseImage, BaseSource, resolve_base_digest};
 pub use error::BaseError;
 pub use inherited_config::InheritedConfig;

@@ -6,10 +6,10 @@ use super::error::CopyError;
 use super::location::ImageLocation;
 use super::push::{ImagePush, PushSummary, push_image};
 use super::referrers::{CollectedReferrers, push_referrers};
-use super::source::open_source;
+use super::source::open_any_source;
 use crate::engine::{self, LoadedImage};
 use crate::image::{Descriptor, ImageGraph};
-use crate::layout::{self, BlobOpener, DiskFormat, DiskLocation, ImageSource, Staging};
+use crate::layout::{self, BlobOpener, DiskLocation};
 use crate::registry::{Referrer, RegistryClient};
 use coracle_core::digest::Digest;
 use coracle_core::fs::Durability;
@@ -57,27 +57,7 @@ pub fn copy_image(
     settings: CopySettings<'_>,
     progress: &dyn Progress,
 ) -> Result<CopyOutcome, CopyError> {
-    match from {
-        ImageLocation::Engine(named) => {
-            // Engines stream archives, but reading an archive needs a file that can be seeked.
-            let staging = Staging::new_in(&settings.engines.temp_dir)?;
-            let path = staging.temporary_path();
-            engine::save_image(named, &path, settings.engines, progress)?;
-            let archive =
-                ImageLocation::OnDisk(DiskLocation { format: DiskFormat::OciArchive, path, tag: None });
-            copy_from_source(open_source(&archive, settings.client)?, from, to, settings, progress)
-        }
-        _ => copy_from_source(open_source(from, settings.client)?, from, to, settings, progress),
-    }
-}
-
-fn copy_from_source(
-    source: ImageSource,
-    from: &ImageLocation,
-    to: &ImageLocation,
-    settings: CopySettings<'_>,
-    progress: &dyn Progress,
-) -> Result<CopyOutcome, CopyError> {
+    let source = open_any_source(from, settings.client, settings.engines, progress)?;
     let graph = source.read_graph().map_err(|error| CopyError::from_read_error(from, error))?;
     let digest = graph.root().map(|root| root.digest).ok_or_else(|| CopyError::NoSuchImage(from.clone()))?;
     let referrers = match settings.with_referrers {

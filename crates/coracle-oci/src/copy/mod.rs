@@ -20,5 +20,5 @@ pub use location::{ImageLocation, ParseLocationError, ParseNewImageLocationError
 pub use push::{ImagePush, PushSummary, push_image};
 pub use referrers::{attach_artifacts, push_artifact, push_artifacts};
 pub use registry_image_name::{ParseRegistryImageNameError, RegistryImageName};
-pub use source::{has_manifest, open_source, read_image, resolve_digest};
+pub use source::{has_manifest, open_any_source, open_source, read_image, resolve_digest};
 pub use upload_queue::{PushTargets, UploadQueue};

@@ -1,12 +1,34 @@
-//! Opens and reads images at any location that can be read without a copy, and looks up manifests at
-//! registries.
+//! Opens and reads images at any location, and looks up manifests at registries.
 
 use super::error::CopyError;
 use super::location::ImageLocation;
 use super::registry_image_name::RegistryImageName;
-use crate::layout::{ImageSource, ParsedImage};
+use crate::engine::{self, EngineSettings};
+use crate::layout::{DiskFormat, DiskLocation, ImageSource, ParsedImage, Staging};
 use crate::registry::{Access, ManifestReference, RegistryClient};
 use coracle_core::digest::Digest;
+use coracle_core::progress::Progress;
+
+/// Opens the image at `location`, wherever it is. Engines stream archives, but reading an archive
+/// needs a file that can be seeked: the image of an engine is saved to a temporary directory, which
+/// is removed with the source.
+///
+/// # Errors
+/// Fails if there is no image or it can't be read, or an engine fails.
+pub fn open_any_source(
+    location: &ImageLocation,
+    client: &RegistryClient,
+    engines: &EngineSettings,
+    progress: &dyn Progress,
+) -> Result<ImageSource, CopyError> {
+    let ImageLocation::Engine(named) = location else { return open_source(location, client) };
+    let staging = Staging::new_in(&engines.temp_dir)?;
+    let path = staging.temporary_path();
+    engine::save_image(named, &path, engines, progress)?;
+    let archive = DiskLocation { format: DiskFormat::OciArchive, path, tag: None };
+    let source = ImageSource::open_on_disk(&archive)?;
+    Ok(source.saved_from_engine(location.to_string(), named.name.full_name(), staging))
+}
 
 /// Opens the image at `location`: reads its manifest or index. The rest is read on demand.
 ///

@@ -10,7 +10,7 @@ use std::path::{Component, Path, PathBuf};
 use serde_json::Value;
 
 use super::failure::invalid_data;
-use super::tar_headers::TarHeaders;
+use super::tar_headers::{TarHeaders, TarMemberKind};
 use crate::image::MAX_DOCUMENT_SIZE;
 use crate::layout::disk_location::{DiskFormat, DiskLocation};
 use coracle_core::digest::Digest;
@@ -172,9 +172,9 @@ fn read_archive_members(path: &Path) -> fs::Result<BTreeMap<Vec<u8>, MemberLocat
             return Err(fs::Error::new("read", path, invalid_data("it has too many members for an image")));
         }
         let name = header.name.strip_prefix(b"./").unwrap_or(&header.name).to_vec();
-        if header.kind.is_file() {
+        if header.kind == TarMemberKind::File {
             members.insert(name, MemberLocation::Content { position: header.position, size: header.size });
-        } else if header.kind.is_hard_link() || header.kind.is_symlink() {
+        } else if matches!(header.kind, TarMemberKind::HardLink | TarMemberKind::Symlink) {
             // `../ID/layer.tar`, relative to the directory of another ID.
             let to = header.link.strip_prefix(b"../").unwrap_or(&header.link);
             members.insert(name, MemberLocation::Link(to.to_vec()));

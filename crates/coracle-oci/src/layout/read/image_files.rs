@@ -28,7 +28,8 @@ pub struct ImageFiles {
 }
 
 /// The entry of a parent directory that no layer contains.
-const IMPLIED_DIRECTORY: FileEntry = FileEntry { node: FileNode::Directory, mode: 0o755, owner: (0, 0) };
+const IMPLIED_DIRECTORY: FileEntry =
+    FileEntry { node: FileNode::Directory, mode: 0o755, owner: (0, 0), layer: 0 };
 
 impl ImageFiles {
     /// Returns all paths; a directory comes before its entries.
@@ -113,6 +114,16 @@ impl ImageFiles {
         MAX_UNPACKED_SIZE.saturating_sub(self.unpacked_size)
     }
 
+    /// Counts a layer whose members are not read.
+    pub(super) fn skip_layer(&mut self) {
+        self.layer_count += 1;
+    }
+
+    /// The index of the next layer.
+    pub(super) fn next_layer(&self) -> usize {
+        self.layer_count
+    }
+
     /// Applies a layer on top.
     pub(crate) fn apply_layer(&mut self, layer: LayerChanges) -> Result<(), String> {
         self.layer_count += 1;
@@ -136,7 +147,7 @@ impl ImageFiles {
             {
                 above = path.parent();
                 size.add(&path, &IMPLIED_DIRECTORY)?;
-                self.paths.insert(path, IMPLIED_DIRECTORY);
+                self.paths.insert(path, FileEntry { layer: entry.layer, ..IMPLIED_DIRECTORY });
             }
             size.add(&path, &entry)?;
             self.paths.insert(path, entry);

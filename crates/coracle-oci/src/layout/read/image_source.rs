@@ -18,6 +18,7 @@ use crate::layout::disk_location::{DiskFormat, DiskLocation};
 use crate::layout::error::LayoutError;
 use crate::layout::image_names::{ImageNames, names_with_tag};
 use crate::layout::index_json::is_image_entry;
+use crate::layout::staging::Staging;
 use crate::registry::{ManifestReference, Referrer, RepositoryClient};
 use coracle_core::digest::Digest;
 use coracle_core::escape::escape_text;
@@ -33,6 +34,8 @@ pub struct ImageSource {
     pub names: Vec<String>,
     root: SourceRoot,
     pub(super) bytes: BlobSource,
+    /// The directory of the archive that an engine saved the image to, which is removed on drop.
+    _archive_directory: Option<Staging>,
 }
 
 /// The document that the name refers to.
@@ -67,6 +70,7 @@ impl ImageSource {
                 names: chosen.names,
                 root: SourceRoot::Document(root),
                 bytes,
+                _archive_directory: None,
             });
         }
         let manifest =
@@ -78,6 +82,7 @@ impl ImageSource {
             names,
             root: SourceRoot::DockerEntry(entry),
             bytes: bytes(blobs),
+            _archive_directory: None,
         })
     }
 
@@ -91,7 +96,8 @@ impl ImageSource {
         let digest = select_entry::parse_digest(entry).map_err(|why| refused(why.into()))?;
         let media_type = entry.get("mediaType").and_then(Value::as_str).unwrap_or_default();
         let root = SourceRoot::Document(bytes.read_manifest(&digest, media_type).map_err(refused)?);
-        Ok(Self { location: location.to_string(), names: Vec::new(), root, bytes })
+        let location = location.to_string();
+        Ok(Self { location, names: Vec::new(), root, bytes, _archive_directory: None })
     }
 
     /// Opens the image at a registry: pulls its manifest or index. `None` if it does not exist.
@@ -109,7 +115,12 @@ impl ImageSource {
             return Ok(None);
         };
         let (root, bytes) = (SourceRoot::Document(manifest), BlobSource::Registry(remote));
-        Ok(Some(Self { location, names: vec![name], root, bytes }))
+        Ok(Some(Self { location, names: vec![name], root, bytes, _archive_directory: None }))
+    }
+
+    /// Returns the source of an image of an engine, which was saved to an archive in `directory`.
+    pub(crate) fn saved_from_engine(self, location: String, name: String, directory: Staging) -> Self {
+        Self { location, names: vec![name], _archive_directory: Some(directory), ..self }
     }
 
     /// Returns the digest of the image's manifest or index; `None` in an archive that only has a

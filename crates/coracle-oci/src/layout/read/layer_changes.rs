@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::io::{self, Read};
 
 use super::failure::invalid_data;
-use super::tar_headers::{TarHeader, TarHeaders, UnseekableReader};
+use super::tar_headers::{TarHeader, TarHeaders, TarMemberKind, UnseekableReader};
 use coracle_core::path::ImagePath;
 
 /// The maximum number of paths of an image. A large distribution has some hundred thousand.
@@ -29,6 +29,8 @@ pub struct FileEntry {
     pub mode: u32,
     /// UID and GID.
     pub owner: (u32, u32),
+    /// The index of the layer that it comes from; 0 is the lowest.
+    pub layer: usize,
 }
 
 /// The type of an entry.
@@ -79,7 +81,7 @@ pub(crate) struct LayerChanges {
 impl LayerChanges {
     /// Reads the tar of the layer with this index, of less than `limit` bytes.
     pub(super) fn from_tar(reader: impl Read, layer_index: usize, limit: u64) -> io::Result<Self> {
-        let mut layer = Self { layer_index, ..Self::default() };
+        let mut layer = Self::empty(layer_index);
         let mut headers = TarHeaders::new(UnseekableReader(reader.take(limit)));
         while let Some(header) = headers.next()? {
             layer.add_member(&header)?;
@@ -94,7 +96,13 @@ impl LayerChanges {
         }
     }
 
-    fn add_member(&mut self, header: &TarHeader) -> io::Result<()> {
+    /// Returns the changes of an empty layer with this index.
+    pub(super) fn empty(layer_index: usize) -> Self {
+        Self { layer_index, ..Self::default() }
+    }
+
+    /// Adds what one member changes.
+    pub(super) fn add_member(&mut self, header: &TarHeader) -> io::Result<()> {
         if header.name.len().max(header.link.len()) > MAX_PATH_SIZE {
             return Err(invalid_data("a path or a link target in it is longer than Linux allows"));
         }
@@ -111,7 +119,7 @@ impl LayerChanges {
             let mut names = above.to_vec();
             names.push(name);
             self.whiteouts.push(image_path(&names)?);
-        } else if header.kind.is_hard_link() {
+        } else if header.kind == TarMemberKind::HardLink {
             let (path, target) = (image_path(&names)?, image_path(&path_components(&header.link)?)?);
             match self.paths.get(&target).cloned() {
                 Some(entry) => drop(self.paths.insert(path, entry)),
@@ -125,17 +133,22 @@ impl LayerChanges {
 
     fn file_entry(&self, header: &TarHeader) -> FileEntry {
         let node = match header.kind {
-            kind if kind.is_dir() => FileNode::Directory,
-            kind if kind.is_symlink() => FileNode::Link(header.link.clone()),
-            kind if kind.is_file() || kind.is_contiguous() => FileNode::File(FileExtent {
+            TarMemberKind::Directory => FileNode::Directory,
+            TarMemberKind::Symlink => FileNode::Link(header.link.clone()),
+            TarMemberKind::File => FileNode::File(FileExtent {
                 layer: self.layer_index,
                 position: header.position,
                 size: header.size,
             }),
             _ => FileNode::Special,
         };
-        FileEntry { node, mode: header.mode, owner: header.owner }
+        FileEntry { node, mode: header.mode, owner: header.owner, layer: self.layer_index }
     }
+}
+
+/// Returns the path of a member, as it is in the tar: a whiteout has the path of its mark.
+pub(super) fn member_path(header: &TarHeader) -> io::Result<ImagePath> {
+    image_path(&path_components(&header.name)?)
 }
 
 /// Splits a path of a tar into its components.

@@ -8,9 +8,11 @@
 
 mod artifact;
 mod blob_source;
+mod compressed_shares;
 mod disk_blobs;
 mod failure;
 mod image_files;
+mod image_fs;
 mod image_source;
 mod layer_changes;
 mod parsed_image;
@@ -18,11 +20,18 @@ mod parsed_platform;
 mod pax_records;
 mod select_entry;
 mod tar_headers;
+mod unpacked_image;
 
 pub use artifact::{read_artifact, read_only_artifact, read_remote_artifact};
 pub(super) use disk_blobs::index_entries;
 pub use image_files::ImageFiles;
+pub use image_fs::ImageFs;
 pub use image_source::{ImageSource, find_replaced_image};
 pub use layer_changes::{FileEntry, FileExtent, FileNode};
 pub use parsed_image::{ParsedImage, read_disk_image};
 pub use parsed_platform::{ParsedLayer, ParsedPlatform};
+pub use tar_headers::{TarHeader, TarMemberKind};
+pub use unpacked_image::{LayerMember, LayerProblem, UnpackOptions, UnpackedImage, UnpackedLayer};
+
+#[cfg(test)]
+mod unpacked_image_tests;

@@ -13,6 +13,11 @@ pub(super) struct HeaderOverrides {
     pub(super) size: Option<u64>,
     pub(super) uid: Option<u64>,
     pub(super) gid: Option<u64>,
+    pub(super) modified: Option<i64>,
+    pub(super) user_name: Option<Vec<u8>>,
+    pub(super) group_name: Option<Vec<u8>>,
+    /// All other records.
+    pub(super) others: Vec<u8>,
 }
 
 impl HeaderOverrides {
@@ -25,7 +30,10 @@ impl HeaderOverrides {
                 b"size" => self.size = Some(parse_number(value)?),
                 b"uid" => self.uid = Some(parse_number(value)?),
                 b"gid" => self.gid = Some(parse_number(value)?),
-                _ => {}
+                b"mtime" => self.modified = parse_seconds(value),
+                b"uname" => self.user_name = Some(value.to_vec()),
+                b"gname" => self.group_name = Some(value.to_vec()),
+                _ => self.others.extend([name, b"=", value, b"\n"].concat()),
             }
             bytes = rest;
         }
@@ -57,4 +65,9 @@ impl<'a> PaxRecord<'a> {
 fn parse_number(value: &[u8]) -> io::Result<u64> {
     let number = std::str::from_utf8(value).ok().and_then(|text| text.parse().ok());
     number.ok_or_else(|| invalid_data("a size, UID or GID is not a number"))
+}
+
+/// Returns the whole seconds of a time; `None` if it is damaged.
+fn parse_seconds(value: &[u8]) -> Option<i64> {
+    std::str::from_utf8(value).ok()?.split('.').next()?.parse().ok()
 }

@@ -1,4 +1,4 @@
-//! Reads the headers of an untrusted tar in order, skipping contents.
+//! Reads the headers of an untrusted tar in order. Contents are read between them, or skipped.
 //!
 //! Long names are read from PAX records and GNU long names, up to a limit. Source: POSIX `pax`,
 //! "ustar Interchange Format"; GNU tar, "Basic Tar Format".
@@ -8,6 +8,7 @@ use std::io::{self, Read, Seek as _, SeekFrom};
 
 use super::failure::invalid_data;
 use super::pax_records::HeaderOverrides;
+use coracle_core::digest::Digest;
 
 /// The block size of a tar, in bytes.
 const BLOCK: u64 = 512;
@@ -16,21 +17,64 @@ const MAX_RECORDS: u64 = 1 << 20;
 
 /// A member of a tar, without its content.
 #[derive(Clone, PartialEq, Eq, Debug)]
-pub(super) struct TarHeader {
+pub struct TarHeader {
     /// The name, exactly as in the tar.
-    pub(super) name: Vec<u8>,
+    pub name: Vec<u8>,
     /// The type.
-    pub(super) kind: tar::EntryType,
+    pub kind: TarMemberKind,
     /// The target of a link; otherwise empty.
-    pub(super) link: Vec<u8>,
+    pub link: Vec<u8>,
+    /// The offset of the member's first header in the tar: of a long name or of PAX records, if it
+    /// has any.
+    pub header_position: u64,
     /// The offset of the content in the tar.
-    pub(super) position: u64,
+    pub position: u64,
     /// The size of the content, in bytes.
-    pub(super) size: u64,
+    pub size: u64,
     /// Permission bits, at most `0o7777`.
-    pub(super) mode: u32,
+    pub mode: u32,
     /// UID and GID.
-    pub(super) owner: (u32, u32),
+    pub owner: (u32, u32),
+    /// The time of the last modification, in seconds since 1970.
+    pub modified: i64,
+    /// The names of the user and the group; often empty.
+    pub owner_names: (Vec<u8>, Vec<u8>),
+    /// The digest of the PAX records that have no field here, such as extended attributes; `None`
+    /// if there are none.
+    pub other_records: Option<Digest>,
+}
+
+/// The type of a tar member.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum TarMemberKind {
+    /// A directory.
+    Directory,
+    /// A regular file.
+    File,
+    /// A symbolic link.
+    Symlink,
+    /// A hard link.
+    HardLink,
+    /// A device.
+    Device,
+    /// A named pipe.
+    Fifo,
+    /// A type that this crate does not know. Its content is skipped.
+    Other,
+}
+
+impl From<tar::EntryType> for TarMemberKind {
+    fn from(kind: tar::EntryType) -> Self {
+        match kind {
+            kind if kind.is_dir() => Self::Directory,
+            kind if kind.is_file() || kind.is_contiguous() => Self::File,
+            kind if kind.is_symlink() => Self::Symlink,
+            kind if kind.is_hard_link() => Self::HardLink,
+            kind if kind.is_character_special() || kind.is_block_special() => Self::Device,
+            kind if kind.is_fifo() => Self::Fifo,
+            _ => Self::Other,
+        }
+    }
 }
 
 /// A reader that can skip bytes.
@@ -66,11 +110,13 @@ impl<R: Read> SkipBytes for UnseekableReader<R> {
 pub(super) struct TarHeaders<R> {
     reader: R,
     position: u64,
+    /// The offset of the next header: content before it that was not read is skipped.
+    next_header: u64,
 }
 
 impl<R: SkipBytes> TarHeaders<R> {
     pub(super) fn new(reader: R) -> Self {
-        Self { reader, position: 0 }
+        Self { reader, position: 0, next_header: 0 }
     }
 
     /// Returns the reader, positioned after the end of the tar.
@@ -80,6 +126,8 @@ impl<R: SkipBytes> TarHeaders<R> {
 
     /// Returns the next member; `None` at the end.
     pub(super) fn next(&mut self) -> io::Result<Option<TarHeader>> {
+        self.skip(self.next_header.saturating_sub(self.position))?;
+        let header_position = self.position;
         let mut records = HeaderOverrides::default();
         loop {
             let Some(header) = self.read_header_block()? else { return Ok(None) };
@@ -95,12 +143,23 @@ impl<R: SkipBytes> TarHeaders<R> {
                 _ if kind.is_gnu_sparse() => {
                     return Err(invalid_data("it contains a sparse file, which is not supported"));
                 }
-                _ => return self.read_member(&header, records).map(Some),
+                _ => return self.read_member(&header, records, header_position).map(Some),
             }
         }
     }
 
-    fn read_member(&mut self, header: &tar::Header, records: HeaderOverrides) -> io::Result<TarHeader> {
+    /// Returns a reader of the content of the last member, as far as it was not read yet.
+    pub(super) fn content(&mut self, member: &TarHeader) -> MemberContent<'_, R> {
+        let left = (member.position + member.size).saturating_sub(self.position);
+        MemberContent { headers: self, left }
+    }
+
+    fn read_member(
+        &mut self,
+        header: &tar::Header,
+        records: HeaderOverrides,
+        header_position: u64,
+    ) -> io::Result<TarHeader> {
         let kind = header.entry_type();
         // Links, directories and devices have no content, whatever their size field says.
         let has_content = kind.is_file() || kind.is_contiguous() || !never_has_content(kind);
@@ -114,15 +173,24 @@ impl<R: SkipBytes> TarHeaders<R> {
         let owner = (id(records.uid, &old.uid, header.uid())?, id(records.gid, &old.gid, header.gid())?);
         let mode = if is_empty_field(&old.mode) { 0 } else { header.mode()? & 0o7777 };
         let position = self.position;
-        self.skip(padded_size(size)?)?;
+        self.next_header =
+            position.checked_add(padded_size(size)?).ok_or_else(|| invalid_data("a size is out of range"))?;
+        let names = (header.username_bytes(), header.groupname_bytes());
         Ok(TarHeader {
             mode,
             owner,
             name: records.name.unwrap_or_else(|| header.path_bytes().into_owned()),
-            kind,
+            kind: kind.into(),
             link: records.link.or_else(|| header.link_name_bytes().map(Into::into)).unwrap_or_default(),
+            header_position,
             position,
             size,
+            modified: records.modified.unwrap_or_else(|| modification_time(&old.mtime)),
+            owner_names: (
+                records.user_name.unwrap_or_else(|| names.0.unwrap_or_default().to_vec()),
+                records.group_name.unwrap_or_else(|| names.1.unwrap_or_default().to_vec()),
+            ),
+            other_records: (!records.others.is_empty()).then(|| Digest::compute(&records.others)),
         })
     }
 
@@ -169,6 +237,35 @@ impl<R: SkipBytes> TarHeaders<R> {
             self.position.checked_add(count).ok_or_else(|| invalid_data("a size is out of range"))?;
         self.reader.skip(count)
     }
+}
+
+/// The rest of the content of one member.
+pub(super) struct MemberContent<'a, R> {
+    headers: &'a mut TarHeaders<R>,
+    left: u64,
+}
+
+impl<R: SkipBytes> Read for MemberContent<'_, R> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let most = usize::try_from(self.left).unwrap_or(usize::MAX).min(buffer.len());
+        let read = self.headers.reader.read(buffer.get_mut(..most).unwrap_or_default())?;
+        if read == 0 && most > 0 {
+            return Err(io::ErrorKind::UnexpectedEof.into());
+        }
+        self.headers.position += read as u64;
+        self.left -= read as u64;
+        Ok(read)
+    }
+}
+
+/// Returns the time in a header: octal, or binary if the first bit is set. 0 if it is damaged: a
+/// time never keeps an image from being read.
+fn modification_time(field: &[u8; 12]) -> i64 {
+    if let [0x80, rest @ ..] = field {
+        return rest.iter().fold(0_i64, |value, byte| value.wrapping_shl(8) | i64::from(*byte));
+    }
+    let digits: Vec<u8> = field.iter().copied().filter(|byte| !matches!(byte, 0 | b' ')).collect();
+    std::str::from_utf8(&digits).ok().and_then(|text| i64::from_str_radix(text, 8).ok()).unwrap_or_default()
 }
 
 /// Returns whether a numeric field is empty.
