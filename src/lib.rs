@@ -33,6 +33,8 @@
 //! Images follow the OCI image specification 1.1. Libraries are found as the dynamic loaders of
 //! glibc and musl find them. ARCHITECTURE.md describes the modules.
 
+#[cfg(feature = "sign")]
+pub mod attestations;
 mod base_image;
 mod build_record;
 mod built;
@@ -43,6 +45,7 @@ mod error;
 mod image_config;
 mod image_plan;
 pub mod inventory;
+pub mod lock;
 #[cfg(not(feature = "kube"))]
 mod no_contract;
 #[cfg(not(feature = "scan"))]
@@ -50,6 +53,7 @@ mod no_secret_scan;
 mod observer;
 mod over_budget;
 mod pack;
+mod packed_files;
 mod plan;
 mod previous_image;
 mod publish;
@@ -67,8 +71,8 @@ mod sizes;
 pub use built::{BaseInfo, Built, RegistryPush};
 pub use error::Error;
 pub use image_plan::Plan;
-pub use observer::{Observer, PublishDecision};
 pub use inventory::packaged_paths;
+pub use observer::{Observer, PublishDecision};
 pub use over_budget::OverBudget;
 pub use plan::{added_state_directories, check_required_files, plan, plan_with_missing_files};
 pub use previous_image::PreviousImage;

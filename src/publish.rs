@@ -1,7 +1,10 @@
-//! Publishes a packed image: writes it to its destinations, then its contract, then its names.
+//! Publishes a packed image: signs it, writes it to its destinations, then its contract and its
+//! signatures, then its names.
 
 use std::io::{self, Cursor, Read};
 
+#[cfg(feature = "sign")]
+use super::attestations;
 use super::built::{BaseInfo, Built, RegistryPush};
 use super::contract;
 use super::error::Error;
@@ -47,6 +50,10 @@ pub(crate) fn publish_contract_then_names<'a>(
         }
         notes.extend(remote_cache.take_warning());
     }
+    #[cfg(feature = "sign")]
+    let attestations = attestations::create(request, &packed.images, image_set)?;
+    #[cfg(feature = "sign")]
+    notes.extend(warning_notes(attestations.write_to_layouts(request)?));
     let mut outputs = OutputStamp::default();
     for destination in &destinations.local {
         let names = request.image_names();
@@ -58,6 +65,8 @@ pub(crate) fn publish_contract_then_names<'a>(
     let contract =
         contract::publish_contract(&packed.images.contract, image_set, destinations, settings, &mut outputs)?;
     notes.extend(warning_notes(contract.warnings));
+    #[cfg(feature = "sign")]
+    attestations.push(request, image_set)?;
     let pushes = packed.uploads.write_tags(image_set)?;
     let built = Built {
         pushes: pushes.into_iter().map(RegistryPush::from).collect(),

@@ -39,7 +39,7 @@ pub(crate) enum UpToDateCheck<'a> {
 /// Fails if a registry with the image cannot be reached, or the observer cancels.
 pub(crate) fn check_up_to_date<'a>(request: &BuildRequest<'a>) -> Result<UpToDateCheck<'a>, Error> {
     // Only the engine can tell whether it still has the image.
-    let is_checkable = request.destinations.engines.is_empty();
+    let is_checkable = request.destinations.engines.is_empty() && !request.settings.needs_build();
     let record = if is_checkable { BuildRecord::for_request(request)? } else { None };
     let Some(record) = record else { return Ok(UpToDateCheck::Outdated(None)) };
     if let Some(built) = valid_result(request, &record)?

@@ -21,6 +21,7 @@ mod image_report;
 mod init;
 mod interrupt;
 mod line_wrap;
+mod lock;
 mod manifest_image;
 mod manifests;
 mod markdown_summary;
@@ -33,9 +34,11 @@ mod recipe_tables;
 mod record;
 mod report_files;
 mod resolve;
+mod signing;
 mod terminal;
 mod transfer_report;
 mod usage_error;
+mod verify;
 
 use std::ffi::OsString;
 use std::process::ExitCode;
@@ -115,6 +118,10 @@ fn run_common_command(command: &CommonCommand, caller: Invocation) -> Result<Cli
         CommonCommand::Record(args) => record::run_record(args),
         CommonCommand::Resolve(args) => resolve::run_resolve(args),
         CommonCommand::Copy(args) => copy::run_copy(args),
+        CommonCommand::Sign(args) => signing::run_sign(args),
+        CommonCommand::Verify(args) => verify::run_verify(args),
+        CommonCommand::Key(command) => signing::run_key(command),
+        CommonCommand::Lock(args) => lock::run_lock(args),
         CommonCommand::Index(args) => copy::run_index(args),
         CommonCommand::Cache(command) => cache::run_cache(command),
         CommonCommand::Recipe(command) => recipe_keys::run_recipe(command),

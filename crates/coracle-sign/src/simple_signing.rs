@@ -5,10 +5,12 @@
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde::Deserialize;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use coracle_core::digest::Digest;
 use coracle_core::json;
+use coracle_oci::image::media_type;
+use coracle_oci::registry::{BlobContent, BlobUpload, ManifestReference, RegistryError, RepositoryClient};
 
 use crate::error::SignatureError;
 use crate::public_key::PublicKey;
@@ -101,4 +103,72 @@ struct Identity {
 #[serde(rename_all = "kebab-case")]
 struct SignedImage {
     docker_manifest_digest: String,
+}
+
+/// The maximum number of times that the image at a signature's tag is written.
+const MAX_WRITES: usize = 5;
+
+/// Adds a signature to the image at the tag where engines look for those of `image`. Other signatures
+/// there are kept.
+///
+/// # Errors
+/// Fails if a request fails, or if other clients keep overwriting the tag.
+pub fn push(
+    remote: &RepositoryClient,
+    image: &Digest,
+    signature: &SimpleSignature,
+) -> Result<(), RegistryError> {
+    let tag = SimpleSignature::tag(image);
+    let internal = |_| RegistryError::Internal("a signature cannot be serialized");
+    let layer = json!({
+        "annotations": {SIGNATURE_ANNOTATION: signature.signature},
+        "digest": Digest::compute(&signature.payload).to_string(),
+        "mediaType": MEDIA_TYPE,
+        "size": signature.payload.len(),
+    });
+    for _ in 0..MAX_WRITES {
+        let mut layers = existing_layers(remote, &tag)?;
+        if layers.contains(&layer) {
+            return Ok(());
+        }
+        layers.push(layer.clone());
+        let diff_ids: Vec<&Value> = layers.iter().filter_map(|layer| layer.get("digest")).collect();
+        let config = json::to_bytes(&json!({
+            "architecture": "",
+            "config": {},
+            "os": "",
+            "rootfs": {"diff_ids": diff_ids, "type": "layers"},
+        }))
+        .map_err(internal)?;
+        let manifest = json::to_bytes(&json!({
+            "config": {
+                "digest": Digest::compute(&config).to_string(),
+                "mediaType": media_type::CONFIG,
+                "size": config.len(),
+            },
+            "layers": layers,
+            "mediaType": media_type::MANIFEST,
+            "schemaVersion": 2,
+        }))
+        .map_err(internal)?;
+        remote.push_blobs(&[&config, &signature.payload].map(|bytes| BlobUpload {
+            digest: Digest::compute(bytes),
+            size: bytes.len() as u64,
+            content: BlobContent::Bytes(bytes),
+            mount_from: None,
+            progress: &(),
+        }))?;
+        remote.put_manifest(ManifestReference::Tag(&tag), media_type::MANIFEST, &manifest)?;
+    }
+    match existing_layers(remote, &tag)?.contains(&layer) {
+        true => Ok(()),
+        false => Err(RegistryError::TagConflict { repository: remote.repository().clone(), tag }),
+    }
+}
+
+/// Returns the layers of the image at `tag`; none if there is no image.
+fn existing_layers(remote: &RepositoryClient, tag: &str) -> Result<Vec<Value>, RegistryError> {
+    let Some(manifest) = remote.pull_manifest(ManifestReference::Tag(tag))? else { return Ok(Vec::new()) };
+    let document = json::parse(&manifest.bytes).unwrap_or_default();
+    Ok(document.get("layers").and_then(Value::as_array).cloned().unwrap_or_default())
 }

@@ -5,11 +5,13 @@ mod build;
 mod cargo_flags;
 mod config;
 mod images;
+mod lock;
 mod manifests;
 mod other_commands;
 mod record;
 mod runtime;
 mod shared_flags;
+mod signing;
 
 use std::ffi::OsString;
 
@@ -22,12 +24,14 @@ pub(super) use config::{
     ConfigRenderArgs, ConfigShowArgs, ContractCommand,
 };
 pub(super) use images::{CacheCommand, CopyArgs, IndexArgs, PruneArgs};
+pub(super) use lock::LockArgs;
 pub(super) use manifests::{ManifestLayout, ManifestsArgs, ResolveArgs};
 pub(super) use other_commands::{
     Ci, CompletionsArgs, DepsArgs, DepsFormat, InitArgs, KeysArgs, KeysFormat, ManArgs, RecipeCommand,
 };
 pub(super) use record::RecordArgs;
 pub(super) use shared_flags::{CacheArgs, RegistryArgs, RemoteCacheArgs};
+pub(super) use signing::{BuildSigningArgs, KeyCommand, KeyGenerateArgs, SignArgs, SignerArgs, VerifyArgs};
 
 /// Turns built programs into minimal OCI images.
 #[derive(Parser)]
@@ -90,6 +94,15 @@ pub(super) enum CommonCommand {
     Resolve(Box<ResolveArgs>),
     /// Copy an image between registries, layouts and archives
     Copy(Box<CopyArgs>),
+    /// Sign an image, and the SBOM and provenance that are stored with it
+    Sign(Box<SignArgs>),
+    /// Check an image: whole, sound, signed, and the same when it is built again
+    Verify(Box<VerifyArgs>),
+    /// Create keys for signatures
+    #[command(subcommand)]
+    Key(KeyCommand),
+    /// Write the lock of an image: every file that it is made of
+    Lock(Box<LockArgs>),
     /// Combine images of several platforms into one image index
     Index(Box<IndexArgs>),
     /// Manage the build cache

@@ -8,6 +8,7 @@
 
 mod artifact;
 mod blob_source;
+mod check_image;
 mod compressed_shares;
 mod disk_blobs;
 mod failure;
@@ -23,6 +24,7 @@ mod tar_headers;
 mod unpacked_image;
 
 pub use artifact::{read_artifact, read_only_artifact, read_remote_artifact};
+pub use check_image::ImageFault;
 pub(super) use disk_blobs::index_entries;
 pub use image_files::ImageFiles;
 pub use image_fs::ImageFs;
