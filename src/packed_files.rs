@@ -10,7 +10,7 @@ use coracle_core::content::Content;
 use coracle_core::digest::{Digest, DigestHasher};
 use coracle_core::entry::EntryReason;
 use coracle_core::fs;
-use coracle_core::path::ImagePath;
+use coracle_core::path::{ImagePath, RawPath, escape_bytes};
 
 /// The number of bytes that are hashed at a time.
 const CHUNK: usize = 256 << 10;
@@ -69,8 +69,13 @@ fn owners(inventory: &ImageInventory) -> BTreeMap<&ImagePath, &Package> {
 }
 
 fn reason_text(reason: &EntryReason) -> String {
+    // The paths are those of this machine, and differ from those in the image.
+    let name = |path: &RawPath| escape_bytes(path.file_name());
     match reason {
         EntryReason::Included(_) => "included".into(),
+        EntryReason::Interpreter(program) => format!("interpreter of {}", name(program)),
+        EntryReason::Needed { by, .. } => format!("needed by {}", name(by)),
+        EntryReason::Dlopened { by, why } => format!("opened by {}, {why}", name(by)),
         reason => reason.to_string(),
     }
 }

@@ -20,7 +20,12 @@ pub const DEFAULT_LOCK_FILE: &str = "coracle.lock";
 
 /// Returns the path of the lock of `recipe`.
 pub fn lock_path(recipe: &Recipe, file: Option<&Path>) -> PathBuf {
-    file.map_or_else(|| recipe.source.recipe_dir.join(DEFAULT_LOCK_FILE), Path::to_owned)
+    let directory = &recipe.source.recipe_dir;
+    let default = || match directory == Path::new(".") {
+        true => DEFAULT_LOCK_FILE.into(),
+        false => directory.join(DEFAULT_LOCK_FILE),
+    };
+    file.map_or_else(default, Path::to_owned)
 }
 
 /// Fails if the planned images differ from the lock at `path`.

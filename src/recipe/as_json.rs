@@ -142,7 +142,11 @@ fn times_word(times: FileTimes) -> Option<&'static str> {
 
 /// Removes members that are null, false, or empty.
 fn remove_empty(value: &mut Value) {
-    let Value::Object(members) = value else { return };
+    let members = match value {
+        Value::Object(members) => members,
+        Value::Array(items) => return items.iter_mut().for_each(remove_empty),
+        _ => return,
+    };
     members.values_mut().for_each(remove_empty);
     members.retain(|_, value| match value {
         Value::Null | Value::Bool(false) => false,

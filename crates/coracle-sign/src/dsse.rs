@@ -23,10 +23,9 @@ pub struct Envelope {
 
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 struct EnvelopeSignature {
-    /// The signature, in base64.
+    /// The signature, in base64. There is no `keyid`: cosign skips signatures with one that it has not
+    /// chosen itself.
     sig: String,
-    #[serde(default, skip_serializing_if = "String::is_empty")]
-    keyid: String,
 }
 
 impl Envelope {
@@ -36,10 +35,7 @@ impl Envelope {
         Self {
             payload: STANDARD.encode(payload),
             payload_type: payload_type.into(),
-            signatures: vec![EnvelopeSignature {
-                sig: STANDARD.encode(signature),
-                keyid: key.public_key().key_id(),
-            }],
+            signatures: vec![EnvelopeSignature { sig: STANDARD.encode(signature) }],
         }
     }
 

@@ -26,22 +26,17 @@ use report::{CheckReport, VerifyReport};
 struct SelectedChecks {
     whole: bool,
     sound: bool,
-    rebuild: bool,
-    signature: bool,
     sbom: bool,
     provenance: bool,
 }
 
 impl SelectedChecks {
     fn from_args(args: &VerifyArgs) -> Self {
-        let signature = args.key.is_some();
-        let is_default =
-            !(args.whole || args.sound || args.rebuild || signature || args.sbom || args.provenance);
+        let is_selected = args.whole || args.sound || args.rebuild || args.key.is_some();
+        let is_default = !(is_selected || args.sbom || args.provenance);
         Self {
             whole: args.whole || is_default,
             sound: args.sound || is_default,
-            rebuild: args.rebuild,
-            signature,
             sbom: args.sbom,
             provenance: args.provenance,
         }

@@ -290,8 +290,12 @@ fn member_differences(theirs: &LayerMember, ours: &LayerMember) -> Vec<String> {
     if their.kind != our.kind {
         found.push(format!("is a {:?}, and a {:?} when built here", their.kind, our.kind).to_lowercase());
     }
-    if theirs.digest != ours.digest || their.size != our.size {
-        found.push(format!("has other contents: {} bytes, and {} when built here", their.size, our.size));
+    if their.size != our.size {
+        found.push(format!("has {} bytes, and {} when built here", their.size, our.size));
+    } else if let (Some(theirs), Some(ours)) = (theirs.digest, ours.digest)
+        && theirs != ours
+    {
+        found.push(format!("has the digest {theirs}, and {ours} when built here"));
     }
     if their.mode != our.mode {
         found.push(format!("has the mode {:04o}, and {:04o} when built here", their.mode, our.mode));

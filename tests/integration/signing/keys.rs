@@ -14,7 +14,8 @@ fn generates_keys_that_only_the_user_can_read_and_overwrites_none() {
     let at = folder.path();
     let said = fail(at, 2, &["key", "generate"]);
     assert!(said.contains("there is no passphrase"), "{said}");
-    let (code, stdout, said) = run_with(at, &["key", "generate", "-o", "x"], &[("CORACLE_KEY_PASSWORD", "pw")]);
+    let (code, stdout, said) =
+        run_with(at, &["key", "generate", "-o", "x"], &[("CORACLE_KEY_PASSWORD", "pw")]);
     assert_eq!((code, stdout.as_str()), (Some(0), "x.key\nx.pub\n"), "{said}");
     let key = at.join("x.key");
     assert_eq!(fs::metadata(&key).unwrap().permissions().mode() & 0o777, 0o600);
@@ -62,7 +63,10 @@ fn warns_of_keys_that_others_can_read() {
     fs::set_permissions(at.join("one.key"), fs::Permissions::from_mode(0o644)).unwrap();
     let (code, _, said) = run_with(at, &["sign", "oci:app.oci", "--key", "one.key"], &[]);
     assert_eq!(code, Some(0), "{said}");
-    assert!(said.contains("`one.key` can be read by other users of this machine: `chmod 600 one.key`"), "{said}");
+    assert!(
+        said.contains("`one.key` can be read by other users of this machine: `chmod 600 one.key`"),
+        "{said}"
+    );
 }
 
 #[test]
@@ -71,13 +75,23 @@ fn refuses_wrong_passphrases_and_other_keys() {
     let at = folder.path();
     succeed(at, &["build", "./app", "-o", "oci:app.oci", "-q"]);
     let before = fs::read_to_string(at.join("app.oci/index.json")).unwrap();
-    let (code, _, said) =
-        run_with(at, &["key", "generate", "-o", "locked"], &[("COSIGN_PASSWORD", "right")]);
+    let (code, _, said) = run_with(at, &["key", "generate", "-o", "locked"], &[("COSIGN_PASSWORD", "right")]);
     assert_eq!(code, Some(0), "{said}");
-    let openssl = |args: &[&str]| assert!(Command::new("openssl").args(args).current_dir(at).status().unwrap().success());
+    let openssl = |args: &[&str]| {
+        assert!(Command::new("openssl").args(args).current_dir(at).status().unwrap().success())
+    };
     openssl(&["genpkey", "-quiet", "-algorithm", "RSA", "-out", "rsa.key"]);
     openssl(&["genpkey", "-quiet", "-algorithm", "ed25519", "-out", "ed.key"]);
-    openssl(&["genpkey", "-quiet", "-algorithm", "EC", "-pkeyopt", "ec_paramgen_curve:P-384", "-out", "p384.key"]);
+    openssl(&[
+        "genpkey",
+        "-quiet",
+        "-algorithm",
+        "EC",
+        "-pkeyopt",
+        "ec_paramgen_curve:P-384",
+        "-out",
+        "p384.key",
+    ]);
     fs::write(at.join("text.key"), "hello").unwrap();
     fs::create_dir(at.join("directory")).unwrap();
     for (key, password, why) in [
@@ -92,7 +106,8 @@ fn refuses_wrong_passphrases_and_other_keys() {
         ("directory", None, "`directory`"),
         ("awskms://alias/x", None, "keys in `awskms` are not supported"),
     ] {
-        let env: Vec<(&str, &str)> = password.into_iter().map(|password| ("COSIGN_PASSWORD", password)).collect();
+        let env: Vec<(&str, &str)> =
+            password.into_iter().map(|password| ("COSIGN_PASSWORD", password)).collect();
         for args in [
             &["sign", "oci:app.oci", "--key", key][..],
             &["build", "./app", "-o", "oci:app.oci", "-q", "--sign-key", key],

@@ -129,7 +129,10 @@ fn destinations_without_room_for_signatures_are_refused_before_anything_is_writt
     let at = folder.path();
     for to in ["oci-archive:x.tar", "docker-archive:x.tar", "docker-daemon:x"] {
         let said = fail(at, 2, &["build", "./app", "-q", "-t", "x", "-o", to, "--sign-key", "one.key"]);
-        assert!(said.contains("can't hold signatures and provenance, only registries and layouts can"), "{said}");
+        assert!(
+            said.contains("can't hold signatures and provenance, only registries and layouts can"),
+            "{said}"
+        );
         let said = fail(at, 2, &["sign", to, "--key", "one.key"]);
         assert!(said.contains("can't hold signatures"), "{said}");
     }
@@ -160,7 +163,8 @@ fn engines_find_simple_signatures_at_a_tag() {
     let first = layers();
     assert_eq!(first.len(), 1);
     assert_eq!(first[0]["mediaType"], "application/vnd.dev.cosign.simplesigning.v1+json");
-    let payload = &fake.state().blobs[&("shop".to_owned(), first[0]["digest"].as_str().unwrap().to_owned())].clone();
+    let payload =
+        &fake.state().blobs[&("shop".to_owned(), first[0]["digest"].as_str().unwrap().to_owned())].clone();
     let payload: Value = serde_json::from_slice(payload).unwrap();
     let reference = payload["critical"]["identity"]["docker-reference"].as_str().unwrap();
     assert_eq!(reference, format!("{}/shop", fake.address));

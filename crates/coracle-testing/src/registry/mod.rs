@@ -288,6 +288,9 @@ impl State {
     fn respond_to_known(&mut self, request: &Request, address: SocketAddr) -> Response {
         let path = request.path().to_owned();
         let Some(path) = path.strip_prefix("/v2/") else { return Response::error(404, "NOT_FOUND") };
+        if path.is_empty() {
+            return Response::new(200);
+        }
         for (kind, act) in [
             ("/blobs/uploads/", Self::upload as fn(&mut Self, &Request, &str, &str, SocketAddr) -> Response),
             ("/blobs/", Self::blob),
