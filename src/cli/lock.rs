@@ -30,11 +30,13 @@ pub(super) fn run_lock(args: &LockArgs) -> Result<CliExit, CliError> {
     let mut all_changes = Vec::new();
     for recipe in &recipes {
         let path = lock_path(recipe, args.build.lock_file.as_deref());
-        let changes = lock_recipe(recipe, &settings, &path, args)?;
+        let outcome = lock_recipe(recipe, &settings, &path, args)?;
         if !args.build.quiet {
-            terminal::print_message(&to_text(&path, &changes));
+            terminal::print_message(&outcome.to_text(&path));
         }
-        all_changes.extend(changes);
+        if let LockOutcome::Updated(changes) = outcome {
+            all_changes.extend(changes);
+        }
     }
     if args.build.format == OutputFormat::Json {
         terminal::print_json(&all_changes)?;
@@ -56,13 +58,21 @@ fn check_one_lock_each(recipes: &[Recipe], args: &LockArgs) -> Result<(), CliErr
     }
 }
 
-/// Writes the lock of a recipe. Returns the changes that were accepted.
+/// What happened to a lock.
+enum LockOutcome {
+    Written,
+    UpToDate,
+    /// With the changes that were accepted.
+    Updated(Vec<LockChange>),
+}
+
+/// Writes the lock of a recipe.
 fn lock_recipe(
     recipe: &Recipe,
     settings: &Settings,
     path: &Path,
     args: &LockArgs,
-) -> Result<Vec<LockChange>, CliError> {
+) -> Result<LockOutcome, CliError> {
     let plans = coracle::plan(recipe, settings, &SignalCancellation)?;
     let new = Lock::of_plans(recipe, &plans)?;
     // An unreadable lock is only replaced on request.
@@ -73,11 +83,11 @@ fn lock_recipe(
     };
     let Some(old) = old else {
         write(&new, path)?;
-        return Ok(Vec::new());
+        return Ok(LockOutcome::Written);
     };
     let changes = new.changes_since(&old);
     if changes.is_empty() {
-        return Ok(Vec::new());
+        return Ok(LockOutcome::UpToDate);
     }
     if args.update.is_empty() {
         let error = coracle::Error::Locked(LockMismatch { path: path.to_owned(), changes });
@@ -93,7 +103,7 @@ fn lock_recipe(
         ));
     }
     write(&updated, path)?;
-    Ok(accepted)
+    Ok(LockOutcome::Updated(accepted))
 }
 
 fn changed_names(changes: &[LockChange]) -> String {
@@ -107,11 +117,17 @@ fn write(lock: &Lock, path: &Path) -> Result<(), CliError> {
         .map_err(|error| CliError::from_error(CliExit::Failed, &error))
 }
 
-fn to_text(path: &Path, changes: &[LockChange]) -> String {
-    let mut text =
-        format!("{}: {}\n", path.display(), if changes.is_empty() { "up to date" } else { "updated" });
-    for change in changes {
-        text += &format!("  {change}\n");
+impl LockOutcome {
+    fn to_text(&self, path: &Path) -> String {
+        let (what, changes) = match self {
+            Self::Written => ("written", &[][..]),
+            Self::UpToDate => ("up to date", &[][..]),
+            Self::Updated(changes) => ("updated", changes.as_slice()),
+        };
+        let mut text = format!("{}: {what}\n", path.display());
+        for change in changes {
+            text += &format!("  {change}\n");
+        }
+        text
     }
-    text
 }
