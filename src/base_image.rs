@@ -3,10 +3,10 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use super::build_request::BuildRequest;
 use super::error::Error;
 use super::observer::UploadProgress;
 use super::recipe::Recipe;
-use super::request::BuildRequest;
 use super::settings::Settings;
 use coracle_core::digest::Digest;
 use coracle_oci::base::{self, BaseSource};

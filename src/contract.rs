@@ -10,7 +10,7 @@ use super::settings::Settings;
 use coracle_core::digest::Digest;
 use coracle_core::path::ImagePath;
 use coracle_kube::config;
-use coracle_kube::contract::{CONTRACT_LABEL, CONTRACT_MEDIA_TYPE, ContractDirectory, ImageFacts};
+use coracle_kube::contract::{CONTRACT_LABEL, CONTRACT_MEDIA_TYPE, ContractDirectory, ImagePortsAndUser};
 use coracle_oci::copy::{self, ImageLocation};
 use coracle_oci::image::{Artifact, ImageSet};
 use coracle_oci::layout::{self, LayoutWarning, OutputStamp};
@@ -26,7 +26,7 @@ pub use coracle_kube::contract::{Contract, ContractDocument};
 pub fn contract_of(recipe: &Recipe) -> Result<ContractDocument, Error> {
     let ports = recipe.image.exposed_ports.iter().map(ToString::to_string).collect();
     let user = recipe.image.user.unwrap_or(DEFAULT_USER).to_string();
-    Ok(ContractDocument::new(&recipe.config, &ImageFacts { ports, user })?)
+    Ok(ContractDocument::new(&recipe.config, &ImagePortsAndUser { ports, user })?)
 }
 
 /// Sets the user that the image's programs run as.
@@ -65,7 +65,7 @@ pub(crate) fn writable_directories(recipe: &Recipe) -> Vec<ImagePath> {
     recipe.config.writable_directories.iter().map(|directory| directory.path.clone()).collect()
 }
 
-/// Whether `label` is the contract's label.
+/// Returns whether `label` is the contract's label.
 pub(crate) fn is_contract_label(label: &str) -> bool {
     label == CONTRACT_LABEL
 }

@@ -4,11 +4,12 @@ use std::path::{Path, PathBuf};
 
 use super::error::Error;
 use super::recipe::Recipe;
+use super::rootfs::excludes;
 use super::settings::Settings;
 use coracle_core::fs;
 use coracle_oci::copy::{ImageLocation, PushTargets, RegistryImageName};
 use coracle_oci::engine;
-use coracle_oci::layout::{DiskLocation, Staging};
+use coracle_oci::layout::{DiskFormat, DiskLocation, Staging};
 use coracle_oci::registry::{RegistryClient, Repository};
 
 /// The destinations on disk, at registries and at engines; at least one.
@@ -70,7 +71,7 @@ impl Destinations {
         local.chain(self.remote.iter().cloned().map(ImageLocation::Registry)).chain(engines)
     }
 
-    /// Whether a destination needs the layers on this machine: on disk, or an engine.
+    /// Returns whether a destination needs the layers on this machine: on disk, or an engine.
     pub(crate) fn need_local_layers(&self) -> bool {
         !(self.local.is_empty() && self.engines.is_empty())
     }
@@ -140,7 +141,8 @@ impl Destinations {
     /// version, and grow with every build.
     pub(crate) fn check_not_included(&self, recipe: &Recipe) -> Result<(), Error> {
         for destination in &self.local {
-            if let Some(include) = enclosing_include(recipe, &destination.resolved_path()?) {
+            let is_directory = destination.format == DiskFormat::Layout;
+            if let Some(include) = enclosing_include(recipe, &destination.resolved_path()?, is_directory) {
                 return Err(Error::DestinationInInclude { destination: destination.clone(), include });
             }
         }
@@ -148,12 +150,16 @@ impl Destinations {
     }
 }
 
-/// Returns the include of `recipe` that contains `location`, a path without links.
-pub fn enclosing_include(recipe: &Recipe, location: &Path) -> Option<PathBuf> {
-    let mut includes = recipe.contents.includes.iter().map(|include| recipe.resolve_path(&include.from));
-    let include = includes
-        .find(|from| std::fs::canonicalize(from).is_ok_and(|included| location.starts_with(included)))?;
-    Some(fs::absolute_path(&include).unwrap_or(include))
+/// Returns the include of `recipe` that contains `location`, a path without links, and does not exclude it.
+pub fn enclosing_include(recipe: &Recipe, location: &Path, is_directory: bool) -> Option<PathBuf> {
+    let found = recipe.contents.includes.iter().find_map(|include| {
+        let from = recipe.resolve_path(&include.from);
+        let included = std::fs::canonicalize(&from).ok()?;
+        let below = location.strip_prefix(&included).ok()?;
+        let exclude = [&*include.exclude, &recipe.contents.exclude].concat();
+        (!excludes(&exclude, below, is_directory)).then_some(from)
+    })?;
+    Some(fs::absolute_path(&found).unwrap_or(found))
 }
 
 fn on_disk_destination(location: &ImageLocation) -> Option<&DiskLocation> {

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use super::lock::{LockError, LockMismatch};
-use super::over_budget::OverBudget;
+use super::over_budget::OverBudgetError;
 use super::recipe;
 use super::rootfs::{self, Owner};
 use coracle_core::fs;
@@ -54,7 +54,7 @@ pub enum Error {
     SimpleSigningWithoutKey,
     /// The image exceeds its budget.
     #[error(transparent)]
-    OverBudget(#[from] OverBudget),
+    OverBudget(#[from] OverBudgetError),
     /// A program cannot be resolved.
     #[error(transparent)]
     Closure(#[from] closure::Error),
@@ -92,7 +92,7 @@ pub enum Error {
     /// The observer has cancelled the build.
     #[error("interrupted; {} was written", if *.uploads_started { "no tag" } else { "nothing" })]
     Cancelled {
-        /// Whether blobs may have been uploaded to registries.
+        /// `true` if blobs may have been uploaded to registries.
         uploads_started: bool,
     },
     /// Inputs have changed between packing and publishing.
@@ -156,7 +156,7 @@ pub enum Error {
     LinkageMismatch {
         /// The program.
         program: RawPath,
-        /// Whether it is linked statically.
+        /// `true` if it is linked statically.
         is_static: bool,
         /// The compiler or linker setting that links it the other way.
         setting: String,
@@ -208,7 +208,7 @@ impl Error {
         Self::Cancelled { uploads_started: false }
     }
 
-    /// Whether the cause is the request itself (recipe, flags, configuration), for exit code 2.
+    /// Returns whether the cause is the request itself (recipe, flags, configuration), for exit code 2.
     pub fn is_usage_error(&self) -> bool {
         let unknown_level = |error: &closure::Error| {
             matches!(

@@ -33,7 +33,7 @@ pub struct Plan {
     pub user: Owner,
     /// The program's working directory.
     pub(crate) working_dir: ImagePath,
-    /// Whether a program is a script whose interpreter is found by `env`, so that `PATH` must be
+    /// `true` if a program is a script whose interpreter is found by `env`, so that `PATH` must be
     /// set.
     pub(crate) needs_path_variable: bool,
 }

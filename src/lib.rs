@@ -27,8 +27,8 @@
 //! clients of local engines.
 //!
 //! Features (all are on by default): `kube` for configuration, contracts and Kubernetes manifests,
-//! `scan` for the secret scanner, `registry` for the HTTP client of registries, and `cli` for the
-//! command line.
+//! `scan` for the secret scanner, `sign` for signatures and provenance, `registry` for the HTTP client
+//! of registries, and `cli` for the command line.
 //!
 //! Images follow the OCI image specification 1.1. Libraries are found as the dynamic loaders of
 //! glibc and musl find them. ARCHITECTURE.md describes the modules.
@@ -37,7 +37,7 @@
 pub mod attestations;
 mod base_image;
 mod build_record;
-mod built;
+mod build_result;
 #[cfg(feature = "kube")]
 pub mod contract;
 pub mod destinations;
@@ -59,33 +59,33 @@ mod previous_image;
 mod publish;
 pub mod recipe;
 
-mod request;
+mod build_request;
+mod image_sizes;
+pub mod root_file_systems;
 pub mod rootfs;
-pub mod roots;
 #[cfg(feature = "scan")]
 pub mod secret_scan;
 mod settings;
 mod size_comparison;
-mod sizes;
 
-pub use built::{BaseInfo, Built, RegistryPush};
+pub use build_result::{BaseInfo, Built, RegistryPush};
 pub use error::Error;
 pub use image_plan::Plan;
-pub use inventory::packaged_paths;
+pub use image_sizes::{PlatformSize, PreviousSize, SizeDelta};
 pub use observer::{Observer, PublishDecision};
-pub use over_budget::OverBudget;
+pub use over_budget::OverBudgetError;
+pub use inventory::packaged_paths;
 pub use plan::{added_state_directories, check_required_files, plan, plan_with_missing_files};
 pub use previous_image::PreviousImage;
 pub use recipe::Recipe;
 pub use settings::Settings;
-pub use sizes::{PlatformSize, PreviousSize, SizeDelta};
 
 use build_record::UpToDateCheck;
+use build_request::BuildRequest;
 #[cfg(not(feature = "kube"))]
 use no_contract as contract;
 #[cfg(not(feature = "scan"))]
 use no_secret_scan as secret_scan;
-use request::BuildRequest;
 
 /// Builds the image of `recipe` and publishes it to every destination.
 ///

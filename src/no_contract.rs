@@ -53,7 +53,7 @@ pub(crate) fn writable_directories(_: &Recipe) -> Vec<ImagePath> {
     Vec::new()
 }
 
-/// Whether `label` is the contract's label.
+/// Returns whether `label` is the contract's label.
 pub(crate) fn is_contract_label(label: &str) -> bool {
     label == CONTRACT_LABEL
 }

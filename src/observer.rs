@@ -14,7 +14,7 @@ pub trait Observer: Sync {
     fn on_upload_queued(&self, _bytes: u64) {}
     /// Called after `bytes` more bytes were sent.
     fn on_uploaded(&self, _bytes: u64) {}
-    /// Whether the build is cancelled. Called often, from several threads. Once it returns true,
+    /// Returns whether the build is cancelled. Called often, from several threads. Once it returns true,
     /// the build ends soon with [`crate::Error::Cancelled`].
     fn is_cancelled(&self) -> bool {
         false

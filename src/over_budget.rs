@@ -21,7 +21,7 @@ const MAX_LISTED_FILES: usize = 8;
 /// The error of an image that exceeds its budget. Lists its layers, and the files that are new or have grown, or
 /// else the largest.
 #[derive(Debug)]
-pub struct OverBudget {
+pub struct OverBudgetError {
     exceeded_limits: Vec<ExceededLimit>,
     breakdowns: Vec<SizeBreakdown>,
 }
@@ -152,13 +152,13 @@ fn first_by_size(mut files: Vec<(ByteSize, String)>) -> Vec<(ByteSize, String)> 
     files
 }
 
-impl OverBudget {
+impl OverBudgetError {
     pub(crate) fn new(exceeded_limits: Vec<ExceededLimit>, breakdowns: Vec<SizeBreakdown>) -> Self {
         Self { exceeded_limits, breakdowns }
     }
 }
 
-impl Hint for OverBudget {
+impl Hint for OverBudgetError {
     fn hint(&self) -> Option<String> {
         let settings: BTreeSet<&str> =
             self.exceeded_limits.iter().map(|limit| limit.setting.as_str()).collect();
@@ -170,7 +170,7 @@ impl Hint for OverBudget {
     }
 }
 
-impl fmt::Display for OverBudget {
+impl fmt::Display for OverBudgetError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for (number, ExceededLimit { message, position, .. }) in self.exceeded_limits.iter().enumerate() {
             f.write_str(if number > 0 { "\n" } else { "" })?;
@@ -191,4 +191,4 @@ impl fmt::Display for OverBudget {
     }
 }
 
-impl std::error::Error for OverBudget {}
+impl std::error::Error for OverBudgetError {}

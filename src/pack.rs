@@ -5,12 +5,12 @@ use std::io::{self, Cursor, Read};
 use std::sync::Arc;
 
 use super::base_image;
+use super::build_request::BuildRequest;
 use super::error::Error;
 use super::image_config::image_config;
 use super::image_plan::Plan;
 use super::observer::{PackProgress, UploadProgress};
 use super::plan::{BuildPlan, PlannedImages};
-use super::request::BuildRequest;
 use super::rootfs::{Entry, LayerKind};
 use super::secret_scan::ImageScanner;
 use coracle_core::digest::Digest;

@@ -2,14 +2,14 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::build_request::BuildRequest;
 use super::error::Error;
-use super::request::BuildRequest;
 use super::settings::Settings;
 use coracle_core::digest::Digest;
 use coracle_core::path::ImagePath;
 use coracle_core::platform::Platform;
 use coracle_oci::copy::{self, ImageLocation};
-use coracle_oci::layout::{self, FileEntry, FileNode, ImageSource, ParsedImage};
+use coracle_oci::layout::{self, ImageEntry, ImageEntryKind, ImageSource, ParsedImage};
 use coracle_oci::registry::{Access, Repository};
 
 /// The previous image, which a new one is compared with.
@@ -51,9 +51,9 @@ impl ReadPreviousImage {
             return Ok(BTreeMap::new());
         };
         let files = self.image.read_files_without(image, is_kept)?;
-        let size = |(path, entry): (&ImagePath, &FileEntry)| match &entry.node {
-            FileNode::File(extent) => Some((path.clone(), extent.size)),
-            FileNode::Directory | FileNode::Link(_) | FileNode::Special => None,
+        let size = |(path, entry): (&ImagePath, &ImageEntry)| match &entry.node {
+            ImageEntryKind::File(extent) => Some((path.clone(), extent.size)),
+            ImageEntryKind::Directory | ImageEntryKind::Link(_) | ImageEntryKind::Special => None,
         };
         Ok(files.iter().filter_map(size).collect())
     }
@@ -76,7 +76,7 @@ impl PreviousImage {
         })
     }
 
-    /// Whether the image has this layer.
+    /// Returns whether the image has this layer.
     pub(crate) fn has_layer(&self, layer: &Digest) -> bool {
         self.layers.contains(layer)
     }

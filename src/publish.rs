@@ -5,14 +5,14 @@ use std::io::{self, Cursor, Read};
 
 #[cfg(feature = "sign")]
 use super::attestations;
-use super::built::{BaseInfo, Built, RegistryPush};
+use super::build_request::BuildRequest;
+use super::build_result::{BaseInfo, Built, RegistryPush};
 use super::contract;
 use super::error::Error;
+use super::image_sizes::PlatformSize;
 use super::observer::UploadProgress;
 use super::pack::PackedBuild;
 use super::plan::PlannedImages;
-use super::request::BuildRequest;
-use super::sizes::PlatformSize;
 use coracle_core::digest::Digest;
 use coracle_core::note::Note;
 use coracle_oci::copy;

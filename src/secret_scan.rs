@@ -19,7 +19,9 @@ use coracle_kube::config::{self, PartialRender, RenderedFile, RenderedMount};
 #[cfg(feature = "kube")]
 use coracle_kube::values::ValueSource;
 use coracle_oci::image::ImageConfig;
-use coracle_scan::{ConfigFile, ConfigSource, ConfigValueKind, ScanPolicy, SecretScanner, SecretValue};
+use coracle_scan::{
+    ConfigFile, ConfigSource, ConfigValueKind, ForbiddenContents, SecretScanner, SecretValue,
+};
 
 /// The secret scanner of one build.
 pub(crate) struct ImageScanner(SecretScanner);
@@ -45,7 +47,7 @@ impl ImageScanner {
         &mut self.0
     }
 
-    /// Whether the scanner has no findings so far that fail the build.
+    /// Returns whether the scanner has no findings so far that fail the build.
     pub(crate) fn is_clean(&self) -> bool {
         !self.0.has_unaccepted_errors()
     }
@@ -65,7 +67,7 @@ impl ImageScanner {
 /// Fails if a file of the image is configuration because of its path, or an allowed entry has no
 /// name.
 pub fn scan_plan(recipe: &Recipe, plans: &[Plan]) -> Result<Vec<Note>, Error> {
-    let mut scanner = SecretScanner::new(scan_policy(recipe));
+    let mut scanner = SecretScanner::new(forbidden_contents(recipe));
     plans.iter().for_each(|plan| scanner.scan_plan(plan.rootfs.iter(), &plan.rootfs));
     Ok(scanner.evaluate_so_far()?)
 }
@@ -83,10 +85,10 @@ pub fn scan_config(recipe: &Recipe) -> Result<Vec<Note>, Error> {
 /// files are scanned.
 fn secret_scanner(recipe: &Recipe) -> Result<SecretScanner, Error> {
     let configuration = render_configuration(recipe)?;
-    let mut scanner = SecretScanner::new(ScanPolicy {
+    let mut scanner = SecretScanner::new(ForbiddenContents {
         config_files: configuration.files,
         secrets: configuration.secrets,
-        ..scan_policy(recipe)
+        ..forbidden_contents(recipe)
     });
     for (path, bytes) in &configuration.public_files {
         scanner.scan_config_map_file(path, bytes);
@@ -94,17 +96,17 @@ fn secret_scanner(recipe: &Recipe) -> Result<SecretScanner, Error> {
     Ok(scanner)
 }
 
-/// Returns the scanner's policy, as far as it does not depend on file contents.
-fn scan_policy(recipe: &Recipe) -> ScanPolicy {
-    ScanPolicy {
+/// Returns what the image must not contain, as far as it does not depend on file contents.
+fn forbidden_contents(recipe: &Recipe) -> ForbiddenContents {
+    ForbiddenContents {
         mounts: contract::mount_points(recipe),
         state_directories: contract::writable_directories(recipe),
         config_sources: source_files(recipe),
-        allowed_paths: recipe.policy.allowed_paths.clone(),
-        allowed_values: recipe.policy.allowed_config_values.clone(),
-        strict: recipe.policy.strict,
+        allowed_paths: recipe.checks.allowed_paths.clone(),
+        allowed_values: recipe.checks.allowed_config_values.clone(),
+        strict: recipe.checks.strict,
         packaged_files: Some(packaged_paths),
-        ..ScanPolicy::default()
+        ..ForbiddenContents::default()
     }
 }
 

@@ -36,7 +36,7 @@ pub struct Settings {
     /// The signatures and attestations that are published with the image.
     #[cfg(feature = "sign")]
     pub attestations: crate::attestations::AttestationSettings,
-    /// Whether the image is compared with the one that it replaces even without a budget.
+    /// `true` if the image is compared with the one that it replaces even without a budget.
     pub compare_with_previous: bool,
 }
 

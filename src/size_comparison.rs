@@ -1,13 +1,13 @@
 //! Compares the image with the previous one and with its budget.
 
-use super::built::Built;
+use super::build_request::BuildRequest;
+use super::build_result::Built;
 use super::error::Error;
 use super::image_plan::Plan;
-use super::over_budget::{ExceededLimit, OverBudget, SizeBreakdown};
+use super::image_sizes::{PlatformSize, PreviousSize};
+use super::over_budget::{ExceededLimit, OverBudgetError, SizeBreakdown};
 use super::previous_image::{PreviousImage, ReadPreviousImage};
 use super::recipe::Budget;
-use super::request::BuildRequest;
-use super::sizes::{PlatformSize, PreviousSize};
 use coracle_core::byte_size::ByteSize;
 use coracle_core::note::Note;
 use coracle_core::platform::Platform;
@@ -32,7 +32,7 @@ impl<'a> SizeComparison<'a> {
         request: &BuildRequest<'a>,
         platforms: impl Iterator<Item = &'p Platform>,
     ) -> Result<Self, Error> {
-        let budget = &request.recipe.policy.budget;
+        let budget = &request.recipe.checks.budget;
         let platforms: Vec<&Platform> = platforms.collect();
         let replaced = || ReadPreviousImage::read_replaced_images(request, &platforms);
         let (previous, note) = match (&budget.previous, &budget.growth) {
@@ -59,7 +59,7 @@ impl<'a> SizeComparison<'a> {
             .collect()
     }
 
-    /// Whether `built` is within its budget.
+    /// Returns whether `built` is within its budget.
     pub(crate) fn is_within_budget(&self, built: &Built) -> bool {
         built.platform_sizes.iter().all(|size| self.exceeded_limits(size).is_empty())
     }
@@ -68,7 +68,7 @@ impl<'a> SizeComparison<'a> {
     ///
     /// # Errors
     /// Fails with all exceeded limits.
-    pub(crate) fn check_budget(&self, image_set: &ImageSet, plans: &[Plan]) -> Result<(), OverBudget> {
+    pub(crate) fn check_budget(&self, image_set: &ImageSet, plans: &[Plan]) -> Result<(), OverBudgetError> {
         let (mut all, mut contents) = (Vec::new(), Vec::new());
         for (size, image) in self.compared_sizes(image_set).iter().zip(image_set.images()) {
             let findings = self.exceeded_limits(size);
@@ -80,7 +80,7 @@ impl<'a> SizeComparison<'a> {
             }
             all.extend(findings);
         }
-        if all.is_empty() { Ok(()) } else { Err(OverBudget::new(all, contents)) }
+        if all.is_empty() { Ok(()) } else { Err(OverBudgetError::new(all, contents)) }
     }
 
     fn exceeded_limits(&self, size: &PlatformSize) -> Vec<ExceededLimit> {

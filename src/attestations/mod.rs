@@ -13,7 +13,7 @@ pub use provenance::ProvenanceSettings;
 use crate::destinations::Destinations;
 use crate::error::Error;
 use crate::plan::PlannedImages;
-use crate::request::BuildRequest;
+use crate::build_request::BuildRequest;
 use coracle_core::reference::ImageReference;
 use coracle_oci::copy::{self, ImageLocation};
 use coracle_oci::image::{Artifact, ArtifactAnnotations, ImageSet, RawManifest};

@@ -4,9 +4,9 @@
 use std::hash::{Hash, Hasher};
 use std::path::{Path, PathBuf};
 
+use crate::build_request::BuildRequest;
 use crate::error::Error;
-use crate::recipe::{Policy, Recipe, RecipeSource};
-use crate::request::BuildRequest;
+use crate::recipe::{BuildChecks, Recipe, RecipeSource};
 use crate::settings::Settings;
 use coracle_core::digest::{Digest, DigestHasher};
 use coracle_core::fs;
@@ -61,9 +61,9 @@ fn hash_settings(settings: &Settings, hasher: &mut KeyHasher) {
 /// Hashes the groups of a recipe that change the image or its destinations. The budget and the
 /// settings of Kubernetes manifests do not.
 fn hash_recipe(recipe: &Recipe, hasher: &mut KeyHasher) {
-    let Recipe { image, contents, output, policy, source, .. } = recipe;
-    let Policy { linkage, allowed_paths, allowed_config_values, budget: _, strict, require_inventory } =
-        policy;
+    let Recipe { image, contents, output, checks, source, .. } = recipe;
+    let BuildChecks { linkage, allowed_paths, allowed_config_values, budget: _, strict, require_inventory } =
+        checks;
     let RecipeSource { recipe_dir, .. } = source;
     image.hash(hasher);
     contents.hash(hasher);
@@ -216,11 +216,11 @@ mod tests {
         |recipe| recipe.output.load_engine = Some(EngineKind::Docker),
         |recipe| recipe.output.publish_contract = Some(location("oci:a")),
         |recipe| recipe.output.compression = "zstd:9".parse().unwrap(),
-        |recipe| recipe.policy.linkage = Linkage::Static,
-        |recipe| drop(recipe.policy.allowed_paths.insert("/a".parse().unwrap(), "b".into())),
-        |recipe| drop(recipe.policy.allowed_config_values.insert("/a".into(), "b".into())),
-        |recipe| recipe.policy.strict = true,
-        |recipe| recipe.policy.require_inventory = true,
+        |recipe| recipe.checks.linkage = Linkage::Static,
+        |recipe| drop(recipe.checks.allowed_paths.insert("/a".parse().unwrap(), "b".into())),
+        |recipe| drop(recipe.checks.allowed_config_values.insert("/a".into(), "b".into())),
+        |recipe| recipe.checks.strict = true,
+        |recipe| recipe.checks.require_inventory = true,
         |recipe| recipe.contents.inventory.packages = false,
         |recipe| recipe.contents.inventory.licences = true,
         |recipe| recipe.source.recipe_dir = "sub".into(),
@@ -238,7 +238,7 @@ mod tests {
     fn key_ignores_the_budget() {
         let limit = |recipe: &mut Recipe| {
             let limit = BudgetLimit { value: ByteSize(1), setting: String::new(), position: None };
-            recipe.policy.budget.image = Some(limit);
+            recipe.checks.budget.image = Some(limit);
         };
         assert_eq!(key_after(limit), recipe_key(&recipe()));
     }

@@ -10,11 +10,11 @@ mod recorded_result;
 use std::time::Duration;
 
 use crate::base_image;
-use crate::built::Built;
+use crate::build_request::BuildRequest;
+use crate::build_result::Built;
 use crate::error::Error;
 use crate::publish::PublishedImage;
 use crate::recipe::Recipe;
-use crate::request::BuildRequest;
 use crate::size_comparison::SizeComparison;
 use cache_key::build_cache_key;
 use coracle_core::digest::Digest;
@@ -60,7 +60,7 @@ fn valid_result(request: &BuildRequest<'_>, record: &BuildRecord<'_>) -> Result<
     Ok(is_there.then_some(built))
 }
 
-/// Whether the registry has the contract, if the recipe publishes it to a registry.
+/// Returns whether the registry has the contract, if the recipe publishes it to a registry.
 fn is_contract_published(request: &BuildRequest<'_>, recorded: Option<Digest>) -> Result<bool, Error> {
     match (request.destinations.contract_at_registry(request.settings)?, recorded) {
         (None, _) => Ok(true),

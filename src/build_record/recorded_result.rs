@@ -2,12 +2,12 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::built::{BaseInfo, Built, RegistryPush};
+use crate::build_request::BuildRequest;
+use crate::build_result::{BaseInfo, Built, RegistryPush};
 #[cfg(feature = "kube")]
 use crate::contract::Contract;
-use crate::request::BuildRequest;
+use crate::image_sizes::PlatformSize;
 use crate::rootfs::{LayerKind, Owner};
-use crate::sizes::PlatformSize;
 use coracle_core::digest::{DiffId, Digest};
 use coracle_core::note::{DependencyNote, Note};
 use coracle_core::platform::Platform;

@@ -14,13 +14,13 @@ use super::interrupt::SignalCancellation;
 use super::plan_report::{PATH_COLUMN, PlanReport};
 use super::progress::ProgressDisplay;
 use super::report_files::{BuildReport, ImagesReport, ReportFiles};
-use super::{build_inputs, cache, interrupt, recipe_tables, terminal};
+use super::{build_inputs, cache, console_output, interrupt, recipe_tables};
 
 /// Builds, or plans, one image per recipe, several concurrently. All failures are reported.
 pub(super) fn run_build(args: &BuildArgs) -> Result<CliExit, CliError> {
     interrupt::handle_signals();
     if let [recipe] = args.files.as_slice() {
-        recipe_tables::name_tables_of(Some(recipe));
+        recipe_tables::set_tables_of_recipe_in_messages(Some(recipe));
     }
     build_images(args, |_| build_inputs::read_recipes(args), CliError::from_build_error)
 }
@@ -59,7 +59,7 @@ pub(super) fn build_images(
             convert_error,
             |failures| exit_early(&report_files, failures),
             |FinishedBuild { recipe, notes, result, .. }| {
-                terminal::print_notes(&notes, args.quiet);
+                console_output::print_notes(&notes, args.quiet);
                 match result {
                     Ok(built) => {
                         let (image, printed) = print_built(&recipe, &notes, built, args);
@@ -73,10 +73,10 @@ pub(super) fn build_images(
     });
     failures.extend(result.err().into_iter().flatten());
     if args.format == OutputFormat::Json && !report.images.is_empty() {
-        failures.extend(terminal::print_json(&report).err());
+        failures.extend(console_output::print_json(&report).err());
     }
     let failures = report_files.write(&report, failures);
-    terminal::print_all_but_last(failures).map_or(Ok(CliExit::Success), Err)
+    console_output::print_all_but_last(failures).map_or(Ok(CliExit::Success), Err)
 }
 
 /// Writes the reports and exits the process while builds that are no longer needed still run. The
@@ -84,8 +84,8 @@ pub(super) fn build_images(
 #[allow(clippy::exit, reason = "threads that wait for a registry can't be cancelled")]
 fn exit_early(report_files: &ReportFiles<'_>, failures: Vec<CliError>) -> Infallible {
     let failures = report_files.write(&ImagesReport { images: Vec::new() }, failures);
-    let failure = terminal::print_all_but_last(failures);
-    failure.iter().for_each(terminal::print_error);
+    let failure = console_output::print_all_but_last(failures);
+    failure.iter().for_each(console_output::print_error);
     std::process::exit(failure.map_or(CliExit::Failed, |failure| failure.exit) as i32)
 }
 
@@ -116,14 +116,14 @@ fn print_plans(
     coracle::contract::contract_of(recipe)?;
     let plans =
         coracle::plan(recipe, settings, &SignalCancellation).map_err(|error| convert_error(&error))?;
-    plans.iter().for_each(|plan| terminal::print_all_notes(&plan.notes, args.quiet));
+    plans.iter().for_each(|plan| console_output::print_all_notes(&plan.notes, args.quiet));
     let scanned = coracle::secret_scan::scan_plan(recipe, &plans);
     if let Ok(notes) = &scanned {
-        terminal::print_notes(notes, args.quiet);
+        console_output::print_notes(notes, args.quiet);
     }
     let reports: Vec<PlanReport> = plans.iter().map(|plan| PlanReport::new(recipe, plan)).collect();
     if args.format == OutputFormat::Text {
-        reports.iter().try_for_each(|report| terminal::print_table(&report.to_text(), PATH_COLUMN))?;
+        reports.iter().try_for_each(|report| console_output::print_table(&report.to_text(), PATH_COLUMN))?;
     }
     scanned?;
     Ok(reports)
@@ -138,15 +138,15 @@ fn print_built(
     built: Built,
     args: &BuildArgs,
 ) -> (ImageReport, Result<(), CliError>) {
-    terminal::print_notes(&built.notes, args.quiet);
+    console_output::print_notes(&built.notes, args.quiet);
     let notes = plan_notes.iter().chain(&built.notes);
     let hints = notes.filter_map(Note::dependency).cloned().collect();
     let image = ImageReport::new(&image_title(recipe, &built), built).with_hints(hints);
     if !args.quiet {
-        terminal::print_message(&image.to_text());
+        console_output::print_message(&image.to_text());
     }
     let printed = match args.format {
-        OutputFormat::Text => terminal::print_data(&format!("{}\n", image.reference)),
+        OutputFormat::Text => console_output::print_data(&format!("{}\n", image.reference)),
         OutputFormat::Json => Ok(()),
     };
     (image, printed)
@@ -162,9 +162,9 @@ pub(super) fn build_with_progress(
     let monitor = BuildMonitor::single(&progress);
     let built = coracle::build(recipe, settings, &monitor);
     progress.finish();
-    terminal::print_notes(&monitor.into_notes(), quiet);
+    console_output::print_notes(&monitor.into_notes(), quiet);
     let built = built?;
-    terminal::print_notes(&built.notes, quiet);
+    console_output::print_notes(&built.notes, quiet);
     Ok(built)
 }
 

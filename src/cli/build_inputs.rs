@@ -73,7 +73,7 @@ fn explain_missing_recipe(error: recipe::RecipeError) -> CliError {
     }
 }
 
-/// Whether a flag names a destination that holds only one image: an archive, or a name in a registry
+/// Returns whether a flag names a destination that holds only one image: an archive, or a name in a registry
 /// or an engine.
 pub(super) fn has_single_image_destination(flags: &RecipeOverrides) -> bool {
     flags.destinations.iter().any(|destination| {
@@ -85,7 +85,7 @@ pub(super) fn has_single_image_destination(flags: &RecipeOverrides) -> bool {
 
 /// Fails if one previous image is given for several images.
 pub(super) fn check_previous_flag(recipes: &[Recipe]) -> Result<(), CliError> {
-    if recipes.len() < 2 || recipes.iter().all(|recipe| recipe.policy.budget.previous.is_none()) {
+    if recipes.len() < 2 || recipes.iter().all(|recipe| recipe.checks.budget.previous.is_none()) {
         return Ok(());
     }
     Err(CliError::usage(
@@ -163,9 +163,9 @@ pub(super) fn detect_local_engine() -> Result<EngineKind, CliError> {
     engine.map_err(|error| copy::CopyError::from(error).into())
 }
 
-/// Whether the base image or the previous image is read from a registry.
+/// Returns whether the base image or the previous image is read from a registry.
 pub(super) fn reads_registry(recipe: &Recipe) -> bool {
-    [&recipe.image.base, &recipe.policy.budget.previous]
+    [&recipe.image.base, &recipe.checks.budget.previous]
         .into_iter()
         .any(|location| matches!(location, Some(ImageLocation::Registry(_))))
 }

@@ -12,9 +12,9 @@ use coracle_oci::remote_cache::RemoteCacheConfig;
 use indicatif::DecimalBytes;
 
 use super::args::{CacheArgs, CacheCommand, PruneArgs, RemoteCacheArgs};
+use super::console_output::{self, count_noun};
 use super::environment::env_path;
 use super::error::{CliError, CliExit};
-use super::terminal::{self, count_noun};
 
 /// Opens the cache that the flags select; `None` with `--no-cache`. Fails if the directory in
 /// `--cache-dir` is unusable; for the default directory that is only a warning.
@@ -29,7 +29,7 @@ pub(super) fn open_cache(args: &CacheArgs, quiet: bool) -> Result<Option<BuildCa
             let failure = cache_error(error);
             let warning = Note::Warning(format!("{}; building without it", failure.message));
             let notes: Vec<Note> = [warning].into_iter().chain(failure.hint.map(Note::Hint)).collect();
-            terminal::print_notes(&notes, quiet);
+            console_output::print_notes(&notes, quiet);
             Ok(None)
         }
     }
@@ -48,7 +48,10 @@ pub(super) fn remote_cache_config(args: &RemoteCacheArgs) -> Result<RemoteCacheC
     let repository = |flag: &str, text: &str| -> Result<ImageReference, CliError> {
         let name = text.strip_prefix("docker://").unwrap_or(text);
         let usage = |why: String| {
-            CliError::usage(format!("`{flag}`: {why}"), "write a repository, such as `ghcr.io/acme/cache`")
+            CliError::usage(
+                format!("the value of `{flag}` is invalid: {why}"),
+                "write a repository, such as `ghcr.io/acme/cache`",
+            )
         };
         let reference = name.parse::<ImageReference>().map_err(|error| usage(error.to_string()))?;
         // The cache writes one tag per layer.
@@ -69,7 +72,7 @@ pub(super) fn remote_cache_config(args: &RemoteCacheArgs) -> Result<RemoteCacheC
 pub(super) fn prune_and_report(settings: &Settings) {
     if let Some(cache) = &settings.cache {
         cache.prune_to_default_limit();
-        terminal::print_notes(cache.take_warning().as_slice(), false);
+        console_output::print_notes(cache.take_warning().as_slice(), false);
     }
 }
 
@@ -84,12 +87,15 @@ pub(super) fn run_cache(command: &CacheCommand) -> Result<CliExit, CliError> {
         ));
     };
     if !directory.exists() {
-        terminal::print_report(&format!("nothing to remove: `{}` does not exist\n", directory.display()))?;
+        console_output::print_report(&format!(
+            "nothing to remove: `{}` does not exist\n",
+            directory.display()
+        ))?;
         return Ok(CliExit::Success);
     }
     let cache = BuildCache::open(&directory, executable_id()).map_err(cache_error)?;
     let pruned = cache.prune(limit)?;
-    terminal::print_report(&format!(
+    console_output::print_report(&format!(
         "removed {}, {}; {} left in `{}`\n",
         count_noun(pruned.removed_files, "file"),
         DecimalBytes(pruned.freed_bytes),

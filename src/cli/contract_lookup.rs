@@ -42,13 +42,13 @@ pub(super) fn required_label_contract(
     })
 }
 
-/// Whether `text` is the path of a JSON file, not an image location.
+/// Returns whether `text` is the path of a JSON file, not an image location.
 fn is_contract_file(text: &str) -> bool {
     !text.contains(':') || Path::new(text).is_file()
 }
 
-/// Returns the contract of an image, or of a JSON file with a label's text or a whole contract. That of
-/// an image without a label is empty.
+/// Returns the contract of an image, or of a JSON file with a label's text or a whole contract. An
+/// image without a label has an empty contract.
 pub(super) fn image_or_file_contract(
     text: &str,
     platform: Option<&Platform>,

@@ -10,12 +10,12 @@ use coracle_oci::layout::DiskFormat;
 use serde::Serialize;
 
 use super::args::{CopyArgs, IndexArgs, OutputFormat};
+use super::console_output::{self, count_noun};
 use super::environment::{self, new_registry_client};
 use super::error::{CliError, CliExit};
 use super::image_reader::{parse_location, registry_image};
 use super::interrupt;
 use super::progress::ProgressDisplay;
-use super::terminal::{self, count_noun};
 use super::transfer_report::{LoadedReport, SentReport, copied_reference, transfer_text};
 
 /// A copied image.
@@ -57,7 +57,7 @@ pub(super) fn run_copy(args: &CopyArgs) -> Result<CliExit, CliError> {
     let copied = copied?;
     let warnings: Vec<Note> =
         copied.warnings.iter().map(|warning| Note::Warning(warning.to_string())).collect();
-    terminal::print_notes(&warnings, args.quiet);
+    console_output::print_notes(&warnings, args.quiet);
     let report = CopyReport {
         reference: copied_reference(&to, &copied),
         digest: copied.digest.to_string(),
@@ -68,15 +68,19 @@ pub(super) fn run_copy(args: &CopyArgs) -> Result<CliExit, CliError> {
         referrers: copied.referrers.iter().map(|referrer| referrer.digest.to_string()).collect(),
     };
     if !args.quiet {
-        terminal::print_message(&report.to_text());
+        console_output::print_message(&report.to_text());
         for referrer in &copied.referrers {
             let kind = referrer.artifact_type.as_deref().unwrap_or(&referrer.media_type);
-            terminal::print_message(&format!("  referrer  {}  {}\n", referrer.digest, escape_text(kind)));
+            console_output::print_message(&format!(
+                "  referrer  {}  {}\n",
+                referrer.digest,
+                escape_text(kind)
+            ));
         }
     }
     match args.format {
-        OutputFormat::Text => terminal::print_data(&format!("{}\n", report.reference))?,
-        OutputFormat::Json => terminal::print_json(&report)?,
+        OutputFormat::Text => console_output::print_data(&format!("{}\n", report.reference))?,
+        OutputFormat::Json => console_output::print_json(&report)?,
     }
     Ok(CliExit::Success)
 }
@@ -141,14 +145,14 @@ pub(super) fn run_index(args: &IndexArgs) -> Result<CliExit, CliError> {
     let created = create_index(&from, &to, &annotations, settings, &progress);
     progress.finish();
     let created = created?;
-    terminal::print_notes(&index_notes(&created), args.quiet);
+    console_output::print_notes(&index_notes(&created), args.quiet);
     let report = IndexReport::new(&to, &created);
     if !args.quiet {
-        terminal::print_message(&report.to_text());
+        console_output::print_message(&report.to_text());
     }
     match args.format {
-        OutputFormat::Text => terminal::print_data(&format!("{}\n", report.reference))?,
-        OutputFormat::Json => terminal::print_json(&report)?,
+        OutputFormat::Text => console_output::print_data(&format!("{}\n", report.reference))?,
+        OutputFormat::Json => console_output::print_json(&report)?,
     }
     Ok(CliExit::Success)
 }

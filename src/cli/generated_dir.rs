@@ -28,7 +28,7 @@ pub(super) struct GeneratedFile<'a> {
     /// The path relative to the directory.
     pub(super) path: &'a str,
     pub(super) bytes: &'a [u8],
-    /// Whether only its owner may read it.
+    /// `true` if only its owner may read it.
     pub(super) is_secret: bool,
 }
 

@@ -11,7 +11,7 @@ use coracle_core::fs::Context as _;
 
 use super::args::{CargoCli, Cli, CompletionsArgs, ManArgs};
 use super::error::{CliError, CliExit};
-use super::{Invocation, terminal};
+use super::{Invocation, console_output};
 
 /// Runs `coracle completions`. Prints the completion script.
 pub(super) fn run_completions(args: &CompletionsArgs, caller: Invocation) -> Result<CliExit, CliError> {
@@ -26,7 +26,7 @@ pub(super) fn run_completions(args: &CompletionsArgs, caller: Invocation) -> Res
             completion_script(shell, CargoCli::command(), "cargo-coracle")
         }
     };
-    terminal::print_bytes(script.as_bytes())?;
+    console_output::print_bytes(script.as_bytes())?;
     Ok(CliExit::Success)
 }
 

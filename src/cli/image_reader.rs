@@ -12,7 +12,7 @@ use super::environment::{engine_settings, new_registry_client};
 use super::error::{CliError, CliExit};
 use super::interrupt::SignalCancellation;
 
-/// Whether `text` is an image location with a transport, such as `oci:DIR`, not a name.
+/// Returns whether `text` is an image location with a transport, such as `oci:DIR`, not a name.
 pub(super) fn has_transport(text: &str) -> bool {
     ImageLocation::has_transport(text)
 }

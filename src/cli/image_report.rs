@@ -11,7 +11,7 @@ use coracle_oci::layer::Layer;
 use indicatif::DecimalBytes;
 use serde::Serialize;
 
-use super::terminal::{BOLD, DIM, count_noun};
+use super::console_output::{BOLD, DIM, count_noun};
 use super::transfer_report::{EngineLoadReport, RegistryPushReport};
 
 /// A built image. Fields that are skipped in JSON are only for text and Markdown.

@@ -20,7 +20,7 @@ pub(super) fn handle_signals() {
     }
 }
 
-/// Whether a signal has asked the process to end.
+/// Returns whether a signal has asked the process to end.
 pub(super) fn is_cancelled() -> bool {
     CANCELLED.get().is_some_and(|flag| flag.load(Ordering::Relaxed))
 }

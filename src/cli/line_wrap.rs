@@ -39,7 +39,7 @@ fn column_count(text: &str) -> usize {
     anstream::adapter::strip_str(text).to_string().chars().filter(|c| !c.is_control()).count()
 }
 
-/// Whether the line is part of an excerpt: `  2 | name = …`.
+/// Returns whether the line is part of an excerpt: `  2 | name = …`.
 fn is_excerpt(line: &str) -> bool {
     line.trim_start().trim_start_matches(|c: char| c.is_ascii_digit()).trim_start().starts_with('|')
 }

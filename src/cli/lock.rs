@@ -10,13 +10,13 @@ use coracle_core::fs::Context as _;
 use super::args::{LockArgs, OutputFormat};
 use super::error::{CliError, CliExit};
 use super::interrupt::SignalCancellation;
-use super::{build_inputs, cache, interrupt, terminal};
+use super::{build_inputs, cache, interrupt, console_output};
 
 /// Runs `coracle lock`: plans the images, and writes their locks or compares with them.
 pub(super) fn run_lock(args: &LockArgs) -> Result<CliExit, CliError> {
     interrupt::handle_signals();
     let failed = |failures| {
-        terminal::print_all_but_last(failures).unwrap_or_else(|| CliError::internal("no recipe was read"))
+        console_output::print_all_but_last(failures).unwrap_or_else(|| CliError::internal("no recipe was read"))
     };
     let recipes = build_inputs::read_recipes(&args.build).map_err(failed)?;
     check_one_lock_each(&recipes, args)?;
@@ -32,14 +32,14 @@ pub(super) fn run_lock(args: &LockArgs) -> Result<CliExit, CliError> {
         let path = lock_path(recipe, args.build.lock_file.as_deref());
         let outcome = lock_recipe(recipe, &settings, &path, args)?;
         if !args.build.quiet {
-            terminal::print_message(&outcome.to_text(&path));
+            console_output::print_message(&outcome.to_text(&path));
         }
         if let LockOutcome::Updated(changes) = outcome {
             all_changes.extend(changes);
         }
     }
     if args.build.format == OutputFormat::Json {
-        terminal::print_json(&all_changes)?;
+        console_output::print_json(&all_changes)?;
     }
     Ok(CliExit::Success)
 }

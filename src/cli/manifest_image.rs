@@ -15,7 +15,7 @@ use serde_json::Value;
 
 use super::args::ManifestsArgs;
 use super::error::{CliError, CliExit};
-use super::{build, build_inputs, cache, generated_dir, interrupt, terminal};
+use super::{build, build_inputs, cache, console_output, generated_dir, interrupt};
 
 /// Adds the user and ports of the image's config to the flags, which take precedence.
 pub(super) fn with_image_config(stored: Option<&ParsedImage>, flags: &RecipeOverrides) -> RecipeOverrides {
@@ -81,7 +81,7 @@ pub(super) fn warn_if_contract_differs(
             "the contract of `{}` differs from this configuration; run `coracle config check` for details",
             stored.source.location
         );
-        terminal::print_notes(&[Note::Warning(warning)], quiet);
+        console_output::print_notes(&[Note::Warning(warning)], quiet);
     }
     Ok(())
 }
@@ -181,7 +181,7 @@ pub(super) fn resolve_or_build_image(
     recipe.output.destinations = vec![ImageLocation::OnDisk(layout)];
     recipe.output.push = false;
     recipe.output.publish_contract = None;
-    recipe.policy.budget = Default::default();
+    recipe.checks.budget = Default::default();
     let built = build::build_with_progress(&recipe, &settings, args.quiet)?;
     cache::prune_and_report(&settings);
     Ok((PinnedImage::new(name, built.digest), Some(built.user)))

@@ -7,19 +7,19 @@ use coracle::recipe::{self, Recipe, RecipeOverrides};
 use coracle_core::path::escape_bytes;
 use coracle_kube::config::{self, RenderedMount};
 use coracle_kube::manifests::{
-    self, Application, ManifestPatch, OutputFiles, helm, kustomize, kustomize::Overlay, name_rules,
-    yaml_writer,
+    self, Application, ManifestPatch, OutputFiles, helm, kustomize, kustomize::EnvironmentOverlay,
+    name_rules, yaml_writer,
 };
 use coracle_oci::layout::ParsedImage;
 
 use super::args::{ManifestLayout, ManifestsArgs};
+use super::console_output::{self, DIM};
 use super::error::{CliError, CliExit};
 use super::generated_dir::{self, GeneratedFile};
 use super::image_reader::{ImageOpener, has_transport};
 use super::manifest_image;
 use super::missing_dependencies::shell_words;
 use super::recipe_tables;
-use super::terminal::{self, DIM};
 
 /// Runs cargo and returns the recipe of its program's image.
 pub(super) type CargoRecipe<'a> = dyn Fn(&RecipeOverrides) -> Result<Recipe, CliError> + 'a;
@@ -29,7 +29,7 @@ pub(super) fn run_manifests(
     args: &ManifestsArgs,
     cargo_recipe: Option<&CargoRecipe<'_>>,
 ) -> Result<CliExit, CliError> {
-    recipe_tables::name_tables_of(args.file.as_deref());
+    recipe_tables::set_tables_of_recipe_in_messages(args.file.as_deref());
     let directory = output_directory(args)?;
     let reader = ImageOpener::new(&args.registry);
     let location = args.image.as_deref().filter(|text| has_transport(text));
@@ -44,7 +44,7 @@ pub(super) fn run_manifests(
     let expected = coracle::contract::contract_of(&recipe)?.contract;
     if args.image.is_some() {
         // Otherwise the build prints these notes.
-        terminal::print_notes(&coracle::secret_scan::scan_config(&recipe)?, args.quiet);
+        console_output::print_notes(&coracle::secret_scan::scan_config(&recipe)?, args.quiet);
     }
     if let Some(stored) = &stored {
         manifest_image::check_hidden_program(stored, &recipe)?;
@@ -74,7 +74,7 @@ pub(super) fn run_manifests(
     let user = recipe.image.user.or(user).unwrap_or(recipe::DEFAULT_USER);
     if !stored.as_ref().is_some_and(|stored| stored.source.location.starts_with("docker://")) {
         let warning = manifest_image::missing_registry_warning(&image.name);
-        terminal::print_notes(warning.as_slice(), args.quiet);
+        console_output::print_notes(warning.as_slice(), args.quiet);
     }
     let name =
         recipe.kubernetes.name.clone().unwrap_or_else(|| image.last_name_part().replace(['_', '.'], "-"));
@@ -101,12 +101,12 @@ pub(super) fn run_manifests(
         }
         _ => {
             let generated = manifests::generate_manifests(&application).map_err(with_positions)?;
-            terminal::print_notes(&generated.notes, args.quiet);
-            terminal::print_bytes(yaml_writer::to_yaml_stream(&generated.all_objects()).as_bytes())?;
+            console_output::print_notes(&generated.notes, args.quiet);
+            console_output::print_bytes(yaml_writer::to_yaml_stream(&generated.all_objects()).as_bytes())?;
             return Ok(CliExit::Success);
         }
     };
-    terminal::print_notes(&notes, args.quiet);
+    console_output::print_notes(&notes, args.quiet);
     directory.map_or(Ok(()), |directory| write_layout(directory, &files, args.quiet))?;
     Ok(CliExit::Success)
 }
@@ -115,7 +115,11 @@ fn write_layout(directory: &Path, files: &OutputFiles, quiet: bool) -> Result<()
     let listed = files.iter().map(|(path, bytes)| GeneratedFile { path, bytes, is_secret: false });
     generated_dir::MANIFESTS_DIR.replace_all(directory, &listed.collect::<Vec<_>>())?;
     if !quiet {
-        terminal::print_message(&format!("{} {DIM}{} files{DIM:#}\n", directory.display(), files.len()));
+        console_output::print_message(&format!(
+            "{} {DIM}{} files{DIM:#}\n",
+            directory.display(),
+            files.len()
+        ));
     }
     Ok(())
 }
@@ -191,7 +195,7 @@ fn read_recipe(
 }
 
 /// Returns the overlay of each environment of the recipe.
-fn read_overlays(args: &ManifestsArgs, file: &Path) -> Result<Vec<Overlay>, CliError> {
+fn read_overlays(args: &ManifestsArgs, file: &Path) -> Result<Vec<EnvironmentOverlay>, CliError> {
     let flags = args.overrides();
     if flags.config.environment.is_some() {
         return Err(CliError::usage(
@@ -209,7 +213,7 @@ fn read_overlays(args: &ManifestsArgs, file: &Path) -> Result<Vec<Overlay>, CliE
         flags.config.environment = Some(name.clone());
         let mut recipe = recipe::read_with_optional_programs(Some(file), &flags)?;
         set_namespace(&mut recipe, args)?;
-        overlays.push(Overlay {
+        overlays.push(EnvironmentOverlay {
             name,
             rendered_mounts: config::render_public(&recipe.config)?,
             patches: read_patches(&recipe)?,

@@ -6,10 +6,10 @@ use coracle_core::byte_size::ByteSize;
 use coracle_core::escape::{escape_text, push_escaped};
 use coracle_kube::contract::{Contract, ContractFile};
 
+use super::console_output::count_noun;
 use super::error::CliError;
 use super::image_report::ImageReport;
-use super::recipe_tables::in_recipe_file;
-use super::terminal::count_noun;
+use super::recipe_tables::with_table_names_of_recipe;
 
 /// Returns the section of one image: its sizes, changes, layers and contract.
 pub(super) fn image_section(image: &ImageReport) -> String {
@@ -24,7 +24,7 @@ pub(super) fn image_section(image: &ImageReport) -> String {
 pub(super) fn failure_section(failure: &CliError) -> String {
     let hint = failure.hint.as_deref().map(|hint| format!("\nhint: {hint}")).unwrap_or_default();
     let text = format!("error: {}\n{hint}", failure.message);
-    let text = in_recipe_file(&text);
+    let text = with_table_names_of_recipe(&text);
     let text = text.trim_end().lines().map(escape_text).collect::<Vec<_>>().join("\n");
     // The message may contain a fence of the same length, which would end this one.
     format!("### No image\n\n~~~~~~~~text\n{}\n~~~~~~~~\n\n", text.replace("~~~~~~~~", "~~~~"))

@@ -9,6 +9,7 @@ mod cache;
 mod cargo;
 mod concurrent_builds;
 mod config;
+mod console_output;
 mod contract_lookup;
 mod copy;
 mod deps;
@@ -28,14 +29,13 @@ mod markdown_summary;
 mod missing_dependencies;
 mod plan_report;
 mod progress;
-mod project;
+mod read_project;
 mod recipe_keys;
 mod recipe_tables;
 mod record;
 mod report_files;
-mod resolve;
+mod resolve_digests;
 mod signing;
-mod terminal;
 mod transfer_report;
 mod usage_error;
 mod verify;
@@ -75,7 +75,7 @@ pub(crate) fn run_command_line(args: impl Iterator<Item = OsString>) -> ExitCode
     let result = if is_under_cargo { run_cargo_coracle(&args) } else { run_coracle(&args) };
     result
         .unwrap_or_else(|failure| {
-            terminal::print_error(&failure);
+            console_output::print_error(&failure);
             failure.exit
         })
         .into()
@@ -116,7 +116,7 @@ fn run_common_command(command: &CommonCommand, caller: Invocation) -> Result<Cli
         CommonCommand::Init(args) => init::run_init(args, caller),
         CommonCommand::Deps(args) => deps::run_deps(args),
         CommonCommand::Record(args) => record::run_record(args),
-        CommonCommand::Resolve(args) => resolve::run_resolve(args),
+        CommonCommand::Resolve(args) => resolve_digests::run_resolve(args),
         CommonCommand::Copy(args) => copy::run_copy(args),
         CommonCommand::Sign(args) => signing::run_sign(args),
         CommonCommand::Verify(args) => verify::run_verify(args),
@@ -140,7 +140,7 @@ fn print_help_or_fail(
         ErrorKind::DisplayHelp
         | ErrorKind::DisplayVersion
         | ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand => {
-            terminal::print_data(&error.render().ansi().to_string())?;
+            console_output::print_data(&error.render().ansi().to_string())?;
             Ok(CliExit::Success)
         }
         _ => Err(usage_error::from_clap(error, command, args)),

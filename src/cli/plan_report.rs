@@ -12,9 +12,9 @@ use coracle_core::note::{DependencyNote, Note};
 use indicatif::DecimalBytes;
 use serde::Serialize;
 
+use super::console_output::{BOLD, DIM, count_noun};
 use super::image_report::to_strings;
-use super::recipe_tables::in_recipe_file;
-use super::terminal::{BOLD, DIM, count_noun};
+use super::recipe_tables::with_table_names_of_recipe;
 
 /// The column in which the text has paths.
 pub(super) const PATH_COLUMN: usize = 17;
@@ -89,8 +89,8 @@ impl PlanReport {
         let (mut warnings, mut advice, mut hints) = (Vec::new(), Vec::new(), Vec::new());
         for note in &plan.notes {
             match note {
-                Note::Warning(_) => warnings.push(in_recipe_file(&note.to_string()).into_owned()),
-                Note::Hint(_) => advice.push(in_recipe_file(&note.to_string()).into_owned()),
+                Note::Warning(_) => warnings.push(with_table_names_of_recipe(&note.to_string()).into_owned()),
+                Note::Hint(_) => advice.push(with_table_names_of_recipe(&note.to_string()).into_owned()),
                 Note::Dependency(note) => hints.push(note.clone()),
             }
         }
@@ -184,7 +184,7 @@ impl EntryReport {
     }
 }
 
-/// Sums up the entries of each layer. A directory is counted only in its own layer.
+/// Sums up the entries of each layer. A directory is counted only in the layer of its entry, not in other layers that have files below it.
 fn planned_layers(plan: &Plan) -> Vec<PlannedLayer> {
     let kinds = plan.rootfs.layer_kinds().into_iter();
     let mut layers: BTreeMap<LayerKind, PlannedLayer> = kinds

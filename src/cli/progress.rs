@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use indicatif::{DecimalBytes, HumanDuration, ProgressBar, ProgressState, ProgressStyle};
 
-use super::{interrupt, terminal};
+use super::{console_output, interrupt};
 
 /// The delay before the bar is shown.
 const BAR_DELAY: Duration = Duration::from_millis(250);
@@ -99,7 +99,7 @@ impl ProgressDisplay {
             ProgressForm::Line if start.elapsed() >= LINE_DELAY => {
                 self.line.get_or_init(|| {
                     let of = if total == 0 { String::new() } else { format!(" of {}", DecimalBytes(total)) };
-                    terminal::print_message(&format!("{label}: {}{of}\n", DecimalBytes(done)));
+                    console_output::print_message(&format!("{label}: {}{of}\n", DecimalBytes(done)));
                 });
             }
             _ => {}

@@ -28,19 +28,19 @@ const TABLES: [&str; 13] = [
 static IS_CARGO_TOML: OnceLock<()> = OnceLock::new();
 
 /// Makes messages name the tables of `recipe`, the file that the command reads.
-pub(super) fn name_tables_of(recipe: Option<&Path>) {
+pub(super) fn set_tables_of_recipe_in_messages(recipe: Option<&Path>) {
     if recipe.is_some_and(|recipe| recipe.ends_with("Cargo.toml")) {
-        name_tables_of_cargo_toml();
+        set_tables_of_cargo_toml_in_messages();
     }
 }
 
 /// Makes messages name the tables of a Cargo.toml.
-pub(super) fn name_tables_of_cargo_toml() {
+pub(super) fn set_tables_of_cargo_toml_in_messages() {
     let _ = IS_CARGO_TOML.set(());
 }
 
 /// Returns `message` with the names of tables as they are in the recipe's file.
-pub(super) fn in_recipe_file(message: &str) -> Cow<'_, str> {
+pub(super) fn with_table_names_of_recipe(message: &str) -> Cow<'_, str> {
     match IS_CARGO_TOML.get() {
         Some(()) => Cow::Owned(with_prefix(message)),
         None => Cow::Borrowed(message),

@@ -17,7 +17,7 @@ use super::args::ReportFileArgs;
 use super::error::CliError;
 use super::image_report::ImageReport;
 use super::plan_report::PlanReport;
-use super::{markdown_summary, terminal};
+use super::{console_output, markdown_summary};
 
 const SUMMARY: &str = "--summary";
 
@@ -55,7 +55,7 @@ struct ImageVariables<'a> {
 /// The reports that the flags select.
 pub(super) struct ReportFiles<'a> {
     args: &'a ReportFileArgs,
-    /// Whether the summary can be written.
+    /// `true` if the summary can be written.
     has_summary: Cell<bool>,
 }
 
@@ -67,7 +67,7 @@ impl<'a> ReportFiles<'a> {
         Ok(Self { args, has_summary })
     }
 
-    /// Whether reports need a comparison with the previous image.
+    /// Returns whether reports need a comparison with the previous image.
     pub(super) fn needs_comparison(args: &ReportFileArgs) -> bool {
         args.metadata_file.is_some() || args.summary.is_some()
     }
@@ -88,7 +88,7 @@ impl<'a> ReportFiles<'a> {
             let resolved = parent.join(path.file_name()?);
             let include = recipes
                 .iter()
-                .find_map(|recipe| coracle::destinations::enclosing_include(recipe, &resolved))?;
+                .find_map(|recipe| coracle::destinations::enclosing_include(recipe, &resolved, false))?;
             if flag == SUMMARY {
                 self.has_summary.set(false);
             }
@@ -114,7 +114,7 @@ impl<'a> ReportFiles<'a> {
         let Some(path) = self.args.metadata_file.as_ref().filter(|_| !report.images.is_empty()) else {
             return Ok(());
         };
-        let text = terminal::json_line(report)?;
+        let text = console_output::json_line(report)?;
         Ok(replace_file(path, text.as_bytes()).context("write", path)?)
     }
 
@@ -152,18 +152,25 @@ fn format_variables(built: &[&ImageReport]) -> Result<String, CliError> {
         }
         _ => String::new(),
     };
-    Ok(format!("{single}CORACLE_IMAGES={}", terminal::json_line(&images)?))
+    Ok(format!("{single}CORACLE_IMAGES={}", console_output::json_line(&images)?))
 }
 
 /// Fails if the report of `flag` can't be written.
 fn check_report_file(flag: &str, path: &Path) -> Result<(), CliError> {
     if path.is_dir() {
-        return Err(CliError::usage(format!("`{flag}`: `{}` is a directory", path.display()), "name a file"));
+        return Err(CliError::usage(
+            format!("`{flag}` needs the path of a file, but `{}` is a directory", path.display()),
+            "name a file",
+        ));
     }
     if let Some(target) = link_target(path) {
         return Err(CliError::usage(
-            format!("`{flag}`: `{}` is a symbolic link to `{}`", path.display(), target.display()),
-            "links are not followed, because a checkout can contain links to any file; name a file",
+            format!(
+                "`{flag}` does not follow links, but `{}` is a symbolic link to `{}`",
+                path.display(),
+                target.display()
+            ),
+            "name a file: a checkout can contain links to any file of this machine",
         ));
     }
     Ok(check_file_writable(path).context("write", path)?)
@@ -245,7 +252,7 @@ fn temporary_directory(file: &Path) -> io::Result<TempDir> {
     tempfile::Builder::new().prefix(".metadata-").tempdir_in(parent_directory(file))
 }
 
-/// Whether the last line has no line ending; `false` if the file is not readable.
+/// Returns whether the last line has no line ending; `false` if the file is not readable.
 fn lacks_line_end(file: &File, path: &Path) -> io::Result<bool> {
     let metadata = file.metadata()?;
     if !metadata.is_file() || metadata.len() == 0 {

@@ -6,7 +6,7 @@ use coracle_oci::engine::{EngineImageName, LoadOutcome, LoadedImage};
 use indicatif::DecimalBytes;
 use serde::Serialize;
 
-use super::terminal::count_noun;
+use super::console_output::count_noun;
 
 /// The numbers of blobs and bytes sent to a registry.
 #[derive(Serialize)]
@@ -30,7 +30,7 @@ pub(super) struct LoadedReport {
     unchanged: bool,
     /// The selected platform, if the image has several.
     platform: Option<String>,
-    /// Whether the engine had the image under another name only.
+    /// `true` if the engine had the image under another name only.
     #[serde(skip)]
     is_renamed: bool,
 }

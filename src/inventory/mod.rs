@@ -12,7 +12,7 @@ pub use coracle_inventory::{Distribution, Module, ModuleList, Package};
 use crate::error::Error;
 use crate::recipe::Recipe;
 use crate::rootfs::{BaseFiles, Rootfs};
-use crate::roots::RootFileSystems;
+use crate::root_file_systems::RootFileSystems;
 use coracle_core::file_system::HostFs;
 use coracle_core::note::Note;
 use coracle_core::path::ImagePath;
@@ -79,7 +79,7 @@ impl InventoryPlanner<'_> {
             image_evidence::ImageEvidence { rootfs: &rootfs, base: self.base, packaged: &packaged };
         let (files, more_problems) = evidence.files(settings)?;
         problems.extend(more_problems);
-        if self.recipe.policy.require_inventory && !(problems.is_empty() && missing.is_empty()) {
+        if self.recipe.checks.require_inventory && !(problems.is_empty() && missing.is_empty()) {
             return Err(Error::IncompleteInventory(problems.into_iter().chain(missing).collect()));
         }
         let notes = problems.into_iter().map(Note::Warning).chain(missing.into_iter().map(Note::Hint));

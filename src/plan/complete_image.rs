@@ -3,7 +3,7 @@
 
 use std::path::{Path, PathBuf};
 
-use super::image_planner::{ExtraEntries, ImagePlanner};
+use super::image_planner::{EntriesFromHints, ImagePlanner};
 use super::platform_base::PlatformBase;
 use crate::error::Error;
 use crate::image_plan::Plan;
@@ -18,7 +18,7 @@ const MAX_PLANS: usize = 16;
 
 /// The additions of hints to the recipe of one platform.
 #[derive(Clone, Default)]
-struct Additions {
+struct RecipeAdditions {
     includes: Vec<RecipeInclude>,
     /// Programs at their own paths.
     programs: Vec<RawPath>,
@@ -39,7 +39,7 @@ pub(super) fn plan_complete_image(
         "" => PathBuf::from("/"),
         root => fs::absolute_path(Path::new(root))?,
     };
-    let mut additions = Additions::default();
+    let mut additions = RecipeAdditions::default();
     let mut plan = planner.plan_image(base.clone())?;
     for _ in 1..MAX_PLANS {
         let is_new = |hint: &&DependencyHint| !additions.remedies.contains(&hint.remedy);
@@ -62,7 +62,7 @@ pub(super) fn plan_complete_image(
             recipe: &recipe,
             programs: planner.programs.clone(),
             platform: planner.platform.clone(),
-            added: ExtraEntries {
+            added: EntriesFromHints {
                 programs: &programs,
                 state_dirs: &additions.state_dirs,
                 files: planner.added.files,
@@ -74,7 +74,7 @@ pub(super) fn plan_complete_image(
     Ok(plan)
 }
 
-impl Additions {
+impl RecipeAdditions {
     /// Adds what `remedy` names. `root` is the absolute directory that contains the paths in
     /// `remedy`.
     fn add_remedy(&mut self, remedy: &Remedy, root: &Path) {

@@ -4,17 +4,17 @@ use std::path::{Path, PathBuf};
 
 use super::platform_base::{self, APP_DIR, PlatformBase, RunConfig};
 use super::platform_groups::{LocatedPrograms, closure_platform};
-use super::{linkage, start_check, stop_signal, web_file_times};
+use super::{linkage, start_check, stop_signal_hint, web_file_times};
 use crate::contract;
 use crate::error::Error;
 use crate::image_plan::Plan;
 use crate::inventory::InventoryPlanner;
 use crate::observer::{Observer, UploadProgress};
 use crate::recipe::{Contents, FileTimes, Recipe, RecipeInclude, RecipeProgram, RootOverrideKind};
+use crate::root_file_systems::RootFileSystems;
 use crate::rootfs::{
     self, BaseFiles, GeneratedFile, IncludedFs, PlanRequest, PlannedProgram, ResolvedInclude,
 };
-use crate::roots::RootFileSystems;
 use crate::settings::Settings;
 use coracle_core::file_system::{CancellableFs, FileSystem, OverlayFs, UntrackedFs};
 use coracle_core::fs;
@@ -22,7 +22,7 @@ use coracle_core::note::{DependencyNote, Note};
 use coracle_core::path::{ImagePath, RawPath};
 use coracle_core::platform::Platform;
 use coracle_ld::closure::{ResolveOptions, Resolver};
-use coracle_ld::implicit::{self, DataSources, DependencyHint, ProgramRole, Remedy, Requirements};
+use coracle_ld::implicit::{self, DataSources, DependencyHint, ImplicitDependencies, ProgramRole, Remedy};
 
 /// Directories that are private on every machine.
 const PRIVATE_DIRS: [&str; 5] = ["/home", "/root", "/tmp", "/var/tmp", "/Users"];
@@ -38,12 +38,12 @@ pub(super) struct ImagePlanner<'a> {
     pub(super) programs: LocatedPrograms<'a>,
     pub(super) platform: Platform,
     /// The additions of hints to the recipe.
-    pub(super) added: ExtraEntries<'a>,
+    pub(super) added: EntriesFromHints<'a>,
 }
 
 /// The additions of hints to a recipe, besides includes and options.
 #[derive(Clone, Copy, Default)]
-pub(super) struct ExtraEntries<'a> {
+pub(super) struct EntriesFromHints<'a> {
     /// Programs that others may start.
     pub(super) programs: &'a [(RawPath, RecipeProgram)],
     /// Directories that the program writes to.
@@ -84,7 +84,7 @@ impl ImagePlanner<'_> {
         Ok(Plan { base: Some(base.into_image()), ..plan })
     }
 
-    /// Whether all programs are static ELF files.
+    /// Returns whether all programs are static ELF files.
     fn are_static(&self, run_config: &RunConfig) -> Result<bool, Error> {
         let options = run_config.resolve_options(self.recipe);
         let resolver = Resolver::new(self.file_system, &options);
@@ -139,7 +139,7 @@ impl ImagePlanner<'_> {
             host,
             includes: &includes,
             private_dirs: &private_dirs(recipe, self.settings)?,
-            allowed_private_dirs: &recipe.policy.allowed_paths.keys().cloned().collect::<Vec<_>>(),
+            allowed_private_dirs: &recipe.checks.allowed_paths.keys().cloned().collect::<Vec<_>>(),
             programs: &programs,
             resolve_options: &options,
             user: run_config.user,
@@ -156,7 +156,7 @@ impl ImagePlanner<'_> {
         let planned = rootfs::plan_rootfs(file_system, &request)?;
         notes.extend(planned.notes);
         notes.extend(linkage::linkage_advice(recipe, &programs, &self.platform, &planned.rootfs)?);
-        notes.extend(stop_signal::stop_signal_hint(recipe, &programs)?);
+        notes.extend(stop_signal_hint::stop_signal_hint(recipe, &programs)?);
         notes.extend(web_file_times::file_times_note(
             recipe,
             self.settings.epoch,
@@ -214,9 +214,9 @@ impl ImagePlanner<'_> {
     fn resolve_programs(
         &self,
         data_sources: DataSources<'_>,
-    ) -> Result<(Vec<PlannedProgram>, Requirements), Error> {
+    ) -> Result<(Vec<PlannedProgram>, ImplicitDependencies), Error> {
         let resolver = Resolver::new(data_sources.tree, data_sources.options);
-        let (mut programs, mut requirements) = (Vec::new(), Requirements::default());
+        let (mut programs, mut requirements) = (Vec::new(), ImplicitDependencies::default());
         let added = self.added.programs.iter().map(|(raw_path, program)| (raw_path, program, true));
         let named = self.programs.iter().map(|(raw_path, program)| (raw_path, *program, false));
         for (raw_path, program, is_added) in named.chain(added) {

@@ -41,7 +41,7 @@ struct LinkedProgram<'a> {
     elf: &'a ElfProgram,
     is_static: bool,
     toolchain: Option<Toolchain>,
-    /// Whether it is a dynamic Go program with C code of its own.
+    /// `true` if it is a dynamic Go program with C code of its own.
     has_cgo: bool,
 }
 
@@ -78,7 +78,7 @@ pub(super) fn check_linkage(
     programs: &[PlannedProgram],
     platform: &Platform,
 ) -> Result<(), Error> {
-    let wants_static = match recipe.policy.linkage {
+    let wants_static = match recipe.checks.linkage {
         Linkage::Auto => return Ok(()),
         Linkage::Static => true,
         Linkage::Dynamic => false,
@@ -104,7 +104,7 @@ pub(super) fn linkage_advice(
     rootfs: &Rootfs,
 ) -> fs::Result<Option<Note>> {
     // A base image may have the C library already.
-    if recipe.policy.linkage != Linkage::Auto || recipe.image.base.is_some() {
+    if recipe.checks.linkage != Linkage::Auto || recipe.image.base.is_some() {
         return Ok(None);
     }
     let linked = linked_programs(programs)?;
@@ -181,7 +181,7 @@ fn needs_c_library_alone(elf: &ElfProgram) -> bool {
         })
 }
 
-/// Whether the object is the dynamic loader, which is in the link map, too.
+/// Returns whether the object is the dynamic loader, which is in the link map, too.
 fn is_loader(elf: &ElfProgram, mapped: &MappedObject) -> bool {
     let program = elf.link_map.objects.first();
     let interpreter = program.and_then(|program| program.object.interpreter.as_ref());
@@ -190,7 +190,7 @@ fn is_loader(elf: &ElfProgram, mapped: &MappedObject) -> bool {
     })
 }
 
-/// Whether the program itself calls `dlopen`.
+/// Returns whether the program itself calls `dlopen`.
 fn program_calls_dlopen(elf: &ElfProgram) -> fs::Result<bool> {
     let references = elf.link_map.symbol_references()?;
     let own = references.symbols.iter().filter(|wanted| wanted.used_by.contains(&0));

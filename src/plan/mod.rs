@@ -7,7 +7,7 @@ mod linkage;
 mod platform_base;
 mod platform_groups;
 mod start_check;
-mod stop_signal;
+mod stop_signal_hint;
 mod virtual_environment;
 mod web_file_times;
 
@@ -16,22 +16,22 @@ pub use start_check::check_required_files;
 use std::sync::Arc;
 
 use super::base_image;
+use super::build_request::BuildRequest;
 use super::contract::{self, ContractDocument};
 use super::destinations::Destinations;
 use super::error::Error;
 use super::lock;
 use super::observer::Observer;
 use super::recipe::{DEFAULT_USER, Recipe};
-use super::request::BuildRequest;
+use super::root_file_systems::{self, RootFileSystems};
 use super::rootfs::Owner;
-use super::roots::{self, RootFileSystems};
 use super::secret_scan::ImageScanner;
 use super::settings::Settings;
 use super::size_comparison::SizeComparison;
 use coracle_core::digest::Digest;
 use coracle_core::path::ImagePath;
 use coracle_oci::base::BaseSource;
-use image_planner::{ExtraEntries, ImagePlanner};
+use image_planner::{EntriesFromHints, ImagePlanner};
 use platform_base::PlatformBase;
 use platform_groups::group_by_platform;
 
@@ -146,14 +146,14 @@ fn plan_unchecked_platforms(inputs: &PlanInputs<'_>) -> Result<Vec<Plan>, Error>
     Destinations::from_recipe(recipe).check_not_included(recipe)?;
     let private_dirs = image_planner::private_dirs(recipe, settings)?;
     let is_allowed =
-        |path: &ImagePath| recipe.policy.allowed_paths.keys().any(|allowed| path.is_within(allowed));
+        |path: &ImagePath| recipe.checks.allowed_paths.keys().any(|allowed| path.is_within(allowed));
     let is_private = |path: &ImagePath| {
         private_dirs.iter().any(|directory| path.is_within(directory)) && !is_allowed(path)
     };
     let relocated = virtual_environment::relocate_virtual_environment(recipe, roots.host(), is_private)?;
     let recipe = &*relocated.recipe;
     let mut plans = Vec::new();
-    for group in roots::program_groups(recipe, roots)? {
+    for group in root_file_systems::program_groups(recipe, roots)? {
         for (platform, programs) in group_by_platform(recipe, roots.host(), &group)? {
             let base = base.map(|base| PlatformBase::new(base, &platform)).transpose()?;
             let file_system = &*group.file_system;
@@ -165,7 +165,7 @@ fn plan_unchecked_platforms(inputs: &PlanInputs<'_>) -> Result<Vec<Plan>, Error>
                 file_system,
                 programs,
                 platform,
-                added: ExtraEntries { files: &relocated.files, ..ExtraEntries::default() },
+                added: EntriesFromHints { files: &relocated.files, ..EntriesFromHints::default() },
             };
             let plan = match recipe.contents.complete {
                 true => complete_image::plan_complete_image(&planner, base)?,

@@ -79,7 +79,7 @@ impl<'a> PlatformBase<'a> {
         file_system.map_err(|error| if observer.is_cancelled() { Error::cancelled() } else { error.into() })
     }
 
-    /// Whether the base's config mentions [`APP_DIR`]: then the base may have files there.
+    /// Returns whether the base's config mentions [`APP_DIR`]: then the base may have files there.
     pub(super) fn mentions_app_dir(&self) -> bool {
         self.image.config.contains(&format!("/{APP_DIR}"))
     }

@@ -6,8 +6,8 @@ use super::image_planner::resolved_includes;
 use super::platform_base::RunConfig;
 use crate::error::Error;
 use crate::recipe::{Recipe, RecipeProgram};
+use crate::root_file_systems::{self, ProgramGroup};
 use crate::rootfs::IncludedFs;
-use crate::roots::{self, ProgramGroup};
 use coracle_core::file_system::FileSystem;
 use coracle_core::path::RawPath;
 use coracle_core::platform::Platform;
@@ -48,7 +48,7 @@ fn program_platform(
     file_system: &dyn FileSystem,
     raw_path: &RawPath,
 ) -> Result<Platform, Error> {
-    if let Some(platform) = roots::platform_at(file_system, raw_path)? {
+    if let Some(platform) = root_file_systems::platform_at(file_system, raw_path)? {
         return Ok(platform);
     }
     let options = RunConfig::without_base(recipe).resolve_options(recipe);

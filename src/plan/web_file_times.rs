@@ -1,6 +1,6 @@
 //! Notes about the times of files that a web server sends.
 //!
-//! A browser asks a server whether a file has changed since it was sent. Servers tell by the file's time and size: nginx
+//! A browser asks a server whether a file has changed since it was sent. Servers compare the file's time and size: nginx
 //! (`ngx_http_set_etag`), Apache (`ap_make_etag`), lighttpd (`http_etag_create`), Caddy (`calculateEtag`) and Go
 //! (`http.ServeContent`, which with Caddy sends nothing if the time is 0). Files of an image have the time 0, so that
 //! two releases of a file with the same size are equal for them.
@@ -12,7 +12,7 @@ use coracle_core::note::Note;
 use coracle_core::path::{ImagePath, escape_bytes};
 use coracle_ld::elf::{self, Toolchain};
 
-/// Web servers that tell files apart by their times.
+/// Web servers that recognize a changed file by its time.
 const SERVERS: [&str; 5] = ["nginx", "apache2", "httpd", "lighttpd", "caddy"];
 /// The function of Go's `net/http` that sends files, in the function table of programs that use it.
 const GO_SERVE_CONTENT: &str = "net/http.serveContent";

@@ -3,7 +3,7 @@
 
 use serde_json::{Value, json};
 
-use super::groups::{Contents, FileTimes, ImageSettings, Linkage, Recipe, RootOverrideKind};
+use super::recipe_settings::{Contents, FileTimes, ImageSettings, Linkage, Recipe, RootOverrideKind};
 use crate::rootfs::ExcludePattern;
 use coracle_core::digest::Digest;
 use coracle_core::json;
@@ -18,12 +18,12 @@ impl Recipe {
             "image": image_json(&self.image),
             "contents": contents_json(&self.contents),
             "compression": self.output.compression.to_string(),
-            "linkage": match self.policy.linkage {
+            "linkage": match self.checks.linkage {
                 Linkage::Auto => "auto",
                 Linkage::Static => "static",
                 Linkage::Dynamic => "dynamic",
             },
-            "allow": self.policy.allowed_paths.iter()
+            "allow": self.checks.allowed_paths.iter()
                 .map(|(path, reason)| (path.to_string(), reason.as_str().into()))
                 .collect::<serde_json::Map<String, Value>>(),
         });

@@ -42,9 +42,9 @@ pub enum GrowthLimit {
 /// An invalid growth limit.
 #[derive(Debug, thiserror::Error)]
 #[error("`{}` is neither a percentage nor a size with a unit", coracle_core::path::escape_bytes(.0.as_bytes()))]
-pub struct ParseGrowthError(String);
+pub struct ParseGrowthLimitError(String);
 
-impl Hint for ParseGrowthError {
+impl Hint for ParseGrowthLimitError {
     fn hint(&self) -> Option<String> {
         Some("write it as in `5%` or `200kB`".into())
     }
@@ -67,10 +67,10 @@ impl GrowthLimit {
 }
 
 impl FromStr for GrowthLimit {
-    type Err = ParseGrowthError;
+    type Err = ParseGrowthLimitError;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        let refused = || ParseGrowthError(text.to_owned());
+        let refused = || ParseGrowthLimitError(text.to_owned());
         if let Some(number) = text.strip_suffix('%') {
             return multiply_decimal(number, 1000).map(Self::Percent).ok_or_else(refused);
         }

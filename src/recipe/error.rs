@@ -68,7 +68,7 @@ impl Hint for RecipeError {
     fn hint(&self) -> Option<String> {
         match self {
             Self::Read(error) if error.kind() == std::io::ErrorKind::IsADirectory => {
-                Some(format!("name the file in it, such as `{}`", super::paths::DEFAULT_FILE_NAME))
+                Some(format!("name the file in it, such as `{}`", super::recipe_paths::DEFAULT_FILE_NAME))
             }
             Self::Read(error) => error.hint(),
             Self::TooLarge { .. } => Some("check which file is named".into()),
@@ -82,7 +82,7 @@ impl Hint for RecipeError {
                 if hints.is_empty() { None } else { Some(hints.join("\n")) }
             }
             Self::NoProgram { recipe: None } => Some("name one, as in `coracle build ./app`".into()),
-            Self::NoProgram { recipe: Some(recipe) } if super::paths::is_cargo_toml(recipe) => Some(
+            Self::NoProgram { recipe: Some(recipe) } if super::recipe_paths::is_cargo_toml(recipe) => Some(
                 "write `programs = [\"target/release/app\"]` below `[package.metadata.coracle.image]` of a package, name \
                  one on the command line, or run `cargo coracle build`, which builds the package's programs"
                     .into(),

@@ -6,16 +6,17 @@
 mod as_json;
 mod budget;
 mod cargo_toml;
-mod document;
 mod error;
-mod groups;
+mod flag_overrides;
 #[cfg(feature = "kube")]
 #[cfg(test)]
 mod json_schema;
 mod known_keys;
-mod overrides;
-mod paths;
-mod read;
+mod numeric_user;
+mod read_recipe;
+mod recipe_document;
+mod recipe_paths;
+mod recipe_settings;
 mod schema;
 #[cfg(feature = "kube")]
 mod source_positions;
@@ -23,23 +24,22 @@ mod source_positions;
 #[cfg(test)]
 mod tests;
 mod toml_source;
-mod user;
 mod validate;
 
 pub use budget::{Budget, BudgetLimit, GrowthLimit};
 pub use cargo_toml::CargoPackage;
 pub use coracle_core::port::{Port, Protocol};
-pub use coracle_core::signal::Signal;
+pub use coracle_core::signal_name::SignalName;
 pub use error::{RecipeError, RecipeProblem, SourcePosition};
-pub use groups::{
-    Contents, FileTimes, ImageSettings, Inventory, Linkage, Output, Policy, Recipe, RecipeInclude,
+#[cfg(feature = "kube")]
+pub use flag_overrides::ConfigOverrides;
+pub use flag_overrides::{RecipeOverrides, RuntimeOverrides};
+pub use numeric_user::DEFAULT_USER;
+pub use read_recipe::{parse_recipe, read_recipe, read_with_optional_programs, root_overrides_from_flags};
+#[cfg(feature = "kube")]
+pub use read_recipe::{read_configuration, read_environment_names};
+pub use recipe_paths::DEFAULT_FILE_NAME;
+pub use recipe_settings::{
+    BuildChecks, Contents, FileTimes, ImageSettings, Inventory, Linkage, OutputSettings, Recipe, RecipeInclude,
     RecipeProgram, RecipeSource, RootOverride, RootOverrideKind,
 };
-#[cfg(feature = "kube")]
-pub use overrides::ConfigOverrides;
-pub use overrides::{RecipeOverrides, RuntimeOverrides};
-pub use paths::DEFAULT_FILE_NAME;
-pub use read::{parse_recipe, read_recipe, read_with_optional_programs, root_overrides_from_flags};
-#[cfg(feature = "kube")]
-pub use read::{read_configuration, read_environment_names};
-pub use user::DEFAULT_USER;

@@ -3,11 +3,11 @@
 use std::collections::BTreeMap;
 use std::ops::Range;
 
-use super::document::RecipeDocument;
 use super::error::{RecipeError, RecipeProblem, SourcePosition};
-use super::groups::Recipe;
-use super::overrides::ConfigOverrides;
-use super::paths::resolve_path;
+use super::flag_overrides::ConfigOverrides;
+use super::recipe_document::RecipeDocument;
+use super::recipe_paths::resolve_path;
+use super::recipe_settings::Recipe;
 use super::schema::{self, Spanned};
 use coracle_core::path::ImagePath;
 use coracle_kube::manifests::ManifestsError;

@@ -4,10 +4,10 @@ use std::collections::BTreeSet;
 use std::path::Path;
 
 use super::MAX_LISTED;
-use super::builder::{EntryOrigin, RootfsBuilder};
 use super::error::{IncludeProblem, RootfsError};
 use super::exclude_pattern::{ExcludePattern, is_excluded};
 use super::plan_request::ResolvedInclude;
+use super::rootfs_builder::{EntryOrigin, RootfsBuilder};
 use coracle_core::entry::EntryReason;
 use coracle_core::file_system::{self, FileSystem, FsNode, ResolutionEnd, ResolutionStep};
 use coracle_core::fs;
@@ -21,7 +21,7 @@ pub(super) struct OutsideLink {
     /// Its path on the host.
     from: ImagePath,
     target: RawPath,
-    /// Whether the target exists on the host and is not left out on purpose.
+    /// `true` if the target exists on the host and is not left out on purpose.
     has_target: bool,
 }
 
@@ -143,7 +143,7 @@ struct IncludedDirectory<'a> {
     root: &'a ImagePath,
     exclude: &'a [ExcludePattern],
     origin: &'a EntryOrigin,
-    /// Whether it has the same path in the image, so that links lead to the same files as on the host.
+    /// `true` if it has the same path in the image, so that links lead to the same files as on the host.
     keeps_path: bool,
     problems: &'a mut Vec<IncludeProblem>,
     outside_links: &'a mut Vec<OutsideLink>,
@@ -216,7 +216,7 @@ impl IncludedDirectory<'_> {
         Ok(())
     }
 
-    /// Whether a pattern leaves `path` out. Patterns are relative to the included directory, and files outside of it are
+    /// Returns whether a pattern leaves `path` out. Patterns are relative to the included directory, and files outside of it are
     /// targets of links.
     fn is_excluded(&self, path: &ImagePath, is_directory: bool) -> bool {
         let Some(names) = path.strip_prefix(self.root) else { return false };
@@ -224,7 +224,7 @@ impl IncludedDirectory<'_> {
         is_excluded(self.exclude, &fs::path_from_bytes(&names.join(&b'/')), is_directory)
     }
 
-    /// Whether a pattern leaves the target of a link out, or a directory above it.
+    /// Returns whether a pattern leaves the target of a link out, or a directory above it.
     fn has_excluded_target(&self, link: &ImagePath, target: &RawPath) -> fs::Result<bool> {
         let parent = link.parent().unwrap_or_else(ImagePath::root);
         let (path, is_directory) =
@@ -270,7 +270,7 @@ impl IncludedDirectory<'_> {
         Ok(())
     }
 
-    /// Whether `target` and every step to it are inside the included directory. Outside of it, a
+    /// Returns whether `target` and every step to it are inside the included directory. Outside of it, a
     /// target is another path in the image.
     fn target_stays_inside(&self, link: &ImagePath, target: &RawPath) -> fs::Result<bool> {
         let parent = link.parent().unwrap_or_else(ImagePath::root);

@@ -25,7 +25,7 @@ pub enum RootfsError {
     #[error("{}", format_problems(.0, "no layer can contain files whose names start with `.wh.`, which deletes files of the image"))]
     WhiteoutNames(Vec<WhiteoutName>),
     /// The requested path of a program has too few directories for the libraries relative to it.
-    #[error("cannot place `{program}` at `{to}`: it searches for libraries {levels_up} {} above its own", if *.levels_up == 1 { "directory" } else { "directories" })]
+    #[error("cannot place `{program}` at `{to}`: that path is not deep enough, because the program searches for libraries {levels_up} {} above its own", if *.levels_up == 1 { "directory" } else { "directories" })]
     TargetTooShallow {
         /// The program.
         program: RawPath,
@@ -69,7 +69,7 @@ pub enum RootfsError {
 
 /// Different contents for one path.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{path}: {first}, and {second}")]
+#[error("{path} would be {first}, and also {second}")]
 pub struct Conflict {
     /// The path.
     pub path: ImagePath,
@@ -81,7 +81,7 @@ pub struct Conflict {
 
 /// An entry that no layer can contain.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{path}: {entry}")]
+#[error("{path} would be {entry}")]
 pub struct WhiteoutName {
     /// The path.
     pub path: ImagePath,
@@ -91,7 +91,7 @@ pub struct WhiteoutName {
 
 /// A path that exists only on this machine, but that the image needs.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{path}, {reason}")]
+#[error("{path} would be in the image: {reason}")]
 pub struct PrivatePath {
     /// The path.
     pub path: ImagePath,
@@ -114,7 +114,7 @@ pub enum IncludeProblem {
         target: RawPath,
     },
     /// A device, a socket or a pipe.
-    #[error("{path}: it is a {kind}")]
+    #[error("{path} cannot be included: it is a {kind}")]
     SpecialFile {
         /// The file.
         path: ImagePath,

@@ -15,15 +15,15 @@ use globset::{GlobBuilder, GlobMatcher};
 pub struct ExcludePattern {
     text: String,
     matcher: GlobMatcher,
-    /// Whether it brings files back (`!`).
+    /// `true` if it brings files back (`!`).
     is_negated: bool,
-    /// Whether it matches directories only (a trailing `/`).
+    /// `true` if it matches directories only (a trailing `/`).
     is_directory_only: bool,
 }
 
-/// Why a text is no pattern.
+/// The error for a text that is not a pattern.
 #[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
-#[error("`{}` is not a pattern of files: {reason}", escape_bytes(.text.as_bytes()))]
+#[error("`{}` is not a valid exclude pattern: {reason}", escape_bytes(.text.as_bytes()))]
 pub struct ParseExcludePatternError {
     text: String,
     reason: String,
@@ -81,6 +81,12 @@ pub(super) fn is_excluded(patterns: &[ExcludePattern], path: &Path, is_directory
     patterns.iter().rfind(matches).is_some_and(|pattern| !pattern.is_negated)
 }
 
+/// Returns whether `patterns` leave out the file or directory at `path`, or a directory above it.
+pub fn excludes(patterns: &[ExcludePattern], path: &Path, is_directory: bool) -> bool {
+    let mut above = path.ancestors().skip(1).filter(|directory| !directory.as_os_str().is_empty());
+    above.any(|directory| is_excluded(patterns, directory, true)) || is_excluded(patterns, path, is_directory)
+}
+
 /// Removes trailing spaces, except one after a backslash.
 fn without_trailing_spaces(text: &str) -> &str {
     let trimmed = text.trim_end_matches(' ');
@@ -130,15 +136,11 @@ impl Hash for ExcludePattern {
 mod tests {
     use super::*;
 
-    /// Whether a path is left out, with the directories above it. A directory ends with `/`.
+    /// Returns whether a path is left out, with the directories above it. A directory ends with `/`.
     fn leaves_out(patterns: &[&str], path: &str) -> bool {
         let patterns: Vec<ExcludePattern> = patterns.iter().map(|text| text.parse().unwrap()).collect();
         let is_directory = path.ends_with('/');
-        let path = Path::new(path.trim_end_matches('/'));
-        let mut above: Vec<&Path> = path.ancestors().skip(1).filter(|path| *path != Path::new("")).collect();
-        above.reverse();
-        above.iter().any(|directory| is_excluded(&patterns, directory, true))
-            || is_excluded(&patterns, path, is_directory)
+        excludes(&patterns, Path::new(path.trim_end_matches('/')), is_directory)
     }
 
     /// The same question, answered by git.

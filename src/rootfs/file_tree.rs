@@ -63,7 +63,7 @@ impl Rootfs {
         sizes.sum()
     }
 
-    /// Whether there is an entry at `path`; links are not followed.
+    /// Returns whether there is an entry at `path`; links are not followed.
     pub(super) fn contains(&self, path: &ImagePath) -> bool {
         self.entries.contains_key(path)
     }

@@ -3,12 +3,13 @@
 //!
 //! They are resolved at their paths in the image, so that `$ORIGIN` has its final value.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 
 use super::error::RootfsError;
 use super::file_tree::Rootfs;
 use super::plan_request::PlanRequest;
+use super::script_library_path::library_path_of_scripts;
 use super::unloadable_files::UnloadableFiles;
 use coracle_core::entry::{EntryNode, EntryReason};
 use coracle_core::file_system::FileSystem;
@@ -17,10 +18,10 @@ use coracle_core::note::Note;
 use coracle_core::path::{ImagePath, RawPath};
 use coracle_ld::closure::{
     self, Closure, DlopenCaller, DlopenFailure, DlopenRequest, ElfProgram, ExecutedFile, ExecutedKind,
-    LinkMap, Resolver, check_symbol_versions,
+    LinkMap, MissingLibrary, Resolver, check_symbol_versions,
 };
 use coracle_ld::elf::{DlopenPriority, Header, Machine};
-use coracle_ld::implicit::{self, DataSources, ProgramRole, Requirements};
+use coracle_ld::implicit::{self, DataSources, ImplicitDependencies, ProgramRole};
 
 /// The closures and implicit dependencies of included files.
 #[derive(Default)]
@@ -28,7 +29,7 @@ pub(super) struct IncludedDependencies {
     /// The closure of each included program, and of the entrypoint with the modules that it opens.
     pub(super) closures: Vec<Closure>,
     /// The implicit dependencies of included programs.
-    pub(super) requirements: Requirements,
+    pub(super) requirements: ImplicitDependencies,
     /// The link maps of modules that need libraries which were not found.
     pub(super) incomplete_modules: Vec<Rc<LinkMap>>,
 }
@@ -57,6 +58,7 @@ pub(super) fn resolve_included_elf(
     let machine = entrypoint.as_mut().and_then(last_executed).and_then(|executed| dynamic_machine(executed));
     let own_machine = entrypoint.as_ref().and_then(|closure| closure.elf_programs().last());
     let mut unloadable = UnloadableFiles::new(own_machine.map(|elf| elf.machine));
+    let script_path = library_path_of_scripts(request.programs, rootfs)?;
     let mut modules = BTreeMap::new();
     for (path, file_machine) in files {
         let mut closure = match resolver.resolve_partial(&RawPath::from(&path)) {
@@ -76,6 +78,8 @@ pub(super) fn resolve_included_elf(
             && machine.is_some_and(|machine| machine.has_same_architecture(elf.machine))
         {
             modules.insert(path, file_machine);
+        } else if is_completed_by_script(&elf.link_map, &script_path) {
+            included.incomplete_modules.push(Rc::clone(&elf.link_map));
         } else if elf.link_map.lacks_required_library() {
             unloadable.add_incomplete(path, file_machine, &elf.link_map);
         } else {
@@ -119,6 +123,18 @@ pub(super) fn resolve_included_elf(
     included.requirements.notes.extend(unloadable.into_warnings());
     included.requirements.notes.extend(missing_version_warnings(rootfs, &included.closures)?);
     Ok(included)
+}
+
+/// Returns whether a script adds the directories of all libraries that are not found to `LD_LIBRARY_PATH`.
+fn is_completed_by_script(map: &LinkMap, script_path: &BTreeSet<ImagePath>) -> bool {
+    let is_added = |missing: &MissingLibrary| {
+        missing
+            .added_at
+            .as_ref()
+            .and_then(ImagePath::parent)
+            .is_some_and(|directory| script_path.contains(&directory))
+    };
+    map.lacks_required_library() && map.missing.iter().all(is_added)
 }
 
 /// Opens modules, and returns those that need libraries which are not found. A module may need another

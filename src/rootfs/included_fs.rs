@@ -2,10 +2,10 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::builder::RootfsBuilder;
 use super::copy_includes;
 use super::error::RootfsError;
 use super::plan_request::ResolvedInclude;
+use super::rootfs_builder::RootfsBuilder;
 use coracle_core::digest::Digest;
 use coracle_core::distribution_directories::is_system_path;
 use coracle_core::entry::EntryNode;

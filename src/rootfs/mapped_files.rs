@@ -16,7 +16,7 @@ pub(super) fn link_maps(elf: &ElfProgram) -> impl Iterator<Item = (&LinkMap, Opt
 }
 
 /// A file that is mapped or executed.
-pub(super) struct MappedFile<'a> {
+pub(super) struct LoadedFile<'a> {
     pub(super) path: &'a ImagePath,
     pub(super) file: &'a FsFile,
     /// The path walk that has led to the file.
@@ -25,8 +25,8 @@ pub(super) struct MappedFile<'a> {
     pub(super) reason: EntryReason,
 }
 
-impl MappedFile<'_> {
-    /// Whether the file is a dynamic loader or the interpreter of a script, which must be executable.
+impl LoadedFile<'_> {
+    /// Returns whether the file is a dynamic loader or the interpreter of a script, which must be executable.
     pub(super) fn is_interpreter(&self) -> bool {
         *self.map_reason == MapReason::Interpreter
     }
@@ -37,7 +37,7 @@ impl MappedFile<'_> {
 pub(super) fn mapped_files<'a>(
     map: &'a LinkMap,
     purpose: Option<&'a str>,
-) -> impl Iterator<Item = MappedFile<'a>> {
+) -> impl Iterator<Item = LoadedFile<'a>> {
     let opened = map.opened_objects.as_ref().and_then(|added| added.first().copied());
     let objects = map.objects.iter().enumerate().skip(1).map(move |(index, object)| {
         (object, &object.reason, &object.walk, purpose.filter(|_| opened == Some(index)))
@@ -51,7 +51,7 @@ pub(super) fn mapped_files<'a>(
             ResolutionEnd::File(path, file) => (path, file),
             _ => (&object.path, &object.file),
         };
-        MappedFile { path, file, walk, map_reason, reason: entry_reason(map, map_reason, purpose) }
+        LoadedFile { path, file, walk, map_reason, reason: entry_reason(map, map_reason, purpose) }
     })
 }
 

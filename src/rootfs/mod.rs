@@ -3,8 +3,6 @@
 //! Does not depend on tar or the OCI format. ARCHITECTURE.md, "Rules of the image", has the rules
 //! for owners, modes and paths.
 
-mod accounts;
-mod builder;
 mod copy_includes;
 mod dropped_attributes;
 mod error;
@@ -15,22 +13,25 @@ mod included_elf;
 mod included_fs;
 mod large_includes;
 mod mapped_files;
-mod placement;
+mod passwd_and_group;
 mod plan_request;
-mod planner;
+mod program_placement;
+mod rootfs_builder;
+mod script_library_path;
 mod subtract_base;
 #[cfg(test)]
 mod tests;
+mod tree_planner;
 mod unloadable_files;
 mod unmet_hints;
-mod verify;
+mod verify_in_image;
 mod whiteout_names;
 
 use std::collections::BTreeSet;
 
 pub use coracle_core::entry::{Entry, EntryNode, EntryReason, LayerKind, Owner};
 pub use error::{Conflict, IncludeProblem, PrivatePath, RootfsError, WhiteoutName};
-pub use exclude_pattern::{ExcludePattern, ParseExcludePatternError};
+pub use exclude_pattern::{ExcludePattern, ParseExcludePatternError, excludes};
 pub use file_tree::Rootfs;
 pub(crate) use generated_entries::{NewFile, add_new_files};
 pub use included_fs::IncludedFs;
@@ -38,14 +39,14 @@ pub use plan_request::{
     BaseFileSystem, BaseFiles, GeneratedFile, PlanRequest, PlannedProgram, PlannedRootfs, ResolvedInclude,
 };
 
-use builder::{EntryOrigin, RootfsBuilder};
 use coracle_core::file_system::{FileSystem, OverlayFs};
 use coracle_core::note::Note;
 use coracle_core::path::ImagePath;
 use coracle_ld::closure::Closure;
 use coracle_ld::implicit;
 use mapped_files::link_maps;
-use planner::TreePlanner;
+use rootfs_builder::{EntryOrigin, RootfsBuilder};
+use tree_planner::TreePlanner;
 use unmet_hints::HintedImage;
 
 /// The purpose of the libraries of modules that are incomplete.
@@ -82,7 +83,7 @@ pub fn plan_rootfs(
     }
     // A base image has accounts of its own.
     if let BaseFiles::NoBase = request.base {
-        accounts::add_accounts(&mut planner.builder, request.user);
+        passwd_and_group::add_accounts(&mut planner.builder, request.user);
     }
     let (rootfs, mut notes) = planner.finish()?;
 
@@ -114,7 +115,7 @@ pub fn plan_rootfs(
     notes.extend(requirements.notes);
     notes.extend(more_notes);
     notes.extend(large_includes::large_includes_hint(&rootfs, &without_libraries, request.includes));
-    let own = verify::verify_and_complete(rootfs, request, &included.closures)?;
+    let own = verify_in_image::verify_and_complete(rootfs, request, &included.closures)?;
     notes.extend(replaced_files_warning(&own.replaced));
     let nothing = Rootfs::default();
     let base = request.base.read_base().map_or(&nothing as &dyn FileSystem, |base| base);

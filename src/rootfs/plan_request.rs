@@ -9,7 +9,7 @@ use coracle_core::file_system::FileSystem;
 use coracle_core::note::Note;
 use coracle_core::path::{ImagePath, RawPath};
 use coracle_ld::closure::{Closure, ResolveOptions};
-use coracle_ld::implicit::{DataSources, DependencyHint, ImplicitPolicy, Requirements};
+use coracle_ld::implicit::{DataSources, DependencyHint, ImplicitDependencies, ImplicitPolicy};
 
 /// The input of [`super::plan_rootfs`].
 pub struct PlanRequest<'a> {
@@ -34,11 +34,11 @@ pub struct PlanRequest<'a> {
     pub private_dirs: &'a [ImagePath],
     /// Exceptions from [`Self::private_dirs`].
     pub allowed_private_dirs: &'a [ImagePath],
-    /// Whether to strip symbols and debugging sections from programs.
+    /// `true` if to strip symbols and debugging sections from programs.
     pub strip: bool,
     /// The implicit dependencies of the programs.
-    pub requirements: Requirements,
-    /// Whether the image is planned again with what its hints name.
+    pub requirements: ImplicitDependencies,
+    /// `true` if the image is planned again with what its hints name.
     pub is_complete: bool,
     /// Which implicit dependencies to add for included programs.
     pub policy: &'a ImplicitPolicy,
@@ -60,7 +60,7 @@ pub struct PlannedRootfs {
     pub hints: Vec<DependencyHint>,
 }
 
-/// A file whose content is made here. It is executable if it is a script.
+/// A generated file. It is executable if it is a script.
 #[derive(Clone, Debug)]
 pub struct GeneratedFile {
     /// Its path in the image.
@@ -106,7 +106,7 @@ impl BaseFileSystem for coracle_oci::layout::ImageFs {
     }
 }
 
-/// The base image of an image.
+/// The base image of a planned image, and whether its files were read.
 #[derive(Clone, Copy)]
 pub enum BaseFiles<'a> {
     /// No base image.

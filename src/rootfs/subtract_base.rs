@@ -7,10 +7,10 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::builder::describe_entry;
 use super::error::{Conflict, RootfsError};
 use super::file_tree::Rootfs;
 use super::plan_request::BaseFileSystem;
+use super::rootfs_builder::describe_entry;
 use coracle_core::entry::{Entry, EntryNode, EntryReason};
 use coracle_core::file_system::{self, FileSystem, FsFile, FsNode, OverlayFs, ResolutionEnd};
 use coracle_core::fs;
@@ -18,7 +18,7 @@ use coracle_core::path::{ImagePath, RawPath};
 
 /// The entries that an image adds to its base image.
 #[derive(Default, Debug)]
-pub(super) struct OwnEntries {
+pub(super) struct EntriesAboveBase {
     /// The entries that the base does not have.
     pub(super) rootfs: Rootfs,
     /// Paths of base files that are replaced by different libraries.
@@ -35,10 +35,13 @@ const MAX_UNFOLD_DEPTH: usize = 8;
 /// # Errors
 /// Fails if a planned file would replace a directory of the base or the reverse; all conflicts are
 /// reported together.
-pub(super) fn subtract_base(rootfs: &Rootfs, base: &dyn BaseFileSystem) -> Result<OwnEntries, RootfsError> {
-    let own = OwnEntries {
+pub(super) fn subtract_base(
+    rootfs: &Rootfs,
+    base: &dyn BaseFileSystem,
+) -> Result<EntriesAboveBase, RootfsError> {
+    let own = EntriesAboveBase {
         rootfs: Rootfs { programs: rootfs.programs.clone(), ..Rootfs::default() },
-        ..OwnEntries::default()
+        ..EntriesAboveBase::default()
     };
     let mut subtraction =
         BaseSubtraction { base, planned: rootfs, own, final_paths: BTreeMap::new(), conflicts: Vec::new() };
@@ -58,8 +61,9 @@ pub(super) fn subtract_base(rootfs: &Rootfs, base: &dyn BaseFileSystem) -> Resul
 struct BaseSubtraction<'a> {
     base: &'a dyn BaseFileSystem,
     planned: &'a Rootfs,
-    own: OwnEntries,
-    /// The final paths of the image's own files, by their planned paths.
+    own: EntriesAboveBase,
+    /// Maps the planned path of each file to its path in the image. They differ if the base image has a symbolic
+    /// link in the place of a parent directory.
     final_paths: BTreeMap<ImagePath, ImagePath>,
     conflicts: Vec<Conflict>,
 }
@@ -74,8 +78,8 @@ struct PlannedEntry<'a> {
 }
 
 impl BaseSubtraction<'_> {
-    /// Returns the final path of `path`, with links in its parents followed. `None` if its parent
-    /// is not a directory.
+    /// Returns the path that `path` has in the image after the base image's symbolic links in its parents are
+    /// followed. `None` if its parent is not a directory.
     fn final_path(&mut self, path: &ImagePath, entry: &Entry) -> Result<Option<ImagePath>, RootfsError> {
         let Some((parent, name)) = path.parent().zip(path.file_name()) else { return Ok(None) };
         Ok(match self.resolve_in_image(&parent)? {
@@ -110,7 +114,8 @@ impl BaseSubtraction<'_> {
         }
     }
 
-    /// Handles a second entry for one final path: two planned paths are the same in the base.
+    /// Checks a second planned entry for one path of the image, to which the base image's links lead. It must equal the
+    /// first one.
     fn check_same_entry(&mut self, planned: &PlannedEntry<'_>) -> Result<(), RootfsError> {
         let second = match &planned.entry.node {
             EntryNode::Directory => Some(FsNode::Directory),
@@ -175,7 +180,7 @@ impl BaseSubtraction<'_> {
         Ok(())
     }
 
-    /// Whether the entry planned for `path` is a data file, which libraries read and do not map.
+    /// Returns whether the entry planned for `path` is a data file, which libraries read and do not map.
     fn is_data(&self, path: &ImagePath) -> bool {
         self.planned.entries.get(path).is_some_and(|entry| matches!(entry.reason, EntryReason::DataFile(_)))
     }

@@ -7,7 +7,7 @@ use coracle_core::file_system::{FileSystem, FsNode, HostFs, MemoryFs};
 use coracle_core::path::{ImagePath, RawPath};
 use coracle_ld::closure::{Closure, ResolveOptions};
 use coracle_ld::elf;
-use coracle_ld::implicit::{DataSources, ImplicitPolicy, Requirements};
+use coracle_ld::implicit::{DataSources, ImplicitDependencies, ImplicitPolicy};
 use coracle_ld::ldso::{CacheEntry, LdCache};
 use coracle_testing::SyntheticElf;
 
@@ -68,7 +68,7 @@ fn plan_of(
         private_dirs: &private,
         allowed_private_dirs: &[],
         strip: false,
-        requirements: Requirements::default(),
+        requirements: ImplicitDependencies::default(),
         is_complete: false,
         policy: &ImplicitPolicy::default(),
         data_sources: DataSources { tree, fallback: None, untracked: tree, options: &around },

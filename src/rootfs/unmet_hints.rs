@@ -160,9 +160,10 @@ impl HintedImage<'_> {
     }
 
     /// Returns whether the image has the files of a hint that are at or below `path`, or the user included
-    /// some of them or ignores the path.
+    /// some of them or ignores the path or its last name.
     fn is_path_met(&self, path: &HintedPath, files: &[RawPath]) -> fs::Result<bool> {
-        if self.ignored.contains(&escape_bytes(path.to.as_bytes())) {
+        let names = [path.to.as_bytes(), path.to.file_name()];
+        if names.into_iter().any(|name| self.ignored.contains(&escape_bytes(name))) {
             return Ok(true);
         }
         let directory = RawPath::join_bytes(path.to.as_bytes(), b"");

@@ -2,9 +2,9 @@
 
 use std::collections::BTreeSet;
 
-use super::builder::describe_entry;
 use super::error::{RootfsError, WhiteoutName};
 use super::file_tree::Rootfs;
+use super::rootfs_builder::describe_entry;
 use coracle_core::entry::is_whiteout_name;
 use coracle_core::path::ImagePath;
 

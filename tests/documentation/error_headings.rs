@@ -36,7 +36,7 @@ const PLACES: &[(&str, &str, &str)] = &[
     ("crates/coracle-kube/src/manifests/", ".problem_here(", ","),
     ("crates/coracle-kube/src/config/", "Problem::new(", ","),
     ("crates/coracle-ld/src/closure/checks/symbols.rs", "|symbol, by| {", ","),
-    ("crates/coracle-kube/src/problem.rs", "Self::new(", ","),
+    ("crates/coracle-kube/src/located_problem.rs", "Self::new(", ","),
     ("crates/coracle-scan/src/finding.rs", "let heading = ", ";"),
     ("src/error.rs", "|note: &DependencyNote| ", ";"),
 ];
@@ -90,7 +90,7 @@ const PARTS: &[(&str, &str, &str)] = &[
     ("cannot … `…`", "crates/coracle-core/src/fs/error.rs", "cannot {verb} `{}`"),
     (
         "cannot mount on `…`: Kubernetes allows no `:` in a mount path",
-        "crates/coracle-kube/src/config/validation.rs",
+        "crates/coracle-kube/src/config/configuration_problems.rs",
         "Kubernetes allows no `:` in a mount path",
     ),
     (

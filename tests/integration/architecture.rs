@@ -38,7 +38,7 @@ const UNCLEAR_WORDS: &[(&str, &str)] = &[
 ];
 
 /// Generates the account `nobody`.
-const NOBODY_ACCOUNT_FILE: &str = "src/rootfs/accounts.rs";
+const NOBODY_ACCOUNT_FILE: &str = "src/rootfs/passwd_and_group.rs";
 
 /// A file of Rust code in `src/` or `crates/*/src/`.
 struct SourceFile {

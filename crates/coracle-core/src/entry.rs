@@ -36,7 +36,7 @@ pub enum EntryNode {
     HardLink(ImagePath),
 }
 
-/// Whether `name` is a whiteout in a layer: an engine that applies the layer then deletes files
+/// Returns whether `name` is a whiteout in a layer: an engine that applies the layer then deletes files
 /// instead of creating a file called `name`. Source: OCI image-spec, `layer.md`, "Whiteouts".
 pub fn is_whiteout_name(name: &[u8]) -> bool {
     name.starts_with(b".wh.")
@@ -147,7 +147,7 @@ pub enum EntryReason {
 }
 
 impl EntryReason {
-    /// Whether a dynamic loader maps the file, or the kernel as an interpreter.
+    /// Returns whether a dynamic loader maps the file, or the kernel as an interpreter.
     pub fn is_mapped_by_loader(&self) -> bool {
         matches!(self, Self::Interpreter(_) | Self::Needed { .. } | Self::Dlopened { .. })
     }

@@ -5,7 +5,7 @@
 //! | --- | --- |
 //! | [`path`], [`file_system`] | paths inside a root directory, and their resolution in a view of it |
 //! | [`content`], [`entry`] | bytes that are read on demand, and the entries of a planned image |
-//! | [`digest`], [`platform`], [`mod@reference`], [`port`], [`signal`] | values of the OCI specifications |
+//! | [`digest`], [`platform`], [`mod@reference`], [`port`], [`signal_name`] | values of the OCI specifications |
 //! | [`fs`], [`input_tracker`] | the host's file system, and changes of the files that were read |
 //! | [`json`] | canonical JSON |
 //! | [`escape`] | untrusted text in messages and reports |
@@ -60,4 +60,4 @@ pub mod platform;
 pub mod port;
 pub mod progress;
 pub mod reference;
-pub mod signal;
+pub mod signal_name;

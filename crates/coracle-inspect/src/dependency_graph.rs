@@ -7,7 +7,7 @@ use coracle_core::file_system::{FileSystem as _, FsNode, PathResolution, Resolut
 use coracle_core::path::{ImagePath, RawPath};
 use coracle_ld::closure::{Closure, ExecutedKind, LinkMap, MapReason, Resolver};
 use coracle_ld::elf;
-use coracle_oci::layout::{FileNode, ImageFs};
+use coracle_oci::layout::{ImageEntryKind, ImageFs};
 use serde::Serialize;
 
 use crate::run_config::RunConfigReport;
@@ -273,7 +273,7 @@ impl DependencyGraph {
 /// address.
 fn other_programs(file_system: &ImageFs) -> Vec<ImagePath> {
     let executables = file_system.files().iter().filter(|(_, entry)| {
-        entry.mode & 0o111 != 0 && matches!(&entry.node, FileNode::File(extent) if extent.size > 0)
+        entry.mode & 0o111 != 0 && matches!(&entry.node, ImageEntryKind::File(extent) if extent.size > 0)
     });
     let programs = executables.map(|(path, _)| path).filter(|path| is_program(file_system, path));
     programs.take(MAX_PROGRAMS).cloned().collect()

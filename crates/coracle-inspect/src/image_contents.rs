@@ -6,7 +6,7 @@ use std::path::Path;
 use coracle_core::path::{ImagePath, RawPath};
 use coracle_core::progress::Progress;
 use coracle_oci::layout::{
-    FileEntry, FileNode, LayerMember, LayoutError, ParsedImage, ParsedPlatform, TarHeader, UnpackOptions,
+    ImageEntry, ImageEntryKind, LayerMember, LayoutError, ParsedImage, ParsedPlatform, TarHeader, UnpackOptions,
     UnpackedImage,
 };
 use serde::Serialize;
@@ -40,7 +40,7 @@ pub struct ImagePathEntry<'a> {
     /// The path.
     pub path: &'a ImagePath,
     /// The entry of the merged file system.
-    pub entry: &'a FileEntry,
+    pub entry: &'a ImageEntry,
     /// The member of the tar; `None` for a directory that no layer contains.
     pub member: Option<&'a LayerMember>,
 }
@@ -139,8 +139,8 @@ impl ImagePathEntry<'_> {
     /// The size of the content of a file, in bytes; 0 for other entries.
     pub fn size(&self) -> u64 {
         match &self.entry.node {
-            FileNode::File(extent) => extent.size,
-            FileNode::Directory | FileNode::Link(_) | FileNode::Special => 0,
+            ImageEntryKind::File(extent) => extent.size,
+            ImageEntryKind::Directory | ImageEntryKind::Link(_) | ImageEntryKind::Special => 0,
         }
     }
 
@@ -155,14 +155,14 @@ impl From<&ImagePathEntry<'_>> for FileReport {
         let entry = found.entry;
         let is_hard_link = found.member.is_some_and(|member| !member.header.link.is_empty());
         let (kind, target) = match &entry.node {
-            FileNode::Directory => ("directory", None),
-            FileNode::File(_) if is_hard_link => {
+            ImageEntryKind::Directory => ("directory", None),
+            ImageEntryKind::File(_) if is_hard_link => {
                 let target = found.member.map(|member| member.header.link.as_slice()).unwrap_or_default();
                 ("hard-link", Some(RawPath::new(target).to_string()))
             }
-            FileNode::File(_) => ("file", None),
-            FileNode::Link(target) => ("link", Some(RawPath::new(target.as_slice()).to_string())),
-            FileNode::Special => ("device", None),
+            ImageEntryKind::File(_) => ("file", None),
+            ImageEntryKind::Link(target) => ("link", Some(RawPath::new(target.as_slice()).to_string())),
+            ImageEntryKind::Special => ("device", None),
         };
         Self {
             path: found.path.to_string(),

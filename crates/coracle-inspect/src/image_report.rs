@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use coracle_core::escape::escape_text;
 use coracle_kube::contract::{CONTRACT_LABEL, Contract};
-use coracle_oci::layout::{FileNode, ParsedImage, ParsedPlatform, UnpackedLayer};
+use coracle_oci::layout::{ImageEntryKind, ParsedImage, ParsedPlatform, UnpackedLayer};
 use serde::Serialize;
 use serde_json::Value;
 
@@ -326,7 +326,7 @@ fn package_reports(contents: &ImageContents, entries: &[ImagePathEntry<'_>]) -> 
         .iter()
         .map(|package| PackageReport { package: package.clone(), files: 0, size: 0, compressed: 0 })
         .collect();
-    for entry in entries.iter().filter(|entry| entry.entry.node != FileNode::Directory) {
+    for entry in entries.iter().filter(|entry| entry.entry.node != ImageEntryKind::Directory) {
         let index = packages.owner_index(entry.path);
         if let Some(report) = index.and_then(|index| reports.get_mut(index)) {
             report.files += 1;

@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 
 use crate::image_contents::{ImageContents, ImagePathEntry};
-use coracle_oci::layout::FileNode;
+use coracle_oci::layout::ImageEntryKind;
 
 /// Returns the paths of an image as lines of mtree(5).
 pub fn to_mtree(contents: &ImageContents) -> String {
@@ -21,10 +21,10 @@ fn mtree_line(found: &ImagePathEntry<'_>) -> String {
     let common = format!("mode={:04o} uid={uid} gid={gid} time={time}.0", entry.mode);
     let path = format!(".{}", encode(found.path.as_bytes()));
     match &entry.node {
-        FileNode::Directory => format!("{path} type=dir {common}"),
-        FileNode::Special => format!("{path} type=char {common}"),
-        FileNode::Link(target) => format!("{path} type=link {common} link={}", encode(target)),
-        FileNode::File(extent) => {
+        ImageEntryKind::Directory => format!("{path} type=dir {common}"),
+        ImageEntryKind::Special => format!("{path} type=char {common}"),
+        ImageEntryKind::Link(target) => format!("{path} type=link {common} link={}", encode(target)),
+        ImageEntryKind::File(extent) => {
             let digest = found.member.and_then(|member| member.digest);
             let digest = digest.map(|digest| format!(" sha256digest={}", digest.hex())).unwrap_or_default();
             format!("{path} type=file {common} size={}{digest}", extent.size)

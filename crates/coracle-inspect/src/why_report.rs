@@ -1,7 +1,7 @@
 //! Why a path is in an image.
 
 use coracle_core::path::ImagePath;
-use coracle_oci::layout::FileNode;
+use coracle_oci::layout::ImageEntryKind;
 use serde::Serialize;
 
 use crate::dependency_graph::{ChainStep, DependencyGraph};
@@ -65,6 +65,6 @@ impl WhyReport {
 }
 
 fn leads_to(contents: &ImageContents, entry: &ImagePathEntry<'_>, target: &ImagePath) -> bool {
-    matches!(entry.entry.node, FileNode::Link(_))
+    matches!(entry.entry.node, ImageEntryKind::Link(_))
         && contents.unpacked.file_system.files().resolve_links(entry.path) == *target
 }

@@ -75,7 +75,7 @@ impl CronField {
         let (values, step) =
             range.split_once('/').map_or((range, None), |(values, step)| (values, Some(step)));
         if let Some(step) = step
-            && number(step).is_none_or(|step| step == 0)
+            && parse_number(step).is_none_or(|step| step == 0)
         {
             return Some("has a step that is not a positive number".into());
         }
@@ -96,11 +96,11 @@ impl CronField {
     fn value(&self, text: &str) -> Option<u32> {
         let names = (self.min..).zip(self.names);
         let named = names.into_iter().find(|(_, name)| name.eq_ignore_ascii_case(text));
-        named.map(|(value, _)| value).or_else(|| number(text))
+        named.map(|(value, _)| value).or_else(|| parse_number(text))
     }
 }
 
-fn number(text: &str) -> Option<u32> {
+fn parse_number(text: &str) -> Option<u32> {
     text.parse().ok()
 }
 

@@ -58,9 +58,9 @@ enum ReservedPaths {
 /// A directory at which a mount keeps the container from starting, or from working.
 struct ReservedDirectory {
     path: &'static str,
-    /// For a volume that the pod brings: files or an empty directory.
+    /// The reserved paths for a volume that is created with the pod: files or an empty directory.
     own: ReservedPaths,
-    /// For [`MountedContent::External`].
+    /// The reserved paths for [`MountedContent::External`].
     external: ReservedPaths,
     /// Why nothing can be mounted there.
     reason: &'static str,

@@ -11,9 +11,9 @@
 //! | [`check`] | manifests against a contract; image names replaced by digests |
 //! | [`yaml`] | YAML 1.2 with the position of every node |
 //!
-//! The crate talks to no cluster and no registry, and reads no image: it knows an image by name,
-//! digest and contract. It does not know how a recipe is written, either; callers fill the types of
-//! [`config`] and [`manifests`]. It writes no files.
+//! The crate connects to no cluster and no registry, and reads no image: callers pass an image's name, digest and
+//! contract. It does not depend on the syntax of recipes: callers fill the types of [`config`] and [`manifests`]. It
+//! writes no files.
 //!
 //! Secret values (`writeOnly` in the schema) are not shown by any error, and are never part of a
 //! contract, a Helm chart or a kustomize base.
@@ -26,7 +26,7 @@
 //! ```
 //! use std::collections::BTreeSet;
 //!
-//! use coracle_kube::config::{self, ConfigMount, Configuration, MountFile, ReloadMethod};
+//! use coracle_kube::config::{self, ConfigMount, Configuration, MountFileSource, ReloadMethod};
 //! use coracle_kube::manifests::{self, Application, PinnedImage, WorkloadSettings};
 //! use coracle_kube::values::ValueSource;
 //!
@@ -42,7 +42,7 @@
 //! let configuration = Configuration {
 //!     mounts: vec![ConfigMount {
 //!         path: "/etc/shop".parse()?,
-//!         files: vec![MountFile::from_path(path("shop.toml.j2"), None, false)],
+//!         files: vec![MountFileSource::from_path(path("shop.toml.j2"), None, false)],
 //!         reload: ReloadMethod::Watch,
 //!         is_optional: false,
 //!     }],
@@ -79,8 +79,8 @@ pub mod config;
 pub mod contract;
 mod cron_schedule;
 mod kubernetes_limits;
+mod located_problem;
 pub mod manifests;
-mod problem;
 mod quantity;
 pub mod resource_rules;
 mod strict_json;
@@ -89,5 +89,5 @@ pub mod values;
 pub mod yaml;
 
 pub use cron_schedule::validate_schedule;
-pub use problem::{LocatedProblem, RecipePart};
+pub use located_problem::{LocatedProblem, RecipePart};
 pub use quantity::{ParseQuantityError, Quantity};

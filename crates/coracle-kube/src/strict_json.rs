@@ -40,8 +40,8 @@ pub(crate) fn message_without_position(error: &serde_json::Error) -> String {
     text.rsplit_once(" at line ").map_or(text.as_str(), |(message, _)| message).to_owned()
 }
 
-/// serde_json does not report the text of a number, so it is searched for after the number was
-/// parsed.
+/// Reads JSON, and reports the text of each number. serde_json does not provide that text, so it is searched for after
+/// the number was parsed.
 struct StrictReader<'t, F> {
     /// The text after the last number.
     rest: &'t str,

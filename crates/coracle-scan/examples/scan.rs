@@ -15,7 +15,7 @@ use coracle_core::content_scanner::ContentScanner as _;
 use coracle_core::entry::{Entry, EntryNode, EntryReason, LayerKind, Owner};
 use coracle_core::file_system::HostFs;
 use coracle_core::path::ImagePath;
-use coracle_scan::{Finding, ScanPolicy, SecretScanner, Severity};
+use coracle_scan::{Finding, ForbiddenContents, SecretScanner, Severity};
 
 /// The size of the blocks that layers are packed in.
 const BLOCK: usize = 1 << 20;
@@ -35,7 +35,7 @@ fn main() {
     };
     let entries: Vec<(ImagePath, &Entry)> =
         files.iter().filter_map(|file| Some((image_path(file)?, &entry))).collect();
-    let mut scanner = SecretScanner::new(ScanPolicy::default());
+    let mut scanner = SecretScanner::new(ForbiddenContents::default());
     scanner.scan_plan(entries.iter().map(|(path, entry)| (path, *entry)), &HostFs::new("/"));
     let (mut bytes, mut time) = (0, Duration::ZERO);
     for (file, (path, entry)) in files.iter().zip(&entries) {

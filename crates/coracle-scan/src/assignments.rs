@@ -3,8 +3,8 @@
 //!
 //! The formats are not parsed: files are often incomplete, templates, or text in other text.
 
+use super::bytes_around_offset::{first_bytes, last_bytes};
 use super::text_format::TextFormat;
-use super::window::{first_bytes, last_bytes};
 
 /// The maximum lengths of a name and of a value.
 const MAX_NAME: usize = 64;
@@ -66,7 +66,7 @@ pub(super) fn assignment_of(
     let (value, is_quoted) = if before.ends_with(b"<") && after.starts_with(b">") {
         (after.get(1..)?.split(|byte| *byte == b'<').next()?.trim_ascii(), true)
     } else {
-        let context = Context {
+        let context = NameContext {
             format,
             is_flag,
             is_first: line.trim_ascii().is_empty(),
@@ -81,7 +81,7 @@ pub(super) fn assignment_of(
 const MAX_LINE: usize = 512;
 
 /// Where a name is.
-struct Context {
+struct NameContext {
     format: TextFormat,
     /// The name is a flag of a command line.
     is_flag: bool,
@@ -92,7 +92,7 @@ struct Context {
 }
 
 /// Returns the value in the text after a name.
-fn value_after<'a>(after: &'a [u8], context: &Context) -> Option<(&'a [u8], bool)> {
+fn value_after<'a>(after: &'a [u8], context: &NameContext) -> Option<(&'a [u8], bool)> {
     let format = context.format;
     // A quote, a bracket or an array's dimensions after the name: `config['name'] = `.
     let quotes = after.iter().take_while(|byte| b"\"'`\\])[}".contains(byte)).count();

@@ -1,6 +1,6 @@
 //! Text in other encodings: base64, hexadecimal, UTF-16.
 
-use super::alphabet::{CharSet, decode_base64_prefix};
+use super::char_sets::{CharSet, decode_base64_prefix};
 use super::escapes;
 use super::key_files;
 
@@ -15,7 +15,7 @@ const MIN_CONTINUED_LINE: usize = 48;
 
 /// Text that was decoded.
 #[derive(Debug)]
-pub(super) struct Decoded {
+pub(super) struct DecodedText {
     pub(super) text: Vec<u8>,
     /// The encoding, for messages: `in base64`.
     pub(super) encoding: &'static str,
@@ -25,64 +25,87 @@ pub(super) struct Decoded {
     pub(super) bytes_per_three: usize,
 }
 
-/// Decodes the run of credential characters that starts at `start` of `bytes`, if it is text, a key
-/// or compressed data in base64 or hexadecimal.
-pub(super) fn decode_run(bytes: &[u8], start: usize, is_text: bool) -> Option<Decoded> {
+/// Decodes the run of credential characters from `start` until `end` of `bytes`, if it is text, a key
+/// or compressed data in base64 or hexadecimal. It can continue on further lines.
+pub(super) fn decode_run(bytes: &[u8], start: usize, end: usize, is_text: bool) -> Option<DecodedText> {
     let run = bytes.get(start..)?;
+    let length = end - start;
+    let named = run.get(..length.min(MAX_NAME))?;
     // An escape or, in binary data, a length can precede it.
-    let base64_starts = (0..if is_text { 2 } else { 4 }).chain(starts_after_signs(run));
-    for skipped in base64_starts {
-        if starts_with_plain_base64(run.get(skipped..)?) {
+    let skippable = if is_text { 2 } else { 4 };
+    for (skipped, byte) in named.iter().enumerate().take((length + 1).saturating_sub(MIN_BASE64)) {
+        let may_start = MAY_START_BASE64.get(usize::from(*byte)).copied().unwrap_or_default();
+        if may_start
+            && (skipped < skippable || is_after_sign(run, skipped))
+            && starts_with_base64_of_text_or_key(run.get(skipped..)?)
+        {
             let digits = joined_lines(run.get(skipped..)?, CharSet::BASE64_ANY);
             if digits.len() >= MIN_BASE64 {
-                let text = decode_base64_prefix(&digits);
-                return Some(Decoded {
-                    text,
-                    encoding: "in base64",
-                    start: start + skipped,
-                    bytes_per_three: 4,
-                });
+                let (text, encoding) = (decode_base64_prefix(&digits), "in base64");
+                return Some(DecodedText { text, encoding, start: start + skipped, bytes_per_three: 4 });
             }
         }
     }
-    let skipped =
-        starts_after_signs(run).chain([0]).find(|&at| run.get(at..).is_some_and(starts_with_plain_hex))?;
+    if length < MIN_HEX {
+        return None;
+    }
+    let skipped = (1..named.len())
+        .filter(|at| is_after_sign(run, *at))
+        .chain([0])
+        .find(|at| run.get(*at..).is_some_and(starts_with_hex_of_text_or_key))?;
     let digits = joined_lines(run.get(skipped..)?, CharSet::HEX);
     let text = decode_hex(&digits)?;
-    Some(Decoded { text, encoding: "in hexadecimal", start: start + skipped, bytes_per_three: 6 })
+    Some(DecodedText { text, encoding: "in hexadecimal", start: start + skipped, bytes_per_three: 6 })
 }
 
-/// Returns the offsets after `=` and `.` in the run of credential characters at the start of `run`.
-fn starts_after_signs(run: &[u8]) -> impl Iterator<Item = usize> + '_ {
-    let bytes = super::window::first_bytes(run, MAX_NAME);
-    let run = super::alphabet::leading_run(bytes, super::candidates::is_run_byte);
-    (1..run.len())
-        .filter(|at| at.checked_sub(1).and_then(|at| run.get(at)).is_some_and(|byte| b"=.".contains(byte)))
+/// Returns whether `=` or `.`, which can end a name, is before the offset.
+fn is_after_sign(run: &[u8], at: usize) -> bool {
+    at.checked_sub(1).and_then(|before| run.get(before)).is_some_and(|byte| b"=.".contains(byte))
 }
 
 /// The maximum length of a name before an encoded value.
 const MAX_NAME: usize = 128;
 
-/// Returns whether `bytes` starts with base64 of what a credential can be in: text, or the start of
-/// a file of keys or of compressed data. Nearly every run fails at its first digits.
-fn starts_with_plain_base64(bytes: &[u8]) -> bool {
-    let Some(start) = bytes.get(..16) else { return false };
-    let Some(first) = decode_group(start) else { return false };
-    if first.iter().all(|byte| is_text(*byte)) {
-        let mut groups = start.chunks(4).skip(1);
-        if groups
-            .all(|group| decode_group(group).is_some_and(|bytes| bytes.iter().all(|byte| is_text(*byte))))
-        {
-            return true;
+/// The base64 digits that text, or binary data that is recognized, can start with.
+#[allow(clippy::indexing_slicing, reason = "it is evaluated by the compiler")]
+const MAY_START_BASE64: [bool; 256] = {
+    let mut digits = [false; 256];
+    let mut digit = 0;
+    while digit < 256 {
+        let mut low = 0;
+        while BASE64_VALUES[digit] < 64 && low < 4 {
+            let byte = BASE64_VALUES[digit] << 2 | low;
+            digits[digit] |= is_text(byte)
+                || matches!(byte, 0 | 3 | 0x1f | 0x94..=0x9e | 0xc5 | 0xc7 | 0xce | 0xfe | 0xff);
+            low += 1;
         }
+        digit += 1;
     }
-    may_start_binary(first) && is_binary_start(&decode_base64_prefix(bytes.get(..KEY_START).unwrap_or(start)))
+    digits
+};
+
+/// Returns whether `bytes` starts with base64 of something that can contain a credential: text, or the
+/// start of a key file or of compressed data. Nearly every run fails at its first digits.
+fn starts_with_base64_of_text_or_key(bytes: &[u8]) -> bool {
+    let Some((start, _)) = bytes.split_at_checked(16) else { return false };
+    let (groups, _) = start.as_chunks::<4>();
+    let Some(first) = groups.first().and_then(decode_group) else { return false };
+    let is_text_group = |bytes: [u8; 3]| bytes.iter().all(|byte| is_text(*byte));
+    if is_text_group(first)
+        && groups.iter().skip(1).all(|group| decode_group(group).is_some_and(is_text_group))
+    {
+        return true;
+    }
+    let Some(second) = groups.get(1).and_then(decode_group) else { return false };
+    let ([a, b, c], [d, e, f]) = (first, second);
+    may_start_binary([a, b, c, d, e, f])
+        && is_binary_start(&decode_base64_prefix(bytes.get(..KEY_START).unwrap_or(bytes)))
 }
 
-/// Decodes the four base64 digits at the start of `digits`.
-fn decode_group(digits: &[u8]) -> Option<[u8; 3]> {
+/// Decodes four base64 digits.
+fn decode_group(digits: &[u8; 4]) -> Option<[u8; 3]> {
     let mut bits = 0;
-    for digit in digits.first_chunk::<4>()? {
+    for digit in digits {
         bits = bits << 6
             | u32::from(BASE64_VALUES.get(usize::from(*digit)).copied().filter(|value| *value < 64)?);
     }
@@ -107,16 +130,27 @@ const BASE64_VALUES: [u8; 256] = {
     values
 };
 
-/// Returns whether three bytes can be the start of binary data that is recognized. Those that words
-/// decode to rarely are.
-fn may_start_binary(bytes: [u8; 3]) -> bool {
+/// Returns whether `bytes` can be the start of binary data that is recognized. Those that words
+/// decode to rarely are. [`MAY_START_BASE64`] has their first bytes.
+fn may_start_binary(bytes: [u8; 6]) -> bool {
     match bytes {
-        [0x30, ..] | [0x94..=0x9e | 0xc5 | 0xc7, ..] | [0xfe, 0xed, ..] | [0xce, 0xce, ..] => true,
-        [0x1f, 0x8b, 8] | [b'P', b'K', 3] | [0, 0, 0] | [3, 0xd9, _] => true,
-        [first, 0, second] => is_text(first) && is_text(second),
-        [0, first, 0] => is_text(first),
-        [0xff, 0xfe, _] | [0xfe, 0xff, _] => true,
-        [b'o', b'p', b'e'] => true,
+        // DER: a sequence that starts with an integer or a sequence.
+        [0x30, 0..=0x80, 2 | 0x30, ..]
+        | [0x30, 0x81, _, 2 | 0x30, ..]
+        | [0x30, 0x82, _, _, 2 | 0x30, _]
+        | [0x30, 0x83, _, _, _, 2 | 0x30] => true,
+        // OpenPGP: a packet, its length and its version.
+        [0x94 | 0x9c, _, 3..=6, ..]
+        | [0x95 | 0x9d, _, _, 3..=6, ..]
+        | [0x96 | 0x9e, _, _, _, _, 3..=6]
+        | [0xc5 | 0xc7, 0..=191, 3..=6, ..]
+        | [0xc5 | 0xc7, 192..=223, _, 3..=6, ..]
+        | [0xc5 | 0xc7, 255, ..] => true,
+        [0xfe, 0xed, 0xfe, 0xed, ..] | [0xce, 0xce, 0xce, 0xce, ..] => true,
+        [0x1f, 0x8b, 8, ..] | [b'P', b'K', 3, 4, ..] | [0, 0, 0, ..] | [3, 0xd9, 0xa2, ..] => true,
+        [first, 0, second, 0, ..] | [0, first, 0, second, ..] => is_text(first) && is_text(second),
+        [0xff, 0xfe, ..] | [0xfe, 0xff, ..] => true,
+        [b'o', b'p', b'e', b'n', ..] => true,
         _ => false,
     }
 }
@@ -133,11 +167,11 @@ fn is_binary_start(start: &[u8]) -> bool {
         || start.get(2..14).is_some_and(is_utf16)
 }
 
-fn starts_with_plain_hex(bytes: &[u8]) -> bool {
+fn starts_with_hex_of_text_or_key(bytes: &[u8]) -> bool {
     bytes.get(..MIN_HEX).is_some_and(|start| start.chunks(2).all(|pair| hex_byte(pair).is_some_and(is_text)))
 }
 
-fn is_text(byte: u8) -> bool {
+const fn is_text(byte: u8) -> bool {
     matches!(byte, b' '..=b'~' | b'\n' | b'\r' | b'\t')
 }
 
@@ -157,15 +191,15 @@ fn joined_lines(bytes: &[u8], set: CharSet) -> Vec<u8> {
 
 /// Skips the end of a line, as it is or escaped, and the indentation of the next one.
 fn skip_line_end(bytes: &[u8]) -> Option<&[u8]> {
-    let is_noise = |byte: &u8| b" \t\r\"'`+,>#*".contains(byte);
-    let before = bytes.iter().take_while(|byte| is_noise(byte)).count();
+    let is_ignored_path = |byte: &u8| b" \t\r\"'`+,>#*".contains(byte);
+    let before = bytes.iter().take_while(|byte| is_ignored_path(byte)).count();
     let rest = bytes.get(before..)?;
     let rest = match rest {
         [b'\n', rest @ ..] | [b'\\', b'n', rest @ ..] | [b'\\', b'\n', rest @ ..] => rest,
         [b'\\', b'r', b'\\', b'n', rest @ ..] => rest,
         _ => return None,
     };
-    rest.get(rest.iter().take_while(|byte| is_noise(byte)).count()..)
+    rest.get(rest.iter().take_while(|byte| is_ignored_path(byte)).count()..)
 }
 
 fn decode_hex(digits: &[u8]) -> Option<Vec<u8>> {
@@ -179,7 +213,7 @@ fn hex_byte(pair: &[u8]) -> Option<u8> {
 
 /// Calls `visit` with each text in UTF-16, of either byte order, that starts in `bytes` from `from`
 /// until `to`.
-pub(super) fn visit_utf16(bytes: &[u8], from: usize, to: usize, visit: &mut dyn FnMut(Decoded)) {
+pub(super) fn visit_utf16(bytes: &[u8], from: usize, to: usize, visit: &mut dyn FnMut(DecodedText)) {
     // Each text covers one of these offsets, so a text across the border is found at the first one.
     let mut at = from;
     while at < to {
@@ -218,7 +252,7 @@ pub(super) fn visit_utf16(bytes: &[u8], from: usize, to: usize, visit: &mut dyn 
         start -= usize::from(first.is_some() || start > 0 && last.is_some());
         let text: Vec<u8> = first.into_iter().chain(characters).chain(last.filter(is_text)).collect();
         if text.len() >= MIN_UTF16 {
-            visit(Decoded { text, encoding: "in UTF-16", start, bytes_per_three: 6 });
+            visit(DecodedText { text, encoding: "in UTF-16", start, bytes_per_three: 6 });
         }
         at = end.max(at + MIN_UTF16);
     }
@@ -241,7 +275,11 @@ mod tests {
     const TEXT: &str = "user: ada\npassword: tr0ub4dor, and more of it, so that there are lines.\n";
 
     fn decoded(text: &str) -> Option<String> {
-        let found = decode_run(text.as_bytes(), 0, true)?;
+        let run = super::super::char_sets::leading_run(
+            text.as_bytes(),
+            super::super::credential_runs::is_credential_byte,
+        );
+        let found = decode_run(text.as_bytes(), 0, run.len(), true)?;
         Some(String::from_utf8_lossy(&found.text).into_owned())
     }
 

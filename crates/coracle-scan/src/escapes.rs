@@ -3,8 +3,8 @@
 //!
 //! Which of them a file uses is not known, so all are decoded.
 
-use super::candidates::is_run_byte;
-use super::window::{first_bytes, last_bytes};
+use super::bytes_around_offset::{first_bytes, last_bytes};
+use super::credential_runs::is_credential_byte;
 
 /// The maximum length of a run with escapes on each side of its first escape.
 const MAX_BEFORE: usize = 512;
@@ -44,12 +44,12 @@ pub(super) fn visit_escaped_runs(
             continue;
         }
         let (before, rest) = bytes.split_at(at);
-        let is_escape = decode_escape(rest).is_some_and(|(byte, _)| byte.is_none_or(is_run_byte));
+        let is_escape = decode_escape(rest).is_some_and(|(byte, _)| byte.is_none_or(is_credential_byte));
         if !is_escape {
             continue;
         }
         let before = last_bytes(before, MAX_BEFORE);
-        let length = before.iter().rev().take_while(|&&byte| is_run_byte(byte)).count();
+        let length = before.iter().rev().take_while(|&&byte| is_credential_byte(byte)).count();
         let start = at - length;
         let run = bytes.get(start..).unwrap_or_default();
         let (text, end) = decode_run(first_bytes(run, length + MAX_AFTER));
@@ -64,11 +64,11 @@ fn decode_run(bytes: &[u8]) -> (Vec<u8>, usize) {
     let (mut text, mut end) = (Vec::new(), 0);
     while let Some(rest) = bytes.get(end..).filter(|rest| !rest.is_empty()) {
         match (decode_escape(rest), rest.first()) {
-            (Some((decoded, length)), _) if decoded.is_none_or(is_run_byte) => {
+            (Some((decoded, length)), _) if decoded.is_none_or(is_credential_byte) => {
                 text.extend(decoded);
                 end += length;
             }
-            (None, Some(&byte)) if is_run_byte(byte) => {
+            (None, Some(&byte)) if is_credential_byte(byte) => {
                 text.push(byte);
                 end += 1;
             }

@@ -1,15 +1,15 @@
 //! Scans one file, in the chunks in which it is packed, and the files and texts that are encoded in it.
 
-use super::archives::{ArchiveEvent, Archives};
-use super::encodings::{self, Decoded};
+use super::bytes_around_offset::{BYTES_AFTER, BytesAroundOffset};
+use super::compressed_files::{CompressedFileEvent, CompressedFileSearch};
+use super::encodings::{self, DecodedText};
+use super::file_segments::{FileSegment, FileSegments};
 use super::finding::{Finding, FindingSubject, RuleMatch, Severity};
-use super::policy::ConfigFile;
+use super::forbidden_contents::ConfigFile;
 use super::scan_scope::ScanScope;
 use super::secret_values::SecretSearch;
-use super::segments::{Segment, Segments};
-use super::text_format::TextKind;
-use super::window::{BYTES_AFTER, Window};
-use super::{candidates, escapes, key_files, private_keys, signed_tokens, text_rules, tokens};
+use super::text_format::TextTraits;
+use super::{credential_runs, credentials_in_text, escapes, key_files, private_keys, signed_tokens, tokens};
 
 /// The maximum number of findings per file.
 const MAX_FINDINGS: usize = 64;
@@ -19,7 +19,7 @@ const MAX_DEPTH: usize = 2;
 /// The scan of one file. Its content is passed in chunks of any size, in order.
 #[derive(Debug)]
 pub(super) struct FileScan<'a> {
-    segments: Segments,
+    segments: FileSegments,
     examiner: Examiner<'a>,
     /// The number of bytes received.
     received: u64,
@@ -33,9 +33,9 @@ struct Examiner<'a> {
     secrets: &'a SecretSearch,
     subject: FindingSubject,
     scope: ScanScope,
-    kind: TextKind,
+    kind: TextTraits,
     depth: usize,
-    archives: Archives,
+    archives: CompressedFileSearch,
     /// The compressed file that is being read: where it is, and its scan.
     member: Option<(u64, Box<FileScan<'a>>)>,
     findings: Vec<Finding>,
@@ -56,8 +56,8 @@ impl<'a> FileScan<'a> {
             }
         };
         let kind = match &subject {
-            FindingSubject::File(path) => TextKind::of_file(path.as_bytes()),
-            FindingSubject::ConfigValue(..) => TextKind::VALUE,
+            FindingSubject::File(path) => TextTraits::of_file(path.as_bytes()),
+            FindingSubject::ConfigValue(..) => TextTraits::VALUE,
         };
         Self { equal_candidates, ..Self::encoded(secrets, subject, scope, kind, 0) }
     }
@@ -72,12 +72,12 @@ impl<'a> FileScan<'a> {
         secrets: &'a SecretSearch,
         subject: FindingSubject,
         scope: ScanScope,
-        kind: TextKind,
+        kind: TextTraits,
         depth: usize,
     ) -> Self {
-        let (archives, member, findings) = (Archives::default(), None, Vec::new());
+        let (archives, member, findings) = (CompressedFileSearch::default(), None, Vec::new());
         let examiner = Examiner { secrets, subject, scope, kind, depth, archives, member, findings };
-        Self { segments: Segments::default(), examiner, received: 0, equal_candidates: Vec::new() }
+        Self { segments: FileSegments::default(), examiner, received: 0, equal_candidates: Vec::new() }
     }
 
     /// Scans the next bytes.
@@ -110,17 +110,18 @@ impl<'a> FileScan<'a> {
 
 impl<'a> Examiner<'a> {
     /// Examines a segment.
-    fn examine(&mut self, segment: &Segment<'_>) {
+    fn examine(&mut self, segment: &FileSegment<'_>) {
         if segment.position(segment.from) == 0 {
             self.inspect_first_bytes(segment.bytes);
         }
+        let is_text = segment.is_text();
         self.examine_key_headers(segment);
-        self.examine_runs(segment);
+        self.examine_runs(segment, is_text && self.scope != ScanScope::Program);
         self.search_secrets(segment);
         if self.scope != ScanScope::Program {
             self.examine_escapes(segment);
             self.examine_text(segment);
-            self.examine_encodings(segment);
+            self.examine_encodings(segment, is_text);
         }
     }
 
@@ -140,50 +141,48 @@ impl<'a> Examiner<'a> {
     }
 
     /// Finds tokens.
-    fn examine_runs(&mut self, segment: &Segment<'_>) {
-        let Segment { bytes, from, to, .. } = *segment;
-        let is_text = self.scope != ScanScope::Program && segment.is_text();
-        candidates::visit_runs(bytes, from, to, &mut |start, end| {
+    fn examine_runs(&mut self, segment: &FileSegment<'_>, is_text: bool) {
+        let FileSegment { bytes, from, to, .. } = *segment;
+        credential_runs::visit_credential_runs(bytes, from, to, &mut |start, end| {
             // The text that a form is searched by can start with the separator before a run.
             let first = start.saturating_sub(1).max(from);
-            for at in first..end.min(to) {
-                if tokens::may_be_token(bytes, at, is_text) {
-                    self.examine_anchor(&Window::new(bytes, at), segment.position(at));
-                }
+            for at in tokens::candidates(bytes, first, end.min(to), is_text) {
+                self.examine_anchor(&BytesAroundOffset::new(bytes, at), segment.position(at));
             }
             let decodes = self.scope != ScanScope::Program && self.depth < MAX_DEPTH;
-            if let Some(decoded) = decodes.then(|| encodings::decode_run(bytes, start, is_text)).flatten() {
+            let decoded = decodes.then(|| encodings::decode_run(bytes, start, end, is_text)).flatten();
+            if let Some(decoded) = decoded {
                 self.examine_decoded(decoded, segment);
             }
         });
     }
 
-    fn examine_anchor(&mut self, window: &Window<'_>, position: u64) {
+    fn examine_anchor(&mut self, window: &BytesAroundOffset<'_>, position: u64) {
         let is_program = self.scope == ScanScope::Program;
         let found = tokens::find_token(window, is_program)
-            .or_else(|| signed_tokens::signed_token(window).filter(|_| !self.kind.is_public));
+            .or_else(|| signed_tokens::find_signed_token(window).filter(|_| !self.kind.is_public));
         if let Some(found) = found {
             self.add_match(found, position);
         }
     }
 
     /// Finds private keys by their headers.
-    fn examine_key_headers(&mut self, segment: &Segment<'_>) {
-        let mut apply_rule = |text: &[u8], rule: fn(&Window<'_>) -> Option<RuleMatch>| {
+    fn examine_key_headers(&mut self, segment: &FileSegment<'_>) {
+        let mut apply_rule = |text: &[u8], rule: fn(&BytesAroundOffset<'_>) -> Option<RuleMatch>| {
             for at in segment.find_all(text) {
-                if let Some(found) = rule(&Window::new(segment.bytes, at)) {
+                if let Some(found) = rule(&BytesAroundOffset::new(segment.bytes, at)) {
                     self.add_match(found, segment.position(at));
                 }
             }
         };
         for header in private_keys::KEY_HEADERS {
-            apply_rule(header, private_keys::find_key);
+            apply_rule(header, private_keys::find_private_key);
         }
         apply_rule(private_keys::PUTTY_HEADER, private_keys::find_putty_key);
     }
 
     /// Finds the secret values of the build.
-    fn search_secrets(&mut self, segment: &Segment<'_>) {
+    fn search_secrets(&mut self, segment: &FileSegment<'_>) {
         let secrets = self.secrets;
         secrets.visit_matches(segment.bytes, segment.from, segment.to, &mut |at, name| {
             let description = format!("the secret value `{name}`").into();
@@ -193,65 +192,72 @@ impl<'a> Examiner<'a> {
     }
 
     /// Finds tokens that are written with escapes.
-    fn examine_escapes(&mut self, segment: &Segment<'_>) {
-        let Segment { bytes, from, to, .. } = *segment;
+    fn examine_escapes(&mut self, segment: &FileSegment<'_>) {
+        let FileSegment { bytes, from, to, .. } = *segment;
         escapes::visit_escaped_runs(bytes, from, to, &mut |start, text| {
-            for at in 0..text.len() {
-                if tokens::may_be_token(&text, at, true) {
-                    self.examine_anchor(&Window::new(&text, at), segment.position(start + at));
-                }
+            for at in tokens::candidates(&text, 0, text.len(), true) {
+                self.examine_anchor(&BytesAroundOffset::new(&text, at), segment.position(start + at));
             }
         });
     }
 
     /// Applies the rules for text.
-    fn examine_text(&mut self, segment: &Segment<'_>) {
+    fn examine_text(&mut self, segment: &FileSegment<'_>) {
         let has_assignments = self.scope != ScanScope::ConfigMap;
-        text_rules::visit_text(segment, self.kind, has_assignments, &mut |at, length, found| {
-            let position = segment.position(at);
-            // A token is not also a password.
-            let value = position..=position + (length as u64 + MAX_NAME);
-            let is_known = self
-                .findings
-                .iter()
-                .any(|finding| finding.offset.is_some_and(|offset| value.contains(&offset)));
-            if !is_known || length == 0 {
-                self.add_match(found, position);
-            }
-        });
+        credentials_in_text::visit_credentials(
+            segment,
+            self.kind,
+            has_assignments,
+            &mut |at, length, found| {
+                let position = segment.position(at);
+                // A token is not also a password.
+                let value = position..=position + (length as u64 + MAX_NAME);
+                let is_known = self
+                    .findings
+                    .iter()
+                    .any(|finding| finding.offset.is_some_and(|offset| value.contains(&offset)));
+                if !is_known || length == 0 {
+                    self.add_match(found, position);
+                }
+            },
+        );
     }
 
     /// Scans what is compressed or in UTF-16.
-    fn examine_encodings(&mut self, segment: &Segment<'_>) {
+    fn examine_encodings(&mut self, segment: &FileSegment<'_>, is_text: bool) {
         if self.depth >= MAX_DEPTH {
             return;
         }
-        if !segment.is_text() {
+        if !is_text {
             encodings::visit_utf16(segment.bytes, segment.from, segment.to, &mut |decoded| {
                 self.examine_decoded(decoded, segment);
             });
         }
+        // Headers of compressed files have control characters.
+        if is_text && !self.archives.is_in_file() {
+            return;
+        }
         let mut archives = std::mem::take(&mut self.archives);
         let end = segment.position(segment.to);
         archives.read(segment.bytes, segment.start, end, &mut |event| match event {
-            ArchiveEvent::Start { position, name } => {
+            CompressedFileEvent::Start { position, name } => {
                 let kind = self.kind_of_member(name);
                 self.member = Some((position, Box::new(self.encoded_scan(kind))));
             }
-            ArchiveEvent::Content(bytes) => {
+            CompressedFileEvent::Content(bytes) => {
                 if let Some((_, scan)) = &mut self.member {
                     scan.update(bytes);
                 }
             }
-            ArchiveEvent::End => self.finish_member(),
+            CompressedFileEvent::End => self.finish_member(),
         });
         self.archives = archives;
     }
 
     /// Scans text that was decoded.
-    fn examine_decoded(&mut self, decoded: Decoded, segment: &Segment<'_>) {
+    fn examine_decoded(&mut self, decoded: DecodedText, segment: &FileSegment<'_>) {
         // Text in UTF-16 has the format of the file.
-        let text = TextKind { is_public: self.kind.is_public, ..TextKind::of_file(b"") };
+        let text = TextTraits { is_public: self.kind.is_public, ..TextTraits::of_file(b"") };
         let kind = if decoded.encoding == "in UTF-16" { self.kind } else { text };
         let mut scan = self.encoded_scan(kind);
         scan.update(&decoded.text);
@@ -270,18 +276,18 @@ impl<'a> Examiner<'a> {
     }
 
     /// Returns the kind of a compressed file. One without a name is named as the file that has it.
-    fn kind_of_member(&self, name: &[u8]) -> TextKind {
+    fn kind_of_member(&self, name: &[u8]) -> TextTraits {
         let kind = match &self.subject {
             FindingSubject::File(path) if name.is_empty() => {
-                TextKind::of_file(path.as_bytes().strip_suffix(b".gz").unwrap_or_default())
+                TextTraits::of_file(path.as_bytes().strip_suffix(b".gz").unwrap_or_default())
             }
-            _ => TextKind::of_file(name),
+            _ => TextTraits::of_file(name),
         };
-        TextKind { is_public: self.kind.is_public || kind.is_public, ..kind }
+        TextTraits { is_public: self.kind.is_public || kind.is_public, ..kind }
     }
 
     /// Creates the scan of a text or file in this file.
-    fn encoded_scan(&self, kind: TextKind) -> FileScan<'a> {
+    fn encoded_scan(&self, kind: TextTraits) -> FileScan<'a> {
         FileScan::encoded(self.secrets, self.subject.clone(), self.scope, kind, self.depth + 1)
     }
 

@@ -27,7 +27,7 @@ fn errors(path: &str, content: &[u8]) -> Vec<String> {
     let path: coracle_core::path::ImagePath = path.parse().unwrap();
     let is_config = path.file_name().is_some_and(config_file_names::is_config_file_name);
     let scope = if is_config { ScanScope::IncludedConfig } else { ScanScope::Included };
-    let findings = SecretScanner::new(ScanPolicy::default()).scan_bytes(&path, scope, content);
+    let findings = SecretScanner::new(ForbiddenContents::default()).scan_bytes(&path, scope, content);
     let errors = findings.into_iter().filter(|finding| finding.severity == Severity::Error);
     errors.map(|finding| finding.description).collect()
 }
@@ -173,9 +173,49 @@ fn offsets_are_in_the_file() {
         [text.clone().into_bytes(), BASE64_STANDARD.encode(&text).into_bytes(), gzip(text.as_bytes())]
     {
         let path = "/srv/key.yaml".parse().unwrap();
-        let scanner = SecretScanner::new(ScanPolicy::default());
+        let scanner = SecretScanner::new(ForbiddenContents::default());
         for finding in scanner.scan_bytes(&path, ScanScope::Included, &content) {
             assert!(finding.offset < Some(content.len() as u64), "{finding}");
         }
+    }
+}
+
+/// In text, an offset is that of the secret, whatever the ends of its lines are. In an encoding it is that of the text or
+/// member that has the secret, or close to the encoded secret.
+#[test]
+fn offsets_point_to_the_secret() {
+    let token = token();
+    let before = "first line\nsecond line\n\nkey: ";
+    let plain = format!("{before}{token}\nlast line\n");
+    let utf16 =
+        |bytes: fn(u16) -> [u8; 2], text: &str| text.encode_utf16().flat_map(bytes).collect::<Vec<u8>>();
+    let encoded = BASE64_STANDARD.encode(&plain);
+    let crlf = plain.replace('\n', "\r\n");
+    let minified = format!("{}var a=\"{token}\";{}", "f(1);".repeat(60_000), "g(2);".repeat(60_000));
+    let zip =
+        [b"PK\x03\x04\x14\0\0\0\x08\0".to_vec(), vec![0; 16], vec![5, 0, 0, 0], b"a.txt".to_vec()].concat();
+    // A short text is not compressed.
+    let long: String = (0..5000).map(|number| format!("{number} ")).collect();
+    let long = long + &plain;
+    let deflated = gzip(long.as_bytes()).split_off(10);
+    for (what, content, expected, tolerance) in [
+        ("plain", plain.clone().into_bytes(), before.len(), 0),
+        ("CRLF", crlf.clone().into_bytes(), crlf.find(&token).unwrap(), 0),
+        ("CR", plain.replace('\n', "\r").into_bytes(), before.len(), 0),
+        ("minified", minified.clone().into_bytes(), minified.find(&token).unwrap(), 0),
+        ("UTF-8 with a mark", [b"\xef\xbb\xbf", plain.as_bytes()].concat(), before.len() + 3, 0),
+        ("UTF-16LE", utf16(u16::to_le_bytes, &format!("\u{feff}{plain}")), 2 * (before.len() + 1), 1),
+        ("UTF-16BE", utf16(u16::to_be_bytes, &format!("\u{feff}{plain}")), 2 * (before.len() + 1), 1),
+        ("base64", format!("data: {encoded}\n").into_bytes(), "data: ".len() + before.len() * 4 / 3, 3),
+        ("gzip", [&b"\x01\x02\x03"[..], &gzip(long.as_bytes())].concat(), 3, 0),
+        ("zip member", [&b"\x01\x02\x03\x04"[..], &zip, &deflated].concat(), 4, 0),
+        ("base64 of gzip", BASE64_STANDARD.encode(gzip(long.as_bytes())).into_bytes(), 0, 0),
+    ] {
+        let path = "/srv/data".parse().unwrap();
+        let scanner = SecretScanner::new(ForbiddenContents::default());
+        let found = scanner.scan_bytes(&path, ScanScope::Included, &content);
+        let offsets: Vec<u64> = found.iter().filter_map(|finding| finding.offset).collect();
+        let [offset] = offsets[..] else { panic!("{what}: {found:?}") };
+        assert!(offset.abs_diff(expected as u64) <= tolerance, "{what}: {offset} is not {expected}");
     }
 }

@@ -20,9 +20,9 @@ pub struct Finding {
     pub rule: &'static str,
     /// A description for messages, which never contains the secret.
     pub description: String,
-    /// Whether it is an error or a warning.
+    /// The severity: an error or a warning.
     pub severity: Severity,
-    /// The kind of change that it asks for.
+    /// The category, which determines the hint.
     pub category: FindingCategory,
 }
 
@@ -134,7 +134,7 @@ pub(super) struct RuleMatch {
     pub(super) description: Cow<'static, str>,
     /// The number of bytes before the offset at which the match starts.
     pub(super) start_before: usize,
-    /// Whether it is an error or a warning.
+    /// The severity: an error or a warning.
     pub(super) severity: Severity,
 }
 

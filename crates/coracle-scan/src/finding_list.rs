@@ -17,9 +17,10 @@ pub(super) fn finding_lines(findings: &[Finding]) -> Vec<String> {
     if findings.len() <= MAX_LINES {
         return findings.iter().map(ToString::to_string).collect();
     }
-    let groups = fold(findings);
+    let groups = group_by_folder(findings);
     let more: usize = groups.values().skip(MAX_LINES).map(Vec::len).sum();
-    let mut lines: Vec<String> = groups.iter().take(MAX_LINES).map(|(key, group)| line(key, group)).collect();
+    let mut lines: Vec<String> =
+        groups.iter().take(MAX_LINES).map(|(key, group)| format_line(key, group)).collect();
     lines.extend((more > 0).then(|| format!("and {more} more")));
     lines
 }
@@ -45,7 +46,7 @@ pub(super) fn common_folder(findings: &[Finding]) -> Option<ImagePath> {
 }
 
 /// Groups findings by folder, by the deepest folders that give few lines.
-fn fold(findings: &[Finding]) -> BTreeMap<LineKey<'_>, Vec<&Finding>> {
+fn group_by_folder(findings: &[Finding]) -> BTreeMap<LineKey<'_>, Vec<&Finding>> {
     let depth_of = |finding: &Finding| match &finding.subject {
         FindingSubject::File(path) => path.components().count().saturating_sub(1),
         FindingSubject::ConfigValue(..) => 0,
@@ -54,7 +55,7 @@ fn fold(findings: &[Finding]) -> BTreeMap<LineKey<'_>, Vec<&Finding>> {
     loop {
         let mut groups: BTreeMap<LineKey<'_>, Vec<&Finding>> = BTreeMap::new();
         for finding in findings {
-            let key = (folder(&finding.subject, depth), finding.rule, finding.description.as_str());
+            let key = (folder_of(&finding.subject, depth), finding.rule, finding.description.as_str());
             groups.entry(key).or_default().push(finding);
         }
         if groups.len() <= MAX_LINES || depth <= 1 {
@@ -65,13 +66,13 @@ fn fold(findings: &[Finding]) -> BTreeMap<LineKey<'_>, Vec<&Finding>> {
 }
 
 /// Returns the folder of a file, with at most `depth` components.
-fn folder(subject: &FindingSubject, depth: usize) -> FindingSubject {
+fn folder_of(subject: &FindingSubject, depth: usize) -> FindingSubject {
     let FindingSubject::File(path) = subject else { return subject.clone() };
     let Some(parent) = path.parent() else { return subject.clone() };
     FindingSubject::File(ImagePath::root().join_components(parent.components().take(depth)))
 }
 
-fn line((folder, rule, description): &LineKey<'_>, group: &[&Finding]) -> String {
+fn format_line((folder, rule, description): &LineKey<'_>, group: &[&Finding]) -> String {
     let subjects: BTreeSet<&FindingSubject> = group.iter().map(|finding| &finding.subject).collect();
     match (group, subjects.first(), folder) {
         ([only], ..) => only.to_string(),

@@ -1,8 +1,8 @@
 //! Recognizes files of keys and passwords by their first bytes: DER, key stores of Java, PKCS #12,
 //! GnuPG, OpenPGP, OpenSSH, KeePass.
 
+use super::bytes_around_offset::{bytes_after, first_bytes};
 use super::finding::RuleMatch;
-use super::window::{bytes_after, first_bytes};
 
 /// Recognizes a key file by its first bytes.
 pub(super) fn recognize_key_file(start: &[u8]) -> Option<RuleMatch> {
@@ -51,14 +51,14 @@ fn der_key_kind(body: &[u8]) -> Option<&'static str> {
         | [2, 1, 0 | 1, 0x30, 0x81, _, 6, ..]
         | [2, 1, 0 | 1, 0x30, 0x82, _, _, 6, ..]
         | [2, 1, 1, 4, 0x1c | 0x20 | 0x30 | 0x42, ..] => Some("a private key (DER)"),
-        [2, 1, 3, ..] if is_pkcs12(body) => Some("a key store (PKCS #12)"),
-        _ if is_encrypted_pkcs8(body) => Some("an encrypted private key (DER)"),
+        [2, 1, 3, ..] if is_pkcs12_key_store_body(body) => Some("a key store (PKCS #12)"),
+        _ if is_encrypted_pkcs8_body(body) => Some("an encrypted private key (DER)"),
         _ => None,
     }
 }
 
-/// Returns whether `bytes` have as many as the sequence at their start says, or are more than a
-/// template or an example.
+/// Returns whether `bytes` contain the whole DER sequence at their start, or so much of it that it is not an
+/// example.
 pub(super) fn is_complete_der(bytes: &[u8]) -> bool {
     let length = |count: usize| {
         let digits = bytes.get(2..2 + count).unwrap_or_default();
@@ -72,18 +72,18 @@ pub(super) fn is_complete_der(bytes: &[u8]) -> bool {
     size <= bytes.len() || bytes.len() >= MIN_KEY_PART
 }
 
-/// The number of bytes from which on a part of a key is a secret.
+/// The minimum size of a part of a key that counts as a secret.
 const MIN_KEY_PART: usize = 256;
 
 /// `SEQUENCE { SEQUENCE { OID pkcs-5 or pkcs-12 …`
-fn is_encrypted_pkcs8(body: &[u8]) -> bool {
+fn is_encrypted_pkcs8_body(body: &[u8]) -> bool {
     let algorithm = der_sequence(body).unwrap_or_default();
     algorithm.starts_with(&[6, 9, 0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 1, 5])
         || algorithm.starts_with(&[6, 10, 0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 1, 12, 1])
 }
 
 /// `INTEGER 3, SEQUENCE { OID pkcs7-data or -signedData`
-fn is_pkcs12(body: &[u8]) -> bool {
+fn is_pkcs12_key_store_body(body: &[u8]) -> bool {
     let content = body.strip_prefix(&[2, 1, 3]).and_then(der_sequence);
     content.is_some_and(|content| content.starts_with(&[6, 9, 0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 1, 7]))
 }

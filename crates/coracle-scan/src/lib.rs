@@ -9,7 +9,7 @@
 //!   the blocks that it reads anyway;
 //! - variables, labels, annotations and arguments ([`SecretScanner::scan_config_value`]).
 //!
-//! [`SecretScanner::evaluate`] then applies the [`ScanPolicy`] to all findings: it fails, or returns
+//! [`SecretScanner::evaluate`] then applies the [`ForbiddenContents`] to all findings: it fails, or returns
 //! notes about what was accepted.
 //!
 //! The crate does not depend on recipes, tar or registries, does not connect to issuers to verify
@@ -17,9 +17,9 @@
 //! `src/data/` has the forms of tokens, names and words, and the public lists that they correspond to.
 //!
 //! ```
-//! use coracle_scan::{ScanPolicy, ScanScope, SecretScanner};
+//! use coracle_scan::{ForbiddenContents, ScanScope, SecretScanner};
 //!
-//! let scanner = SecretScanner::new(ScanPolicy::default());
+//! let scanner = SecretScanner::new(ForbiddenContents::default());
 //! let path = "/srv/app.ini".parse()?;
 //! let content = b"user = ada\npassword = tr0ub4dor\n";
 //! let findings = scanner.scan_bytes(&path, ScanScope::IncludedConfig, content);
@@ -33,43 +33,43 @@
 //! # Ok::<(), coracle_core::path::ParseImagePathError>(())
 //! ```
 
-mod alphabet;
-mod archives;
 mod assignments;
-mod candidates;
-mod command_lines;
+mod bytes_around_offset;
+mod char_sets;
+mod command_line_passwords;
+mod compressed_files;
 mod config_file_names;
+mod credential_runs;
+mod credentials_in_text;
 mod data;
 mod encodings;
 mod escapes;
-mod evaluate;
+mod evaluate_findings;
 mod file_scan;
+mod file_segments;
 #[cfg(test)]
 mod file_tests;
 mod finding;
 mod finding_list;
+mod forbidden_contents;
 mod key_files;
 mod logins;
 mod passwords;
 mod plan_scan;
-mod policy;
 mod private_keys;
 mod randomness;
 mod scan_scope;
 mod scanner;
 mod secret_values;
-mod segments;
 mod signed_tokens;
 #[cfg(test)]
 mod tests;
 mod text_format;
-mod text_rules;
 mod token_form;
 mod tokens;
-mod urls;
-mod window;
+mod url_passwords;
 
 pub use finding::{ConfigValueKind, Finding, FindingCategory, FindingSubject, FindingsError, Severity};
-pub use policy::{ConfigFile, ConfigSource, PackagedFiles, ScanPolicy, SecretValue};
+pub use forbidden_contents::{ConfigFile, ConfigSource, ForbiddenContents, PackagedFiles, SecretValue};
 pub use scan_scope::ScanScope;
 pub use scanner::SecretScanner;

@@ -3,14 +3,14 @@
 
 use memchr::memmem;
 
-use super::alphabet::{CharSet, decode_base64_prefix};
+use super::bytes_around_offset::{BytesAroundOffset, first_bytes, last_bytes};
+use super::char_sets::{CharSet, decode_base64_prefix};
 use super::finding::RuleMatch;
 use super::passwords::{is_password_hash, is_random_password, may_be_password};
 use super::randomness;
-use super::window::{Window, first_bytes, last_bytes};
 
 /// `machine HOST login USER password PASSWORD`, in any order after the host; or `default login …`.
-pub(super) fn netrc_login(window: &Window<'_>) -> Option<RuleMatch> {
+pub(super) fn find_netrc_login(window: &BytesAroundOffset<'_>) -> Option<RuleMatch> {
     if window.previous_byte().is_some_and(|byte| !byte.is_ascii_whitespace()) {
         return None;
     }
@@ -39,7 +39,7 @@ pub(super) fn netrc_login(window: &Window<'_>) -> Option<RuleMatch> {
 const MAX_LOGIN: usize = 512;
 
 /// `"auth": "…"`, which is `USER:PASSWORD` in base64.
-pub(super) fn docker_login(window: &Window<'_>) -> Option<RuleMatch> {
+pub(super) fn find_docker_login(window: &BytesAroundOffset<'_>) -> Option<RuleMatch> {
     let rest = window.rest.get("auth".len()..)?;
     let rest = rest.trim_ascii_start().strip_prefix(b"\\").unwrap_or(rest).strip_prefix(b"\"")?;
     let rest = rest.trim_ascii_start().strip_prefix(b":")?.trim_ascii_start();
@@ -65,7 +65,7 @@ fn basic_login(value: &[u8], has_to_be_random: bool) -> bool {
 }
 
 /// `Authorization: Bearer TOKEN`, `Authorization: Basic LOGIN`
-pub(super) fn authorization(window: &Window<'_>) -> Option<RuleMatch> {
+pub(super) fn find_authorization_header(window: &BytesAroundOffset<'_>) -> Option<RuleMatch> {
     let (scheme, value) = window.rest.split_at_checked(window.rest.iter().position(|byte| *byte == b' ')?)?;
     let value = value.trim_ascii_start();
     if scheme.eq_ignore_ascii_case(b"basic") {
@@ -83,7 +83,7 @@ pub(super) fn authorization(window: &Window<'_>) -> Option<RuleMatch> {
 }
 
 /// A kubeconfig with a user's token, password or key, anywhere in `bytes`.
-pub(super) fn kubeconfig_credential(bytes: &[u8]) -> Option<(usize, RuleMatch)> {
+pub(super) fn find_kubeconfig_credential(bytes: &[u8]) -> Option<(usize, RuleMatch)> {
     let has = |word: &[u8]| memmem::find(bytes, word).is_some();
     if !has(b"clusters") || !has(b"users") || !has(b"contexts") {
         return None;
@@ -114,7 +114,7 @@ fn is_value_after(bytes: &[u8], at: usize) -> bool {
 }
 
 /// A line of `shadow` or `.htpasswd`: `NAME:$ID$SALT$HASH`, at its first colon.
-pub(super) fn password_hash(window: &Window<'_>) -> Option<RuleMatch> {
+pub(super) fn find_password_hash(window: &BytesAroundOffset<'_>) -> Option<RuleMatch> {
     let name = CharSet::BASE64URL.with(b".@").trailing_run(last_bytes(window.before, 64));
     let hash =
         window.rest.get(1..)?.split(|byte| byte.is_ascii_whitespace() || b":\"',\\".contains(byte)).next()?;
@@ -145,8 +145,8 @@ mod tests {
     use super::*;
 
     /// Returns the window at the first occurrence of `anchor`.
-    fn at<'a>(text: &'a str, anchor: &str) -> Window<'a> {
-        Window::new(text.as_bytes(), text.find(anchor).unwrap())
+    fn at<'a>(text: &'a str, anchor: &str) -> BytesAroundOffset<'a> {
+        BytesAroundOffset::new(text.as_bytes(), text.find(anchor).unwrap())
     }
 
     #[test]
@@ -159,7 +159,7 @@ mod tests {
             (["machine learning is not what ", "this login password is"], false),
         ] {
             assert_eq!(
-                netrc_login(&Window::new(text.concat().as_bytes(), 0)).is_some(),
+                find_netrc_login(&BytesAroundOffset::new(text.concat().as_bytes(), 0)).is_some(),
                 expected,
                 "{text:?}"
             );
@@ -171,15 +171,19 @@ mod tests {
         let auth = |login: &str| {
             format!("{{\"auths\":{{\"r\":{{\"auth\": \"{}\"}}}}}}", BASE64_STANDARD.encode(login))
         };
-        assert!(docker_login(&at(&auth("ada:tr0ub4dor!!"), "auth\"")).is_some());
-        assert!(docker_login(&at(&auth("no colon at all"), "auth\"")).is_none());
+        assert!(find_docker_login(&at(&auth("ada:tr0ub4dor!!"), "auth\"")).is_some());
+        assert!(find_docker_login(&at(&auth("no colon at all"), "auth\"")).is_none());
         for (text, expected) in [
             (format!("Basic {}", BASE64_STANDARD.encode("ada:x7Kp2q9ZtL")), true),
             (format!("Basic {}", BASE64_STANDARD.encode("user:pass")), false),
             ("Bearer 8f3kLq92ZxT7vB1nM4cR".to_owned(), true),
             ("Bearer authentication is used".to_owned(), false),
         ] {
-            assert_eq!(authorization(&Window::new(text.as_bytes(), 0)).is_some(), expected, "{text}");
+            assert_eq!(
+                find_authorization_header(&BytesAroundOffset::new(text.as_bytes(), 0)).is_some(),
+                expected,
+                "{text}"
+            );
         }
     }
 
@@ -189,7 +193,7 @@ mod tests {
         let config = format!(
             "kind: Config\nclusters:\n- cluster:\n    certificate-authority-data: {authority}\ncontexts: []\ncurrent-context: dev\nusers:\n- name: a\n  user:\n    "
         );
-        let found = |text: &str| kubeconfig_credential(format!("{config}{text}").as_bytes()).is_some();
+        let found = |text: &str| find_kubeconfig_credential(format!("{config}{text}").as_bytes()).is_some();
         assert!(found("token: sha256~Qz8vXw2n"));
         assert!(!found("token: <token>"));
         assert!(!found("exec: {}"));
@@ -198,7 +202,7 @@ mod tests {
     #[test]
     fn finds_password_hashes() {
         let hash = "Xk9wQz7LmR2vTnB4cYp6HsJdEaGf1uoKiW3xZq8UbNeXk9wQz7LmR2vTnB4cYp6HsJdEaGf1uoKiW3xZq8UbNe";
-        let found = |text: &str| password_hash(&at(text, ":")).is_some();
+        let found = |text: &str| find_password_hash(&at(text, ":")).is_some();
         assert!(found(&format!("root:$6$saltsalt${hash}:19000:0")));
         assert!(found(&format!("admin:$apr1$salt${}\n", &hash[..22])));
         assert!(!found(&format!(":$6$saltsalt${hash}")), "no user name");

@@ -3,7 +3,7 @@
 
 use memchr::memmem;
 
-use super::alphabet::CharSet;
+use super::char_sets::CharSet;
 use super::data::words::{NOT_PASSWORDS, REFERENCE_STARTS};
 use super::randomness;
 

@@ -23,9 +23,9 @@ impl SecretScanner {
         let resolve = |mounts: &'_ [ImagePath]| -> Vec<(ImagePath, ImagePath)> {
             mounts.iter().map(|mount| (mount.clone(), resolve_mount(rootfs, mount))).collect()
         };
-        let (mounts, state) = (resolve(&self.policy.mounts), resolve(&self.policy.state_directories));
+        let (mounts, state) = (resolve(&self.forbidden.mounts), resolve(&self.forbidden.state_directories));
         let sources: Vec<(FileId, String)> = self
-            .policy
+            .forbidden
             .config_sources
             .iter()
             .filter_map(|source| Some((file_id(&source.path)?, format!("it is {}", source.description))))
@@ -51,7 +51,7 @@ impl SecretScanner {
             }));
             if is_needed {
                 let allowed = self
-                    .policy
+                    .forbidden
                     .allowed_paths
                     .keys()
                     .filter(|allowed| path.is_within(allowed) && !is_system_path(path));

@@ -2,12 +2,12 @@
 //!
 //! Programs that read keys contain the headers, so a header alone is not a finding.
 
-use super::alphabet::{CharSet, decode_base64_prefix};
+use super::bytes_around_offset::{BytesAroundOffset, bytes_after, last_bytes};
+use super::char_sets::{CharSet, decode_base64_prefix};
 use super::escapes;
 use super::finding::RuleMatch;
 use super::key_files;
 use super::randomness;
-use super::window::{Window, bytes_after, last_bytes};
 
 /// Text in headers of private keys: PEM of every kind, OpenSSH, PGP, SSH2; and OpenVPN's shared
 /// keys.
@@ -21,7 +21,7 @@ const MIN_BODY: usize = 56;
 const MIN_LONG_BODY: usize = 128;
 
 /// Finds a private key at the offset of a text of its header.
-pub(super) fn find_key(window: &Window<'_>) -> Option<RuleMatch> {
+pub(super) fn find_private_key(window: &BytesAroundOffset<'_>) -> Option<RuleMatch> {
     let start = last_bytes(window.before, MAX_HEADER_START);
     let begin = memchr::memmem::rfind(start, b"BEGIN ")?;
     let label_start = start.get(begin + "BEGIN ".len()..)?;
@@ -61,14 +61,14 @@ fn is_encrypted(label: &[u8], text: &[u8]) -> bool {
 
 /// Returns the base64 digits of a body: those of all lines but headers, such as `DEK-Info: …` and
 /// `Comment: …`, and PGP's checksum. Quotes and operators of source code can be between the lines.
-/// Returns none if there is other text.
+/// Empty if there is other text.
 fn key_body(text: &[u8]) -> Vec<u8> {
     let is_header = |line: &&[u8]| memchr::memmem::find(line, b": ").is_some() || line.starts_with(b"=");
     let lines =
         text.split(|byte| b"\n\r".contains(byte)).map(<[u8]>::trim_ascii).filter(|line| !is_header(line));
-    let is_noise = |byte: &u8| b" \t\"'`,.|>*#;()\\".contains(byte);
+    let is_ignored_path = |byte: &u8| b" \t\"'`,.|>*#;()\\".contains(byte);
     let pieces: Vec<&[u8]> = lines
-        .flat_map(|line| line.split(is_noise))
+        .flat_map(|line| line.split(is_ignored_path))
         .filter(|piece| !piece.is_empty() && *piece != b"+")
         .collect();
     let Some((_, full)) = pieces.split_last() else { return Vec::new() };
@@ -82,7 +82,7 @@ fn key_body(text: &[u8]) -> Vec<u8> {
 const MIN_LINE: usize = 32;
 
 /// Finds a PuTTY key file.
-pub(super) fn find_putty_key(window: &Window<'_>) -> Option<RuleMatch> {
+pub(super) fn find_putty_key(window: &BytesAroundOffset<'_>) -> Option<RuleMatch> {
     let key = window.rest.strip_prefix(PUTTY_HEADER)?;
     let lines = bytes_after(key, b"Private-Lines:")?;
     let body = lines.get(lines.iter().position(|&byte| byte == b'\n')? + 1..)?;
@@ -95,7 +95,7 @@ pub(super) const PUTTY_HEADER: &[u8] = b"PuTTY-User-Key-File-";
 
 /// Finds a private JSON Web Key: an object with `kty` and the private parameter `d`, or a symmetric
 /// key `k` (RFC 7518, section 6).
-pub(super) fn find_json_web_key(window: &Window<'_>) -> Option<RuleMatch> {
+pub(super) fn find_json_web_key(window: &BytesAroundOffset<'_>) -> Option<RuleMatch> {
     let before = last_bytes(window.before, MAX_OBJECT);
     let start = before.iter().rposition(|byte| *byte == b'{')?;
     let object_start = before.get(start..)?;
@@ -135,7 +135,7 @@ mod tests {
 
     fn found(text: &str) -> Option<RuleMatch> {
         let at = memchr::memmem::find(text.as_bytes(), KEY_HEADERS[0])?;
-        find_key(&Window::new(text.as_bytes(), at))
+        find_private_key(&BytesAroundOffset::new(text.as_bytes(), at))
     }
 
     #[test]
@@ -173,7 +173,7 @@ mod tests {
     #[test]
     fn finds_putty_key_files() {
         let head = "PuTTY-User-Key-File-3: ssh-ed25519\nEncryption: none\n";
-        let is_found = |text: &str| find_putty_key(&Window::new(text.as_bytes(), 0)).is_some();
+        let is_found = |text: &str| find_putty_key(&BytesAroundOffset::new(text.as_bytes(), 0)).is_some();
         assert!(is_found(&format!("{head}Private-Lines: 1\n{LINES}\n")));
         assert!(!is_found(&format!("{head}\0Private-Lines: \0")));
     }
@@ -182,7 +182,7 @@ mod tests {
     fn finds_private_json_web_keys() {
         let found = |text: &str| {
             let at = text.find("\"kty\"").unwrap();
-            find_json_web_key(&Window::new(text.as_bytes(), at)).is_some()
+            find_json_web_key(&BytesAroundOffset::new(text.as_bytes(), at)).is_some()
         };
         let value = "wJalrXUtnFEMIK7MDENGbPxRfiCYzQ9vT2LsE4pH123";
         assert!(found(&format!("{{\"d\":\"{value}\",\"kty\": \"EC\", \"crv\":\"P-256\"}}")));

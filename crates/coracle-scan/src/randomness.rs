@@ -4,19 +4,20 @@
 //! random characters. A code that saves `n` bits does so for at most one in `2^n` random texts
 //! (Kraft's inequality), so the limits below bound how many real tokens are missed.
 
-use super::alphabet::CharSet;
+use super::char_sets::CharSet;
 use super::data::letter_pairs::LETTER_PAIR_COSTS;
 use super::data::words::{PASSWORD_WORDS, PLACEHOLDERS};
 
-/// The number of bits that a written text saves at least. Of each code, one in 4,096 random texts
-/// saves as much.
+/// A text counts as written if a code for written text needs at least this number of bits less for it than the
+/// code for random characters. For each code, that is true for at most one in 4,096 random texts.
 const MIN_SAVED_TOKEN: f64 = 12.0;
-/// The number of bits per character by which the code for written text needs more for a password and
-/// for a longer secret. They are short, and names are their alternative. One in fifty random
-/// passwords of twelve characters is closer to text.
+/// A password is random if the code for written text needs at least this number of bits per character more than the
+/// code for random characters. One in fifty random passwords of twelve characters does not reach it.
 const PASSWORD_MARGIN: f64 = 0.1;
+/// Like [`PASSWORD_MARGIN`], for longer secrets.
 const SECRET_MARGIN: f64 = 0.5;
-/// The number of bits that a sequence in a password saves at least.
+/// The minimum number of bits that a code for sequences (`abcd`, `1234`) must save for a part of a password to count
+/// as a sequence.
 const MIN_SAVED_SEQUENCE: f64 = 5.0;
 
 /// Returns whether `text` looks like random characters of `set`.
@@ -44,8 +45,7 @@ pub(super) fn is_random_password(text: &[u8]) -> bool {
     text.len() >= MIN_PASSWORD && has_margin(text, PASSWORD_MARGIN)
 }
 
-/// Returns whether a text looks even more like random characters, because its name does not say that
-/// it is a password.
+/// Returns whether `text` looks random enough for a secret whose name does not say that it is a password.
 pub(super) fn is_random_secret(text: &[u8]) -> bool {
     text.len() >= MIN_SECRET && has_margin(text, SECRET_MARGIN)
 }
@@ -68,7 +68,7 @@ fn has_margin(text: &[u8], margin: f64) -> bool {
 
 /// The minimum length of a password that is recognized by its characters.
 const MIN_PASSWORD: usize = 8;
-/// The same for other secrets.
+/// The minimum length of another secret that is recognized by its characters.
 const MIN_SECRET: usize = 16;
 
 /// The alphabets that generators of passwords use.

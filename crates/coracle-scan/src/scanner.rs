@@ -7,18 +7,18 @@ use coracle_core::entry::{Entry, EntryNode};
 use coracle_core::fs;
 use coracle_core::path::ImagePath;
 
+use super::credentials_in_text;
 use super::file_scan::FileScan;
 use super::finding::{ConfigValueKind, Finding, FindingCategory, FindingSubject};
-use super::policy::ScanPolicy;
+use super::forbidden_contents::ForbiddenContents;
 use super::scan_scope::ScanScope;
 use super::secret_values::SecretSearch;
-use super::text_rules;
 
 /// The secret scanner of one build. It is passed every planned file system, every packed file and
 /// every value of the config, and then decides whether the image may be published.
 #[derive(Debug, Default)]
 pub struct SecretScanner {
-    pub(super) policy: ScanPolicy,
+    pub(super) forbidden: ForbiddenContents,
     pub(super) secrets: SecretSearch,
     pub(super) findings: Vec<Finding>,
     /// Entries of `allow` that are used because they contain libraries of the closure.
@@ -32,14 +32,14 @@ pub struct SecretScanner {
 }
 
 impl SecretScanner {
-    /// Creates a scanner for `policy`.
-    pub fn new(policy: ScanPolicy) -> Self {
-        Self { secrets: SecretSearch::new(&policy.secrets), policy, ..Self::default() }
+    /// Creates a scanner for `forbidden`.
+    pub fn new(forbidden: ForbiddenContents) -> Self {
+        Self { secrets: SecretSearch::new(&forbidden.secrets), forbidden, ..Self::default() }
     }
 
     /// Returns the files with findings in their contents that packages of the distribution have installed.
     pub(super) fn packaged_files(&self) -> BTreeSet<ImagePath> {
-        let Some(packaged_files) = self.policy.packaged_files else { return BTreeSet::new() };
+        let Some(packaged_files) = self.forbidden.packaged_files else { return BTreeSet::new() };
         let in_content = self.findings.iter().filter(|finding| finding.offset.is_some());
         let files = in_content.filter_map(|finding| match &finding.subject {
             FindingSubject::File(path) => Some(path),
@@ -76,7 +76,7 @@ impl SecretScanner {
         let mut found = self.scan_subject(subject.clone(), ScanScope::IncludedConfig, line.as_bytes());
         for finding in &mut found {
             finding.offset = None;
-            if finding.description == text_rules::ASSIGNED_PASSWORD {
+            if finding.description == credentials_in_text::ASSIGNED_PASSWORD {
                 finding.description = format!("a password in {}", kind.description());
             }
         }
@@ -95,7 +95,7 @@ impl SecretScanner {
     }
 
     fn scan_subject(&self, subject: FindingSubject, scope: ScanScope, bytes: &[u8]) -> Vec<Finding> {
-        let (config_files, size) = (&self.policy.config_files, bytes.len() as u64);
+        let (config_files, size) = (&self.forbidden.config_files, bytes.len() as u64);
         let mut scan = FileScan::new(config_files, &self.secrets, subject, scope, size);
         scan.update(bytes);
         scan.finish()
@@ -120,11 +120,11 @@ impl ContentScanner for SecretScanner {
         if content.host_path().is_some_and(|host| fs::path_to_bytes(host) == path.as_bytes()) {
             self.host_files.insert(path.clone());
         }
-        let Self { policy, secrets, findings, package_directories, .. } = self;
+        let Self { forbidden, secrets, findings, package_directories, .. } = self;
         let mut directories = std::iter::successors(path.parent(), ImagePath::parent);
         let is_published = directories.any(|directory| package_directories.contains(&directory));
         let subject = FindingSubject::File(path.clone());
-        let mut scan = FileScan::new(&policy.config_files, secrets, subject, scope, content.size());
+        let mut scan = FileScan::new(&forbidden.config_files, secrets, subject, scope, content.size());
         scan.set_published(is_published);
         Some(Box::new(PackedFileScan { scan, collected: findings }))
     }

@@ -5,7 +5,7 @@ use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
 use coracle_core::note::Note;
 
-use super::policy::SecretValue;
+use super::forbidden_contents::SecretValue;
 
 /// The minimum length of a value that is searched for. Shorter ones occur in any file.
 const MIN_LENGTH: usize = 6;
@@ -33,7 +33,7 @@ pub(super) struct SecretSearch {
     whole_value_only: Vec<usize>,
     /// Names of values that are not searched for, because they are short.
     too_short: Vec<String>,
-    /// Whether there are so many values that no searcher can be built.
+    /// `true` if there are so many values that no searcher can be built.
     is_too_large: bool,
 }
 

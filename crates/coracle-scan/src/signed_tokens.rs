@@ -2,18 +2,18 @@
 
 use memchr::memmem;
 
-use super::alphabet::{CharSet, decode_base64_prefix};
+use super::bytes_around_offset::{BytesAroundOffset, first_bytes, last_bytes};
+use super::char_sets::{CharSet, decode_base64_prefix};
 use super::finding::RuleMatch;
 use super::randomness;
-use super::window::{Window, first_bytes, last_bytes};
 
 /// A JSON Web Token, or a URL that is signed by Azure.
-pub(super) fn signed_token(window: &Window<'_>) -> Option<RuleMatch> {
-    json_web_token(window).or_else(|| azure_signature(window))
+pub(super) fn find_signed_token(window: &BytesAroundOffset<'_>) -> Option<RuleMatch> {
+    find_json_web_token(window).or_else(|| find_azure_signature(window))
 }
 
 /// A signed JSON Web Token: two JSON objects and a signature, each in base64url.
-fn json_web_token(window: &Window<'_>) -> Option<RuleMatch> {
+fn find_json_web_token(window: &BytesAroundOffset<'_>) -> Option<RuleMatch> {
     if !window.rest.starts_with(b"eyJ") && !window.rest.starts_with(b"ewo") {
         return None;
     }
@@ -40,7 +40,7 @@ fn is_example_payload(payload: &[u8]) -> bool {
 }
 
 /// The signature in a shared access URL of Azure: `sig=`, with the version `sv=` nearby.
-fn azure_signature(window: &Window<'_>) -> Option<RuleMatch> {
+fn find_azure_signature(window: &BytesAroundOffset<'_>) -> Option<RuleMatch> {
     let body = CharSet::BASE64.with(b"%").leading_run(window.rest.strip_prefix(b"sig=")?);
     let context = [last_bytes(window.before, 300), first_bytes(window.rest, 300)];
     let has_version = context.iter().any(|text| memmem::find(text, b"sv=20").is_some());
@@ -69,7 +69,11 @@ mod tests {
             ([&payload, &payload, hash], false),
         ] {
             let token = parts.join(".");
-            assert_eq!(json_web_token(&Window::new(token.as_bytes(), 0)).is_some(), expected, "{token}");
+            assert_eq!(
+                find_json_web_token(&BytesAroundOffset::new(token.as_bytes(), 0)).is_some(),
+                expected,
+                "{token}"
+            );
         }
     }
 }

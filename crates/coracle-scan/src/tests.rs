@@ -22,7 +22,7 @@ fn found(
 ) -> Vec<(Option<u64>, String)> {
     let subject = FindingSubject::File(ImagePath::root().join(b"f"));
     let mut scan =
-        FileScan::new(&scanner.policy.config_files, &scanner.secrets, subject, scope, bytes.len() as u64);
+        FileScan::new(&scanner.forbidden.config_files, &scanner.secrets, subject, scope, bytes.len() as u64);
     let mut start = 0;
     for &cut in cuts.iter().chain([&bytes.len()]) {
         if let Some(piece) = bytes.get(start..cut).filter(|piece| !piece.is_empty()) {
@@ -39,7 +39,7 @@ fn found(
 fn test_scanner() -> SecretScanner {
     let secrets = vec![SecretValue { name: "db.password".into(), value: b"open sesame".to_vec() }];
     let config_files = vec![ConfigFile { description: "`/etc/a`".into(), content: vec![b'a'; 9000] }];
-    SecretScanner::new(ScanPolicy { secrets, config_files, ..ScanPolicy::default() })
+    SecretScanner::new(ForbiddenContents { secrets, config_files, ..ForbiddenContents::default() })
 }
 
 /// Secrets that are found. They are joined here so that secret scanners do not report this file.
@@ -173,7 +173,8 @@ fn is_rejected(host: &str, path: &str, packaged_files: Option<PackagedFiles>) ->
         reason: EntryReason::Included(host.to_owned()),
         layer_kind: LayerKind::Data,
     };
-    let mut scanner = SecretScanner::new(ScanPolicy { packaged_files, ..ScanPolicy::default() });
+    let mut scanner =
+        SecretScanner::new(ForbiddenContents { packaged_files, ..ForbiddenContents::default() });
     let path: ImagePath = path.parse().unwrap();
     let mut scan = scanner.start_scan(&path, &entry).unwrap();
     scan.update(token.as_bytes());

@@ -1,9 +1,9 @@
 //! The format of a text file, by its name: how comments look, and which values can be passwords.
 
+use super::bytes_around_offset::first_bytes;
 use super::config_file_names::is_config_file_name;
 use super::data::config_file_names::EXAMPLE_ENDINGS;
 use super::data::text_formats::{EXAMPLE_WORDS, PASSWORD_FIELD_FILES, PUBLISHED_DIRECTORIES, TEXT_FORMATS};
-use super::window::first_bytes;
 
 /// The format of a text file.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -31,18 +31,18 @@ pub(crate) enum TextFormat {
 
 /// What the name of a file says about its text.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(super) struct TextKind {
+pub(super) struct TextTraits {
     pub(super) format: TextFormat,
-    /// Whether the file is probably configuration: any password counts, not only random ones.
+    /// `true` if the file is probably configuration: any password counts, not only random ones.
     pub(super) is_config: bool,
-    /// Whether the last field of each line is a password.
+    /// `true` if the last field of each line is a password.
     pub(super) has_password_fields: bool,
-    /// Whether it is an example or a part of a published package. Its passwords are no
+    /// `true` if it is an example or a part of a published package. Its passwords are no
     /// secrets, but keys and tokens can be.
     pub(super) is_public: bool,
 }
 
-impl TextKind {
+impl TextTraits {
     /// A value of the image config.
     pub(super) const VALUE: Self =
         Self { format: TextFormat::Value, is_config: true, has_password_fields: false, is_public: false };
@@ -75,7 +75,7 @@ impl TextKind {
     }
 }
 
-impl TextKind {
+impl TextTraits {
     /// Recognizes scripts and binary files by their first bytes.
     pub(super) fn inspect_first_bytes(&mut self, bytes: &[u8]) {
         let line = bytes.split(|byte| *byte == b'\n').next().unwrap_or_default();
@@ -150,7 +150,7 @@ mod tests {
             ("kubeconfig", TextFormat::Yaml, true),
             ("data", TextFormat::Unknown, false),
         ] {
-            let kind = TextKind::of_file(name.as_bytes());
+            let kind = TextTraits::of_file(name.as_bytes());
             assert_eq!((kind.format, kind.is_config), (format, is_config), "{name}");
         }
     }

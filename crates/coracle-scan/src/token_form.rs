@@ -2,7 +2,7 @@
 //!
 //! `data/token_forms.txt` describes how a form is written.
 
-use super::alphabet::CharSet;
+use super::char_sets::CharSet;
 use super::randomness;
 
 /// The form of one kind of token.
@@ -33,7 +33,7 @@ pub(super) struct TokenMatch {
     pub(super) start_before: usize,
     /// The number of bytes from the anchor on.
     pub(super) length: usize,
-    /// Whether the checksum is right; true without a checksum.
+    /// `true` if the checksum is right; true without a checksum.
     pub(super) has_right_checksum: bool,
 }
 
@@ -45,8 +45,10 @@ impl TokenForm {
             None => (Vec::new(), form),
         };
         let mut parts = parse_parts(form)?;
-        let anchor = parts.iter().position(|part| matches!(part, Part::Text(_)));
-        let anchor = anchor.filter(|_| names.is_empty());
+        // One character is too little to search by.
+        let has_text =
+            |min: usize| parts.iter().position(|part| matches!(part, Part::Text(text) if text.len() >= min));
+        let anchor = has_text(2).or_else(|| has_text(1)).filter(|_| names.is_empty());
         let (mut before, anchor, after) = match anchor {
             Some(at) => {
                 let after = parts.split_off(at + 1);

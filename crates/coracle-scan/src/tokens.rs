@@ -2,42 +2,61 @@
 
 use std::sync::LazyLock;
 
-use super::alphabet::CharSet;
+use super::bytes_around_offset::{BytesAroundOffset, first_bytes, last_bytes};
+use super::char_sets::CharSet;
 use super::finding::{RuleMatch, Severity};
 use super::token_form::{TokenForm, TokenMatch, can_precede_token};
-use super::window::{Window, first_bytes, last_bytes};
 
 /// The table. A test checks that every line is a form.
 const TABLE: &str = include_str!("data/token_forms.txt");
 
-/// All forms, and those with an anchor sorted by its first two bytes.
+/// All forms.
 #[derive(Debug)]
 struct TokenForms {
-    anchored: Vec<(u16, TokenForm)>,
+    /// Those with an anchor, sorted by its first two bytes.
+    anchored: Vec<TokenForm>,
+    /// The first two bytes of each of them.
+    pairs: Vec<u16>,
     named: Vec<TokenForm>,
-    /// The first two bytes of anchors.
-    first_bytes: PairSet,
+    /// The starts of anchors.
+    starts: StartSet,
     /// Those of anchors that other parts of a token can precede.
-    inner_first_bytes: PairSet,
+    inner_starts: StartSet,
 }
 
-/// A set of pairs of bytes, which rules out nearly every offset with one test.
+/// A set of the first three bytes of anchors, which rules out nearly every offset with one test. Other bytes can
+/// have the same hash.
 #[derive(Debug)]
-struct PairSet(Vec<u64>);
+struct StartSet(Vec<u64>);
 
-impl PairSet {
-    fn new(pairs: impl Iterator<Item = u16>) -> Self {
-        let mut bits = vec![0; 1024];
-        for pair in pairs {
-            if let Some(bits) = bits.get_mut(usize::from(pair / 64)) {
-                *bits |= 1_u64 << (pair % 64);
+impl StartSet {
+    fn new<'a>(anchors: impl Iterator<Item = &'a [u8]>) -> Self {
+        let mut set = Self(vec![0; 1 << 16 >> 6]);
+        for anchor in anchors {
+            match anchor {
+                [first, second, third, ..] => set.insert([*first, *second, *third]),
+                [first, second] => (0..=u8::MAX).for_each(|third| set.insert([*first, *second, third])),
+                _ => {}
             }
         }
-        Self(bits)
+        set
     }
 
-    fn contains(&self, pair: u16) -> bool {
-        self.0.get(usize::from(pair / 64)).is_some_and(|bits| bits >> (pair % 64) & 1 == 1)
+    fn insert(&mut self, start: [u8; 3]) {
+        let hash = Self::hash(start);
+        if let Some(bits) = self.0.get_mut(hash >> 6) {
+            *bits |= 1_u64 << (hash & 63);
+        }
+    }
+
+    fn contains(&self, start: [u8; 3]) -> bool {
+        let hash = Self::hash(start);
+        self.0.get(hash >> 6).is_some_and(|bits| bits >> (hash & 63) & 1 == 1)
+    }
+
+    /// Letters differ in their low bits.
+    fn hash([first, second, third]: [u8; 3]) -> usize {
+        usize::from(u16::from(first) ^ u16::from(second) << 5 ^ u16::from(third) << 9)
     }
 }
 
@@ -45,20 +64,17 @@ static TOKEN_FORMS: LazyLock<TokenForms> = LazyLock::new(|| {
     let (named, anchored): (Vec<_>, Vec<_>) = table_lines()
         .filter_map(|[_, what, form]| TokenForm::parse(what, form))
         .partition(|form| !form.names.is_empty());
-    let mut anchored: Vec<(u16, TokenForm)> = anchored
-        .into_iter()
-        .filter_map(|form| first_two_bytes(form.anchor).map(|pair| (pair, form)))
-        .collect();
-    anchored.sort_by_key(|(pair, _)| *pair);
-    let others = OTHER_STARTS.iter().map(|start| u16::from_be_bytes(**start));
-    let first_bytes = PairSet::new(anchored.iter().map(|(pair, _)| *pair).chain(others));
-    let inner = anchored.iter().filter(|(_, form)| !form.starts_with_anchor());
-    let inner_first_bytes = PairSet::new(inner.map(|(pair, _)| *pair));
-    TokenForms { anchored, named, first_bytes, inner_first_bytes }
+    let mut anchored: Vec<TokenForm> = anchored.into_iter().filter(|form| form.anchor.len() >= 2).collect();
+    anchored.sort_by_key(|form| first_two_bytes(form.anchor));
+    let pairs = anchored.iter().filter_map(|form| first_two_bytes(form.anchor)).collect();
+    let starts = StartSet::new(anchored.iter().map(|form| form.anchor).chain(OTHER_STARTS));
+    let inner = anchored.iter().filter(|form| !form.starts_with_anchor());
+    let inner_starts = StartSet::new(inner.map(|form| form.anchor));
+    TokenForms { anchored, pairs, named, starts, inner_starts }
 });
 
-/// The first two bytes of what has rules of its own: JSON Web Tokens, signatures of Azure.
-const OTHER_STARTS: [&[u8; 2]; 3] = [b"ey", b"ew", b"si"];
+/// The starts of what has rules of its own: JSON Web Tokens, signatures of Azure.
+const OTHER_STARTS: [&[u8]; 3] = [b"eyJ", b"ewo", b"sig"];
 
 /// Returns the columns of the table: upstream, description, form.
 fn table_lines() -> impl Iterator<Item = [&'static str; 3]> {
@@ -73,25 +89,32 @@ fn first_two_bytes(bytes: &[u8]) -> Option<u16> {
     bytes.first_chunk().map(|pair| u16::from_be_bytes(*pair))
 }
 
-/// Returns whether the anchor of a form, or another token, can be at the offset `at`. In text, what is
-/// before a token separates it.
-pub(super) fn may_be_token(bytes: &[u8], at: usize, is_text: bool) -> bool {
+/// Returns the offsets of `bytes` from `first` until `end` at which the anchor of a form, or another token, can be. In
+/// text, what is before a token separates it.
+pub(super) fn candidates(
+    bytes: &[u8],
+    first: usize,
+    end: usize,
+    is_text: bool,
+) -> impl Iterator<Item = usize> + '_ {
     let forms = &*TOKEN_FORMS;
-    let Some((before, rest)) = bytes.split_at_checked(at) else { return false };
-    first_two_bytes(rest).is_some_and(|pair| {
-        forms.first_bytes.contains(pair)
-            && (!is_text || can_precede_token(before) || forms.inner_first_bytes.contains(pair))
+    let part = bytes.get(first..(end + 2).min(bytes.len())).unwrap_or_default();
+    let starts = part.array_windows::<3>().enumerate().filter(|(_, start)| forms.starts.contains(**start));
+    starts.map(move |(at, start)| (first + at, *start)).filter_map(move |(at, start)| {
+        let is_separated = || bytes.get(..at).is_some_and(can_precede_token);
+        (!is_text || is_separated() || forms.inner_starts.contains(start)).then_some(at)
     })
 }
 
 /// Finds a token whose anchor is at the offset. In programs and databases, other text can be next
 /// to a token without a separator.
-pub(super) fn find_token(window: &Window<'_>, is_program: bool) -> Option<RuleMatch> {
+pub(super) fn find_token(window: &BytesAroundOffset<'_>, is_program: bool) -> Option<RuleMatch> {
     let pair = first_two_bytes(window.rest)?;
-    let forms = &TOKEN_FORMS.anchored;
-    let start = forms.partition_point(|(other, _)| *other < pair);
-    let forms = forms.get(start..)?.iter().take_while(|(other, _)| *other == pair);
-    let candidates = forms.map(|(_, form)| form).filter(|form| window.rest.starts_with(form.anchor));
+    let TokenForms { pairs, anchored, .. } = &*TOKEN_FORMS;
+    let start = pairs.partition_point(|other| *other < pair);
+    let count = pairs.get(start..)?.iter().take_while(|other| **other == pair).count();
+    let candidates =
+        anchored.get(start..start + count)?.iter().filter(|form| window.rest.starts_with(form.anchor));
     let mut is_binary = None;
     let mut found: Option<RuleMatch> = None;
     for form in candidates {
@@ -117,7 +140,7 @@ pub(super) fn find_token(window: &Window<'_>, is_program: bool) -> Option<RuleMa
 
 /// Returns whether few letters and digits are next to a token, so that it is no part of long encoded
 /// data.
-fn is_nearly_alone(window: &Window<'_>, token: &TokenMatch) -> bool {
+fn is_nearly_alone(window: &BytesAroundOffset<'_>, token: &TokenMatch) -> bool {
     let before = window.before.get(..window.before.len() - token.start_before).unwrap_or_default();
     let after = window.rest.get(token.length..).unwrap_or_default();
     let letters = CharSet::BASE64_ANY;
@@ -151,7 +174,7 @@ fn has_word(name: &[u8], word: &str) -> bool {
 
 /// Returns whether the offset is in binary data, such as a database or compiled code: control
 /// characters are close to it.
-fn is_in_binary(window: &Window<'_>) -> bool {
+fn is_in_binary(window: &BytesAroundOffset<'_>) -> bool {
     let is_control = |byte: &u8| *byte < 0x20 && !b"\t\n\r\x0c\x1b".contains(byte);
     let rest = window.rest.get(..NEIGHBOURHOOD).unwrap_or(window.rest);
     last_bytes(window.before, NEIGHBOURHOOD).iter().any(is_control) || rest.iter().any(is_control)
@@ -163,10 +186,10 @@ const NEIGHBOURHOOD: usize = 256;
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::candidates::{MIN_RUN, is_run_byte};
+    use crate::credential_runs::{MIN_RUN, is_credential_byte};
 
     fn find(text: &str) -> Option<RuleMatch> {
-        (0..text.len()).find_map(|at| find_token(&Window::new(text.as_bytes(), at), false))
+        (0..text.len()).find_map(|at| find_token(&BytesAroundOffset::new(text.as_bytes(), at), false))
     }
 
     /// Returns pseudorandom numbers, always the same.
@@ -192,7 +215,7 @@ mod tests {
     #[test]
     fn finds_nothing_in_the_table() {
         for at in 0..TABLE.len() {
-            let window = Window::new(TABLE.as_bytes(), at);
+            let window = BytesAroundOffset::new(TABLE.as_bytes(), at);
             assert_eq!(find_token(&window, true), None, "{}", &TABLE[at..at + 40]);
         }
     }
@@ -200,7 +223,7 @@ mod tests {
     #[test]
     fn finds_every_form() {
         let mut numbers = numbers();
-        for (_, form) in &TOKEN_FORMS.anchored {
+        for form in &TOKEN_FORMS.anchored {
             for is_long in [false, true] {
                 let token = form.sample(is_long, &mut numbers);
                 for text in [token.clone(), format!("x = \"{token}\";"), format!("a\\n{token}\\n")] {
@@ -217,10 +240,17 @@ mod tests {
     }
 
     #[test]
+    fn every_form_is_searched() {
+        let forms = table_lines().filter_map(|[_, what, form]| TokenForm::parse(what, form));
+        let is_lost = |form: &TokenForm| form.names.is_empty() && form.anchor.len() < 2;
+        assert_eq!(forms.filter(is_lost).map(|form| form.description).collect::<Vec<_>>(), [""; 0]);
+    }
+
+    #[test]
     fn every_anchor_is_in_a_run_of_the_minimum_length() {
-        for (_, form) in &TOKEN_FORMS.anchored {
+        for form in &TOKEN_FORMS.anchored {
             let token = form.sample(false, &mut numbers());
-            let runs = token.split(|character| !is_run_byte(character as u8));
+            let runs = token.split(|character| !is_credential_byte(character as u8));
             assert!(runs.map(str::len).max() >= Some(MIN_RUN), "{}: {token}", form.description);
         }
     }
@@ -243,8 +273,8 @@ mod tests {
         }
         let prefixes = ["gl", "pat-gldt-glrt-glcbt-glptt-glft-glsoat-glagent-", "gloas-glimt-"].concat();
         for text in [prefixes, ["rk_", "live_variablepriorityKeyShareClientHello"].concat()] {
-            let is_found =
-                (0..text.len()).any(|at| find_token(&Window::new(text.as_bytes(), at), true).is_some());
+            let is_found = (0..text.len())
+                .any(|at| find_token(&BytesAroundOffset::new(text.as_bytes(), at), true).is_some());
             assert!(!is_found, "{text}");
         }
     }

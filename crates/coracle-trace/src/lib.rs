@@ -29,7 +29,7 @@
 //! passed to it, and system calls of another architecture. [`Trace::gaps`] lists the programs for which something is missing.
 //!
 //! Linux on x86-64 and arm64 only; elsewhere [`record`] returns [`TraceError::Unsupported`]. The
-//! crate knows nothing of images or recipes.
+//! crate does not depend on images or recipes.
 
 mod error;
 #[cfg(all(target_os = "linux", any(target_arch = "x86_64", target_arch = "aarch64")))]
@@ -58,7 +58,7 @@ pub struct Command {
     pub name: Option<OsString>,
     /// The arguments.
     pub args: Vec<OsString>,
-    /// Whether the command's stdout is this process's stderr, so that stdout stays free for a report.
+    /// `true` if the command's stdout is this process's stderr, so that stdout stays free for a report.
     pub stdout_to_stderr: bool,
 }
 
@@ -76,7 +76,7 @@ pub struct RecordedRun {
     pub trace: Trace,
     /// How the program ended.
     pub status: ProgramStatus,
-    /// Whether this process was asked to end by a signal while the command ran.
+    /// `true` if this process was asked to end by a signal while the command ran.
     pub is_interrupted: bool,
 }
 

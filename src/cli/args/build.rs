@@ -7,7 +7,7 @@ use clap::{Args, ValueHint};
 use coracle::recipe::RecipeOverrides;
 
 use super::OutputFormat;
-use super::runtime::{ImplicitDependencyArgs, SuggestedValues};
+use super::runtime_flags::{ImplicitDependencyArgs, SuggestedValues};
 use super::shared_flags::{CacheArgs, ConfigFlags, DiskArgs, RegistryArgs, RemoteCacheArgs};
 use super::signing::BuildSigningArgs;
 

@@ -4,12 +4,12 @@
 mod build;
 mod cargo_flags;
 mod config;
-mod images;
+mod copy_index_and_cache;
 mod lock;
 mod manifests;
 mod other_commands;
 mod record;
-mod runtime;
+mod runtime_flags;
 mod shared_flags;
 mod signing;
 
@@ -23,7 +23,7 @@ pub(super) use config::{
     CargoConfigCommand, CargoConfigRenderArgs, ConfigCheckArgs, ConfigCommand, ConfigDiffArgs,
     ConfigRenderArgs, ConfigShowArgs, ContractCommand,
 };
-pub(super) use images::{CacheCommand, CopyArgs, IndexArgs, PruneArgs};
+pub(super) use copy_index_and_cache::{CacheCommand, CopyArgs, IndexArgs, PruneArgs};
 pub(super) use lock::LockArgs;
 pub(super) use manifests::{ManifestLayout, ManifestsArgs, ResolveArgs};
 pub(super) use other_commands::{

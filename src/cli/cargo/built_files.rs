@@ -6,10 +6,10 @@ use std::path::{Path, PathBuf};
 
 use coracle::recipe::Recipe;
 
-use super::{BuiltProgram, relative_to_cwd, targets};
+use super::{BuiltProgram, cargo_targets, relative_to_cwd};
 use crate::cli::args::CargoArgs;
 use crate::cli::error::CliError;
-use crate::cli::project::read_cargo_metadata;
+use crate::cli::read_project::read_cargo_metadata;
 
 /// The maximum number of ancestors that may be the target directory: it contains the profile's
 /// directory, possibly below a target's, and programs may be in a subdirectory for examples.
@@ -49,10 +49,10 @@ fn guess_from_path(file: &Path, targets: &[String]) -> PathBuf {
     }
 }
 
-/// Whether `directory` has the name of one of `targets`.
+/// Returns whether `directory` has the name of one of `targets`.
 fn is_named_after_target(directory: &Path, targets: &[String]) -> bool {
     targets.iter().any(|target| {
-        let target = targets::without_glibc_version(target);
+        let target = cargo_targets::without_glibc_version(target);
         let name = Path::new(target.strip_suffix(".json").unwrap_or(target)).file_name();
         name.is_some_and(|name| directory.ends_with(name))
     })
@@ -64,14 +64,14 @@ fn target_directory_from_metadata(program: &BuiltProgram, file: &Path) -> Option
     file.starts_with(&directory).then_some(directory)
 }
 
-/// Whether `file` is below a directory that cargo has marked as its own.
+/// Returns whether `file` is below a directory that cargo has marked as its own.
 fn is_in_target_directory(file: &Path) -> bool {
     // A package may itself be below a target directory.
     let mut above = file.ancestors().skip(1).take_while(|above| !above.join("Cargo.toml").exists());
     above.any(is_cargo_directory)
 }
 
-/// Whether cargo has marked `directory` as a target directory or a target's directory in it.
+/// Returns whether cargo has marked `directory` as a target directory or a target's directory in it.
 fn is_cargo_directory(directory: &Path) -> bool {
     let tag = std::fs::read_to_string(directory.join("CACHEDIR.TAG")).unwrap_or_default();
     tag.contains("created by cargo") || has_rustc_info(directory)
@@ -81,11 +81,11 @@ fn has_rustc_info(directory: &Path) -> bool {
     directory.join(".rustc_info.json").exists()
 }
 
-/// Whether the program has been built for all `targets`. If none is named, cargo's configuration
+/// Returns whether the program has been built for all `targets`. If none is named, cargo's configuration
 /// may name several, which is seen from cargo's directories; returns `false` then.
 pub(super) fn is_built_for_all(program: &BuiltProgram, targets: &[String]) -> bool {
     let triples: BTreeSet<&str> =
-        targets.iter().map(|target| targets::without_glibc_version(target)).collect();
+        targets.iter().map(|target| cargo_targets::without_glibc_version(target)).collect();
     match program.files.as_slice() {
         [file] if triples.is_empty() => {
             // Above the profile is the target directory, or a target's directory in it.

@@ -9,12 +9,12 @@ use std::thread;
 
 use super::cargo_message::{self, CargoArtifact, CargoMessage};
 use super::cross_errors::{self, LinkError};
-use super::{BuiltProgram, built_files, targets};
+use super::{BuiltProgram, built_files, cargo_targets};
 use crate::cli::args::{CargoArgs, Color};
+use crate::cli::console_output;
 use crate::cli::error::CliError;
 use crate::cli::interrupt::{self, ChildTerminator};
-use crate::cli::project::{cargo_program, nearest_cargo_manifest};
-use crate::cli::terminal;
+use crate::cli::read_project::{cargo_program, nearest_cargo_manifest};
 
 /// The programs that cargo's messages have reported so far.
 #[derive(Default)]
@@ -33,13 +33,13 @@ pub(super) fn build_programs(
     on_complete: impl FnMut(&BuiltProgram),
 ) -> Result<Vec<BuiltProgram>, CliError> {
     check_manifest(args)?;
-    targets::check_glibc_versions(args)?;
+    cargo_targets::check_glibc_versions(args)?;
     let cargo = cargo_program();
     let mut command = Command::new(&cargo);
     command.arg(if args.zigbuild { "zigbuild" } else { "build" });
     // With a target named, diagnostics are read for the linker's errors; otherwise cargo renders
     // them, because it does that best.
-    let targets = targets::requested_targets(args);
+    let targets = cargo_targets::requested_targets(args);
     let format = match targets.as_slice() {
         [] => "json-render-diagnostics",
         _ => "json,json-diagnostic-rendered-ansi",
@@ -94,7 +94,7 @@ fn read_messages(
     let terminator = ChildTerminator::watch(&cargo);
     if let Some(stdout) = cargo.stdout.take() {
         let mut stdout = BufReader::new(stdout);
-        while let Some(message) = cargo_message::read_message(&mut stdout, terminal::print_message)? {
+        while let Some(message) = cargo_message::read_message(&mut stdout, console_output::print_message)? {
             match message {
                 CargoMessage::BuildFinished {} => {
                     // A wrapper of cargo may print more, and a closed pipe would kill it.
@@ -110,7 +110,7 @@ fn read_messages(
                 CargoMessage::CompilerMessage { message } => {
                     messages.link_error =
                         messages.link_error.or_else(|| cross_errors::parse_link_error(&message));
-                    terminal::print_over_progress(message.rendered.as_deref().unwrap_or_default());
+                    console_output::print_over_progress(message.rendered.as_deref().unwrap_or_default());
                 }
                 CargoMessage::CompilerArtifact(_) | CargoMessage::Other => {}
             }
@@ -120,7 +120,7 @@ fn read_messages(
     Ok((messages, cargo.wait()?))
 }
 
-/// Whether the artifact is a program or example of a local package, not of a dependency or a build
+/// Returns whether the artifact is a program or example of a local package, not of a dependency or a build
 /// script.
 fn is_local_program(artifact: &CargoArtifact) -> bool {
     let kinds = &artifact.target.kind;

@@ -7,7 +7,7 @@ use std::path::PathBuf;
 
 use serde::Deserialize;
 
-use crate::cli::project::CargoTarget;
+use crate::cli::read_project::CargoTarget;
 
 /// The longest line that is read, in bytes. Cargo's lines are much shorter, even with a linker's
 /// whole command.

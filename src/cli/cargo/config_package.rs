@@ -6,7 +6,9 @@ use coracle::recipe::{CargoPackage, RecipeOverrides};
 
 use super::relative_to_cwd;
 use crate::cli::error::CliError;
-use crate::cli::project::{CargoMetadata, is_virtual_workspace, nearest_cargo_manifest, read_cargo_metadata};
+use crate::cli::read_project::{
+    CargoMetadata, is_virtual_workspace, nearest_cargo_manifest, read_cargo_metadata,
+};
 
 /// Returns the Cargo.toml of the package `spec` in the workspace of `manifest`, or of the nearest Cargo.toml.
 pub(super) fn manifest_of_package(manifest: Option<PathBuf>, spec: &str) -> Result<PathBuf, CliError> {

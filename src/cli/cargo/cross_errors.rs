@@ -8,7 +8,7 @@ use coracle_ld::closure;
 use coracle_ld::elf;
 
 use super::cargo_message::RustcDiagnostic;
-use super::targets;
+use super::cargo_targets;
 use crate::cli::args::CargoArgs;
 use crate::cli::environment::nonempty_env_var;
 use crate::cli::error::CliError;
@@ -53,7 +53,7 @@ impl LinkError {
     pub(super) fn message_and_hint(&self, targets: &[String], args: &CargoArgs) -> Option<(String, String)> {
         match self {
             Self::TargetNotInstalled => {
-                let target = targets::first_uninstalled_target(targets)?;
+                let target = cargo_targets::first_uninstalled_target(targets)?;
                 let message = format!("the target `{target}` is not installed; no image was built");
                 Some((message, format!("install it with `rustup target add {target}`")))
             }
@@ -71,7 +71,7 @@ impl LinkError {
     /// Returns the hint: how to install or configure a linker.
     fn linker_hint(&self, targets: &[String], args: &CargoArgs) -> String {
         // Targets of this machine did not cause the error.
-        let triples = targets.iter().map(|target| targets::without_glibc_version(target));
+        let triples = targets.iter().map(|target| cargo_targets::without_glibc_version(target));
         let linkers: Vec<CrossLinker> =
             triples.filter(|triple| !is_native_target(triple)).map(CrossLinker::for_target).collect();
         let install_hint = |linker: &str| {
@@ -180,7 +180,7 @@ pub(super) fn missing_zigbuild_tools(args: &CargoArgs, cargo: &Path) -> Option<(
     })
 }
 
-/// Whether the environment names Zig. Source: cargo-zigbuild, `src/zig.rs`, `find_zig`.
+/// Returns whether the environment names Zig. Source: cargo-zigbuild, `src/zig.rs`, `find_zig`.
 fn has_zig_variable() -> bool {
     nonempty_env_var("CARGO_ZIGBUILD_ZIG_PATH").is_some()
 }

@@ -8,22 +8,22 @@ use coracle_core::reference::ImageReference;
 use coracle_oci::copy::ImageLocation;
 use coracle_oci::layout::DiskLocation;
 
-use super::{BuiltProgram, built_files, relative_to_cwd, targets};
+use super::{BuiltProgram, built_files, cargo_targets, relative_to_cwd};
 use crate::cli::args::CargoArgs;
 use crate::cli::build_inputs::has_single_image_destination;
+use crate::cli::console_output;
 use crate::cli::error::CliError;
-use crate::cli::terminal;
 
 /// An image to build, and its program.
 struct CargoImage<'a> {
     program: &'a BuiltProgram,
     recipe: Recipe,
-    /// Whether Cargo.toml lists its programs, which makes it the only image of its package.
+    /// `true` if Cargo.toml lists its programs, which makes it the only image of its package.
     has_explicit_programs: bool,
 }
 
-/// Returns the recipe of a program whose image can be built while cargo still runs. `None` if the
-/// recipe is invalid, or if the image may contain other files that cargo has not built yet.
+/// Returns the recipe of `program` if its image can be built while cargo still builds other programs. `None` if
+/// the image may contain one of those, or if the recipe is invalid.
 pub(super) fn early_recipe(
     program: &BuiltProgram,
     flags: &RecipeOverrides,
@@ -91,7 +91,7 @@ pub(super) fn single_recipe(
 ) -> Result<Recipe, CliError> {
     let recipes = all_recipes(programs, flags, args).map_err(|failures| {
         let no_failure = || CliError::internal("the recipes of cargo's programs failed without an error");
-        terminal::print_all_but_last(failures).unwrap_or_else(no_failure)
+        console_output::print_all_but_last(failures).unwrap_or_else(no_failure)
     })?;
     match <[Recipe; 1]>::try_from(recipes) {
         Ok([recipe]) => Ok(recipe),
@@ -137,7 +137,7 @@ fn image_of_program<'a>(
     let mut recipe = CargoPackage::read(&program.manifest)?.recipe(flags)?;
     let has_explicit_programs = !recipe.contents.programs.is_empty();
     if !has_explicit_programs {
-        targets::check_platforms(program)?;
+        cargo_targets::check_platforms(program)?;
         let files = program.files.iter().cloned();
         recipe.contents.programs = files.map(|from| recipe::RecipeProgram { from, to: None }).collect();
     }

@@ -4,10 +4,10 @@
 mod built_files;
 mod cargo_build;
 mod cargo_message;
+mod cargo_targets;
 mod config_package;
 mod cross_errors;
 mod image_recipes;
-mod targets;
 
 use std::path::{Path, PathBuf};
 
@@ -15,7 +15,7 @@ use coracle::recipe::{self, CargoPackage, Recipe, RecipeOverrides};
 
 use super::args::{CargoArgs, CargoBuildArgs, CargoConfigRenderArgs, CargoManifestsArgs, Color};
 use super::error::{CliError, CliExit};
-use super::project::nearest_cargo_manifest;
+use super::read_project::nearest_cargo_manifest;
 use super::{build, config, interrupt, manifests, recipe_tables};
 
 /// A program that cargo has built, for one or more targets.
@@ -31,7 +31,7 @@ struct BuiltProgram {
 /// Runs `cargo coracle build`: runs cargo and builds the images of its programs; no image if cargo fails.
 pub(super) fn run_cargo_build(args: &CargoBuildArgs, color: Color) -> Result<CliExit, CliError> {
     interrupt::handle_signals();
-    recipe_tables::name_tables_of_cargo_toml();
+    recipe_tables::set_tables_of_cargo_toml_in_messages();
     let find_recipes = |start_early: &mut dyn FnMut(Recipe)| {
         reject_build_arguments(args)?;
         let flags = args.build.overrides();
@@ -100,7 +100,7 @@ fn reject_cargo_flags(cargo: &CargoArgs, flags: &RecipeOverrides) -> Result<(), 
     }
 }
 
-/// Whether `text` is a value of cargo's own `--config`: a setting or a TOML file.
+/// Returns whether `text` is a value of cargo's own `--config`: a setting or a TOML file.
 fn is_cargo_config(text: &str) -> bool {
     match text.split_once('=') {
         Some((key, _)) => key.contains('.') && !key.contains(['/', ':']),
@@ -149,7 +149,7 @@ pub(super) fn run_cargo_manifests(mut args: CargoManifestsArgs, color: Color) ->
         return manifests::run_manifests(args, None);
     }
     interrupt::handle_signals();
-    recipe_tables::name_tables_of_cargo_toml();
+    recipe_tables::set_tables_of_cargo_toml_in_messages();
     let quiet = args.quiet;
     let cargo_recipe = |flags: &_| {
         let programs = cargo_build::build_programs(cargo, quiet, color, |_| ())?;

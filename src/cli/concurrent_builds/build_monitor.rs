@@ -67,7 +67,7 @@ impl PublishOrder {
         self.change_state(|state| state.order = Some(order));
     }
 
-    /// Whether job `number` is cancelled.
+    /// Returns whether job `number` is cancelled.
     pub(super) fn is_cancelled(&self, number: usize) -> bool {
         self.lock_state().is_cancelled(number)
     }
@@ -104,17 +104,23 @@ pub(in crate::cli) struct BuildMonitor<'a> {
     progress: &'a ProgressDisplay,
     /// The order in which builds publish, and the number of this build; `None` for the only build.
     turn: Option<(&'a PublishOrder, usize)>,
-    /// Whether the build started before all recipes were known, so that its inputs may still
+    /// `true` if the build started before all recipes were known, so that its inputs may still
     /// change.
     is_early: bool,
-    had_turn: AtomicBool,
+    was_allowed_to_publish: AtomicBool,
     notes: Mutex<Vec<Note>>,
 }
 
 impl<'a> BuildMonitor<'a> {
     /// Observes the only build.
     pub(in crate::cli) fn single(progress: &'a ProgressDisplay) -> Self {
-        Self { progress, turn: None, is_early: false, had_turn: false.into(), notes: Mutex::default() }
+        Self {
+            progress,
+            turn: None,
+            is_early: false,
+            was_allowed_to_publish: false.into(),
+            notes: Mutex::default(),
+        }
     }
 
     /// Observes one of several builds, which waits for its turn to publish.
@@ -127,9 +133,9 @@ impl<'a> BuildMonitor<'a> {
         Self { turn: Some((order, number)), is_early, ..Self::single(progress) }
     }
 
-    /// Whether the build was allowed to publish.
-    pub(super) fn had_turn(&self) -> bool {
-        self.had_turn.load(Ordering::Relaxed)
+    /// Returns whether the build was allowed to publish.
+    pub(super) fn was_allowed_to_publish(&self) -> bool {
+        self.was_allowed_to_publish.load(Ordering::Relaxed)
     }
 
     /// Returns the notes of the plans.
@@ -164,7 +170,7 @@ impl Observer for BuildMonitor<'_> {
     fn before_publish(&self) -> PublishDecision {
         let has_no_turn = self.turn.is_some_and(|(order, number)| order.wait_for_turn(number).is_break());
         let is_cancelled = has_no_turn || interrupt::is_cancelled();
-        self.had_turn.store(!is_cancelled, Ordering::Relaxed);
+        self.was_allowed_to_publish.store(!is_cancelled, Ordering::Relaxed);
         match (is_cancelled, self.is_early) {
             (true, _) => PublishDecision::Cancel,
             (false, true) => PublishDecision::PublishIfUnchanged,

@@ -156,15 +156,15 @@ impl BuildStarter<'_, '_> {
                     true => Err(coracle::Error::cancelled()),
                     false => coracle::build(&to_build, &settings, &monitor),
                 };
-                let had_turn = monitor.had_turn();
-                (built, monitor.into_notes(), had_turn)
+                let was_allowed_to_publish = monitor.was_allowed_to_publish();
+                (built, monitor.into_notes(), was_allowed_to_publish)
             };
-            let (mut built, mut notes, had_turn) = attempt(is_early);
+            let (mut built, mut notes, was_allowed_to_publish) = attempt(is_early);
             // Its inputs may have been incomplete when it started early, so try again.
             let is_premature = match &built {
                 Ok(_) => false,
                 Err(coracle::Error::InputsChanged) => true,
-                Err(_) => is_early && !had_turn,
+                Err(_) => is_early && !was_allowed_to_publish,
             };
             if is_premature && publish_order.wait_for_turn(number).is_continue() && !interrupt::is_cancelled()
             {

@@ -10,7 +10,7 @@ use coracle_core::note::Note;
 use coracle_core::path::ImagePath;
 use coracle_core::platform::Platform;
 use coracle_kube::check::{
-    self, CheckFinding, CheckReport, CheckRule, Expectations, HiddenFiles, ManifestFile,
+    self, CheckFinding, CheckReport, CheckRule, Expectations, FilesHiddenByMount, ManifestFile,
 };
 use coracle_kube::contract::{Contract, ContractDocument};
 use coracle_kube::values::{ValueSource, Values};
@@ -18,10 +18,10 @@ use coracle_oci::layout::{ImageFiles, ParsedImage, ParsedPlatform};
 use serde::Serialize;
 
 use crate::cli::args::{ConfigCheckArgs, OutputFormat};
+use crate::cli::console_output;
 use crate::cli::contract_lookup;
 use crate::cli::error::{CliError, CliExit};
 use crate::cli::image_reader::{ImageOpener, parse_platform};
-use crate::cli::terminal;
 
 /// The JSON of a [`CheckReport`].
 #[derive(Serialize)]
@@ -70,16 +70,19 @@ pub(super) fn run_config_check(args: &ConfigCheckArgs) -> Result<CliExit, CliErr
         OutputFormat::Text => {
             print_notes(&report, args.common.quiet);
             let line = |finding: &CheckFinding| escape_text(&finding.to_string()) + "\n";
-            terminal::print_report(&report.findings.iter().map(line).collect::<String>())?;
+            console_output::print_report(&report.findings.iter().map(line).collect::<String>())?;
         }
-        OutputFormat::Json => terminal::print_json(&CheckReportJson::from(&report))?,
+        OutputFormat::Json => console_output::print_json(&CheckReportJson::from(&report))?,
     }
     if !report.findings.is_empty() {
         return Ok(CliExit::Findings);
     }
     if args.common.format == OutputFormat::Text && !args.common.quiet {
         let containers = report.containers.join("; ");
-        terminal::print_message(&format!("{containers} matches the contract of {}\n", image.source.location));
+        console_output::print_message(&format!(
+            "{containers} matches the contract of {}\n",
+            image.source.location
+        ));
     }
     Ok(CliExit::Success)
 }
@@ -113,7 +116,7 @@ pub(in crate::cli) fn check_manifests(
         manifests,
         &Expectations {
             contract,
-            image_files: read_error.is_none().then_some(&files as &dyn HiddenFiles),
+            image_files: read_error.is_none().then_some(&files as &dyn FilesHiddenByMount),
             user: platform_image.and_then(|image| image.user()),
             digests: digests.map(|digest| digest.to_string()).collect(),
             names: image.source.names.clone(),
@@ -133,7 +136,7 @@ pub(in crate::cli) fn check_manifests(
 #[derive(Default, Debug)]
 struct ImageListing(ImageFiles);
 
-impl HiddenFiles for ImageListing {
+impl FilesHiddenByMount for ImageListing {
     fn hidden_by(&self, path: &ImagePath, is_file: bool) -> Vec<ImagePath> {
         let path = self.0.resolve_links(path);
         let hidden = self.0.at_and_below(&path);
@@ -148,7 +151,7 @@ pub(in crate::cli) fn print_notes(report: &CheckReport, quiet: bool) {
         CheckRule::NotInManifests | CheckRule::ValuesViolateSchema => Note::Hint(finding.to_string()),
         _ => Note::Warning(finding.to_string()),
     };
-    terminal::print_notes(&report.notes.iter().map(note).collect::<Vec<_>>(), quiet);
+    console_output::print_notes(&report.notes.iter().map(note).collect::<Vec<_>>(), quiet);
 }
 
 impl<'a> From<&'a CheckReport> for CheckReportJson<'a> {

@@ -6,10 +6,10 @@ use coracle_kube::contract::{self, Contract, ContractChange, ContractFile};
 use serde::Serialize;
 
 use crate::cli::args::{ConfigDiffArgs, ConfigShowArgs, OutputFormat};
+use crate::cli::console_output::{self, BOLD, DIM};
 use crate::cli::contract_lookup;
 use crate::cli::error::{CliError, CliExit};
 use crate::cli::image_reader::{ImageOpener, parse_platform};
-use crate::cli::terminal::{self, BOLD, DIM};
 
 /// The changes between two contracts.
 #[derive(Serialize)]
@@ -33,8 +33,8 @@ pub(super) fn run_config_show(args: &ConfigShowArgs) -> Result<CliExit, CliError
     let contract =
         contract_lookup::contract_with_parameters(&args.image, platform.as_ref(), published_at, &reader)?;
     match args.common.format {
-        OutputFormat::Text => terminal::print_report(&contract_text(&contract))?,
-        OutputFormat::Json => terminal::print_json(&contract)?,
+        OutputFormat::Text => console_output::print_report(&contract_text(&contract))?,
+        OutputFormat::Json => console_output::print_json(&contract)?,
     }
     Ok(CliExit::Success)
 }
@@ -48,9 +48,11 @@ pub(super) fn run_config_diff(args: &ConfigDiffArgs) -> Result<CliExit, CliError
     let report = DiffReport { changes: changes.iter().map(ChangeReport::from).collect() };
     match args.common.format {
         OutputFormat::Text => {
-            terminal::print_report(&report.changes.iter().map(ChangeReport::to_line).collect::<String>())?;
+            console_output::print_report(
+                &report.changes.iter().map(ChangeReport::to_line).collect::<String>(),
+            )?;
         }
-        OutputFormat::Json => terminal::print_json(&report)?,
+        OutputFormat::Json => console_output::print_json(&report)?,
     }
     let is_breaking = report.changes.iter().any(|change| change.breaking);
     Ok(if is_breaking { CliExit::Findings } else { CliExit::Success })

@@ -14,11 +14,11 @@ use coracle_core::escape::escape_text;
 use coracle_kube::config::{self, RenderedFile, RenderedMount};
 
 use super::args::{ConfigRenderArgs, ContractCommand};
+use super::console_output::{self, BOLD, DIM};
 use super::error::{CliError, CliExit};
 use super::generated_dir::{self, GeneratedFile};
-use super::project::is_virtual_workspace;
+use super::read_project::is_virtual_workspace;
 use super::recipe_tables;
-use super::terminal::{self, BOLD, DIM};
 
 /// Runs a command of `coracle config` that reads a contract.
 pub(super) fn run_contract_command(command: &ContractCommand) -> Result<CliExit, CliError> {
@@ -31,7 +31,7 @@ pub(super) fn run_contract_command(command: &ContractCommand) -> Result<CliExit,
 
 /// Runs `coracle config render`. Renders all files before any is written.
 pub(super) fn run_config_render(args: &ConfigRenderArgs) -> Result<CliExit, CliError> {
-    recipe_tables::name_tables_of(args.file.as_deref());
+    recipe_tables::set_tables_of_recipe_in_messages(args.file.as_deref());
     let default = PathBuf::from(recipe::DEFAULT_FILE_NAME);
     let file = (!args.needs_no_recipe()).then(|| args.file.as_ref().unwrap_or(&default).as_path());
     let configuration = recipe::read_configuration(file, &args.overrides()).map_err(|error| match error {
@@ -79,12 +79,12 @@ fn print_files(mounts: &[RenderedMount], quiet: bool) -> Result<(), CliError> {
     let files: Vec<(String, &RenderedFile)> = files_with_paths(mounts).collect();
     for (path, file) in &files {
         if files.len() > 1 {
-            terminal::print_data(&format!("{BOLD}==> {}{BOLD:#}\n", escape_text(path)))?;
+            console_output::print_data(&format!("{BOLD}==> {}{BOLD:#}\n", escape_text(path)))?;
         }
         if !file.is_secret {
-            terminal::print_bytes(&file.bytes)?;
+            console_output::print_bytes(&file.bytes)?;
         } else if !quiet {
-            terminal::print_message(&format!(
+            console_output::print_message(&format!(
                 "{DIM}{} is secret: use `--output DIR` to write it{DIM:#}\n",
                 escape_text(path)
             ));
@@ -105,7 +105,7 @@ fn write_files(mounts: &[RenderedMount], directory: &Path, quiet: bool) -> Resul
     for (path, file) in files.iter().filter(|_| !quiet) {
         let to = directory.join(path.trim_start_matches('/'));
         let secret = if file.is_secret { ", secret" } else { "" };
-        terminal::print_message(&format!(
+        console_output::print_message(&format!(
             "{} {DIM}{} bytes{secret}{DIM:#}\n",
             to.display(),
             file.bytes.len()

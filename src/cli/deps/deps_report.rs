@@ -7,7 +7,7 @@ use coracle_core::path::RawPath;
 use coracle_ld::closure::{self, Closure, DependencyKind, ElfProgram, ExecutedKind, LinkMap, MapReason};
 use serde::Serialize;
 
-use super::object_analysis::{ObjectSize, SizeCache};
+use super::object_analysis::{SizeAndCompressed, SizeCache};
 use super::problem_report::{ReportedKind, ReportedProblem, ReportedSeverity, find_problems, missing_name};
 use super::why_report::WhyReport;
 use crate::cli::error::{CliError, error_chain};
@@ -64,18 +64,18 @@ pub(super) struct ExplainedReport {
 struct ClosureSizes {
     objects: Vec<SizedObject>,
     #[serde(flatten)]
-    sum: ObjectSize,
+    sum: SizeAndCompressed,
 }
 
 #[derive(Serialize)]
 struct SizedObject {
     path: String,
     #[serde(flatten)]
-    size: ObjectSize,
+    size: SizeAndCompressed,
 }
 
 impl FileReport {
-    /// Whether a dependency is missing, or a problem is an error.
+    /// Returns whether a dependency is missing, or a problem is an error.
     pub(super) fn has_findings(&self) -> bool {
         match self {
             Self::Resolved(report) => report.has_findings(),
@@ -108,7 +108,7 @@ impl DepsReport {
     pub(super) fn add_sizes(&mut self, closure: &Closure, cache: &SizeCache) -> Result<(), CliError> {
         let Some((_, elf)) = mapped_program(closure) else { return Ok(()) };
         let sizes = cache.object_sizes(&elf.link_map, true)?;
-        let sum = ObjectSize::sum(&sizes);
+        let sum = SizeAndCompressed::sum(&sizes);
         let objects = elf.link_map.objects.iter().zip(sizes);
         let objects =
             objects.map(|(object, size)| SizedObject { path: object.raw_path.to_string(), size }).collect();
@@ -156,7 +156,7 @@ impl FailureReport {
         }
     }
 
-    /// Whether the file could be read, but the loader fails.
+    /// Returns whether the file could be read, but the loader fails.
     pub(super) fn has_findings(&self) -> bool {
         !self.missing.is_empty() || !self.problems.is_empty()
     }

@@ -9,14 +9,14 @@ mod why_report;
 
 use coracle::Error;
 use coracle::recipe::{self, RecipeOverrides};
-use coracle::roots::RootFileSystems;
+use coracle::root_file_systems::RootFileSystems;
 use coracle_core::note::Note;
 use coracle_core::path::RawPath;
 use coracle_ld::closure::{self, Closure};
 
 use super::args::{DepsArgs, DepsFormat};
+use super::console_output;
 use super::error::{CliError, CliExit};
-use super::terminal;
 use deps_report::{DepsReport, ExplainedReport, FailureReport, FileReport};
 use object_analysis::SizeCache;
 use shared_resolvers::SharedFileSystems;
@@ -59,7 +59,7 @@ struct DepsRun<'a> {
     reports: Vec<FileReport>,
     has_readable_file: bool,
     has_findings: bool,
-    /// Whether an object matches `--why`.
+    /// `true` if an object matches `--why`.
     has_match: bool,
     /// Names of objects that are similar to the name in `--why`.
     similar_names: Vec<String>,
@@ -90,7 +90,7 @@ impl<'a> DepsRun<'a> {
                 self.has_readable_file |= report.has_findings();
                 self.has_findings |= report.has_findings();
                 if is_text {
-                    terminal::print_error(&CliError::from_closure_error(&error));
+                    console_output::print_error(&CliError::from_closure_error(&error));
                     return Ok(());
                 }
                 self.print_json(report)
@@ -113,7 +113,7 @@ impl<'a> DepsRun<'a> {
 
     fn print_json(&mut self, report: FileReport) -> Result<(), CliError> {
         match self.args.format {
-            DepsFormat::Jsonl => terminal::print_json(&report)?,
+            DepsFormat::Jsonl => console_output::print_json(&report)?,
             _ => self.reports.push(report),
         }
         Ok(())
@@ -153,14 +153,14 @@ impl<'a> DepsRun<'a> {
     fn print_text(&mut self, file: &str, closure: &Closure, report: &DepsReport) -> Result<(), CliError> {
         if let Some(wanted) = &self.args.why {
             for object in self.collect_explained(closure, wanted) {
-                terminal::print_data(&object.report(&self.size_cache)?.to_text())?;
+                console_output::print_data(&object.report(&self.size_cache)?.to_text())?;
             }
         } else if self.args.format == DepsFormat::Paths {
-            terminal::print_data(&report.library_lines())?;
+            console_output::print_data(&report.library_lines())?;
         } else if let Some((_, elf)) = deps_report::mapped_program(closure) {
             let sizes = self.size_cache.object_sizes(&elf.link_map, self.args.compressed)?;
             let file = RawPath::new(file.as_bytes()).to_string();
-            terminal::print_report(&tree_text::tree_text(&file, closure, report, &sizes))?;
+            console_output::print_report(&tree_text::tree_text(&file, closure, report, &sizes))?;
         }
         self.add_hints(closure);
         Ok(())
@@ -195,12 +195,12 @@ impl<'a> DepsRun<'a> {
     fn finish(self) -> Result<CliExit, CliError> {
         if self.args.format == DepsFormat::Json {
             match self.reports.as_slice() {
-                [report] => terminal::print_json(report)?,
-                reports => terminal::print_json(&reports)?,
+                [report] => console_output::print_json(report)?,
+                reports => console_output::print_json(&reports)?,
             }
         }
         let hints: Vec<Note> = self.hints.into_iter().map(Note::Hint).collect();
-        terminal::print_notes(&hints, false);
+        console_output::print_notes(&hints, false);
         if !self.has_readable_file {
             return Ok(CliExit::Failed);
         }

@@ -22,7 +22,7 @@ pub(super) struct SizeCache {
 
 /// The size of one or more objects, in bytes.
 #[derive(Clone, Copy, Default, Serialize)]
-pub(super) struct ObjectSize {
+pub(super) struct SizeAndCompressed {
     pub(super) size: u64,
     /// The compressed size; `None` unless requested.
     pub(super) compressed: Option<u64>,
@@ -34,8 +34,8 @@ const TAR_BLOCK: u64 = 512;
 impl SizeCache {
     /// Returns the size and the compressed size of an object of `map`. The program has its own
     /// layer.
-    pub(super) fn compressed_size(&self, map: &LinkMap, index: usize) -> Result<ObjectSize, CliError> {
-        let Some(object) = map.objects.get(index) else { return Ok(ObjectSize::default()) };
+    pub(super) fn compressed_size(&self, map: &LinkMap, index: usize) -> Result<SizeAndCompressed, CliError> {
+        let Some(object) = map.objects.get(index) else { return Ok(SizeAndCompressed::default()) };
         let size = object.file.stat.size;
         let layer_size = match index {
             0 => size_in_tar(size),
@@ -49,7 +49,7 @@ impl SizeCache {
                 .map_err(CliError::from_layer_error)?,
         };
         self.by_file.borrow_mut().insert(key, compressed);
-        Ok(ObjectSize { size, compressed: Some(compressed) })
+        Ok(SizeAndCompressed { size, compressed: Some(compressed) })
     }
 
     /// Returns the size of each object, in order. Compressed sizes only `with_compressed`, because
@@ -58,10 +58,10 @@ impl SizeCache {
         &self,
         map: &LinkMap,
         with_compressed: bool,
-    ) -> Result<Vec<ObjectSize>, CliError> {
+    ) -> Result<Vec<SizeAndCompressed>, CliError> {
         if !with_compressed {
             let sizes = map.objects.iter().map(|object| object.file.stat.size);
-            return Ok(sizes.map(|size| ObjectSize { size, compressed: None }).collect());
+            return Ok(sizes.map(|size| SizeAndCompressed { size, compressed: None }).collect());
         }
         (0..map.objects.len()).map(|index| self.compressed_size(map, index)).collect()
     }
@@ -72,7 +72,7 @@ fn size_in_tar(size: u64) -> u64 {
     TAR_BLOCK + size.next_multiple_of(TAR_BLOCK)
 }
 
-impl ObjectSize {
+impl SizeAndCompressed {
     /// Returns the sum of `sizes`.
     pub(super) fn sum<'a>(sizes: impl IntoIterator<Item = &'a Self>) -> Self {
         sizes.into_iter().fold(Self::default(), |sum, size| Self {
@@ -101,7 +101,7 @@ const MAX_PARTIAL_CHAINS: usize = 50_000;
 pub(super) struct DependencyChains {
     /// The chains, the shortest first; no chain contains an object twice.
     pub(super) chains: Vec<Vec<usize>>,
-    /// Whether there may be more chains than these.
+    /// `true` if there may be more chains than these.
     pub(super) is_truncated: bool,
 }
 

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::rc::Rc;
 
 use coracle::Error;
-use coracle::roots::{RootFileSystems, RootId};
+use coracle::root_file_systems::{RootFileSystems, RootId};
 use coracle_core::file_system::FileSystem;
 use coracle_core::path::{ImagePath, ParseImagePathError, RawPath};
 use coracle_ld::closure::{Closure, ResolveOptions, Resolver};

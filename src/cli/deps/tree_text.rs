@@ -4,17 +4,22 @@ use std::fmt::Write as _;
 
 use coracle_core::escape::escape_text;
 use coracle_core::path::RawPath;
-use coracle_ld::closure::{Closure, Edge, LinkMap, MapReason, MissingLibrary};
-use coracle_ld::ldso::Rule;
+use coracle_ld::closure::{Closure, DependencyEdge, LinkMap, MapReason, MissingLibrary};
+use coracle_ld::ldso::SearchRule;
 
 use super::deps_report::{DepsReport, mapped_program};
-use super::object_analysis::ObjectSize;
+use super::object_analysis::SizeAndCompressed;
 use super::problem_report::{ReportedKind, ReportedSeverity};
-use crate::cli::terminal::{BOLD, DIM, count_noun};
+use crate::cli::console_output::{BOLD, DIM, count_noun};
 
 /// Returns the tree of the objects that `file` maps, with the rule that found each and its size;
 /// then the problems in `report`. `sizes` has one element for each object.
-pub(super) fn tree_text(file: &str, closure: &Closure, report: &DepsReport, sizes: &[ObjectSize]) -> String {
+pub(super) fn tree_text(
+    file: &str,
+    closure: &Closure,
+    report: &DepsReport,
+    sizes: &[SizeAndCompressed],
+) -> String {
     let mut text = String::new();
     let Some((_, elf)) = mapped_program(closure) else { return text };
     let map = &*elf.link_map;
@@ -38,13 +43,13 @@ pub(super) fn tree_text(file: &str, closure: &Closure, report: &DepsReport, size
         let _ = writeln!(text, "{DIM}on an older CPU{DIM:#} {path}");
     }
     let count = count_noun(map.objects.len(), "object");
-    let _ = writeln!(text, "{count}, {}", ObjectSize::sum(sizes).to_text());
+    let _ = writeln!(text, "{count}, {}", SizeAndCompressed::sum(sizes).to_text());
     write_problems(&mut text, report);
     text
 }
 
 /// Writes the dynamic loader, which is part of the tree only if an object needs it.
-fn write_loader(text: &mut String, map: &LinkMap, sizes: &[ObjectSize]) {
+fn write_loader(text: &mut String, map: &LinkMap, sizes: &[SizeAndCompressed]) {
     let mut objects = map.objects.iter().zip(sizes);
     let Some((object, size)) = objects.find(|(object, _)| object.reason == MapReason::Interpreter) else {
         let _ = writeln!(text, "{DIM}static: no interpreter, and no other object is mapped{DIM:#}");
@@ -69,14 +74,14 @@ fn write_problems(text: &mut String, report: &DepsReport) {
 struct TreeDrawing<'a> {
     text: String,
     map: &'a LinkMap,
-    sizes: &'a [ObjectSize],
+    sizes: &'a [SizeAndCompressed],
     /// Whether each object has been drawn; it is not repeated under a second name.
     is_drawn: Vec<bool>,
 }
 
 /// One line below an object.
 enum TreeLine<'a> {
-    Found(&'a Edge, &'a Rule, &'a RawPath),
+    Found(&'a DependencyEdge, &'a SearchRule, &'a RawPath),
     Missing(&'a MissingLibrary),
 }
 
@@ -108,14 +113,14 @@ impl TreeDrawing<'_> {
     }
 
     /// Writes a found object. Returns whether it was not drawn before.
-    fn write_found(&mut self, edge: &Edge, rule: &Rule, path: &RawPath) -> bool {
+    fn write_found(&mut self, edge: &DependencyEdge, rule: &SearchRule, path: &RawPath) -> bool {
         // The needed name differs from the file's, such as one with tokens or of a symbolic link.
         if edge.name != path.file_name() && edge.name != path.as_bytes() {
             let _ = write!(self.text, "{} → ", RawPath::new(edge.name.as_slice()));
         }
         let rule = match rule {
-            Rule::Rpath(object) if self.has_path(edge.from, object) => "RPATH".into(),
-            Rule::Runpath(object) if self.has_path(edge.from, object) => "RUNPATH".into(),
+            SearchRule::Rpath(object) if self.has_path(edge.from, object) => "RPATH".into(),
+            SearchRule::Runpath(object) if self.has_path(edge.from, object) => "RUNPATH".into(),
             rule => rule.to_string(),
         };
         let is_new = self.is_drawn.get_mut(edge.to).is_some_and(|drawn| !std::mem::replace(drawn, true));

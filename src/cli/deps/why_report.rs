@@ -7,13 +7,13 @@ use std::fmt::Write as _;
 use coracle_core::escape::column_width;
 use coracle_core::hint::most_similar;
 use coracle_core::path::RawPath;
-use coracle_ld::closure::{Closure, Edge, ElfProgram, LinkMap, MapReason, MissingLibrary};
+use coracle_ld::closure::{Closure, DependencyEdge, ElfProgram, LinkMap, MapReason, MissingLibrary};
 use coracle_ld::ldso::SearchTrace;
 use serde::Serialize;
 
-use super::object_analysis::{self, DependencyChains, ObjectSize, SizeCache};
+use super::object_analysis::{self, DependencyChains, SizeAndCompressed, SizeCache};
+use crate::cli::console_output::{BOLD, DIM, count_noun};
 use crate::cli::error::CliError;
-use crate::cli::terminal::{BOLD, DIM, count_noun};
 
 /// The report of one object, or of one missing name.
 #[derive(Serialize)]
@@ -29,7 +29,7 @@ pub(super) struct WhyReport {
     /// The files that were found but refused.
     refused: Vec<RefusedFile>,
     chains: Vec<Vec<ChainStep>>,
-    /// Whether there are more chains than these.
+    /// `true` if there are more chains than these.
     more_chains: bool,
     /// `None` if it is missing.
     #[serde(flatten)]
@@ -62,7 +62,7 @@ struct ChainStep {
 #[derive(Serialize)]
 struct WhySizes {
     #[serde(flatten)]
-    own: ObjectSize,
+    own: SizeAndCompressed,
     alone: ExclusiveDependencies,
 }
 
@@ -189,11 +189,11 @@ impl ExplainedObject<'_> {
             0 => Vec::new(),
             index => object_analysis::exclusive_dependencies(self.map, index),
         };
-        let sizes: Vec<ObjectSize> = exclusive
+        let sizes: Vec<SizeAndCompressed> = exclusive
             .iter()
             .map(|&index| cache.compressed_size(self.map, index))
             .collect::<Result<_, _>>()?;
-        let sum = ObjectSize::sum(&sizes);
+        let sum = SizeAndCompressed::sum(&sizes);
         Ok(Some(WhySizes {
             own: cache.compressed_size(self.map, self.index)?,
             alone: ExclusiveDependencies {
@@ -246,7 +246,7 @@ impl WhyReport {
                 let _ = writeln!(text, "  found: {}", self.rule.as_deref().unwrap_or_default());
                 if !alone.libs.is_empty() {
                     let count = count_noun(alone.libs.len(), "more object");
-                    let size = ObjectSize { size: alone.size, compressed: Some(alone.compressed) };
+                    let size = SizeAndCompressed { size: alone.size, compressed: Some(alone.compressed) };
                     let _ = writeln!(text, "  only it needs {count}: {}", size.to_text());
                 }
             }
@@ -305,10 +305,10 @@ impl WhyReport {
 }
 
 /// Returns the first dependency of `from` on `to`.
-fn find_edge(map: &LinkMap, from: usize, to: usize) -> Option<&Edge> {
+fn find_edge(map: &LinkMap, from: usize, to: usize) -> Option<&DependencyEdge> {
     map.edges.iter().find(|edge| edge.from == from && edge.to == to)
 }
 
-fn edge_rule(edge: &Edge) -> String {
+fn edge_rule(edge: &DependencyEdge) -> String {
     edge.resolved.as_ref().map_or_else(|| "mapped already".into(), |(rule, _)| rule.to_string())
 }

@@ -29,7 +29,7 @@ const C_IMAGE: &str = "gcc:14";
 impl BuildSystem {
     /// Returns the build system of the project at `folder`. A program of an unknown one is built by `make`; `None` for
     /// a script, which needs no build.
-    pub(super) fn of(folder: &Path, is_script: bool) -> Option<Self> {
+    pub(super) fn detect(folder: &Path, is_script: bool) -> Option<Self> {
         let known = BUILD_SYSTEMS.into_iter().find(|(file, _)| folder.join(file).exists());
         let unknown = (!is_script).then_some(Self { command: "make", ci_image: C_IMAGE });
         known.map(|(_, system)| system).or(unknown)

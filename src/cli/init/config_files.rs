@@ -19,7 +19,7 @@ const SCHEMA_DRAFT: &str = "https://json-schema.org/draft/2020-12/schema";
 
 /// The configuration of a recipe.
 #[derive(Default)]
-pub(super) struct RecipeConfig {
+pub(super) struct RecipeConfiguration {
     /// The paths in `templates`, `[values] schema` and `[values] files`.
     pub(super) templates: Vec<String>,
     pub(super) schema: Option<String>,
@@ -32,7 +32,7 @@ pub(super) struct RecipeConfig {
     pub(super) missing_keys: Vec<KeyPath>,
 }
 
-impl RecipeConfig {
+impl RecipeConfiguration {
     /// Returns the configuration for the program `name` of the project at `folder`.
     ///
     /// # Errors
@@ -202,7 +202,7 @@ fn template_of(format: &str, table: &Map<String, Value>) -> String {
     other.concat() + &text
 }
 
-/// Whether a template can name `key` as a variable. Source: Jinja's template designer documentation.
+/// Returns whether a template can name `key` as a variable. Source: Jinja's template designer documentation.
 fn is_template_name(key: &str) -> bool {
     const RESERVED: [&str; 16] = [
         "true", "false", "none", "True", "False", "None", "and", "or", "not", "in", "is", "if", "else",

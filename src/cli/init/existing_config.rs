@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
-use coracle_kube::config::{self, FileSource, MAX_OBJECT_BYTES, MountFile};
+use coracle_kube::config::{self, MAX_OBJECT_BYTES, MountFileSource, VerbatimOrTemplate};
 use coracle_kube::values::{KeyPath, Schema, ValueSource, Values};
 use serde_json::Value;
 
@@ -95,9 +95,9 @@ impl ExistingConfig {
         }
         let mut used = BTreeSet::new();
         for path in self.files.iter().filter(|path| path.ends_with(".j2")) {
-            let file = MountFile::from_path(folder.join(path), None, false);
+            let file = MountFileSource::from_path(folder.join(path), None, false);
             // The build reports templates that can't be read.
-            if let Ok(FileSource::Template(template)) = config::read_source(&file) {
+            if let Ok(VerbatimOrTemplate::Template(template)) = config::read_source(&file) {
                 used.extend(template.used_keys().unwrap_or_default());
             }
         }

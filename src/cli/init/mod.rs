@@ -3,13 +3,13 @@
 mod build_system;
 mod config_files;
 mod existing_config;
-mod files;
-mod names;
-mod programs;
+mod files_to_write;
+mod find_program;
+mod find_scripts;
+mod proposed_names;
 mod repository;
-mod scripts;
 mod subject;
-mod write;
+mod write_files;
 
 use std::path::Path;
 
@@ -17,12 +17,12 @@ use coracle_core::escape::escape_text;
 use coracle_core::note::Note;
 
 use super::args::{Ci, InitArgs};
+use super::console_output::{self, BOLD, DIM};
 use super::error::{CliError, CliExit};
-use super::terminal::{self, BOLD, DIM};
 use super::{Invocation, interrupt};
-use config_files::RecipeConfig;
-use files::InitFile;
-use names::Forge;
+use config_files::RecipeConfiguration;
+use files_to_write::InitFile;
+use proposed_names::Forge;
 use repository::Repository;
 use subject::{InitSubject, SubjectKind};
 
@@ -30,18 +30,19 @@ use subject::{InitSubject, SubjectKind};
 pub(super) fn run_init(args: &InitArgs, caller: Invocation) -> Result<CliExit, CliError> {
     interrupt::handle_signals();
     let subject = InitSubject::find(args, caller)?;
-    let repository = Repository::of(&subject.folder);
+    let repository = Repository::containing(&subject.folder);
     let forge = choose_forge(args.ci, &subject, &repository)?;
     let has_config = !args.no_config && !matches!(subject.kind, SubjectKind::Workspace(_));
-    let config = has_config.then(|| RecipeConfig::for_project(&subject.folder, &subject.name)).transpose()?;
-    let files = files::init_files(&subject, Some(&repository), forge, config.as_ref())?;
-    write::check_writable(&files)?;
+    let config =
+        has_config.then(|| RecipeConfiguration::for_project(&subject.folder, &subject.name)).transpose()?;
+    let files = files_to_write::init_files(&subject, Some(&repository), forge, config.as_ref())?;
+    write_files::check_writable(&files)?;
     let (kept, new): (Vec<InitFile>, Vec<InitFile>) =
         files.into_iter().partition(|file| !file.is_appended() && exists_even_dangling(&file.full_path()));
     if args.dry_run {
         print_files(&new)?;
     } else {
-        write::write_all(&new, || print_paths(&new))?;
+        write_files::write_all(&new, || print_paths(&new))?;
     }
     if let Some(config) = &config {
         report_used_files(&subject.folder, config);
@@ -51,7 +52,7 @@ pub(super) fn run_init(args: &InitArgs, caller: Invocation) -> Result<CliExit, C
         let mut notes = vec![build_hint(&subject, args.path.is_some())];
         notes.extend(new.iter().find(|file| file.is_for_ci).map(ci_hint));
         notes.extend(config.as_ref().and_then(missing_values_warning));
-        terminal::print_notes(&notes, false);
+        console_output::print_notes(&notes, false);
     }
     Ok(CliExit::Success)
 }
@@ -59,7 +60,7 @@ pub(super) fn run_init(args: &InitArgs, caller: Invocation) -> Result<CliExit, C
 /// Returns the text of a first recipe for `program`, without configuration.
 pub(super) fn first_recipe(program: &Path) -> Result<String, CliError> {
     let subject = InitSubject::of_program(program)?;
-    let files = files::init_files(&subject, None, None, None)?;
+    let files = files_to_write::init_files(&subject, None, None, None)?;
     files
         .into_iter()
         .last()
@@ -91,7 +92,7 @@ fn choose_forge(
     Ok(forge)
 }
 
-/// Whether `path` exists, even as a dangling symbolic link.
+/// Returns whether `path` exists, even as a dangling symbolic link.
 fn exists_even_dangling(path: &Path) -> bool {
     path.symlink_metadata().is_ok()
 }
@@ -102,24 +103,24 @@ fn print_files(files: &[InitFile]) -> Result<(), CliError> {
         let (gap, end) =
             (if index > 0 { "\n" } else { "" }, if file.is_appended() { ", at its end" } else { "" });
         let path = escape_text(&display_path(file).to_string_lossy());
-        terminal::print_data(&format!("{gap}{BOLD}==> {path}{end}{BOLD:#}\n"))?;
-        terminal::print_bytes(file.text.trim_start().as_bytes())
+        console_output::print_data(&format!("{gap}{BOLD}==> {path}{end}{BOLD:#}\n"))?;
+        console_output::print_bytes(file.text.trim_start().as_bytes())
     })
 }
 
 /// Prints the paths that are written, one per line.
 fn print_paths(files: &[InitFile]) -> Result<(), CliError> {
     files.iter().try_for_each(|file| {
-        terminal::print_data(&(escape_text(&display_path(file).to_string_lossy()) + "\n"))
+        console_output::print_data(&(escape_text(&display_path(file).to_string_lossy()) + "\n"))
     })
 }
 
 /// Reports the existing configuration that the recipe uses.
-fn report_used_files(folder: &Path, config: &RecipeConfig) {
+fn report_used_files(folder: &Path, config: &RecipeConfiguration) {
     for file in &config.used_files {
         let path = folder.join(file);
         let path = escape_text(&without_dot_prefix(&path).to_string_lossy());
-        terminal::print_message(&format!("uses `{path}`, which exists already\n"));
+        console_output::print_message(&format!("uses `{path}`, which exists already\n"));
     }
 }
 
@@ -127,14 +128,14 @@ fn report_used_files(folder: &Path, config: &RecipeConfig) {
 fn report_kept_files(files: &[InitFile]) {
     for file in files {
         let path = display_path(file);
-        terminal::print_message(&format!(
+        console_output::print_message(&format!(
             "kept `{}`, which exists already\n",
             escape_text(&path.to_string_lossy())
         ));
         if file.path == Path::new(repository::GITLAB_CI_FILE) {
             let job: String = file.text.lines().map(|line| format!("  {line}\n")).collect();
-            terminal::print_message("to build the image there, add:\n");
-            terminal::print_unwrapped(&format!("{DIM}{job}{DIM:#}"));
+            console_output::print_message("to build the image there, add:\n");
+            console_output::print_unwrapped(&format!("{DIM}{job}{DIM:#}"));
         }
     }
 }
@@ -162,7 +163,7 @@ fn ci_hint(file: &InitFile) -> Note {
 }
 
 /// Returns a warning about keys of existing templates that have no value; `None` if there are none.
-fn missing_values_warning(config: &RecipeConfig) -> Option<Note> {
+fn missing_values_warning(config: &RecipeConfiguration) -> Option<Note> {
     let values = config.values.first()?;
     let keys: Vec<String> = config.missing_keys.iter().map(|key| format!("`{key}`")).collect();
     (!keys.is_empty()).then(|| {

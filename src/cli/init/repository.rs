@@ -2,8 +2,8 @@
 
 use std::path::{Component, Path, PathBuf};
 
-use super::names::{self, Forge, GitRemote};
-use crate::cli::project::read_cargo_metadata;
+use super::proposed_names::{self, Forge, GitRemote};
+use crate::cli::read_project::read_cargo_metadata;
 
 /// The file that holds all jobs of GitLab.
 pub(super) const GITLAB_CI_FILE: &str = ".gitlab-ci.yml";
@@ -20,8 +20,8 @@ pub(super) struct Repository {
 
 impl Repository {
     /// Returns the repository that contains `folder`: the git repository, else the cargo workspace, else `folder`.
-    pub(super) fn of(folder: &Path) -> Self {
-        let remote = names::read_git_remote(folder);
+    pub(super) fn containing(folder: &Path) -> Self {
+        let remote = proposed_names::read_git_remote(folder);
         let alone = |remote| Self { root: folder.to_owned(), project: String::new(), remote, has_git: false };
         let Ok(real) = folder.canonicalize() else { return alone(remote) };
         let git_root = real.ancestors().find(|above| above.join(".git").exists()).map(Path::to_owned);
@@ -53,7 +53,7 @@ impl Repository {
 
     /// Returns the name of a project below the root among others of the repository, from its path; `None` at the root.
     pub(super) fn project_name(&self) -> Option<String> {
-        (!self.project.is_empty()).then(|| names::to_application_name(&self.project))
+        (!self.project.is_empty()).then(|| proposed_names::to_application_name(&self.project))
     }
 }
 

@@ -6,11 +6,11 @@ use coracle::recipe::{self, CargoPackage, RecipeOverrides};
 use coracle_core::fs::Context as _;
 use toml::Table;
 
-use super::{names, programs};
+use super::{find_program, proposed_names};
 use crate::cli::Invocation;
 use crate::cli::args::InitArgs;
 use crate::cli::error::CliError;
-use crate::cli::project::{FileKind, nearest_cargo_manifest, read_cargo_metadata, read_file_kind};
+use crate::cli::read_project::{FileKind, nearest_cargo_manifest, read_cargo_metadata, read_file_kind};
 
 /// The subject of a new recipe, its name and directory.
 pub(super) struct InitSubject {
@@ -18,7 +18,7 @@ pub(super) struct InitSubject {
     pub(super) folder: PathBuf,
     pub(super) name: String,
     pub(super) kind: SubjectKind,
-    /// Whether the program is a script: it needs no build, but files of its interpreter.
+    /// `true` if the program is a script: it needs no build, but files of its interpreter.
     pub(super) is_script: bool,
 }
 
@@ -106,13 +106,13 @@ fn subject_of_program(path: &Path) -> Result<InitSubject, CliError> {
             "build the program first, or name its directory",
         ));
     }
-    programs::check_program(path)?;
+    find_program::check_program(path)?;
     program_subject(Path::new("."), super::without_dot_prefix(path))
 }
 
 fn subject_of_only_program(folder: &Path) -> Result<InitSubject, CliError> {
     check_no_recipe(folder)?;
-    program_subject(folder, &programs::find_only_program(folder)?)
+    program_subject(folder, &find_program::find_only_program(folder)?)
 }
 
 fn program_subject(folder: &Path, path: &Path) -> Result<InitSubject, CliError> {
@@ -126,7 +126,7 @@ fn program_subject(folder: &Path, path: &Path) -> Result<InitSubject, CliError> 
     let file = path.file_name().unwrap_or_default().to_string_lossy();
     Ok(InitSubject {
         folder: folder.to_owned(),
-        name: names::application_name_of_file(&file),
+        name: proposed_names::application_name_of_file(&file),
         kind: SubjectKind::Program(text.into()),
         is_script: matches!(read_file_kind(&folder.join(path)), Ok(FileKind::Script)),
     })
@@ -176,7 +176,7 @@ fn subject_of_manifest(folder: &Path) -> Result<InitSubject, CliError> {
             "build its image with `cargo coracle build`; to start over, remove it",
         ));
     }
-    let name = names::to_application_name(
+    let name = proposed_names::to_application_name(
         owner_table.get("name").and_then(|name| name.as_str()).unwrap_or_default(),
     );
     let kind = if package.is_some() {

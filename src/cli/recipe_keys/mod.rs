@@ -8,8 +8,8 @@ use std::fmt::Write as _;
 use coracle_core::hint::most_similar;
 
 use super::args::{KeysArgs, KeysFormat, RecipeCommand};
+use super::console_output::{self, BOLD, DIM};
 use super::error::{CliError, CliExit};
-use super::terminal::{self, BOLD, DIM};
 use section::{KeyReport, RecipeKey, RecipeSection, recipe_sections};
 
 /// Runs `coracle recipe`.
@@ -25,11 +25,11 @@ fn print_keys(args: &KeysArgs) -> Result<CliExit, CliError> {
     })?;
     let sections = if args.keys.is_empty() { sections } else { select_sections(&sections, &args.keys)? };
     match args.format {
-        KeysFormat::Text => terminal::print_report(&sections_text(&sections))?,
-        KeysFormat::Markdown => terminal::print_data(&sections_markdown(&sections))?,
+        KeysFormat::Text => console_output::print_report(&sections_text(&sections))?,
+        KeysFormat::Markdown => console_output::print_data(&sections_markdown(&sections))?,
         KeysFormat::Json => {
             let keys: Vec<KeyReport<'_>> = sections.iter().flat_map(RecipeSection::key_reports).collect();
-            terminal::print_json(&keys)?;
+            console_output::print_json(&keys)?;
         }
     }
     Ok(CliExit::Success)

@@ -109,7 +109,7 @@ fn join_path(path: &str, name: &str) -> String {
     if path.is_empty() { name.to_owned() } else { format!("{path}.{name}") }
 }
 
-/// Whether the dotted path `path` is `ancestor` or below it.
+/// Returns whether the dotted path `path` is `ancestor` or below it.
 pub(super) fn is_at_or_below(path: &str, ancestor: &str) -> bool {
     let mut parts = path.split('.');
     ancestor.split('.').all(|wanted| parts.next().is_some_and(|part| matches_part(part, wanted)))
@@ -119,7 +119,7 @@ fn matches_path(known: &str, path: &str) -> bool {
     known.split('.').count() == path.split('.').count() && is_at_or_below(known, path)
 }
 
-/// Whether a part of a path is `wanted`. A placeholder such as `NAME` matches every name.
+/// Returns whether a part of a path is `wanted`. A placeholder such as `NAME` matches every name.
 fn matches_part(part: &str, wanted: &str) -> bool {
     let is_placeholder = PLACEHOLDERS.iter().any(|(_, placeholder)| part == *placeholder);
     is_placeholder || part == wanted

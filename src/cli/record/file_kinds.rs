@@ -102,8 +102,8 @@ impl UserDirectories {
         }
     }
 
-    /// Whether `path` differs from run to run or from machine to machine, so that it is never proposed.
-    pub(super) fn is_noise(&self, path: &Path) -> bool {
+    /// Returns whether `path` differs from run to run or from machine to machine, so that it is never proposed.
+    pub(super) fn is_ignored_path(&self, path: &Path) -> bool {
         let is_below = |directories: &[&str]| directories.iter().any(|directory| path.starts_with(directory));
         let has_noise_name =
             path.components().any(|part| NOISE_NAMES.iter().any(|name| part.as_os_str() == *name));
@@ -115,14 +115,14 @@ impl UserDirectories {
                 && (self.is_temporary(path) || self.is_hidden_in_home(path)))
     }
 
-    /// Whether `path` is below the directory of a program, or below the directory that the run starts in
+    /// Returns whether `path` is below the directory of a program, or below the directory that the run starts in
     /// if a program is there, too.
     pub(super) fn is_in_project(&self, path: &Path) -> bool {
         self.programs.iter().any(|directory| path.starts_with(directory))
             || (self.is_in_start(path) && self.is_start_of_programs())
     }
 
-    /// Whether `path` is input of the run: it is below the directory that the run starts in, where no
+    /// Returns whether `path` is input of the run: it is below the directory that the run starts in, where no
     /// program is.
     pub(super) fn is_input(&self, path: &Path) -> bool {
         self.is_in_start(path) && !self.is_in_project(path)
@@ -136,7 +136,7 @@ impl UserDirectories {
         self.programs.iter().any(|directory| self.is_in_start(directory))
     }
 
-    /// Whether `path` is in a directory for temporary files.
+    /// Returns whether `path` is in a directory for temporary files.
     pub(super) fn is_temporary(&self, path: &Path) -> bool {
         let named = self.temporary.iter().filter(|directory| directory.parent().is_some());
         named
@@ -145,7 +145,7 @@ impl UserDirectories {
             .any(|directory| path.starts_with(directory))
     }
 
-    /// Whether `path` is in the home directory, and not in the project: no image has that directory.
+    /// Returns whether `path` is in the home directory, and not in the project: no image has that directory.
     pub(super) fn is_private(&self, path: &Path) -> bool {
         let home = self.home.iter().filter(|home| home.parent().is_some());
         !self.is_in_project(path)
@@ -161,7 +161,7 @@ impl UserDirectories {
         first.is_some_and(|name| name.as_os_str().as_encoded_bytes().starts_with(b"."))
     }
 
-    /// Whether `directory` is too general to be included as a whole.
+    /// Returns whether `directory` is too general to be included as a whole.
     pub(super) fn is_too_broad(&self, directory: &Path) -> bool {
         let names: Vec<_> =
             directory.components().skip(1).map(|name| name.as_os_str().to_string_lossy()).collect();
@@ -180,7 +180,7 @@ impl UserDirectories {
             || home.is_some_and(|home| home.starts_with(directory))
     }
 
-    /// Whether a file looks like configuration, which is mounted and not part of an image.
+    /// Returns whether a file looks like configuration, which is mounted and not part of an image.
     pub(super) fn is_configuration(&self, path: &Path) -> bool {
         let is_below = |directories: &[&str]| directories.iter().any(|directory| path.starts_with(directory));
         if path.starts_with("/etc") || path.starts_with("/usr/local/etc") {
@@ -192,7 +192,7 @@ impl UserDirectories {
     }
 }
 
-/// Whether the loader searches the directory of `path` for every program, so that `dlopen` finds the
+/// Returns whether the loader searches the directory of `path` for every program, so that `dlopen` finds the
 /// file by its name.
 pub(super) fn is_in_loader_directory(path: &Path) -> bool {
     let Some(directory) = path.parent() else { return false };

@@ -1,19 +1,19 @@
 //! `coracle record`: runs a program once, and compares what it opened with the planned image.
 
-mod command;
-mod comparison;
+mod compare_with_image;
 mod file_kinds;
-mod folding;
-mod history;
-mod libraries;
+mod fold_into_directories;
 mod locales;
+mod opened_libraries;
 mod package_files;
 mod planned_image;
 mod proposals;
 mod recipe_edit;
 mod recipe_file;
-mod rejected_files;
-mod report;
+mod record_report;
+mod recorded_command;
+mod run_history;
+mod scan_recorded_files;
 mod state_dirs;
 #[cfg(test)]
 mod tests;
@@ -22,34 +22,34 @@ use coracle_core::note::Note;
 use coracle_trace::{ProgramStatus, Trace};
 
 use super::args::{OutputFormat, RecordArgs};
+use super::console_output::{self, count_noun};
 use super::error::{CliError, CliExit};
 use super::recipe_tables;
-use super::terminal::{self, count_noun};
-use command::RecordedCommand;
-use comparison::propose_missing;
+use compare_with_image::propose_missing;
 use file_kinds::UserDirectories;
-use history::History;
 use planned_image::PlannedImage;
-use proposals::Proposals;
+use proposals::RecipeProposals;
 use recipe_file::RecipeFile;
-use report::RecordReport;
+use record_report::RecordReport;
+use recorded_command::RecordedCommand;
+use run_history::RunHistory;
 
 /// Plans the image, runs the command, and prints what the image lacks. The process ends with the
 /// exit code of the command.
 pub(super) fn run_record(args: &RecordArgs) -> Result<CliExit, CliError> {
-    recipe_tables::name_tables_of(args.file.as_deref());
+    recipe_tables::set_tables_of_recipe_in_messages(args.file.as_deref());
     let recipe_file = RecipeFile::read_or_default(args.file.as_deref())?;
     let command = RecordedCommand::new(args, &recipe_file)?;
     // Planned first: nothing runs with an invalid recipe.
     let image = PlannedImage::plan_image(&recipe_file, &command.program, args)?;
-    let mut history = History::open(args, &recipe_file, &command)?;
+    let mut history = RunHistory::open(args, &recipe_file, &command)?;
     let recorded = command.run()?;
     history.add_run(recorded.trace)?;
     let proposals = find_proposals(&history.trace, &image, &recipe_file, &command, args)?;
     let fragment = recipe_edit::recipe_lines(&recipe_file, &proposals)?;
     let is_written = args.write && !proposals.is_empty();
     if args.format == OutputFormat::Text {
-        terminal::print_bytes(fragment.as_bytes())?;
+        console_output::print_bytes(fragment.as_bytes())?;
     }
     if is_written {
         let mut document = recipe_file.document_to_edit(&command.program)?;
@@ -57,11 +57,15 @@ pub(super) fn run_record(args: &RecordArgs) -> Result<CliExit, CliError> {
         recipe_file.write(&document.to_string(), args)?;
     }
     if args.format == OutputFormat::Json {
-        terminal::print_json(&RecordReport::new(&history, recorded.status, &proposals, is_written))?;
+        console_output::print_json(&RecordReport::new(&history, recorded.status, &proposals, is_written))?;
     }
-    terminal::print_notes(&report::run_notes(&history.trace, recorded.status), args.quiet);
+    console_output::print_notes(&record_report::run_notes(&history.trace, recorded.status), args.quiet);
     if !args.quiet {
-        terminal::print_message(&summary_line(&history, &proposals, is_written.then_some(&recipe_file)));
+        console_output::print_message(&summary_line(
+            &history,
+            &proposals,
+            is_written.then_some(&recipe_file),
+        ));
     }
     exit_as(recorded.status)
 }
@@ -74,7 +78,7 @@ fn find_proposals(
     recipe_file: &RecipeFile,
     command: &RecordedCommand,
     args: &RecordArgs,
-) -> Result<Proposals, CliError> {
+) -> Result<RecipeProposals, CliError> {
     let executed = trace.programs_executed.iter().map(|program| program.path.as_path());
     let user = UserDirectories::new(&command.start_directory, executed);
     let first = propose_missing(trace, image, &user);
@@ -90,14 +94,14 @@ fn find_proposals(
         Ok(image) => Ok(found.completed_with(propose_missing(trace, &image, &user))),
         Err(failure) => {
             let warning = format!("the recipe with these lines cannot be built: {}", failure.message);
-            terminal::print_notes(&[Note::Warning(warning)], args.quiet);
+            console_output::print_notes(&[Note::Warning(warning)], args.quiet);
             Ok(first)
         }
     }
 }
 
 /// Returns the last line of messages: how much was recorded and proposed.
-fn summary_line(history: &History, proposals: &Proposals, written: Option<&RecipeFile>) -> String {
+fn summary_line(history: &RunHistory, proposals: &RecipeProposals, written: Option<&RecipeFile>) -> String {
     let runs = count_noun(history.runs, "run");
     match written {
         _ if proposals.is_empty() => {
@@ -126,5 +130,5 @@ fn report_left_running(count: usize) {
         Note::Warning(format!("the program has ended; still running: {processes} that it started")),
         Note::Hint(hint.into()),
     ];
-    terminal::print_notes(&notes, false);
+    console_output::print_notes(&notes, false);
 }

@@ -106,12 +106,12 @@ impl PlannedImage {
         beside.unwrap_or_else(|| path.path.clone())
     }
 
-    /// Whether a program is below the directory `path` of the image.
+    /// Returns whether a program is below the directory `path` of the image.
     pub(super) fn has_program_below(&self, path: &Path) -> bool {
         self.plan.rootfs.programs().iter().any(|program| host_path(program).starts_with(path))
     }
 
-    /// Whether the image has a file or directory at `path`.
+    /// Returns whether the image has a file or directory at `path`.
     pub(super) fn has_path(&self, path: &Path) -> bool {
         matches!(
             self.resolve(path),
@@ -119,7 +119,7 @@ impl PlannedImage {
         )
     }
 
-    /// Whether the image has, at any path, this machine's file at `path`.
+    /// Returns whether the image has, at any path, this machine's file at `path`.
     pub(super) fn has_source(&self, path: &Path) -> bool {
         fs::stat(path).is_ok_and(|stat| self.sources.contains(&stat.file_id))
     }
@@ -137,7 +137,7 @@ impl PlannedImage {
         path.to_owned()
     }
 
-    /// Whether `path` is mounted: configuration, Secrets and writable directories.
+    /// Returns whether `path` is mounted: configuration, Secrets and writable directories.
     pub(super) fn is_mounted(&self, path: &Path) -> bool {
         let config = &self.recipe.config;
         let mounts = config.mounts.iter().map(|mount| &mount.path);
@@ -145,7 +145,7 @@ impl PlannedImage {
         mounts.map(host_path).any(|mount| path.starts_with(mount)) || self.is_writable(path)
     }
 
-    /// Whether the program can write to `path`: it is in a directory of `[[state]]`, or in `/tmp` with
+    /// Returns whether the program can write to `path`: it is in a directory of `[[state]]`, or in `/tmp` with
     /// `tmp = true`.
     pub(super) fn is_writable(&self, path: &Path) -> bool {
         let state = self.recipe.config.writable_directories.iter();
@@ -153,7 +153,7 @@ impl PlannedImage {
             || (self.recipe.kubernetes.has_writable_tmp && path.starts_with("/tmp"))
     }
 
-    /// Whether the recipe names `path`, even in a comment.
+    /// Returns whether the recipe names `path`, even in a comment.
     pub(super) fn is_named_in_recipe(&self, path: &Path) -> bool {
         let path = path.to_string_lossy();
         self.recipe_text.match_indices(&*path).any(|(at, _)| {

@@ -4,7 +4,7 @@ use serde::Serialize;
 
 /// The lines that the recipe lacks.
 #[derive(Clone, PartialEq, Eq, Default, Debug, Serialize)]
-pub(super) struct Proposals {
+pub(super) struct RecipeProposals {
     /// `[image] programs`
     pub(super) programs: Vec<CopiedPath>,
     /// `[runtime] dlopen`
@@ -36,7 +36,7 @@ pub(super) struct Remark {
     pub(super) advice: &'static str,
 }
 
-impl Proposals {
+impl RecipeProposals {
     /// Returns only the additions that change which libraries and data the plan finds.
     pub(super) fn without_files(&self) -> Self {
         let Self { programs, dlopen, locales, .. } = self.clone();
@@ -52,7 +52,7 @@ impl Proposals {
         Self { programs, dlopen, locales, ..rest }
     }
 
-    /// Whether nothing is proposed.
+    /// Returns whether nothing is proposed.
     pub(super) fn is_empty(&self) -> bool {
         *self == Self::default()
     }

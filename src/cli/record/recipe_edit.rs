@@ -4,12 +4,15 @@ use std::path::Path;
 
 use toml_edit::{Array, ArrayOfTables, DocumentMut, InlineTable, Item, Table, TableLike, Value, value};
 
-use super::proposals::{CopiedPath, Proposals, Remark};
+use super::proposals::{CopiedPath, RecipeProposals, Remark};
 use super::recipe_file::RecipeFile;
 use crate::cli::error::CliError;
 
 /// Returns the lines to add to the recipe. Arrays contain what the recipe has already.
-pub(super) fn recipe_lines(recipe_file: &RecipeFile, proposals: &Proposals) -> Result<String, CliError> {
+pub(super) fn recipe_lines(
+    recipe_file: &RecipeFile,
+    proposals: &RecipeProposals,
+) -> Result<String, CliError> {
     let mut fragment = DocumentMut::new();
     for (section, key, is_needed) in [
         ("image", "programs", !proposals.programs.is_empty()),
@@ -40,7 +43,7 @@ pub(super) fn recipe_lines(recipe_file: &RecipeFile, proposals: &Proposals) -> R
 pub(super) fn merge_into_document(
     document: &mut DocumentMut,
     keys: &[&str],
-    proposals: &Proposals,
+    proposals: &RecipeProposals,
 ) -> Result<(), CliError> {
     let mut item = document.as_item_mut();
     for key in keys {
@@ -82,7 +85,7 @@ pub(super) fn merge_into_document(
 }
 
 /// Returns candidates and remarks as comments.
-fn proposal_comments(proposals: &Proposals) -> String {
+fn proposal_comments(proposals: &RecipeProposals) -> String {
     let mut text = String::new();
     for file in &proposals.config {
         let path = Path::new(file);

@@ -50,7 +50,7 @@ impl RecipeFile {
         self.existing.as_ref().map_or("", |(text, _)| text)
     }
 
-    /// Whether the recipe is the metadata of a package.
+    /// Returns whether the recipe is the metadata of a package.
     pub(super) fn is_cargo_toml(&self) -> bool {
         self.path.file_name().is_some_and(|name| name == "Cargo.toml")
     }

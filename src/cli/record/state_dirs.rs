@@ -78,6 +78,6 @@ fn state_dir(
         host = host.parent()?;
         directory = directory.parent()?.to_owned();
     }
-    let is_noise = directory.components().any(|part| part.as_os_str() == ".git");
-    (!is_noise).then_some(directory)
+    let is_ignored_path = directory.components().any(|part| part.as_os_str() == ".git");
+    (!is_ignored_path).then_some(directory)
 }

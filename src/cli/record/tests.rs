@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 use super::file_kinds::{UserDirectories, is_in_loader_directory};
-use super::folding::{FoldedPaths, count_files_if_includable, fold};
+use super::fold_into_directories::{FoldedPaths, count_files_if_includable, fold_into_directories};
 
 fn paths(paths: &[&str]) -> BTreeSet<PathBuf> {
     paths.iter().map(PathBuf::from).collect()
@@ -14,7 +14,7 @@ fn paths(paths: &[&str]) -> BTreeSet<PathBuf> {
 fn folded(files: &[&str], listed: &[&str], totals: &[(&str, usize)]) -> (Vec<String>, Vec<String>) {
     let totals: BTreeMap<&str, usize> = totals.iter().copied().collect();
     let count = |directory: &Path| totals.get(directory.to_str().unwrap()).copied();
-    let FoldedPaths { directories, files } = fold(&paths(files), &paths(listed), &count);
+    let FoldedPaths { directories, files } = fold_into_directories(&paths(files), &paths(listed), &count);
     let text = |path: PathBuf| path.to_str().unwrap().to_owned();
     (directories.into_keys().map(text).collect(), files.into_iter().map(text).collect())
 }
@@ -95,16 +95,18 @@ fn noise_depends_on_the_machine_or_the_run() {
         "/usr/lib/locale/locale-archive",
         "/usr/lib/x86_64-linux-gnu/gconv/UTF-16.so",
     ] {
-        assert!(user().is_noise(Path::new(path)), "{path}");
+        assert!(user().is_ignored_path(Path::new(path)), "{path}");
     }
     for path in
         ["/home/ada/shop/data", "/home/ada/data", "/usr/share/zoneinfo/UTC", "/etc/shop.conf", "/srv/tmp/x"]
     {
-        assert!(!user().is_noise(Path::new(path)), "{path}");
+        assert!(!user().is_ignored_path(Path::new(path)), "{path}");
     }
     // A project in the directory for temporary files.
     let user = UserDirectories { start: "/tmp/shop".into(), programs: BTreeSet::new(), ..user() };
-    assert!(!user.is_noise(Path::new("/tmp/shop/data")) && user.is_noise(Path::new("/tmp/other")));
+    assert!(
+        !user.is_ignored_path(Path::new("/tmp/shop/data")) && user.is_ignored_path(Path::new("/tmp/other"))
+    );
 }
 
 #[test]

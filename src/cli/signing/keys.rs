@@ -13,7 +13,7 @@ use coracle_sign::public_key::PublicKey;
 use crate::cli::args::{KeyCommand, KeyGenerateArgs};
 use crate::cli::environment::env_var;
 use crate::cli::error::{CliError, CliExit};
-use crate::cli::terminal;
+use crate::cli::console_output;
 
 /// The maximum size of a key file, in bytes.
 const MAX_KEY_SIZE: u64 = 64 << 10;
@@ -120,7 +120,7 @@ fn generate(args: &KeyGenerateArgs) -> Result<CliExit, CliError> {
     }
     write_new_file(&private, pem.as_bytes())?;
     write_new_file(&public, key.public_key().to_pem().as_bytes())?;
-    terminal::print_data(&format!("{}\n{}\n", private.display(), public.display()))?;
+    console_output::print_data(&format!("{}\n{}\n", private.display(), public.display()))?;
     Ok(CliExit::Success)
 }
 

@@ -15,7 +15,7 @@ pub(super) use sign::run_sign;
 use super::args::{BuildSigningArgs, SignerArgs};
 use super::environment::env_text;
 use super::error::CliError;
-use super::terminal;
+use super::console_output;
 
 /// Returns what a build signs and attests.
 pub(super) fn attestation_settings(
@@ -51,7 +51,7 @@ fn signer(flag: &str, key: Option<&str>, args: &SignerArgs, quiet: bool) -> Resu
         )),
         (Some(key), None) => {
             let (key, warning) = keys::read_signing_key(flag, key)?;
-            terminal::print_notes(&warning.into_iter().map(Note::Warning).collect::<Vec<_>>(), quiet);
+            console_output::print_notes(&warning.into_iter().map(Note::Warning).collect::<Vec<_>>(), quiet);
             Ok(Some(Signer::Key(key)))
         }
         (None, Some(program)) => {

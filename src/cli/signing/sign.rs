@@ -14,7 +14,7 @@ use crate::cli::args::{OutputFormat, SignArgs};
 use crate::cli::environment::new_registry_client;
 use crate::cli::error::{CliError, CliExit};
 use crate::cli::image_reader::{parse_location, registry_image};
-use crate::cli::{interrupt, terminal};
+use crate::cli::{interrupt, console_output};
 
 /// A signed image.
 #[derive(Serialize)]
@@ -53,14 +53,14 @@ pub(in crate::cli) fn run_sign(args: &SignArgs) -> Result<CliExit, CliError> {
         attestations::push_simple_signatures(key, &graph.documents, &name.reference, &client)?;
     }
     let warnings: Vec<Note> = warnings.iter().map(|warning| Note::Warning(warning.to_string())).collect();
-    terminal::print_notes(&warnings, args.quiet);
+    console_output::print_notes(&warnings, args.quiet);
     let report = SignReport { image: args.image.clone(), digest: root.digest.to_string(), signatures };
     if !args.quiet {
-        terminal::print_message(&report.to_text());
+        console_output::print_message(&report.to_text());
     }
     match args.format {
-        OutputFormat::Text => terminal::print_data(&format!("{}\n", report.digest))?,
-        OutputFormat::Json => terminal::print_json(&report)?,
+        OutputFormat::Text => console_output::print_data(&format!("{}\n", report.digest))?,
+        OutputFormat::Json => console_output::print_json(&report)?,
     }
     Ok(CliExit::Success)
 }

@@ -1,9 +1,9 @@
 //! Converts clap's errors to our form. Words of other tools get advice from a table; a similar name is
 //! suggested only if it is a misspelling.
 
-mod build_flags;
-mod commands;
-mod other_flags;
+mod foreign_build_flags;
+mod foreign_commands;
+mod foreign_tool_flags;
 
 use std::ffi::OsString;
 use std::path::Path;
@@ -13,9 +13,9 @@ use clap::error::{ContextKind, ContextValue, ErrorKind};
 use coracle_core::hint::most_similar;
 
 use super::error::{CliError, CliExit};
-use build_flags::BUILD_FLAGS;
-use commands::COMMANDS;
-use other_flags::OTHER_FLAGS;
+use foreign_build_flags::BUILD_FLAGS;
+use foreign_commands::COMMANDS;
+use foreign_tool_flags::OTHER_FLAGS;
 
 /// Words that users of other tools type, with advice on Coracle's equivalent.
 struct ForeignWord {

@@ -18,7 +18,7 @@ use super::error::{CliError, CliExit};
 use super::image_reader::parse_location;
 use super::progress::ProgressDisplay;
 use super::signing::read_public_key;
-use super::{interrupt, terminal};
+use super::{interrupt, console_output};
 use report::{CheckReport, VerifyReport};
 
 /// Which checks run.
@@ -61,11 +61,11 @@ pub(super) fn run_verify(args: &VerifyArgs) -> Result<CliExit, CliError> {
     progress.finish();
     let report = checked?;
     if !args.quiet || report.has_findings() {
-        terminal::print_message(&report.to_text());
+        console_output::print_message(&report.to_text());
     }
     match args.format {
-        OutputFormat::Text => terminal::print_data(&format!("{}\n", report.digest))?,
-        OutputFormat::Json => terminal::print_json(&report)?,
+        OutputFormat::Text => console_output::print_data(&format!("{}\n", report.digest))?,
+        OutputFormat::Json => console_output::print_json(&report)?,
     }
     Ok(if report.has_findings() { CliExit::Findings } else { CliExit::Success })
 }

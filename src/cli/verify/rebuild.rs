@@ -67,7 +67,7 @@ fn rebuild(
     recipe.output.push = false;
     recipe.output.load_engine = None;
     recipe.output.publish_contract = None;
-    recipe.policy.budget = recipe::Budget::default();
+    recipe.checks.budget = recipe::Budget::default();
     let client = reads_registry(&recipe).then(|| context.client.clone());
     let settings = library_settings(context.args.epoch.as_deref(), None, client)?;
     build_with_progress(&recipe, &settings, true)?;

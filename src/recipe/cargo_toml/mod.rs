@@ -3,7 +3,7 @@
 //!
 //! Source: the Cargo book, "The Manifest Format" and "Workspaces".
 
-mod merge;
+mod merge_workspace;
 mod settings_tables;
 
 use std::path::{Path, PathBuf};
@@ -11,10 +11,10 @@ use std::path::{Path, PathBuf};
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
-use super::document::RecipeDocument;
 use super::error::RecipeError;
-use super::groups::Recipe;
-use super::overrides::RecipeOverrides;
+use super::flag_overrides::RecipeOverrides;
+use super::recipe_document::RecipeDocument;
+use super::recipe_settings::Recipe;
 use super::toml_source::{TomlSource, read_recipe_bytes};
 use super::validate;
 use coracle_core::fs;
@@ -82,7 +82,7 @@ impl CargoPackage {
         self.with_document(|document, _| Ok(document.file.environments.keys().cloned().collect()))
     }
 
-    /// Whether the package has the table `[package.metadata.coracle]`.
+    /// Returns whether the package has the table `[package.metadata.coracle]`.
     ///
     /// # Errors
     /// Fails if the file is not TOML.
@@ -90,7 +90,7 @@ impl CargoPackage {
         Ok(value_at(&self.manifest.source()?.parse()?, PACKAGE_TABLE).is_some())
     }
 
-    /// Whether its workspace has the table `[workspace.metadata.coracle]`.
+    /// Returns whether its workspace has the table `[workspace.metadata.coracle]`.
     ///
     /// # Errors
     /// Fails if the file is not TOML.
@@ -115,9 +115,10 @@ impl CargoPackage {
         wrong.extend(below.iter().flat_map(|tree| misplaced_tables(tree, WORKSPACE_TABLE)));
         let mut table = settings_table(below.as_ref(), WORKSPACE_TABLE, &mut wrong);
         if let Some(workspace) = &workspace {
-            merge::rebase_paths(table.get_mut(), own.path, workspace.path)?;
+            merge_workspace::rebase_paths(table.get_mut(), own.path, workspace.path)?;
         }
-        let table = merge::merge_over(settings_table(Some(&tree), PACKAGE_TABLE, &mut wrong), table);
+        let table =
+            merge_workspace::merge_over(settings_table(Some(&tree), PACKAGE_TABLE, &mut wrong), table);
         let mut document =
             RecipeDocument::from_sources(std::iter::once(own).chain(workspace).collect(), table);
         for CargoTomlProblem { span, message, hint } in wrong {
@@ -164,7 +165,7 @@ fn find_workspace(manifest: &CargoToml) -> Result<Option<CargoToml>, RecipeError
     Ok(None)
 }
 
-/// Whether the workspace at `root` excludes `manifest`. Members override `exclude`.
+/// Returns whether the workspace at `root` excludes `manifest`. Members override `exclude`.
 fn is_excluded(tree: &Spanned<DeTable<'_>>, root: &Path, manifest: &Path) -> bool {
     let holds = |key: &str| {
         let list = value_at(tree, key).and_then(|list| list.get_ref().as_array());

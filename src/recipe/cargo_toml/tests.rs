@@ -275,7 +275,7 @@ growth = "5%"
     let workspace =
         "[workspace.metadata.coracle.budget]\nimage = \"5MB\"\n[workspace]\nmembers = [\"shop\"]\n";
     let (recipe, _) = recipe(workspace, package).unwrap();
-    let (image, growth) = (recipe.policy.budget.image.unwrap(), recipe.policy.budget.growth.unwrap());
+    let (image, growth) = (recipe.checks.budget.image.unwrap(), recipe.checks.budget.growth.unwrap());
     assert_eq!(image.setting, "`image` below `[workspace.metadata.coracle.budget]`");
     assert_eq!(growth.setting, "`growth` below `[package.metadata.coracle.budget]`");
     let line = |place: Option<crate::recipe::SourcePosition>| place.map(|place| place.line);

@@ -59,14 +59,14 @@ fn parses_all_keys() {
         inventory: Inventory { packages: false, licences: true },
         root_overrides: Vec::new(),
     };
-    let policy = Policy {
+    let checks = BuildChecks {
         linkage: Linkage::Dynamic,
         allowed_paths: [("/srv/assets/demo.pem".parse().unwrap(), "a certificate for the tutorial".into())]
             .into(),
-        ..Policy::default()
+        ..BuildChecks::default()
     };
-    let output = Output { compression: "zstd:9".parse().unwrap(), ..Output::default() };
-    assert_eq!(recipe, Recipe { image, contents, output, policy, ..Recipe::default() });
+    let output = OutputSettings { compression: "zstd:9".parse().unwrap(), ..OutputSettings::default() };
+    assert_eq!(recipe, Recipe { image, contents, output, checks, ..Recipe::default() });
 }
 
 #[test]

@@ -10,7 +10,7 @@ const BUDGET_RECIPE: &str = "[image]\nprograms = [\"app\"]\n[budget]\nimage = \"
 
 #[test]
 fn limits_have_positions() {
-    let budget = read(BUDGET_RECIPE, &RecipeOverrides::default()).unwrap().policy.budget;
+    let budget = read(BUDGET_RECIPE, &RecipeOverrides::default()).unwrap().checks.budget;
     let (image, growth) = (budget.image.unwrap(), budget.growth.unwrap());
     assert_eq!((image.value, growth.value), (ByteSize(5_000_000), GrowthLimit::Percent(2500)));
     assert_eq!(image.setting, "`image` below `[budget]`");
@@ -25,7 +25,7 @@ fn flags_override_single_limits() {
         previous: Some("ghcr.io/acme/shop:1.1".into()),
         ..RecipeOverrides::default()
     };
-    let budget = read(BUDGET_RECIPE, &flags).unwrap().policy.budget;
+    let budget = read(BUDGET_RECIPE, &flags).unwrap().checks.budget;
     let growth = budget.growth.unwrap();
     assert_eq!((growth.value, growth.position), (GrowthLimit::Size(ByteSize(200_000)), None));
     assert_eq!(growth.setting, "`--budget-growth`");

@@ -6,23 +6,23 @@ use std::path::{Path, PathBuf};
 
 use super::source_and_target::SourceAndTarget;
 use super::validator::{RawValue, Validator, ValueOrigin, from_flag, split_name_and_path};
-use crate::recipe::overrides::ConfigOverrides;
-use crate::recipe::paths::resolve_path;
+use crate::recipe::flag_overrides::ConfigOverrides;
+use crate::recipe::recipe_paths::resolve_path;
 use crate::recipe::schema::{self, Spanned};
 use crate::recipe::source_positions;
 use coracle_core::fs;
 use coracle_core::hint::Hint as _;
 use coracle_core::path::{ImagePath, ParseImagePathError, escape_bytes};
 use coracle_kube::config::{
-    self, ConfigMount, Configuration, FileVariable, MountFile, ParseReloadError, ReloadMethod, SecretMount,
-    WritableDirectory,
+    self, ConfigMount, Configuration, FileVariable, MountFileSource, ParseReloadError, ReloadMethod,
+    SecretMount, WritableDirectory,
 };
 use coracle_kube::template::{Delimiters, ParseFormatError, TemplateSyntax};
 use coracle_kube::values::ValueSource;
 use coracle_kube::{LocatedProblem, Quantity, RecipePart};
 
 impl Validator<'_> {
-    pub(super) fn configuration(
+    pub(super) fn parse_configuration(
         &mut self,
         file: &schema::RecipeFile,
         flags: &ConfigOverrides,
@@ -30,10 +30,14 @@ impl Validator<'_> {
     ) -> fs::Result<Configuration> {
         let resolve = |path: &Path| resolve_path(recipe_dir, path);
         let mut configuration = Configuration {
-            mounts: file.config.iter().filter_map(|table| self.config_mount(&table.0, &resolve)).collect(),
-            secrets: file.secret.iter().filter_map(|table| self.secret_mount(&table.0)).collect(),
-            writable_directories: self.writable_directories(&file.state, &flags.state),
-            variables: file.variable.iter().filter_map(|table| self.variable(&table.0)).collect(),
+            mounts: file
+                .config
+                .iter()
+                .filter_map(|table| self.parse_config_mount(&table.0, &resolve))
+                .collect(),
+            secrets: file.secret.iter().filter_map(|table| self.parse_secret_mount(&table.0)).collect(),
+            writable_directories: self.parse_writable_directories(&file.state, &flags.state),
+            variables: file.variable.iter().filter_map(|table| self.parse_file_variable(&table.0)).collect(),
             values: file
                 .values
                 .0
@@ -46,19 +50,22 @@ impl Validator<'_> {
         if !flags.mounts.is_empty() {
             configuration.mounts.clear();
             for text in &flags.mounts {
-                self.mount_flag(text, &mut configuration)?;
+                self.add_mount_of_flag(text, &mut configuration)?;
             }
         }
         if !flags.secrets.is_empty() {
-            configuration.secrets = flags.secrets.iter().filter_map(|text| self.secret_flag(text)).collect();
+            configuration.secrets =
+                flags.secrets.iter().filter_map(|text| self.parse_secret_flag(text)).collect();
         }
         configuration.schema = flags.schema.clone().or(configuration.schema);
-        configuration.values.extend(self.environment(file, flags, &resolve));
+        configuration.values.extend(self.parse_environment(file, flags, &resolve));
         configuration.values.extend(flags.values.iter().cloned().map(ValueSource::File));
-        configuration.values.extend(flags.sets.iter().filter_map(|text| self.set_flag(text)));
+        configuration.values.extend(flags.sets.iter().filter_map(|text| self.parse_set_flag(text)));
         let files = flags.set_files.iter().map(|text| (text, false));
         let files = files.chain(flags.exact_set_files.iter().map(|text| (text, true)));
-        configuration.values.extend(files.filter_map(|(text, is_exact)| self.set_file_flag(text, is_exact)));
+        configuration
+            .values
+            .extend(files.filter_map(|(text, is_exact)| self.parse_set_file_flag(text, is_exact)));
         self.report_conflicts(file, flags, &configuration);
         Ok(configuration)
     }
@@ -91,13 +98,13 @@ impl Validator<'_> {
         }
     }
 
-    fn config_mount(
+    fn parse_config_mount(
         &mut self,
         table: &schema::ConfigTable,
         resolve: &dyn Fn(&Path) -> PathBuf,
     ) -> Option<ConfigMount> {
         let origin = ValueOrigin::File(table.mount.span());
-        let path = self.mount_path(&table.mount)?;
+        let path = self.parse_mount_path(&table.mount)?;
         if table.templates.is_empty() {
             let hint = "list them: `templates = [\"config/app.toml.j2\"]`";
             self.report(&origin, format!("no file is listed for the mount `{path}`"), Some(hint.into()));
@@ -105,38 +112,38 @@ impl Validator<'_> {
         let files = table
             .templates
             .iter()
-            .filter_map(|template| self.template(template.get_ref(), resolve))
+            .filter_map(|template| self.parse_mount_file_source(template.get_ref(), resolve))
             .collect();
-        let reload = self.reload(&table.reload);
+        let reload = self.parse_reload_method(&table.reload);
         Some(ConfigMount { path, files, reload, is_optional: table.optional.unwrap_or_default() })
     }
 
-    fn reload(&mut self, raw: &Option<Spanned<String>>) -> ReloadMethod {
+    fn parse_reload_method(&mut self, raw: &Option<Spanned<String>>) -> ReloadMethod {
         let raw = raw.as_ref().map(RawValue::from_file);
         raw.and_then(|raw| self.parse_value(&raw, ParseReloadError::hint)).unwrap_or_default()
     }
 
-    fn secret_mount(&mut self, table: &schema::SecretTable) -> Option<SecretMount> {
-        let path = self.mount_path(&table.mount)?;
+    fn parse_secret_mount(&mut self, table: &schema::SecretTable) -> Option<SecretMount> {
+        let path = self.parse_mount_path(&table.mount)?;
         let keys = table.keys.get_ref().clone();
         if keys.is_empty() {
             let origin = ValueOrigin::File(table.keys.span());
             let hint = "list what the program reads: `keys = [\"password\"]`";
             self.report(&origin, format!("no key is listed for the Secret at `{path}`"), Some(hint.into()));
         }
-        let name = table.name.as_ref().and_then(|name| self.subdomain(name, "a Secret"));
-        let reload = self.reload(&table.reload);
+        let name = table.name.as_ref().and_then(|name| self.parse_subdomain(name, "a Secret"));
+        let reload = self.parse_reload_method(&table.reload);
         Some(SecretMount { path, name, keys, reload, is_optional: table.optional.unwrap_or_default() })
     }
 
     /// Parses the tables `[[state]]`, or the paths of flags.
-    fn writable_directories(
+    fn parse_writable_directories(
         &mut self,
         tables: &[schema::StrictTable<schema::StateTable>],
         flags: &[String],
     ) -> Vec<WritableDirectory> {
         if flags.is_empty() {
-            return tables.iter().filter_map(|table| self.state_dir(&table.0)).collect();
+            return tables.iter().filter_map(|table| self.parse_state_dir(&table.0)).collect();
         }
         let raw_values = from_flag(flags, "--state");
         let path = |raw| self.parse_value(&raw, |_: &ParseImagePathError| None);
@@ -144,8 +151,8 @@ impl Validator<'_> {
         paths.map(|path| WritableDirectory { path, size: None, is_shared: false }).collect()
     }
 
-    fn state_dir(&mut self, table: &schema::StateTable) -> Option<WritableDirectory> {
-        let path = self.mount_path(&table.mount)?;
+    fn parse_state_dir(&mut self, table: &schema::StateTable) -> Option<WritableDirectory> {
+        let path = self.parse_mount_path(&table.mount)?;
         let size = table.size.as_ref().and_then(|size| {
             let origin = ValueOrigin::File(size.span());
             let hint = || Some("write it as `10Gi` or `500Mi`".into());
@@ -164,46 +171,46 @@ impl Validator<'_> {
         Some(WritableDirectory { path, size, is_shared })
     }
 
-    fn variable(&mut self, table: &schema::VariableTable) -> Option<FileVariable> {
+    fn parse_file_variable(&mut self, table: &schema::VariableTable) -> Option<FileVariable> {
         let (name, origin) = (table.name.get_ref(), ValueOrigin::File(table.name.span()));
         if !is_variable_name(name) {
             let message = format!("`{}` is not a valid variable name", escape_bytes(name.as_bytes()));
             self.report(&origin, message, Some("write letters, digits, `_`, `-` and `.`".into()));
             return None;
         }
-        let from = self.mount_path(&table.from)?;
+        let from = self.parse_mount_path(&table.from)?;
         let is_secret_allowed = table.secret_in_environment.unwrap_or_default();
         Some(FileVariable { name: name.clone(), file: from, is_secret_allowed })
     }
 
-    fn mount_path(&mut self, path: &Spanned<String>) -> Option<ImagePath> {
+    fn parse_mount_path(&mut self, path: &Spanned<String>) -> Option<ImagePath> {
         self.parse_value(&RawValue::from_file(path), |_: &ParseImagePathError| None)
     }
 
-    fn template(
+    fn parse_mount_file_source(
         &mut self,
         template: &schema::PathOr<schema::TemplateTable>,
         resolve: &dyn Fn(&Path) -> PathBuf,
-    ) -> Option<MountFile> {
+    ) -> Option<MountFileSource> {
         let table = match template {
             schema::PathOr::Path(path) => {
-                return Some(MountFile::from_path(resolve(path.as_ref()), None, false));
+                return Some(MountFileSource::from_path(resolve(path.as_ref()), None, false));
             }
             schema::PathOr::Table(table) => table,
         };
         let key = table.key.as_ref().map(|key| key.get_ref().clone());
         let verbatim = table.verbatim.unwrap_or_default();
-        let mut file = MountFile::from_path(resolve(table.from.get_ref().as_ref()), key, verbatim);
+        let mut file = MountFileSource::from_path(resolve(table.from.get_ref().as_ref()), key, verbatim);
         if let Some(format) = &table.format {
             file.format = self.parse_value(&RawValue::from_file(format), ParseFormatError::hint)?;
         }
-        file.syntax = self.template_syntax(table, verbatim)?.or(file.syntax);
+        file.syntax = self.parse_template_syntax(table, verbatim)?.or(file.syntax);
         Some(file)
     }
 
     /// Returns the syntax of a template, `Some(None)` if the table does not specify it, and `None`
     /// if it is invalid.
-    fn template_syntax(
+    fn parse_template_syntax(
         &mut self,
         table: &schema::TemplateTable,
         verbatim: bool,
@@ -226,7 +233,7 @@ impl Validator<'_> {
         }
         let is_set = |flag: &Option<Spanned<bool>>| flag.as_ref().is_some_and(|flag| *flag.get_ref());
         let delimiters = match &table.delimiters {
-            Some(list) => self.delimiters(list.get_ref(), &ValueOrigin::File(list.span()))?,
+            Some(list) => self.parse_delimiters(list.get_ref(), &ValueOrigin::File(list.span()))?,
             None => Delimiters::default(),
         };
         let (trim_blocks, lstrip_blocks) = (is_set(&table.trim_blocks), is_set(&table.lstrip_blocks));
@@ -234,7 +241,7 @@ impl Validator<'_> {
     }
 
     /// Parses six strings: start and end of variables, blocks and comments.
-    fn delimiters(&mut self, texts: &[String], origin: &ValueOrigin) -> Option<Delimiters> {
+    fn parse_delimiters(&mut self, texts: &[String], origin: &ValueOrigin) -> Option<Delimiters> {
         let Ok(delimiters) = <[String; 6]>::try_from(texts.to_vec()) else {
             let hint = "write six: `[\"<<\", \">>\", \"<%\", \"%>\", \"<#\", \"#>\"]`";
             self.report(
@@ -248,7 +255,7 @@ impl Validator<'_> {
     }
 
     /// Returns the value files of the environment that `--environment` selects.
-    fn environment(
+    fn parse_environment(
         &mut self,
         file: &schema::RecipeFile,
         flags: &ConfigOverrides,
@@ -276,7 +283,7 @@ impl Validator<'_> {
     }
 
     /// Adds the mount `FOLDER:TO`: every file of the folder, with its value files and its schema.
-    fn mount_flag(&mut self, text: &OsStr, configuration: &mut Configuration) -> fs::Result<()> {
+    fn add_mount_of_flag(&mut self, text: &OsStr, configuration: &mut Configuration) -> fs::Result<()> {
         let origin = ValueOrigin::Flag("--config");
         let SourceAndTarget { from: folder, to } =
             SourceAndTarget::split(&fs::path_to_bytes(Path::new(text)));
@@ -307,7 +314,7 @@ impl Validator<'_> {
     }
 
     /// Parses `KEY[,KEY]:TO`.
-    fn secret_flag(&mut self, text: &str) -> Option<SecretMount> {
+    fn parse_secret_flag(&mut self, text: &str) -> Option<SecretMount> {
         let origin = ValueOrigin::Flag("--secret");
         let SourceAndTarget { from, to } = SourceAndTarget::split(text.as_bytes());
         let from = from.to_string_lossy();
@@ -322,7 +329,7 @@ impl Validator<'_> {
         Some(SecretMount { path, name: None, keys, reload: ReloadMethod::default(), is_optional: false })
     }
 
-    fn set_flag(&mut self, text: &str) -> Option<ValueSource> {
+    fn parse_set_flag(&mut self, text: &str) -> Option<ValueSource> {
         let Some((key, value)) = text.split_once('=') else {
             self.report_missing_value("--set", text);
             return None;
@@ -331,7 +338,7 @@ impl Validator<'_> {
         Some(ValueSource::Set { key, text: value.to_owned() })
     }
 
-    fn set_file_flag(&mut self, text: &OsStr, is_exact: bool) -> Option<ValueSource> {
+    fn parse_set_file_flag(&mut self, text: &OsStr, is_exact: bool) -> Option<ValueSource> {
         let flag = if is_exact { "--set-file-exact" } else { "--set-file" };
         let Some((key, path)) = split_name_and_path(text) else {
             self.report_missing_value(flag, &text.to_string_lossy());
@@ -347,7 +354,7 @@ impl Validator<'_> {
     }
 }
 
-/// Whether every version of Kubernetes accepts `name` as the name of a variable.
+/// Returns whether every version of Kubernetes accepts `name` as the name of a variable.
 fn is_variable_name(name: &str) -> bool {
     let is_part = |c: char| c.is_ascii_alphanumeric() || ['_', '-', '.'].contains(&c);
     !name.is_empty() && name.chars().all(is_part) && !name.starts_with(|c: char| c.is_ascii_digit())

@@ -6,11 +6,11 @@ use std::path::Path;
 
 use super::source_and_target::SourceAndTarget;
 use super::validator::{RawValue, Validator, ValueOrigin, from_flag};
-use crate::recipe::groups::{
+use crate::recipe::flag_overrides::RecipeOverrides;
+use crate::recipe::recipe_paths::resolvable_from;
+use crate::recipe::recipe_settings::{
     Contents, FileTimes, Inventory, ParseFileTimesError, RecipeInclude, RecipeProgram,
 };
-use crate::recipe::overrides::RecipeOverrides;
-use crate::recipe::paths::resolvable_from;
 use crate::recipe::schema::{self, RecipeFile};
 use crate::rootfs::{ExcludePattern, ParseExcludePatternError};
 use coracle_core::fs;
@@ -18,18 +18,18 @@ use coracle_core::path::{ImagePath, RawPath, escape_bytes};
 
 impl Validator<'_> {
     /// Parses the programs, the includes and how their dependencies are found.
-    pub(super) fn contents(
+    pub(super) fn parse_contents(
         &mut self,
         file: &RecipeFile,
         flags: &RecipeOverrides,
         recipe_dir: &Path,
     ) -> fs::Result<Contents> {
         Ok(Contents {
-            programs: self.programs(file, flags, recipe_dir)?,
-            includes: self.includes(file, flags, recipe_dir)?,
-            exclude: self.exclude_patterns(&from_flag(&flags.exclude, "--exclude")),
+            programs: self.parse_programs(file, flags, recipe_dir)?,
+            includes: self.parse_includes(file, flags, recipe_dir)?,
+            exclude: self.parse_exclude_patterns(&from_flag(&flags.exclude, "--exclude")),
             include_times: flags.include_times.iter().find_map(|times| {
-                self.file_times(&RawValue {
+                self.parse_file_times(&RawValue {
                     value: times.clone(),
                     origin: ValueOrigin::Flag("--include-times"),
                 })
@@ -39,14 +39,14 @@ impl Validator<'_> {
                 packages: !flags.no_inventory && file.image.0.inventory.unwrap_or(true),
                 licences: flags.licences || file.image.0.licences.unwrap_or_default(),
             },
-            implicit: self.implicit_policy(&file.runtime.0, &flags.runtime),
+            implicit: self.parse_implicit_policy(&file.runtime.0, &flags.runtime),
             complete: flags.runtime.complete || file.runtime.0.complete.unwrap_or_default(),
-            hwcaps: self.hwcaps(&file.runtime.0, &flags.runtime),
-            root_overrides: self.root_overrides(file, flags, recipe_dir)?,
+            hwcaps: self.parse_hwcaps(&file.runtime.0, &flags.runtime),
+            root_overrides: self.parse_root_overrides(file, flags, recipe_dir)?,
         })
     }
 
-    fn programs(
+    fn parse_programs(
         &mut self,
         file: &RecipeFile,
         flags: &RecipeOverrides,
@@ -77,10 +77,10 @@ impl Validator<'_> {
                 RawValue { value, origin: ValueOrigin::File(program.span()) }
             }));
         }
-        Ok(raw_values.into_iter().filter_map(|raw| self.program(raw)).collect())
+        Ok(raw_values.into_iter().filter_map(|raw| self.parse_program(raw)).collect())
     }
 
-    fn program(
+    fn parse_program(
         &mut self,
         RawValue { value: SourceAndTarget { from, to }, origin }: RawValue<SourceAndTarget>,
     ) -> Option<RecipeProgram> {
@@ -97,7 +97,7 @@ impl Validator<'_> {
         Some(RecipeProgram { from, to: Some(path) })
     }
 
-    fn includes(
+    fn parse_includes(
         &mut self,
         file: &RecipeFile,
         flags: &RecipeOverrides,
@@ -107,29 +107,29 @@ impl Validator<'_> {
         for text in &flags.includes {
             let SourceAndTarget { from, to } = SourceAndTarget::split(&fs::path_to_bytes(Path::new(text)));
             let value = SourceAndTarget { from: resolvable_from(recipe_dir, from)?, to };
-            includes.extend(self.include(RawValue { value, origin: ValueOrigin::Flag("--include") }));
+            includes.extend(self.parse_include(RawValue { value, origin: ValueOrigin::Flag("--include") }));
         }
         if flags.includes.is_empty() {
-            includes.extend(file.include.iter().filter_map(|table| self.include_table(&table.0)));
+            includes.extend(file.include.iter().filter_map(|table| self.parse_include_table(&table.0)));
         }
         Ok(includes)
     }
 
-    fn include_table(&mut self, table: &schema::IncludeTable) -> Option<RecipeInclude> {
+    fn parse_include_table(&mut self, table: &schema::IncludeTable) -> Option<RecipeInclude> {
         let to = table.to.get_ref().clone().into_bytes();
         let value = SourceAndTarget { from: table.from.get_ref().into(), to: Some(to) };
-        let include = self.include(RawValue { value, origin: ValueOrigin::File(table.to.span()) });
+        let include = self.parse_include(RawValue { value, origin: ValueOrigin::File(table.to.span()) });
         let patterns: Vec<RawValue> = table.exclude.iter().map(RawValue::from_file).collect();
-        let exclude = self.exclude_patterns(&patterns);
-        let times = table.times.as_ref().and_then(|times| self.file_times(&RawValue::from_file(times)));
+        let exclude = self.parse_exclude_patterns(&patterns);
+        let times = table.times.as_ref().and_then(|times| self.parse_file_times(&RawValue::from_file(times)));
         include.map(|include| RecipeInclude { exclude, times: times.unwrap_or_default(), ..include })
     }
 
-    fn exclude_patterns(&mut self, patterns: &[RawValue]) -> Vec<ExcludePattern> {
+    fn parse_exclude_patterns(&mut self, patterns: &[RawValue]) -> Vec<ExcludePattern> {
         patterns.iter().filter_map(|raw| self.parse_value(raw, ParseExcludePatternError::hint)).collect()
     }
 
-    fn file_times(&mut self, raw: &RawValue) -> Option<FileTimes> {
+    fn parse_file_times(&mut self, raw: &RawValue) -> Option<FileTimes> {
         self.parse_value(raw, |_: &ParseFileTimesError| {
             Some(
                 "write `epoch` for the time of SOURCE_DATE_EPOCH or `--epoch`, or `zero` for 1970-01-01"
@@ -138,7 +138,7 @@ impl Validator<'_> {
         })
     }
 
-    fn include(
+    fn parse_include(
         &mut self,
         RawValue { value: SourceAndTarget { from, to }, origin }: RawValue<SourceAndTarget>,
     ) -> Option<RecipeInclude> {

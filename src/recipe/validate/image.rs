@@ -3,17 +3,17 @@
 use std::path::Path;
 
 use super::validator::{RawValue, Validator, ValueOrigin, flag_or_file, flags_or_file, from_flag};
-use crate::recipe::groups::ImageSettings;
-use crate::recipe::overrides::RecipeOverrides;
+use crate::recipe::flag_overrides::RecipeOverrides;
+use crate::recipe::numeric_user::{ParseUserError, parse_user};
+use crate::recipe::recipe_settings::ImageSettings;
 use crate::recipe::schema::RecipeFile;
-use crate::recipe::user::{ParseUserError, parse_user};
 use crate::rootfs::Owner;
 use coracle_core::hint::Hint as _;
 use coracle_core::path::ParseImagePathError;
 use coracle_core::platform::ParsePlatformError;
 use coracle_core::port::ParsePortError;
 use coracle_core::reference::{ImageReference, ParseImageReferenceError};
-use coracle_core::signal::ParseSignalError;
+use coracle_core::signal_name::ParseSignalNameError;
 use coracle_oci::copy::{ImageLocation, ParseLocationError, RegistryImageName};
 
 /// Values that mean no base image.
@@ -21,7 +21,7 @@ const NO_BASE: [&str; 2] = ["", "scratch"];
 
 impl Validator<'_> {
     /// Parses the settings of the image's config and manifest.
-    pub(super) fn image(
+    pub(super) fn parse_image_settings(
         &mut self,
         file: &RecipeFile,
         flags: &RecipeOverrides,
@@ -33,27 +33,27 @@ impl Validator<'_> {
         let stop_signal = flag_or_file(&table.stop_signal, &flags.stop_signal, "--stop-signal");
         let platform = flag_or_file(&table.platform, &flags.platform, "--platform");
         ImageSettings {
-            names: self.image_names(file, flags),
+            names: self.parse_image_names(file, flags),
             has_default_name: false,
-            base: self.base(file, flags, recipe_dir),
-            args: self.args(file, flags),
-            user: self.user(file, flags),
+            base: self.parse_base_location(file, flags, recipe_dir),
+            args: self.parse_args(file, flags),
+            user: self.parse_image_user(file, flags),
             exposed_ports: ports
                 .iter()
                 .filter_map(|port| self.parse_value(port, |error: &ParsePortError| error.hint()))
                 .collect(),
-            env: self.string_map(&table.env, &flags.env, "--env"),
+            env: self.parse_string_map(&table.env, &flags.env, "--env"),
             working_dir: working_dir.and_then(|path| self.parse_value(&path, |_: &ParseImagePathError| None)),
             stop_signal: stop_signal
-                .and_then(|signal| self.parse_value(&signal, |error: &ParseSignalError| error.hint())),
-            labels: self.string_map(&table.labels, &flags.labels, "--label"),
-            annotations: self.string_map(&table.annotations, &flags.annotations, "--annotation"),
+                .and_then(|signal| self.parse_value(&signal, |error: &ParseSignalNameError| error.hint())),
+            labels: self.parse_string_map(&table.labels, &flags.labels, "--label"),
+            annotations: self.parse_string_map(&table.annotations, &flags.annotations, "--annotation"),
             platform: platform
                 .and_then(|platform| self.parse_value(&platform, |error: &ParsePlatformError| error.hint())),
         }
     }
 
-    fn image_names(&mut self, file: &RecipeFile, flags: &RecipeOverrides) -> Vec<ImageReference> {
+    fn parse_image_names(&mut self, file: &RecipeFile, flags: &RecipeOverrides) -> Vec<ImageReference> {
         let from_file: Vec<RawValue> = file.image.0.name.iter().map(RawValue::from_file).collect();
         let raw_values = if flags.names.is_empty() { from_file } else { from_flag(&flags.names, "--tag") };
         let mut names = Vec::new();
@@ -64,12 +64,12 @@ impl Validator<'_> {
         names
     }
 
-    fn args(&mut self, file: &RecipeFile, flags: &RecipeOverrides) -> Vec<String> {
+    fn parse_args(&mut self, file: &RecipeFile, flags: &RecipeOverrides) -> Vec<String> {
         let raw_values = flags_or_file(&file.image.0.args, &flags.args, "--arg");
-        raw_values.into_iter().filter_map(|raw| self.without_nul("an argument", &raw)).collect()
+        raw_values.into_iter().filter_map(|raw| self.parse_without_nul("an argument", &raw)).collect()
     }
 
-    fn user(&mut self, file: &RecipeFile, flags: &RecipeOverrides) -> Option<Owner> {
+    fn parse_image_user(&mut self, file: &RecipeFile, flags: &RecipeOverrides) -> Option<Owner> {
         let user = flag_or_file(&file.image.0.user, &flags.user, "--user");
         // A group in `--user` replaces the file's.
         let has_group = flags.user.as_ref().is_some_and(|user| user.contains(':'));
@@ -82,7 +82,7 @@ impl Validator<'_> {
 
     /// Parses the location of the base image. A relative path in the recipe starts at the recipe's
     /// directory.
-    fn base(
+    fn parse_base_location(
         &mut self,
         file: &RecipeFile,
         flags: &RecipeOverrides,
@@ -92,7 +92,7 @@ impl Validator<'_> {
         if NO_BASE.contains(&raw.value.as_str()) {
             return None;
         }
-        let mut location = self.image_location(&raw)?;
+        let mut location = self.parse_image_location(&raw)?;
         if let ImageLocation::Engine(named) = &location {
             let message =
                 format!("`{named}` cannot be a base image: it must be in an image layout or at a registry");
@@ -109,7 +109,7 @@ impl Validator<'_> {
     }
 
     /// Parses the location of an image, or its name at a registry.
-    pub(super) fn image_location(&mut self, raw: &RawValue) -> Option<ImageLocation> {
+    pub(super) fn parse_image_location(&mut self, raw: &RawValue) -> Option<ImageLocation> {
         // `debian:12` and `oci:dir` look alike, but a transport is not an image name.
         if !ImageLocation::has_transport(&raw.value)
             && let Ok(named) = raw.value.parse::<RegistryImageName>()

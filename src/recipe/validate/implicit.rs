@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::validator::{RawValue, Validator, ValueOrigin, flag_or_file, flags_or_file, from_flag};
-use crate::recipe::overrides::RuntimeOverrides;
+use crate::recipe::flag_overrides::RuntimeOverrides;
 use crate::recipe::schema::{self, Spanned};
 use coracle_core::path::escape_bytes;
 use coracle_ld::elf::DlopenPriority;
@@ -12,35 +12,35 @@ use coracle_ld::ldso::HwcapsSelection;
 
 impl Validator<'_> {
     /// Parses the flags' values, or the file's where a flag is absent.
-    pub(super) fn implicit_policy(
+    pub(super) fn parse_implicit_policy(
         &mut self,
         file: &schema::RuntimeTable,
         flags: &RuntimeOverrides,
     ) -> ImplicitPolicy {
         ImplicitPolicy {
-            certificates: self.auto_or_bool(&file.certificates, &flags.certificates, "--certificates"),
+            certificates: self.parse_inclusion(&file.certificates, &flags.certificates, "--certificates"),
             local_certificates: flags.local_certificates || file.local_certificates.unwrap_or_default(),
-            nss: self.auto_or_bool(&file.nss, &flags.nss, "--nss"),
-            nss_modules: self.valid_names(
+            nss: self.parse_inclusion(&file.nss, &flags.nss, "--nss"),
+            nss_modules: self.parse_names(
                 &flags_or_file(&file.nss_modules, &flags.nss_modules, "--nss-module"),
                 is_path_component,
             ),
-            openssl: self.auto_or_bool(&file.openssl, &flags.openssl, "--openssl"),
-            libgcc: self.auto_or_bool(&file.libgcc, &flags.libgcc, "--libgcc"),
-            dlopen: self.valid_names(&flags_or_file(&file.dlopen, &flags.dlopen, "--dlopen"), |_| true),
-            dlopen_notes: self.dlopen_notes(file, flags),
-            time_zones: self.time_zones(file, flags),
-            locales: self.optional_names(&file.locales, &flags.locales, "--locale", is_path_component),
-            charsets: self.optional_names(&file.charsets, &flags.charsets, "--charset", |_| true),
-            pam: self.optional_names(&file.pam, &flags.pam, "--pam", is_path_component),
-            plugins: self.plugins(file, flags),
-            ignored: self.ignored(file, flags),
+            openssl: self.parse_inclusion(&file.openssl, &flags.openssl, "--openssl"),
+            libgcc: self.parse_inclusion(&file.libgcc, &flags.libgcc, "--libgcc"),
+            dlopen: self.parse_names(&flags_or_file(&file.dlopen, &flags.dlopen, "--dlopen"), |_| true),
+            dlopen_notes: self.parse_dlopen_notes(file, flags),
+            time_zones: self.parse_time_zones(file, flags),
+            locales: self.parse_optional_names(&file.locales, &flags.locales, "--locale", is_path_component),
+            charsets: self.parse_optional_names(&file.charsets, &flags.charsets, "--charset", |_| true),
+            pam: self.parse_optional_names(&file.pam, &flags.pam, "--pam", is_path_component),
+            plugins: self.parse_plugins(file, flags),
+            ignored: self.parse_ignored_names(file, flags),
         }
     }
 
     /// Parses which library variants for newer CPUs to add: all (the default), none, or up to a
     /// level.
-    pub(super) fn hwcaps(
+    pub(super) fn parse_hwcaps(
         &mut self,
         file: &schema::RuntimeTable,
         flags: &RuntimeOverrides,
@@ -52,7 +52,7 @@ impl Validator<'_> {
         }
     }
 
-    fn auto_or_bool(
+    fn parse_inclusion(
         &mut self,
         file: &Option<Spanned<schema::BoolOrString>>,
         flag: &Option<String>,
@@ -72,7 +72,7 @@ impl Validator<'_> {
         }
     }
 
-    fn dlopen_notes(
+    fn parse_dlopen_notes(
         &mut self,
         file: &schema::RuntimeTable,
         flags: &RuntimeOverrides,
@@ -96,7 +96,11 @@ impl Validator<'_> {
         }
     }
 
-    fn time_zones(&mut self, file: &schema::RuntimeTable, flags: &RuntimeOverrides) -> Option<TimeZones> {
+    fn parse_time_zones(
+        &mut self,
+        file: &schema::RuntimeTable,
+        flags: &RuntimeOverrides,
+    ) -> Option<TimeZones> {
         let raw_values = match (&flags.time_zones, &file.time_zones) {
             (Some(names), _) if names.is_empty() => return Some(TimeZones::All),
             (Some(names), _) => from_flag(names, "--time-zones"),
@@ -113,13 +117,17 @@ impl Validator<'_> {
                 }
             },
         };
-        Some(TimeZones::Listed(self.valid_names(&raw_values, |name| {
+        Some(TimeZones::Listed(self.parse_names(&raw_values, |name| {
             !name.starts_with('/') && !name.split('/').any(|part| part == "..")
         })))
     }
 
-    fn plugins(&mut self, file: &schema::RuntimeTable, flags: &RuntimeOverrides) -> Option<Vec<String>> {
-        let names = self.optional_names(&file.plugins, &flags.plugins, "--plugins", |_| true)?;
+    fn parse_plugins(
+        &mut self,
+        file: &schema::RuntimeTable,
+        flags: &RuntimeOverrides,
+    ) -> Option<Vec<String>> {
+        let names = self.parse_optional_names(&file.plugins, &flags.plugins, "--plugins", |_| true)?;
         let is_known = |name: &str| PLUGIN_FAMILIES.iter().any(|family| family.name == name);
         if let Some(unknown) = names.iter().find(|name| !is_known(name)) {
             let known: Vec<String> =
@@ -135,7 +143,11 @@ impl Validator<'_> {
     }
 
     /// Parses the names that hints leave out. They may contain blanks.
-    fn ignored(&mut self, file: &schema::RuntimeTable, flags: &RuntimeOverrides) -> BTreeSet<String> {
+    fn parse_ignored_names(
+        &mut self,
+        file: &schema::RuntimeTable,
+        flags: &RuntimeOverrides,
+    ) -> BTreeSet<String> {
         let mut names = BTreeSet::new();
         for word in flags_or_file(&file.ignore, &flags.ignore, "--ignore") {
             if word.value.trim().is_empty() {
@@ -148,7 +160,7 @@ impl Validator<'_> {
     }
 
     /// Parses an optional list. An absent list (`None`) differs from an empty one.
-    fn optional_names(
+    fn parse_optional_names(
         &mut self,
         file: &Option<Vec<Spanned<String>>>,
         flags: &[String],
@@ -157,10 +169,10 @@ impl Validator<'_> {
     ) -> Option<Vec<String>> {
         let none = Vec::new();
         let raw_values = flags_or_file(file.as_ref().unwrap_or(&none), flags, flag);
-        (file.is_some() || !flags.is_empty()).then(|| self.valid_names(&raw_values, is_legal))
+        (file.is_some() || !flags.is_empty()).then(|| self.parse_names(&raw_values, is_legal))
     }
 
-    fn valid_names(&mut self, raw_values: &[RawValue], is_legal: fn(&str) -> bool) -> Vec<String> {
+    fn parse_names(&mut self, raw_values: &[RawValue], is_legal: fn(&str) -> bool) -> Vec<String> {
         let mut names = Vec::new();
         for raw in raw_values {
             let value = &raw.value;
@@ -179,7 +191,7 @@ impl Validator<'_> {
     }
 }
 
-/// Whether `name` is a single path component.
+/// Returns whether `name` is a single path component.
 fn is_path_component(name: &str) -> bool {
     !name.contains('/') && name != "." && name != ".."
 }

@@ -6,7 +6,7 @@ use super::validator::{RawValue, Validator, ValueOrigin};
 use crate::recipe::schema::{self, NumberOrString, Spanned, StrictTable};
 use coracle_core::path::escape_bytes;
 use coracle_kube::manifests::name_rules;
-use coracle_kube::manifests::settings::{
+use coracle_kube::manifests::workload_settings::{
     CONCURRENCY_POLICIES, ConcurrencyPolicy, JobSettings, Probe, ProbeAction, Probes, ReloadSidecar,
     ResourceSettings, SERVICE_TYPES, ServiceSetting, WORKLOAD_KINDS, WorkloadKind, WorkloadSettings,
 };
@@ -14,7 +14,7 @@ use coracle_kube::resource_rules::{self, ResourceList};
 
 impl Validator<'_> {
     /// Validates `[kubernetes]` with the keys of the environment.
-    pub(super) fn kubernetes_in(
+    pub(super) fn parse_kubernetes_of_environment(
         &mut self,
         file: &schema::RecipeFile,
         environment: Option<&str>,
@@ -29,20 +29,20 @@ impl Validator<'_> {
                 self.report(&ValueOrigin::File(value.span()), message, Some(hint.into()));
             }
         }
-        self.kubernetes(&file.kubernetes_in(environment))
+        self.parse_kubernetes(&file.kubernetes_in(environment))
     }
 
-    fn kubernetes(&mut self, table: &schema::KubernetesTable) -> WorkloadSettings {
+    fn parse_kubernetes(&mut self, table: &schema::KubernetesTable) -> WorkloadSettings {
         WorkloadSettings {
-            kind: table.kind.as_ref().and_then(|kind| self.kind(kind)).unwrap_or_default(),
+            kind: table.kind.as_ref().and_then(|kind| self.parse_workload_kind(kind)).unwrap_or_default(),
             name: table.name.as_ref().and_then(|name| {
                 let hint = "write lower-case letters, digits and `-`, at most 52 bytes, a letter first";
                 let why = name_rules::check_application_name(name.get_ref()).err();
-                self.valid_name(name, why.is_none(), "is not a valid application name", hint)
+                self.parse_name(name, why.is_none(), "is not a valid application name", hint)
             }),
             namespace: table.namespace.as_ref().and_then(|name| {
                 let hint = "write lower-case letters, digits and `-`, at most 63 bytes";
-                self.valid_name(
+                self.parse_name(
                     name,
                     name_rules::is_dns_label(name.get_ref()),
                     "is not a valid namespace name",
@@ -50,37 +50,41 @@ impl Validator<'_> {
                 )
             }),
             replicas: table.replicas.as_ref().map(|replicas| *replicas.get_ref()),
-            schedule: table.schedule.as_ref().map(|schedule| self.schedule(schedule)),
-            job: table.job.as_ref().map(|job| self.job(&job.get_ref().0)).unwrap_or_default(),
-            probes: table.probes.as_ref().map(|probes| self.probes(probes)).unwrap_or_default(),
-            resources: self.resources(&table.resources.0),
-            labels: self.labels(&table.labels),
-            annotations: self.annotations(&table.annotations),
-            image_pull_secrets: self.image_pull_secrets(&table.image_pull_secrets),
-            service: table.service.as_ref().and_then(|service| self.service(service)).unwrap_or_default(),
+            schedule: table.schedule.as_ref().map(|schedule| self.parse_schedule(schedule)),
+            job: table.job.as_ref().map(|job| self.parse_job(&job.get_ref().0)).unwrap_or_default(),
+            probes: table.probes.as_ref().map(|probes| self.parse_probes(probes)).unwrap_or_default(),
+            resources: self.parse_resources(&table.resources.0),
+            labels: self.parse_labels(&table.labels),
+            annotations: self.parse_annotations(&table.annotations),
+            image_pull_secrets: self.parse_image_pull_secrets(&table.image_pull_secrets),
+            service: table
+                .service
+                .as_ref()
+                .and_then(|service| self.parse_service(service))
+                .unwrap_or_default(),
             storage_class: table
                 .storage_class
                 .as_ref()
-                .and_then(|name| self.subdomain(name, "a storage class")),
+                .and_then(|name| self.parse_subdomain(name, "a storage class")),
             termination_grace: table.termination_grace.as_ref().map(|seconds| *seconds.get_ref()),
             has_writable_tmp: table.tmp.unwrap_or_default(),
-            reload_sidecar: self.reloader(table),
+            reload_sidecar: self.parse_reload_sidecar(table),
             patches: table.patches.iter().map(|path| path.get_ref().into()).collect(),
         }
     }
 
-    fn job(&mut self, table: &schema::JobTable) -> JobSettings {
+    fn parse_job(&mut self, table: &schema::JobTable) -> JobSettings {
         let known = CONCURRENCY_POLICIES.map(ConcurrencyPolicy::as_str);
         let concurrency = table.concurrency.as_ref().and_then(|text| {
             let found = CONCURRENCY_POLICIES.into_iter().find(|policy| policy.as_str() == text.get_ref());
             if found.is_none() {
-                self.report_unknown(text, "not a concurrency policy", &known);
+                self.report_unknown_value(text, "not a concurrency policy", &known);
             }
             found
         });
         let time_zone = table.time_zone.as_ref().and_then(|zone| {
             let hint = "write a name of the time zone database, such as `Europe/Berlin`";
-            self.valid_name(zone, is_time_zone(zone.get_ref()), "is not a time zone", hint)
+            self.parse_name(zone, is_time_zone(zone.get_ref()), "is not a time zone", hint)
         });
         JobSettings {
             backoff_limit: table.backoff_limit,
@@ -94,7 +98,7 @@ impl Validator<'_> {
         }
     }
 
-    fn schedule(&mut self, schedule: &Spanned<String>) -> String {
+    fn parse_schedule(&mut self, schedule: &Spanned<String>) -> String {
         let text = schedule.get_ref();
         if let Err(why) = coracle_kube::validate_schedule(text) {
             let message = format!("`{}` is not a cron schedule: {why}", escape_bytes(text.as_bytes()));
@@ -104,16 +108,16 @@ impl Validator<'_> {
         text.clone()
     }
 
-    fn kind(&mut self, kind: &Spanned<String>) -> Option<WorkloadKind> {
+    fn parse_workload_kind(&mut self, kind: &Spanned<String>) -> Option<WorkloadKind> {
         let known = WORKLOAD_KINDS.map(WorkloadKind::as_str);
         let found = WORKLOAD_KINDS.into_iter().find(|known| known.as_str() == kind.get_ref());
         if found.is_none() {
-            self.report_unknown(kind, "not a workload kind", &known);
+            self.report_unknown_value(kind, "not a workload kind", &known);
         }
         found
     }
 
-    fn service(&mut self, choice: &Spanned<schema::BoolOrString>) -> Option<ServiceSetting> {
+    fn parse_service(&mut self, choice: &Spanned<schema::BoolOrString>) -> Option<ServiceSetting> {
         let raw = RawValue::from_file(choice);
         let found = match raw.value.as_str() {
             "true" => Some(ServiceSetting::Always(None)),
@@ -131,7 +135,7 @@ impl Validator<'_> {
         found
     }
 
-    fn report_unknown(&mut self, raw: &Spanned<String>, subject: &str, known: &[&str]) {
+    fn report_unknown_value(&mut self, raw: &Spanned<String>, subject: &str, known: &[&str]) {
         let text = raw.get_ref();
         let message = format!("`{}` is {subject}", escape_bytes(text.as_bytes()));
         let hint = match coracle_core::hint::most_similar(text, known.iter().copied()) {
@@ -146,7 +150,7 @@ impl Validator<'_> {
         self.report(&ValueOrigin::File(raw.span()), message, Some(hint));
     }
 
-    fn valid_name(
+    fn parse_name(
         &mut self,
         raw: &Spanned<String>,
         is_legal: bool,
@@ -161,9 +165,9 @@ impl Validator<'_> {
         None
     }
 
-    pub(super) fn subdomain(&mut self, raw: &Spanned<String>, what: &str) -> Option<String> {
+    pub(super) fn parse_subdomain(&mut self, raw: &Spanned<String>, what: &str) -> Option<String> {
         let hint = "write lower-case letters, digits, `-` and `.`, at most 253 bytes";
-        self.valid_name(
+        self.parse_name(
             raw,
             name_rules::is_dns_subdomain(raw.get_ref()),
             &format!("is not a valid name of {what}"),
@@ -171,10 +175,10 @@ impl Validator<'_> {
         )
     }
 
-    fn image_pull_secrets(&mut self, names: &[Spanned<String>]) -> Vec<String> {
+    fn parse_image_pull_secrets(&mut self, names: &[Spanned<String>]) -> Vec<String> {
         let mut known: Vec<String> = Vec::new();
         for name in names {
-            let Some(text) = self.subdomain(name, "a Secret") else { continue };
+            let Some(text) = self.parse_subdomain(name, "a Secret") else { continue };
             if known.contains(&text) {
                 let message = format!("`{text}` is twice in `image-pull-secrets`");
                 self.report(&ValueOrigin::File(name.span()), message, Some("remove one of the two".into()));
@@ -185,7 +189,7 @@ impl Validator<'_> {
     }
 
     /// Validates the quantities, and each request with its limit.
-    fn resources(&mut self, table: &schema::ResourcesTable) -> ResourceSettings {
+    fn parse_resources(&mut self, table: &schema::ResourcesTable) -> ResourceSettings {
         let texts = |list: &BTreeMap<String, Spanned<NumberOrString>>| -> BTreeMap<String, String> {
             list.iter().map(|(resource, quantity)| (resource.clone(), quantity.get_ref().0.clone())).collect()
         };
@@ -202,7 +206,7 @@ impl Validator<'_> {
         resources
     }
 
-    fn labels(&mut self, file: &BTreeMap<String, Spanned<String>>) -> BTreeMap<String, String> {
+    fn parse_labels(&mut self, file: &BTreeMap<String, Spanned<String>>) -> BTreeMap<String, String> {
         for value in file.values().filter(|value| !name_rules::is_label_value(value.get_ref())) {
             let message =
                 format!("`{}` is not a valid label value", escape_bytes(value.get_ref().as_bytes()));
@@ -215,26 +219,26 @@ impl Validator<'_> {
             self.report(&ValueOrigin::File(value.span()), message.into(), Some(hint.into()));
         }
         for (key, value) in file.iter().filter(|(key, _)| !name_rules::is_qualified_name(key)) {
-            self.invalid_name(key, value, "a label");
+            self.report_invalid_name(key, value, "a label");
         }
         texts(file)
     }
 
-    fn annotations(&mut self, file: &BTreeMap<String, Spanned<String>>) -> BTreeMap<String, String> {
+    fn parse_annotations(&mut self, file: &BTreeMap<String, Spanned<String>>) -> BTreeMap<String, String> {
         for (key, value) in file.iter().filter(|(key, _)| !name_rules::is_annotation_name(key)) {
-            self.invalid_name(key, value, "an annotation");
+            self.report_invalid_name(key, value, "an annotation");
         }
         texts(file)
     }
 
-    fn invalid_name(&mut self, key: &str, value: &Spanned<String>, what: &str) {
+    fn report_invalid_name(&mut self, key: &str, value: &Spanned<String>, what: &str) {
         let message = format!("`{}` is not a valid name of {what}", escape_bytes(key.as_bytes()));
         let hint = "write `[PREFIX/]NAME`, as in `example.com/team`";
         self.report(&ValueOrigin::File(value.span()), message, Some(hint.into()));
     }
 
     /// Parses one probe for readiness and liveness, or a table for each probe.
-    fn probes(&mut self, table: &Spanned<StrictTable<schema::ProbesTable>>) -> Probes {
+    fn parse_probes(&mut self, table: &Spanned<StrictTable<schema::ProbesTable>>) -> Probes {
         let origin = ValueOrigin::File(table.span());
         let StrictTable(schema::ProbesTable {
             startup,
@@ -259,7 +263,7 @@ impl Validator<'_> {
             }
             let [startup, readiness, liveness] = named.map(|probe| {
                 let probe = probe.as_ref()?;
-                self.probe(&probe.get_ref().0, &ValueOrigin::File(probe.span()))
+                self.parse_probe(&probe.get_ref().0, &ValueOrigin::File(probe.span()))
             });
             return Probes { startup, readiness, liveness };
         }
@@ -279,11 +283,11 @@ impl Validator<'_> {
             timeout: *timeout,
             failure_threshold: *failure_threshold,
         };
-        let probe = self.probe(&simple, &origin);
+        let probe = self.parse_probe(&simple, &origin);
         Probes { startup: None, readiness: probe.clone(), liveness: probe }
     }
 
-    fn probe(&mut self, table: &schema::ProbeTable, origin: &ValueOrigin) -> Option<Probe> {
+    fn parse_probe(&mut self, table: &schema::ProbeTable, origin: &ValueOrigin) -> Option<Probe> {
         let action = match (&table.http, table.tcp, &table.exec) {
             (Some(path), None, None) if path.get_ref().starts_with('/') => ProbeAction::Http {
                 path: path.get_ref().clone(),
@@ -327,7 +331,7 @@ impl Validator<'_> {
         })
     }
 
-    fn reloader(&mut self, table: &schema::KubernetesTable) -> Option<ReloadSidecar> {
+    fn parse_reload_sidecar(&mut self, table: &schema::KubernetesTable) -> Option<ReloadSidecar> {
         let texts = |values: &[Spanned<String>]| values.iter().map(|raw| raw.get_ref().clone()).collect();
         let Some(image) = &table.reload_image else {
             if let Some(raw) = table.reload_command.iter().chain(&table.reload_args).next() {
@@ -339,7 +343,7 @@ impl Validator<'_> {
         };
         let text = image.get_ref();
         let is_image = !text.is_empty() && !text.contains(|c: char| c.is_whitespace() || c.is_control());
-        let image = self.valid_name(
+        let image = self.parse_name(
             image,
             is_image,
             "is not a valid image name",

@@ -1,6 +1,7 @@
 //! Merges the raw values of file and flags, parses each, and builds the recipe: one file for each of
 //! its groups. Then checks values against each other.
 
+mod build_checks;
 #[cfg(feature = "kube")]
 mod configuration;
 mod contents;
@@ -9,17 +10,16 @@ mod implicit;
 #[cfg(feature = "kube")]
 mod kubernetes;
 mod output;
-mod policy;
 mod root_overrides;
 mod source_and_target;
 mod validator;
 
 use std::path::{Path, PathBuf};
 
-use super::document::RecipeDocument;
 use super::error::RecipeError;
-use super::groups::{Recipe, RecipeSource, RootOverride};
-use super::overrides::RecipeOverrides;
+use super::flag_overrides::RecipeOverrides;
+use super::recipe_document::RecipeDocument;
+use super::recipe_settings::{Recipe, RecipeSource, RootOverride};
 use super::schema::RecipeFile;
 #[cfg(feature = "kube")]
 use super::source_positions::source_positions;
@@ -40,23 +40,23 @@ pub(super) fn build_recipe(
     let file = document.map_or(&empty, |document| &document.file);
     let recipe_dir = document.map_or_else(|| PathBuf::from("."), RecipeDocument::recipe_dir);
     let mut validator = Validator::new(document);
-    validator.version(file);
+    validator.check_version(file);
     let recipe = Recipe {
-        image: validator.image(file, flags, &recipe_dir),
-        contents: validator.contents(file, flags, &recipe_dir)?,
+        image: validator.parse_image_settings(file, flags, &recipe_dir),
+        contents: validator.parse_contents(file, flags, &recipe_dir)?,
         #[cfg(feature = "kube")]
-        config: validator.configuration(file, &flags.config, &recipe_dir)?,
+        config: validator.parse_configuration(file, &flags.config, &recipe_dir)?,
         #[cfg(feature = "kube")]
-        kubernetes: validator.kubernetes_in(file, flags.config.environment.as_deref()),
-        output: validator.output(file, flags, &recipe_dir)?,
-        policy: validator.policy(file, flags),
+        kubernetes: validator.parse_kubernetes_of_environment(file, flags.config.environment.as_deref()),
+        output: validator.parse_output(file, flags, &recipe_dir)?,
+        checks: validator.parse_build_checks(file, flags),
         source: RecipeSource {
             #[cfg(feature = "kube")]
             positions: document.map(|document| source_positions(document, &flags.config)).unwrap_or_default(),
             recipe_dir,
         },
     };
-    validator.cross_check(file, flags, &recipe);
+    validator.check_values_against_each_other(file, flags, &recipe);
     validator.into_result()?;
     Ok(recipe)
 }
@@ -64,7 +64,7 @@ pub(super) fn build_recipe(
 /// Parses the roots and sysroots of flags alone.
 pub(super) fn root_overrides_from_flags(flags: &RecipeOverrides) -> Result<Vec<RootOverride>, RecipeError> {
     let mut validator = Validator::new(None);
-    let roots = validator.root_overrides(&RecipeFile::default(), flags, Path::new("."))?;
+    let roots = validator.parse_root_overrides(&RecipeFile::default(), flags, Path::new("."))?;
     validator.into_result()?;
     Ok(roots)
 }
@@ -72,7 +72,12 @@ pub(super) fn root_overrides_from_flags(flags: &RecipeOverrides) -> Result<Vec<R
 #[cfg(feature = "kube")]
 impl Validator<'_> {
     /// Reports values of `recipe` that contradict each other.
-    fn cross_check(&mut self, file: &RecipeFile, flags: &RecipeOverrides, recipe: &Recipe) {
+    fn check_values_against_each_other(
+        &mut self,
+        file: &RecipeFile,
+        flags: &RecipeOverrides,
+        recipe: &Recipe,
+    ) {
         self.check_variables(file, recipe);
         self.check_reserved_label(file, recipe);
         self.check_contract_not_empty(file, flags, recipe);
@@ -124,7 +129,7 @@ impl Validator<'_> {
 #[cfg(not(feature = "kube"))]
 impl Validator<'_> {
     /// Reports a contract that is to be published.
-    fn cross_check(&mut self, file: &RecipeFile, flags: &RecipeOverrides, _: &Recipe) {
+    fn check_values_against_each_other(&mut self, file: &RecipeFile, flags: &RecipeOverrides, _: &Recipe) {
         let raw = flag_or_file(&file.image.0.publish_contract, &flags.publish_contract, "--publish-contract");
         if let Some(raw) = raw {
             let message = "there is no contract to publish: Coracle was built without the feature `kube`";

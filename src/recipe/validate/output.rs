@@ -4,8 +4,8 @@
 use std::path::Path;
 
 use super::validator::{Validator, ValueOrigin, flag_or_file, from_flag};
-use crate::recipe::groups::Output;
-use crate::recipe::overrides::RecipeOverrides;
+use crate::recipe::flag_overrides::RecipeOverrides;
+use crate::recipe::recipe_settings::OutputSettings;
 use crate::recipe::schema::RecipeFile;
 use coracle_core::fs;
 use coracle_core::hint::Hint as _;
@@ -15,29 +15,29 @@ use coracle_oci::layout::{DiskFormat, DiskLocation};
 
 impl Validator<'_> {
     /// Parses the destinations of the image and its contract, and the compression.
-    pub(super) fn output(
+    pub(super) fn parse_output(
         &mut self,
         file: &RecipeFile,
         flags: &RecipeOverrides,
         recipe_dir: &Path,
-    ) -> fs::Result<Output> {
-        Ok(Output {
-            destinations: self.destinations(flags)?,
-            push: self.push(file, flags),
+    ) -> fs::Result<OutputSettings> {
+        Ok(OutputSettings {
+            destinations: self.parse_destinations(flags)?,
+            push: self.parse_push(file, flags),
             load_engine: None,
-            publish_contract: self.publish_contract(file, flags, recipe_dir),
-            compression: self.compression(file, flags),
+            publish_contract: self.parse_contract_destination(file, flags, recipe_dir),
+            compression: self.parse_compression(file, flags),
         })
     }
 
-    fn compression(&mut self, file: &RecipeFile, flags: &RecipeOverrides) -> Compression {
+    fn parse_compression(&mut self, file: &RecipeFile, flags: &RecipeOverrides) -> Compression {
         let raw = flag_or_file(&file.image.0.compression, &flags.compression, "--compression");
         let hint = |error: &ParseCompressionError| error.hint();
         raw.and_then(|raw| self.parse_value(&raw, hint)).unwrap_or_default()
     }
 
     /// Parses `--output`. Several tags may go to one image layout; other destinations must differ.
-    fn destinations(&mut self, flags: &RecipeOverrides) -> fs::Result<Vec<ImageLocation>> {
+    fn parse_destinations(&mut self, flags: &RecipeOverrides) -> fs::Result<Vec<ImageLocation>> {
         let mut destinations: Vec<ImageLocation> = Vec::new();
         for raw in from_flag(&flags.destinations, "--output") {
             let hint = |error: &ParseNewImageLocationError| error.hint();
@@ -68,7 +68,7 @@ impl Validator<'_> {
     }
 
     /// Returns whether to push. Reports a problem if the image has no name.
-    fn push(&mut self, file: &RecipeFile, flags: &RecipeOverrides) -> bool {
+    fn parse_push(&mut self, file: &RecipeFile, flags: &RecipeOverrides) -> bool {
         if flags.push && flags.names.is_empty() && file.image.0.name.is_none() {
             let table = self
                 .document
@@ -85,7 +85,7 @@ impl Validator<'_> {
     /// Parses the destination of the contract: an image layout or a repository, without a tag. An
     /// artifact is found by the digest of its image, and a tag would be taken for an image. A
     /// relative path in the recipe starts at its directory.
-    fn publish_contract(
+    fn parse_contract_destination(
         &mut self,
         file: &RecipeFile,
         flags: &RecipeOverrides,
@@ -128,7 +128,7 @@ impl Validator<'_> {
     }
 }
 
-/// Whether both destinations would write to the same location.
+/// Returns whether both destinations would write to the same location.
 fn is_conflict(one: &ImageLocation, other: &ImageLocation) -> fs::Result<bool> {
     Ok(match (one, other) {
         (ImageLocation::OnDisk(one), ImageLocation::OnDisk(other)) => {

@@ -3,9 +3,9 @@
 use std::path::{Path, PathBuf};
 
 use super::validator::{RawValue, Validator, ValueOrigin, split_name_and_path};
-use crate::recipe::groups::{RootOverride, RootOverrideKind};
-use crate::recipe::overrides::RecipeOverrides;
-use crate::recipe::paths::resolvable_from;
+use crate::recipe::flag_overrides::RecipeOverrides;
+use crate::recipe::recipe_paths::resolvable_from;
+use crate::recipe::recipe_settings::{RootOverride, RootOverrideKind};
 use crate::recipe::schema::{PlatformTable, RecipeFile, StrictTable};
 use coracle_core::fs;
 use coracle_core::hint::Hint as _;
@@ -17,20 +17,20 @@ const ROOT_OR_SYSROOT_HINT: &str =
 
 impl Validator<'_> {
     /// Parses the flags' roots, or the file's if there are none.
-    pub(super) fn root_overrides(
+    pub(super) fn parse_root_overrides(
         &mut self,
         file: &RecipeFile,
         flags: &RecipeOverrides,
         recipe_dir: &Path,
     ) -> fs::Result<Vec<RootOverride>> {
         if flags.roots.is_empty() && flags.sysroots.is_empty() {
-            return Ok(self.root_overrides_from_file(file));
+            return Ok(self.parse_root_overrides_of_file(file));
         }
-        self.root_overrides_from_flags(flags, recipe_dir)
+        self.parse_root_overrides_of_flags(flags, recipe_dir)
     }
 
     /// Parses `[PLATFORM=]DIR`. The whole value is a directory if one of that name exists.
-    fn root_overrides_from_flags(
+    fn parse_root_overrides_of_flags(
         &mut self,
         flags: &RecipeOverrides,
         recipe_dir: &Path,
@@ -43,7 +43,7 @@ impl Validator<'_> {
             let (platform, directory) = match split {
                 None => (None, PathBuf::from(text)),
                 Some((platform, directory)) => {
-                    (self.root_platform(&platform, ValueOrigin::Flag(flag)), directory)
+                    (self.parse_root_platform(&platform, ValueOrigin::Flag(flag)), directory)
                 }
             };
             roots.push(RootOverride { kind, platform, directory: resolvable_from(recipe_dir, directory)? });
@@ -56,11 +56,11 @@ impl Validator<'_> {
     }
 
     /// Parses each platform's `root` or `sysroot`. All must be of the same kind.
-    fn root_overrides_from_file(&mut self, file: &RecipeFile) -> Vec<RootOverride> {
+    fn parse_root_overrides_of_file(&mut self, file: &RecipeFile) -> Vec<RootOverride> {
         let mut roots: Vec<RootOverride> = Vec::new();
         for (name, table) in &file.platform {
             let origin = ValueOrigin::File(table.span());
-            let platform = self.root_platform(name, origin.clone());
+            let platform = self.parse_root_platform(name, origin.clone());
             let StrictTable(PlatformTable { root, sysroot }) = table.get_ref();
             let (kind, directory) = match (root, sysroot) {
                 (Some(root), None) => (RootOverrideKind::Root, root),
@@ -98,7 +98,7 @@ impl Validator<'_> {
         roots
     }
 
-    fn root_platform(&mut self, text: &str, origin: ValueOrigin) -> Option<Platform> {
+    fn parse_root_platform(&mut self, text: &str, origin: ValueOrigin) -> Option<Platform> {
         let raw = RawValue { value: text.to_owned(), origin };
         self.parse_value(&raw, |error: &ParsePlatformError| error.hint())
     }

@@ -5,9 +5,10 @@ use std::path::PathBuf;
 
 use coracle_core::fs;
 
-/// A source, and its raw path in the image.
+/// The parsed argument `FROM:TO`: a file or directory of the host (or a key), and its path in the image.
 pub(super) struct SourceAndTarget {
     pub(super) from: PathBuf,
+    /// As written; not yet checked. `None` without `:TO`.
     pub(super) to: Option<Vec<u8>>,
 }
 

@@ -6,8 +6,8 @@ use std::fmt::Display;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 
-use crate::recipe::document::RecipeDocument;
 use crate::recipe::error::{RecipeError, RecipeProblem};
+use crate::recipe::recipe_document::RecipeDocument;
 use crate::recipe::schema::{BoolOrString, IntOrString, RecipeFile, Spanned};
 use coracle_core::fs;
 use coracle_core::path::escape_bytes;
@@ -38,7 +38,7 @@ impl<'a> Validator<'a> {
     }
 
     /// Reports an unsupported version of the format.
-    pub(super) fn version(&mut self, file: &RecipeFile) {
+    pub(super) fn check_version(&mut self, file: &RecipeFile) {
         if let Some(version) = file.version.as_ref().filter(|version| *version.get_ref() != 1) {
             let message = format!("recipe version {} is not supported", version.get_ref());
             let hint = "the only version is 1";
@@ -47,7 +47,7 @@ impl<'a> Validator<'a> {
     }
 
     /// Merges the flags' `NAME=VALUE` into the file's map.
-    pub(super) fn string_map(
+    pub(super) fn parse_string_map(
         &mut self,
         file: &BTreeMap<String, Spanned<String>>,
         flags: &[String],
@@ -77,8 +77,8 @@ impl<'a> Validator<'a> {
                     escape_bytes(raw_name.value.as_bytes())
                 );
                 self.report(&raw.origin, message, None);
-            } else if let Some(name) = self.without_nul("a name", &raw_name) {
-                map.extend(self.without_nul("a value", &raw).map(|value| (name, value)));
+            } else if let Some(name) = self.parse_without_nul("a name", &raw_name) {
+                map.extend(self.parse_without_nul("a value", &raw).map(|value| (name, value)));
             }
         }
         map
@@ -86,7 +86,7 @@ impl<'a> Validator<'a> {
 
     /// Returns the value. Reports a problem if it contains NUL, which ends arguments and variables
     /// of a process.
-    pub(super) fn without_nul(&mut self, subject: &str, raw: &RawValue) -> Option<String> {
+    pub(super) fn parse_without_nul(&mut self, subject: &str, raw: &RawValue) -> Option<String> {
         if raw.value.contains('\0') {
             self.report(&raw.origin, format!("{subject} contains a NUL byte"), None);
             return None;

@@ -361,7 +361,11 @@ fn rejects_invalid_base_images() {
     );
 
     Foreign::new(&["/app/hello/x = y"]).write(&project.path("taken"));
-    refused("oci:taken", 1, &["/app/hello: a directory of the base image, and ", "(program)", "hint: "]);
+    refused(
+        "oci:taken",
+        1,
+        &["/app/hello would be a directory of the base image, and also ", "(program)", "hint: "],
+    );
 
     let broken = Foreign::new(&[&libraries()]);
     broken.write(&project.path("broken"));

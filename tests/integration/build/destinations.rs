@@ -216,7 +216,7 @@ hint: choose the path of a file
         str![[r#"
 error: cannot write an archive to `nowhere`: it is a symbolic link to `gone/x`, which is not followed
 
-hint: choose the path of a file
+hint: write to the target of the link, `[FOLDER]/gone/x`, or remove the link
 
 "#]],
     );

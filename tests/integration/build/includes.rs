@@ -81,8 +81,8 @@ fn reports_all_failed_includes_together() {
         str![],
         str![[r#"
 error: cannot include some files
-  [FOLDER]/assets/pipe: it is a named pipe
-  [FOLDER]/assets/socket: it is a socket
+  [FOLDER]/assets/pipe cannot be included: it is a named pipe
+  [FOLDER]/assets/socket cannot be included: it is a socket
   [FOLDER]/nowhere: there is no such file or directory
   /dev/null: it is a character device
 
@@ -221,8 +221,8 @@ fn rejects_two_sources_for_one_path() {
         str![],
         str![[r#"
 error: different contents are planned for the same path of the image
-  /srv/x: [FOLDER]/one (included from [FOLDER]/one), and [FOLDER]/two (included from [FOLDER]/two)
-  /srv/x: [FOLDER]/one (included from [FOLDER]/one), and [FOLDER]/assets/x (included from [FOLDER]/assets)
+  /srv/x would be [FOLDER]/one (included from [FOLDER]/one), and also [FOLDER]/two (included from [FOLDER]/two)
+  /srv/x would be [FOLDER]/one (included from [FOLDER]/one), and also [FOLDER]/assets/x (included from [FOLDER]/assets)
 
 hint: place one of them elsewhere with `FROM:TO`, or leave it out
 
@@ -233,8 +233,8 @@ hint: place one of them elsewhere with `FROM:TO`, or leave it out
         str![],
         str![[r#"
 error: different contents are planned for the same path of the image
-  /app/hello: [FOLDER]/hello (program), and [FOLDER]/one (included from [FOLDER]/one)
-  /app: a directory (on the path to other files), and [FOLDER]/one (included from [FOLDER]/one)
+  /app/hello would be [FOLDER]/hello (program), and also [FOLDER]/one (included from [FOLDER]/one)
+  /app would be a directory (on the path to other files), and also [FOLDER]/one (included from [FOLDER]/one)
 
 hint: place one of them elsewhere with `FROM:TO`, or leave it out
 
@@ -251,7 +251,7 @@ fn rejects_two_programs_with_the_same_name() {
         str![],
         str![[r#"
 error: different contents are planned for the same path of the image
-  /app/hello: [FOLDER]/hello (program), and [FOLDER]/other/hello (program)
+  /app/hello would be [FOLDER]/hello (program), and also [FOLDER]/other/hello (program)
 
 hint: place one of them elsewhere with `FROM:TO`, or leave it out
 
@@ -287,6 +287,29 @@ hello:latest@sha256:[..]
 }
 
 #[test]
+fn an_excluded_image_can_be_inside_an_included_directory() {
+    let project = Project::hello(&["-static"]);
+    for (output, exclude) in
+        [("oci:hello.oci", "*.oci"), ("oci-archive:out/a/x.tar", "/out/"), ("oci:b", "b/")]
+    {
+        let build = || {
+            let arguments =
+                ["build", "hello", "-q", "--include", ".:/srv", "-o", output, "--exclude", exclude];
+            let built = project.coracle(arguments).command().output().unwrap();
+            assert!(built.status.success(), "{}", String::from_utf8_lossy(&built.stderr));
+            built.stdout
+        };
+        assert_eq!(build(), build(), "{output} {exclude}");
+    }
+    for exclude in ["*.tar", "hello.oci/index.json", "!*.oci"] {
+        let arguments = ["build", "hello", "--include", ".:/srv", "--exclude", exclude];
+        let refused = project.coracle(arguments).command().output().unwrap();
+        let message = String::from_utf8_lossy(&refused.stderr).into_owned();
+        assert!(message.contains("the image would contain itself"), "{exclude}: {message}");
+    }
+}
+
+#[test]
 fn rejects_names_that_delete_files_of_the_image() {
     let project = Project::hello(&["-static"]);
     project
@@ -300,9 +323,9 @@ fn rejects_names_that_delete_files_of_the_image() {
         str![],
         str![[r#"
 error: no layer can contain files whose names start with `.wh.`, which deletes files of the image
-  /lib/.wh.folder: a directory (included from [FOLDER]/assets)
-  /lib/.wh.libc.so.6: [FOLDER]/assets/.wh.libc.so.6 (included from [FOLDER]/assets)
-  /lib/sub/.wh..wh..opq: [FOLDER]/assets/sub/.wh..wh..opq (included from [FOLDER]/assets)
+  /lib/.wh.folder would be a directory (included from [FOLDER]/assets)
+  /lib/.wh.libc.so.6 would be [FOLDER]/assets/.wh.libc.so.6 (included from [FOLDER]/assets)
+  /lib/sub/.wh..wh..opq would be [FOLDER]/assets/sub/.wh..wh..opq (included from [FOLDER]/assets)
 
 hint: rename them, or place them elsewhere with `FROM:TO`; a directory can leave them out with `exclude`
 
@@ -345,7 +368,7 @@ fn equal_copies_at_one_path_are_one_file() {
     let said = String::from_utf8(said.unwrap().stderr).unwrap();
     let folder = project.folder().display();
     let expected = format!(
-        "  /srv/one: {folder}/a/one (included from {folder}/a) with mode 0644, and {folder}/c/one (included from \
+        "  /srv/one would be {folder}/a/one (included from {folder}/a) with mode 0644, and also {folder}/c/one (included from \
          {folder}/c) with mode 0755\n"
     );
     assert!(said.contains(&expected), "{said}");
@@ -430,10 +453,10 @@ fn leaves_out_what_patterns_exclude() {
     let run = project.coracle(["build"]).command().output().unwrap();
     let said = String::from_utf8(run.stderr).unwrap();
     assert!(
-        said.contains("`[a` is not a pattern of files: ") && said.contains("coracle.toml:6:12"),
+        said.contains("`[a` is not a valid exclude pattern: ") && said.contains("coracle.toml:6:12"),
         "{said}"
     );
-    assert!(said.contains("`#x` is not a pattern of files: "), "{said}");
+    assert!(said.contains("`#x` is not a valid exclude pattern: "), "{said}");
 }
 
 #[test]

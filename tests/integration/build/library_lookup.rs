@@ -158,9 +158,9 @@ fn rejects_host_directories_unless_allowed() {
         str![],
         str![[r#"
 error: the image would depend on paths that exist only on this machine
-  [FOLDER]/build/libanswer.so, needed by [FOLDER]/asks, RPATH of [FOLDER]/asks
-  [FOLDER]/build/libmore.so, needed by [FOLDER]/asks, RPATH of [FOLDER]/asks
-  [FOLDER]/build/libdeep.so, needed by [FOLDER]/build/libanswer.so, RPATH of [FOLDER]/asks
+  [FOLDER]/build/libanswer.so would be in the image: needed by [FOLDER]/asks, RPATH of [FOLDER]/asks
+  [FOLDER]/build/libmore.so would be in the image: needed by [FOLDER]/asks, RPATH of [FOLDER]/asks
+  [FOLDER]/build/libdeep.so would be in the image: needed by [FOLDER]/build/libanswer.so, RPATH of [FOLDER]/asks
 
 hint: link with an RPATH that starts with `$ORIGIN`, or install the library in a system directory
 hint: to accept it on purpose, write `"/the/directory" = "the reason"` below `[allow]` in a recipe, and name the recipe with `-f`

@@ -131,7 +131,8 @@ fn refuses_links_at_the_report() {
         let output = coracle_in(folder.path(), BUILD).more_args([flag, name]).command().output().unwrap();
         assert_eq!(output.status.code(), Some(2), "{flag} {name}");
         let said = String::from_utf8(output.stderr).unwrap();
-        let message = format!("error: `{flag}`: `{name}` is a symbolic link to `{target}`\n");
+        let message =
+            format!("error: `{flag}` does not follow links, but `{name}` is a symbolic link to `{target}`\n");
         assert!(said.starts_with(&message), "{said}");
     }
     assert_eq!(fs::read_to_string(at("precious")).unwrap(), "mine");

@@ -168,9 +168,15 @@ fn reports_unwritable_files_before_building() {
     fs::create_dir(folder.path().join("directory")).unwrap();
     for (args, expected) in [
         (["--metadata-file", "none/m.json"], "error: cannot write `none/m.json`: No such file"),
-        (["--metadata-file", "directory"], "error: `--metadata-file`: `directory` is a directory"),
+        (
+            ["--metadata-file", "directory"],
+            "error: `--metadata-file` needs the path of a file, but `directory` is a directory",
+        ),
         (["--dotenv", "none/d.env"], "error: cannot write `none/d.env`"),
-        (["--summary", "directory"], "error: `--summary`: `directory` is a directory"),
+        (
+            ["--summary", "directory"],
+            "error: `--summary` needs the path of a file, but `directory` is a directory",
+        ),
     ] {
         let mut command = coracle_in(folder.path(), BUILD).more_args(args).command();
         let output = command.stdin(Stdio::null()).output().unwrap();

@@ -105,9 +105,9 @@ fn renders_numbers_as_written_or_rejects_them() {
         2,
         str![""],
         str![[r#"
-error: `mode`: the number is not in canonical form and would change (from config/production.yaml, line 2)
-  `version`: the number is not in canonical form and would change (from config/production.yaml, line 3)
-  `rate`: the number is not in canonical form and would change (from --set rate)
+error: `mode`: the number would change when it is rendered, because it is not in canonical form (from config/production.yaml, line 2)
+  `version`: the number would change when it is rendered, because it is not in canonical form (from config/production.yaml, line 3)
+  `rate`: the number would change when it is rendered, because it is not in canonical form (from --set rate)
 
 hint: quote it if it is text, such as a version `"1.10"` or a mode `"0644"`
 hint: quote it if it is text: `--set 'rate="1.10"'`

@@ -94,7 +94,7 @@ out/etc/shop/c.json 2 bytes
     let output = render(at, []).command().output().unwrap();
     let said = String::from_utf8(output.stderr).unwrap();
     for part in [
-        "`json5` is not a format that files are checked in",
+        "`json5` is not the name of a file format",
         "`jsonc`",
         "`trim-blocks` has no effect with `verbatim = true`",
     ] {

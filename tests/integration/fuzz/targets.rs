@@ -14,7 +14,7 @@ use coracle_core::fs::{FileId, Stat};
 use coracle_core::hint::Hint as _;
 use coracle_core::path::{ImagePath, RawPath};
 use coracle_core::reference::ImageReference;
-use coracle_kube::check::pin::{self, PinnableImage};
+use coracle_kube::check::pin_images::{self, PinnableImage};
 use coracle_kube::check::{self, Expectations, ManifestFile};
 use coracle_kube::contract::Contract;
 use coracle_kube::template::{TemplateSource, TemplateSyntax};
@@ -176,10 +176,11 @@ pub fn manifest(bytes: &[u8]) {
     };
     let inputs = [ManifestFile { name: "x".into(), text: text.into() }];
     let report = check::check_manifests(&inputs, &expected);
-    let lines = text.lines().count() + 1;
+    // A carriage return alone ends a line of YAML.
+    let lines = text.matches(['\n', '\r']).count() + 1;
     assert!(report.findings.iter().chain(&report.notes).all(|finding| finding.line <= lines), "{report:?}");
     let known = [PinnableImage { name: "a".into(), reference: "a:1".into(), digest: "sha256:00".into() }];
-    if let Ok(resolved) = pin::pin_images(&inputs[0], &known) {
+    if let Ok(resolved) = pin_images::pin_images(&inputs[0], &known) {
         assert!(!resolved.used_images.is_empty() || resolved.text == text);
         assert!(coracle_kube::yaml::parse_nodes(&resolved.text).is_ok(), "{}", resolved.text);
     }
@@ -336,7 +337,8 @@ pub fn yaml(bytes: &[u8]) {
     let Ok(text) = std::str::from_utf8(bytes) else { return };
     let documents = coracle_kube::yaml::parse_documents(text);
     if let Ok(nodes) = coracle_kube::yaml::parse_nodes(text) {
-        let lines = text.lines().count() + 1;
+        // A carriage return alone ends a line of YAML.
+        let lines = text.matches(['\n', '\r']).count() + 1;
         assert!(nodes.iter().all(|node| node.span.line <= lines));
         assert!(documents.is_err() || documents.is_ok_and(|documents| documents.len() == nodes.len()));
     }

@@ -266,6 +266,9 @@ fn adds_character_sets_with_their_modules() {
     let without = Image::of(&project, &[&["app"], &arguments[..]].concat());
     let args = args_for(&hints(&project, &["app"]), "character sets for `iconv_open`");
     assert!(args.len() == 2 && args[1].ends_with("/gconv"), "{args:?}");
+    let ignored = hints(&project, &["app", "--ignore", "gconv"]);
+    let is_charsets = |hint: &serde_json::Value| hint.to_string().contains("character sets");
+    assert!(!ignored.iter().any(is_charsets), "{ignored:?}");
     // An alias, and a module that needs a library beside it.
     let charsets = ["app", "--charset", "utf-16be", "--charset", "euckr"];
     let with = Image::of(&project, &[&charsets[..], &arguments].concat());

@@ -44,6 +44,22 @@ fn finds_included_libraries_through_the_library_path_of_the_image() {
 }
 
 #[test]
+fn a_script_that_sets_the_library_path_ends_the_warning() {
+    let project = project(&[]);
+    for (path, is_complete) in [("/app/lib", true), ("\"$(dirname \"$0\")/lib\"", true), ("/srv/lib", false)]
+    {
+        project.script("run.sh", &format!("#!/bin/sh\nLD_LIBRARY_PATH={path} exec /app/app\n"));
+        let [program, library] = ["app:/app/app", "vendor:/app/lib"];
+        let arguments =
+            ["build", "run.sh:/app/run.sh", "--include", program, "--include", library, "--dry-run"];
+        let planned = project.coracle(arguments).command().output().unwrap();
+        let messages = String::from_utf8_lossy(&planned.stderr).into_owned();
+        assert!(planned.status.success(), "{path}: {messages}");
+        assert_eq!(messages.contains("can't be loaded in the image"), !is_complete, "{path}: {messages}");
+    }
+}
+
+#[test]
 fn finds_included_libraries_through_search_paths_of_the_program() {
     for (runpath, program, to) in [
         ("/opt/lib", "app", "vendor:/opt/lib"),

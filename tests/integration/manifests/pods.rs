@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use coracle_kube::config::{
     Configuration, ReloadMethod, RenderedFile, RenderedMount, SecretMount, WritableDirectory,
 };
-use coracle_kube::manifests::settings::{
+use coracle_kube::manifests::workload_settings::{
     Probe, ProbeAction, Probes, ReloadSidecar, ServiceSetting, WORKLOAD_KINDS, WorkloadKind, WorkloadSettings,
 };
 use coracle_kube::manifests::{Application, Manifests, PinnedImage, generate_manifests};

@@ -96,7 +96,7 @@ fn reports_invalid_caches() {
     let folder = folder();
     for (args, words) in [
         (["--cache-from", "ghcr.io/acme/cache:1"], "includes a tag, but the cache uses a whole repository"),
-        (["--cache-to", "Not A Name"], "`--cache-to`: "),
+        (["--cache-to", "Not A Name"], "the value of `--cache-to` is invalid: "),
         (["--trust-cache", "-q"], "--cache-from"),
     ] {
         let (code, _, said) = run(folder.path(), &[&["build", "./app"], args.as_slice()].concat());

@@ -12,7 +12,7 @@ use coracle_core::content::Content;
 use coracle_core::content_scanner::ContentScanner as _;
 use coracle_core::file_system::HostFs;
 use coracle_core::path::ImagePath;
-use coracle_scan::{Finding, ScanPolicy, SecretScanner};
+use coracle_scan::{Finding, ForbiddenContents, SecretScanner};
 use coracle_testing::requirement::variable;
 use coracle_testing::skipped;
 
@@ -44,7 +44,7 @@ fn files(folders: &[&str]) -> Vec<PathBuf> {
 /// Returns the findings in `file` if it is packed for `reason`.
 fn findings(file: &Path, reason: EntryReason) -> Vec<Finding> {
     let bytes = std::fs::read(file).unwrap();
-    let mut scanner = SecretScanner::new(ScanPolicy::default());
+    let mut scanner = SecretScanner::new(ForbiddenContents::default());
     let entry = Entry { reason, ..included_file() };
     let mut scan = scanner.start_scan(&image_path(file), &entry).expect("files of the user are scanned");
     bytes.chunks(1 << 16).for_each(|chunk| scan.update(chunk));
@@ -104,7 +104,7 @@ fn finds_only_keys_in_a_thousand_files_of_crates() {
     }
     let entry = included_file();
     let paths: Vec<ImagePath> = sources.iter().map(|file| image_path(file)).collect();
-    let mut scanner = SecretScanner::new(ScanPolicy::default());
+    let mut scanner = SecretScanner::new(ForbiddenContents::default());
     scanner.scan_plan(paths.iter().map(|path| (path, &entry)), &HostFs::new("/"));
     for file in spread(sources) {
         let mut scan = scanner.start_scan(&image_path(&file), &entry).unwrap();

@@ -64,7 +64,7 @@ impl FileSystem for UntrackedFs<'_> {
 pub struct CancellableFs<'a> {
     /// The file system.
     pub inner: &'a dyn FileSystem,
-    /// Whether the operation is cancelled.
+    /// The progress whose cancellation ends the operation.
     pub progress: &'a dyn Progress,
 }
 

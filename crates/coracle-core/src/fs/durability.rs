@@ -12,7 +12,7 @@ pub enum Durability {
     /// Files and directories are flushed to the storage device before success is reported.
     #[default]
     Synced,
-    /// The kernel writes them later. Enough for files that are used up soon, as in CI.
+    /// The kernel writes them later. Suitable for files that are read once and then deleted, as in CI.
     Unsynced,
 }
 

@@ -51,8 +51,8 @@ impl Stat {
 
     /// Returns whether a change of the file after `moment` is sure to change `mtime` or `ctime`.
     ///
-    /// Both must be older than `moment` by more than the granularity of file timestamps: a few
-    /// milliseconds, or up to two seconds on file systems without nanoseconds.
+    /// Both must be older than `moment` by more than the resolution of the file system's timestamps. That is
+    /// assumed to be 20 ms, and two seconds if the timestamp has no fraction of a second.
     pub fn detects_changes_after(&self, moment: Timestamp) -> bool {
         [self.mtime, self.ctime].into_iter().all(|time| {
             let granularity = if time.nanoseconds == 0 { 2_000_000_000 } else { 20_000_000 };

@@ -7,7 +7,7 @@ mod durability;
 mod error;
 mod metadata;
 #[cfg(not(unix))]
-mod other;
+mod non_unix;
 mod own_directory;
 mod regular_file;
 #[cfg(unix)]
@@ -21,7 +21,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 #[cfg(not(unix))]
-use other as host;
+use non_unix as host;
 #[cfg(unix)]
 use unix as host;
 

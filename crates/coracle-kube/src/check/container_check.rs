@@ -1,7 +1,7 @@
 //! One container of the image with everything that its checks need, and the checks of its mounts:
 //! reserved directories, and files of the image that a mount hides.
 
-use super::container::Container;
+use super::choose_containers::Container;
 use super::container_mount::ContainerMount;
 use super::expectations::{Expectations, ExpectedFiles};
 use super::finding::{CheckReport, CheckRule, printable_text};
@@ -46,7 +46,7 @@ impl ContainerCheck<'_, '_> {
     /// Checks every mount of the container.
     pub(super) fn check_mounts(&self, report: &mut CheckReport) {
         for mount in self.mounts {
-            if let Some(reason) = reserved_reason(&mount.path, mount.volume.content()) {
+            if let Some(reason) = reserved_reason(&mount.path, mount.volume.mounted_content()) {
                 let message = format!("cannot mount on `{}`: {reason}", mount.path);
                 report.findings.push(self.container.finding(
                     CheckRule::ReservedDirectory,

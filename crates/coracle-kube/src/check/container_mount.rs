@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use super::container::Container;
+use super::choose_containers::Container;
 use super::finding::{CheckReport, CheckRule, printable_text};
 use super::parsed_config_object::ParsedConfigObject;
 use super::parsed_volume::{FileLookup, ParsedVolume};
@@ -17,7 +17,7 @@ pub(super) struct ContainerMount<'a> {
     pub(super) sub_path: Option<&'a Node>,
     pub(super) is_read_only: bool,
     pub(super) volume: ParsedVolume<'a>,
-    /// Whether `subPathExpr` is used, whose variables are unknown here.
+    /// `true` if `subPathExpr` is used, whose variables are unknown here.
     pub(super) has_path_variables: bool,
 }
 

@@ -16,7 +16,7 @@ use crate::yaml::{self, Node, Span};
 use coracle_core::path::ImagePath;
 
 /// The files of an image, for mounts that hide them.
-pub trait HiddenFiles: std::fmt::Debug {
+pub trait FilesHiddenByMount: std::fmt::Debug {
     /// Returns the files that a mount at `path` hides: all below a directory, or the one file there.
     fn hidden_by(&self, path: &ImagePath, is_file: bool) -> Vec<ImagePath>;
 }
@@ -27,7 +27,7 @@ pub struct Expectations<'a> {
     /// The image's contract.
     pub contract: &'a Contract,
     /// The image's files, if known.
-    pub image_files: Option<&'a dyn HiddenFiles>,
+    pub image_files: Option<&'a dyn FilesHiddenByMount>,
     /// The user of the image's config.
     pub user: Option<&'a str>,
     /// The digests of the image's manifests and index.
@@ -135,7 +135,7 @@ fn validated_values(
                     None => ("the values".to_owned(), None),
                 };
                 let span = span.unwrap_or_default();
-                let message = values::Violation { origin: None, ..violation }.to_string();
+                let message = values::SchemaViolation { origin: None, ..violation }.to_string();
                 report.findings.push(CheckFinding {
                     line: span.line,
                     column: span.column,

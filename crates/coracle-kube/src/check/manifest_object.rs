@@ -14,7 +14,7 @@ pub struct ManifestFile {
 
 /// A file and its documents.
 #[derive(Debug)]
-pub(super) struct ParsedFile<'a> {
+pub(super) struct ParsedManifestFile<'a> {
     input: &'a ManifestFile,
     documents: Vec<Node>,
 }
@@ -35,7 +35,10 @@ pub(super) struct ManifestObject<'a> {
 const MAX_LIST_DEPTH: usize = 4;
 
 /// Parses every file; invalid YAML is added to `report`, and the file is skipped.
-pub(super) fn parse_files<'a>(inputs: &'a [ManifestFile], report: &mut CheckReport) -> Vec<ParsedFile<'a>> {
+pub(super) fn parse_files<'a>(
+    inputs: &'a [ManifestFile],
+    report: &mut CheckReport,
+) -> Vec<ParsedManifestFile<'a>> {
     let mut parsed = Vec::new();
     for input in inputs {
         match yaml::parse_nodes(&input.text) {
@@ -44,7 +47,7 @@ pub(super) fn parse_files<'a>(inputs: &'a [ManifestFile], report: &mut CheckRepo
                     let message = "the file has no documents".to_owned();
                     report.notes.push(CheckFinding::for_file(&input.name, CheckRule::InvalidYaml, message));
                 }
-                parsed.push(ParsedFile { input, documents });
+                parsed.push(ParsedManifestFile { input, documents });
             }
             Err(error) => {
                 let (line, column) = (error.line, error.column);
@@ -57,7 +60,7 @@ pub(super) fn parse_files<'a>(inputs: &'a [ManifestFile], report: &mut CheckRepo
 }
 
 /// Returns every object, including those in `List` objects. Documents without `kind` are skipped.
-pub(super) fn find_objects<'a>(parsed: &'a [ParsedFile<'a>]) -> Vec<ManifestObject<'a>> {
+pub(super) fn find_objects<'a>(parsed: &'a [ParsedManifestFile<'a>]) -> Vec<ManifestObject<'a>> {
     let mut found = Vec::new();
     for parsed in parsed {
         for document in &parsed.documents {

@@ -2,31 +2,31 @@
 //!
 //! Reports all mismatches at once, each with its position in the YAML. What cannot be checked, such
 //! as the content of a Secret outside of the manifests, is a note. Needs no cluster.
-//! [`pin::pin_images`] replaces image names by digests.
+//! [`pin_images::pin_images`] replaces image names by digests.
 
-mod container;
+mod choose_containers;
 mod container_check;
 mod container_mount;
 mod expectations;
 mod file_checks;
 mod finding;
-mod image_name;
 mod manifest_object;
+mod match_image_names;
 mod parsed_config_object;
 mod parsed_volume;
-pub mod pin;
+pub mod pin_images;
 mod pod_checks;
 #[cfg(test)]
 mod tests;
 mod variable_checks;
 mod yaml_1_1_number;
 
-pub use expectations::{Expectations, HiddenFiles};
+pub use expectations::{Expectations, FilesHiddenByMount};
 pub use finding::{CheckFinding, CheckReport, CheckRule};
-pub use image_name::IMAGE_SCHEME;
 pub use manifest_object::ManifestFile;
+pub use match_image_names::IMAGE_SCHEME;
 
-use container::Container;
+use choose_containers::Container;
 use container_check::ContainerCheck;
 use expectations::ExpectedFiles;
 use parsed_config_object::ParsedConfigObject;
@@ -38,8 +38,8 @@ pub fn check_manifests(inputs: &[ManifestFile], expected: &Expectations<'_>) -> 
     let objects = manifest_object::find_objects(&parsed);
     let config_objects: Vec<ParsedConfigObject<'_>> =
         objects.iter().filter_map(|object| ParsedConfigObject::parse(object, &mut report)).collect();
-    let containers: Vec<Container<'_>> = objects.iter().flat_map(container::containers_of).collect();
-    let chosen = container::choose_containers(&containers, expected, inputs, &mut report);
+    let containers: Vec<Container<'_>> = objects.iter().flat_map(choose_containers::containers_of).collect();
+    let chosen = choose_containers::choose_containers(&containers, expected, inputs, &mut report);
     let expected_files = expected
         .contract_document
         .map(|(document, values)| ExpectedFiles::new(document, values.clone(), &mut report));

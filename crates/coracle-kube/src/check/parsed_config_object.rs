@@ -19,18 +19,18 @@ use coracle_core::json;
 pub(super) struct ParsedConfigObject<'a> {
     pub(super) object: ManifestObject<'a>,
     pub(super) is_secret: bool,
-    pub(super) entries: Vec<ConfigEntry<'a>>,
+    pub(super) entries: Vec<ConfigObjectEntry<'a>>,
 }
 
 /// A key and its value.
 #[derive(Debug)]
-pub(super) struct ConfigEntry<'a> {
+pub(super) struct ConfigObjectEntry<'a> {
     pub(super) key: &'a str,
     pub(super) key_span: Span,
     pub(super) value: &'a Node,
     /// The decoded value; `None` if it is invalid.
     pub(super) bytes: Option<Vec<u8>>,
-    /// Whether `envFrom` makes an environment variable of it.
+    /// `true` if `envFrom` makes an environment variable of it.
     pub(super) is_text: bool,
 }
 
@@ -61,7 +61,7 @@ impl<'a> ParsedConfigObject<'a> {
                 config_object.entries.retain(|entry| entry.key != key.name);
                 let bytes = decode_value(object, &key.name, value, encoding, report);
                 let is_text = encoding == FieldEncoding::Text || is_secret;
-                config_object.entries.push(ConfigEntry {
+                config_object.entries.push(ConfigObjectEntry {
                     key: &key.name,
                     key_span: key.span,
                     value,
@@ -76,7 +76,7 @@ impl<'a> ParsedConfigObject<'a> {
     }
 
     /// Returns the entry with this key.
-    pub(super) fn entry(&self, key: &str) -> Option<&ConfigEntry<'a>> {
+    pub(super) fn entry(&self, key: &str) -> Option<&ConfigObjectEntry<'a>> {
         self.entries.iter().find(|entry| entry.key == key)
     }
 

@@ -1,6 +1,6 @@
 //! Volumes: which key of which ConfigMap or Secret is at a path.
 
-use super::container::Container;
+use super::choose_containers::Container;
 use super::manifest_object::ManifestObject;
 use super::parsed_config_object::ParsedConfigObject;
 use crate::kubernetes_limits::MountedContent;
@@ -102,8 +102,8 @@ impl<'a> ParsedVolume<'a> {
         }
     }
 
-    /// Returns what the volume is for the table of paths that cannot be mounted on.
-    pub(super) fn content(&self) -> MountedContent {
+    /// Returns the kind of content that is mounted, which decides at which paths a mount is rejected.
+    pub(super) fn mounted_content(&self) -> MountedContent {
         match self {
             Self::Files { .. } => MountedContent::Files,
             Self::Ephemeral => MountedContent::Writable,

@@ -8,7 +8,7 @@ use crate::template::{FileFormat, FormatChoice, TemplateSyntax, UsedKeys};
 use crate::values::ValueSource;
 use coracle_core::hint::Hint;
 use coracle_core::path::ImagePath;
-use coracle_core::signal::{ParseSignalError, Signal};
+use coracle_core::signal_name::{ParseSignalNameError, SignalName};
 
 /// The files, Secrets, directories and variables that a program needs in addition to its image.
 #[derive(Clone, PartialEq, Eq, Default, Debug, Hash)]
@@ -43,10 +43,10 @@ pub struct ConfigMount {
     /// The mount path in the container.
     pub path: ImagePath,
     /// The files of the directory.
-    pub files: Vec<MountFile>,
+    pub files: Vec<MountFileSource>,
     /// How a change reaches the running program.
     pub reload: ReloadMethod,
-    /// Whether the program starts without it.
+    /// `true` if the program starts without it.
     pub is_optional: bool,
 }
 
@@ -62,7 +62,7 @@ pub struct SecretMount {
     pub keys: Vec<String>,
     /// How a change reaches the running program.
     pub reload: ReloadMethod,
-    /// Whether the program starts without it.
+    /// `true` if the program starts without it.
     pub is_optional: bool,
 }
 
@@ -74,7 +74,7 @@ pub struct WritableDirectory {
     /// The size as a Kubernetes quantity (`10Gi`) of storage that outlives the pod; `None` for
     /// ephemeral storage.
     pub size: Option<String>,
-    /// Whether several pods write to it (`ReadWriteMany`).
+    /// `true` if several pods write to it (`ReadWriteMany`).
     pub is_shared: bool,
 }
 
@@ -85,13 +85,13 @@ pub struct FileVariable {
     pub name: String,
     /// The file's path: that of a mount and a key.
     pub file: ImagePath,
-    /// Whether the user allowed a secret file, although environment variables are easily exposed.
+    /// `true` if the user allowed a secret file, although environment variables are easily exposed.
     pub is_secret_allowed: bool,
 }
 
 /// A file of a mount.
 #[derive(Clone, PartialEq, Eq, Debug, Hash)]
-pub struct MountFile {
+pub struct MountFileSource {
     /// The source file: a template, or a file that is copied unchanged.
     pub source: PathBuf,
     /// The file's name in the mount, which is the key in the ConfigMap or Secret.
@@ -109,7 +109,7 @@ pub struct RenderedMount {
     pub path: ImagePath,
     /// How a change reaches the running program.
     pub reload: ReloadMethod,
-    /// Whether the program starts without it.
+    /// `true` if the program starts without it.
     pub is_optional: bool,
     /// The files, sorted by key.
     pub files: Vec<RenderedFile>,
@@ -122,7 +122,7 @@ pub struct RenderedFile {
     pub key: String,
     /// The content.
     pub bytes: Vec<u8>,
-    /// Whether it may contain a secret.
+    /// `true` if it may contain a secret.
     pub is_secret: bool,
     /// The format that it was validated as.
     pub format: Option<FileFormat>,
@@ -139,7 +139,7 @@ pub enum ReloadMethod {
     /// The program watches the directory.
     Watch,
     /// The program reloads on this signal.
-    Signal(Signal),
+    Signal(SignalName),
 }
 
 /// Signals that a program cannot handle, by name and number. Source: signal(7).
@@ -153,10 +153,10 @@ pub enum ParseReloadError {
     UnknownMethod(String),
     /// An invalid signal.
     #[error(transparent)]
-    Signal(#[from] ParseSignalError),
+    Signal(#[from] ParseSignalNameError),
     /// A signal that a program cannot handle.
     #[error("a program cannot handle `{0}`")]
-    UnhandleableSignal(Signal),
+    UnhandleableSignal(SignalName),
 }
 
 impl Hint for ParseReloadError {

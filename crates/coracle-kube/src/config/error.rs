@@ -2,7 +2,7 @@
 
 use coracle_core::hint::Hint;
 
-use crate::problem::{LocatedProblem, join_messages};
+use crate::located_problem::{LocatedProblem, join_messages};
 use crate::template::TemplateError;
 use crate::values;
 

@@ -2,20 +2,20 @@
 //!
 //! None of the files is in an image. A file that uses a secret value is secret as a whole.
 mod configuration;
+mod configuration_problems;
 mod error;
 mod render;
 mod source_files;
-mod validation;
 
 pub use configuration::{
-    ConfigMount, Configuration, FileVariable, MountFile, RenderedFile, RenderedMount, SecretMount,
+    ConfigMount, Configuration, FileVariable, MountFileSource, RenderedFile, RenderedMount, SecretMount,
     WritableDirectory,
 };
 pub use configuration::{ParseReloadError, ReloadMethod};
+pub use configuration_problems::configuration_problems;
 pub use error::ConfigError;
 pub use render::{PartialRender, missing_secrets, render_all, render_partial, render_public};
 pub use source_files::{ConfigDir, read_config_dir};
-pub use source_files::{FileSource, read_source, source_fingerprint};
-pub use validation::configuration_problems;
+pub use source_files::{VerbatimOrTemplate, read_source, source_fingerprint};
 
 pub use crate::kubernetes_limits::MAX_OBJECT_BYTES;

@@ -2,11 +2,11 @@
 
 use std::path::Path;
 
-use super::configuration::{Configuration, MountFile, RenderedFile, RenderedMount};
+use super::configuration::{Configuration, MountFileSource, RenderedFile, RenderedMount};
+use super::configuration_problems::{configuration_problems, size_problem};
 use super::error::ConfigError;
-use super::source_files::{FileSource, read_source};
-use super::validation::{configuration_problems, size_problem};
-use crate::problem::LocatedProblem;
+use super::source_files::{VerbatimOrTemplate, read_source};
+use crate::located_problem::LocatedProblem;
 use crate::template::{FileFormat, RenderedText, TemplateError, UsedKeys, key_of_expression};
 use crate::values::{KeyPath, Schema, ValueSource, Values};
 
@@ -136,7 +136,7 @@ fn secrets_on_command_line(sources: &[ValueSource], secrets: &[KeyPath]) -> Vec<
 }
 
 fn render_file(
-    file: &MountFile,
+    file: &MountFileSource,
     values: &Values,
     secrets: &[KeyPath],
     scope: RenderScope,
@@ -146,11 +146,11 @@ fn render_file(
     };
     let (key, format) = (file.key.clone(), file.file_format());
     let template = match read_source(file)? {
-        FileSource::Verbatim(bytes) => {
+        VerbatimOrTemplate::Verbatim(bytes) => {
             validate_verbatim(file, format, &bytes)?;
             return Ok(RenderedFile { key, bytes, is_secret: false, format, used_keys: UsedKeys::new() });
         }
-        FileSource::Template(template) => template,
+        VerbatimOrTemplate::Template(template) => template,
     };
     if scope == RenderScope::WithoutSecrets {
         let used_keys = template.used_keys()?;
@@ -169,7 +169,7 @@ fn render_file(
 
 /// Validates a rendered file by its extension; errors have the line of the template.
 fn validate_rendered(
-    file: &MountFile,
+    file: &MountFileSource,
     format: Option<FileFormat>,
     rendered: &RenderedText,
     is_secret: bool,
@@ -185,7 +185,7 @@ fn validate_rendered(
 
 /// Validates a file that is copied unchanged by its extension.
 fn validate_verbatim(
-    file: &MountFile,
+    file: &MountFileSource,
     format: Option<FileFormat>,
     bytes: &[u8],
 ) -> Result<(), LocatedProblem> {

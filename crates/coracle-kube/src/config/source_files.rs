@@ -4,9 +4,9 @@
 use std::io::Read as _;
 use std::path::{Path, PathBuf};
 
-use super::configuration::{Configuration, MountFile};
+use super::configuration::{Configuration, MountFileSource};
 use crate::kubernetes_limits::MAX_OBJECT_BYTES;
-use crate::problem::LocatedProblem;
+use crate::located_problem::LocatedProblem;
 use crate::template::{FileFormat, FormatChoice, TemplateSource, TemplateSyntax};
 use crate::values::ValueSource;
 use coracle_core::digest::{Digest, DigestHasher};
@@ -37,7 +37,7 @@ pub fn read_config_dir(directory: &Path) -> coracle_core::fs::Result<ConfigDir> 
         match name.as_str() {
             "values.toml" | "values.yaml" | "values.yml" | "values.json" => found.values.push(path),
             "schema.json" | "values.schema.json" => found.schema = Some(path),
-            _ => found.files.push(MountFile::from_path(path, None, false)),
+            _ => found.files.push(MountFileSource::from_path(path, None, false)),
         }
     }
     Ok(found)
@@ -47,14 +47,14 @@ pub fn read_config_dir(directory: &Path) -> coracle_core::fs::Result<ConfigDir> 
 #[derive(Clone, PartialEq, Eq, Default, Debug)]
 pub struct ConfigDir {
     /// The files of the mount.
-    pub files: Vec<MountFile>,
+    pub files: Vec<MountFileSource>,
     /// Values files, such as `values.toml`.
     pub values: Vec<PathBuf>,
     /// The schema, such as `schema.json`.
     pub schema: Option<PathBuf>,
 }
 
-impl MountFile {
+impl MountFileSource {
     /// Returns the file of a mount that is made from `source`. The default `key` is the file name,
     /// without `.j2` for a template. A verbatim file is copied unchanged, also if it ends in `.j2`.
     pub fn from_path(source: PathBuf, key: Option<String>, is_verbatim: bool) -> Self {
@@ -80,7 +80,7 @@ const MAX_FINGERPRINTED_BYTES: u64 = 16 << 20;
 
 /// The source of a mounted file.
 #[derive(Clone, Debug)]
-pub enum FileSource {
+pub enum VerbatimOrTemplate {
     /// Bytes that are copied unchanged.
     Verbatim(Vec<u8>),
     /// A template to render.
@@ -91,11 +91,15 @@ pub enum FileSource {
 ///
 /// # Errors
 /// Fails if the file cannot be read, or a template is not UTF-8.
-pub fn read_source(file: &MountFile) -> Result<FileSource, LocatedProblem> {
+pub fn read_source(file: &MountFileSource) -> Result<VerbatimOrTemplate, LocatedProblem> {
     let bytes = read_bounded(&file.source).map_err(|error| cannot_read(&file.source, &error))?;
-    let Some(syntax) = &file.syntax else { return Ok(FileSource::Verbatim(bytes)) };
+    let Some(syntax) = &file.syntax else { return Ok(VerbatimOrTemplate::Verbatim(bytes)) };
     let text = String::from_utf8(bytes).map_err(|_| template_not_utf8(&file.source))?;
-    Ok(FileSource::Template(TemplateSource { path: file.source.clone(), text, syntax: syntax.clone() }))
+    Ok(VerbatimOrTemplate::Template(TemplateSource {
+        path: file.source.clone(),
+        text,
+        syntax: syntax.clone(),
+    }))
 }
 
 /// Reads a file up to one byte more than [`MAX_OBJECT_BYTES`], so that the size check reports a larger one.
@@ -118,8 +122,8 @@ pub fn source_fingerprint(configuration: &Configuration) -> Option<Digest> {
             return None;
         }
         match read_source(file).ok()? {
-            FileSource::Verbatim(bytes) => hash_with_length(&bytes),
-            FileSource::Template(template) => {
+            VerbatimOrTemplate::Verbatim(bytes) => hash_with_length(&bytes),
+            VerbatimOrTemplate::Template(template) => {
                 hash_with_length(template.text.as_bytes());
                 for (name, text) in template.read_includes() {
                     hash_with_length(name.as_bytes());

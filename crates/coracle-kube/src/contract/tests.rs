@@ -1,7 +1,7 @@
 use std::path::PathBuf;
 
 use super::*;
-use crate::config::{self, Configuration, MountFile, ReloadMethod, SecretMount, WritableDirectory};
+use crate::config::{self, Configuration, MountFileSource, ReloadMethod, SecretMount, WritableDirectory};
 
 /// Returns a configuration whose source files are in `folder`.
 fn configuration(folder: &std::path::Path) -> Configuration {
@@ -11,9 +11,13 @@ fn configuration(folder: &std::path::Path) -> Configuration {
         path
     };
     let files = vec![
-        MountFile::from_path(file("shop.toml.j2", "port = {{ port }}\n{% include 'more' %}"), None, false),
-        MountFile::from_path(file("login.env.j2", "PASSWORD={{ db.password|sh }}\n"), None, false),
-        MountFile::from_path(file("logo", "\u{0}"), None, false),
+        MountFileSource::from_path(
+            file("shop.toml.j2", "port = {{ port }}\n{% include 'more' %}"),
+            None,
+            false,
+        ),
+        MountFileSource::from_path(file("login.env.j2", "PASSWORD={{ db.password|sh }}\n"), None, false),
+        MountFileSource::from_path(file("logo", "\u{0}"), None, false),
     ];
     file("more", "host = {{ db.host|toml }}");
     let schema = r#"{
@@ -55,8 +59,8 @@ fn configuration(folder: &std::path::Path) -> Configuration {
     }
 }
 
-fn facts() -> ImageFacts {
-    ImageFacts { ports: vec!["8080/tcp".into()], user: "65532:65532".into() }
+fn facts() -> ImagePortsAndUser {
+    ImagePortsAndUser { ports: vec!["8080/tcp".into()], user: "65532:65532".into() }
 }
 
 #[test]

@@ -9,7 +9,7 @@ use super::manifest_patch::ManifestPatch;
 use super::name_rules::is_label_value;
 use super::object_edits::with_member;
 use super::pinned_image::PinnedImage;
-use super::settings::WorkloadSettings;
+use super::workload_settings::WorkloadSettings;
 use crate::config::{Configuration, RenderedMount};
 use coracle_core::note::Note;
 use coracle_core::port::Port;
@@ -37,7 +37,7 @@ pub struct Application<'a> {
     pub settings: &'a WorkloadSettings,
     /// Patches, applied to the generated objects.
     pub patches: &'a [ManifestPatch],
-    /// Whether rendered Secrets are generated; otherwise they are only referenced, and may have no
+    /// `true` if rendered Secrets are generated; otherwise they are only referenced, and may have no
     /// content.
     pub has_secrets: bool,
     /// The arguments of `coracle config render` that render the same configuration, for hints.

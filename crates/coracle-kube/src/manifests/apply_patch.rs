@@ -7,8 +7,8 @@ use super::application::{Application, Manifests, ObjectNaming};
 use super::manifest_patch::ManifestPatch;
 use super::name_references;
 use super::object_edits::merge_patch;
-use super::workload;
-use crate::problem::LocatedProblem;
+use super::workload_objects;
+use crate::located_problem::LocatedProblem;
 use coracle_core::path;
 
 /// Members that must remain tables.
@@ -53,13 +53,13 @@ fn apply_patch(
         }
         let before = api_rules::object_problems(object);
         merge_patch(object, &change, "");
-        workload::remove_unused_rolling_update(object, &change);
+        workload_objects::remove_unused_rolling_update(object, &change);
         name_references::rewrite_references(object, &names);
         let after = api_rules::object_problems(object);
         let new = after.into_iter().filter(|problem| !before.contains(problem));
         problems.extend(new.map(|problem| patch.problem_here(&problem.message, problem.hint)));
-        if workload::is_workload(object, application)
-            && workload::find_program_container(object, application).is_none()
+        if workload_objects::is_workload(object, application)
+            && workload_objects::find_program_container(object, application).is_none()
         {
             let message = format!(
                 "it removes the container `{}`, which runs the program, from the {}",

@@ -10,7 +10,7 @@ use crate::config::RenderedMount;
 use crate::kubernetes_limits::{
     LAST_APPLIED_ANNOTATION, MAX_ANNOTATION_BYTES, MAX_OBJECT_BYTES, MAX_REQUEST_BYTES, MAX_STORED_BYTES,
 };
-use crate::problem::LocatedProblem;
+use crate::located_problem::LocatedProblem;
 
 /// What a key adds to a stored object besides its name: lengths and field paths.
 const BYTES_PER_KEY: usize = 16;
@@ -24,7 +24,7 @@ pub struct ConfigObject {
     pub mount: ImagePath,
     /// The name without a hash.
     pub base_name: String,
-    /// Whether the object is immutable; if so, its name has a hash of the content.
+    /// `true` if the object is immutable; if so, its name has a hash of the content.
     pub is_immutable: bool,
     /// The object's `metadata` without `name`.
     pub metadata: Value,

@@ -11,9 +11,9 @@ use super::name_rules;
 use super::object_data::ConfigObjectKind;
 use super::object_edits::with_member;
 use crate::config::{ReloadMethod, RenderedMount};
-use crate::problem::LocatedProblem;
+use crate::located_problem::LocatedProblem;
 use coracle_core::path::ImagePath;
-use coracle_core::signal::Signal;
+use coracle_core::signal_name::SignalName;
 
 /// The mode of a secret file. Its owner is root, its group the program's (`fsGroup`).
 const SECRET_MODE: u32 = 0o440;
@@ -24,18 +24,18 @@ pub(super) struct ConfigVolume<'a> {
     pub(super) path: &'a ImagePath,
     /// The name of the volume.
     pub(super) name: String,
-    pub(super) objects: Vec<MountedObject>,
+    pub(super) objects: Vec<MountedConfigObject>,
     /// The signal that the program expects when a file changes.
-    pub(super) signal: Option<&'a Signal>,
+    pub(super) signal: Option<&'a SignalName>,
 }
 
 /// A mounted ConfigMap or Secret.
 #[derive(Debug)]
-pub(super) struct MountedObject {
+pub(super) struct MountedConfigObject {
     pub(super) kind: ConfigObjectKind,
     pub(super) name: String,
     pub(super) keys: Vec<String>,
-    /// Whether it is created elsewhere; it may have further keys.
+    /// `true` if it is created elsewhere; it may have further keys.
     pub(super) is_external: bool,
     pub(super) is_optional: bool,
 }
@@ -87,7 +87,7 @@ pub(super) fn config_volumes<'a>(
         });
     }
     for secret in &application.configuration.secrets {
-        let object = MountedObject {
+        let object = MountedConfigObject {
             kind: ConfigObjectKind::Secret,
             name: secret.name.clone().unwrap_or_else(|| format!("{}-secret", application.name)),
             keys: secret.keys.clone(),
@@ -143,8 +143,8 @@ fn mounted_object(
     config_object: &ConfigObject,
     mount: &RenderedMount,
     naming: &ObjectNaming,
-) -> MountedObject {
-    MountedObject {
+) -> MountedConfigObject {
+    MountedConfigObject {
         kind: config_object.kind,
         name: if naming.has_hash_suffixes { config_object.name() } else { config_object.base_name.clone() },
         keys: config_object.files.iter().map(|(key, _)| key.clone()).collect(),
@@ -153,7 +153,7 @@ fn mounted_object(
     }
 }
 
-fn reload_signal(reload: &ReloadMethod) -> Option<&Signal> {
+fn reload_signal(reload: &ReloadMethod) -> Option<&SignalName> {
     match reload {
         ReloadMethod::Signal(signal) => Some(signal),
         ReloadMethod::Restart | ReloadMethod::Watch => None,
@@ -175,14 +175,14 @@ impl ConfigVolume<'_> {
         match self.objects.as_slice() {
             [source] => with_member(volume, source.volume_field(), source.direct_source()),
             several => {
-                let sources: Vec<Value> = several.iter().map(MountedObject::projected_source).collect();
+                let sources: Vec<Value> = several.iter().map(MountedConfigObject::projected_source).collect();
                 with_member(volume, "projected", json!({ "sources": sources }))
             }
         }
     }
 }
 
-impl MountedObject {
+impl MountedConfigObject {
     fn volume_field(&self) -> &'static str {
         match self.kind {
             ConfigObjectKind::ConfigMap => "configMap",

@@ -9,15 +9,15 @@ use super::config_object::ConfigObject;
 use super::manifest_patch::ManifestPatch;
 use super::object_data::ConfigObjectKind;
 use super::object_edits::with_member;
-use super::settings::WorkloadSettings;
-use super::{name_rules, overlay_changes, workload, yaml_writer};
+use super::workload_settings::WorkloadSettings;
+use super::{name_rules, overlay_changes, workload_objects, yaml_writer};
 use crate::config::RenderedMount;
-use crate::problem::{LocatedProblem, ManifestsError};
+use crate::located_problem::{LocatedProblem, ManifestsError};
 use coracle_core::note::Note;
 
 /// An environment: its settings, and the mounts rendered with its values.
 #[derive(Clone, Debug)]
-pub struct Overlay {
+pub struct EnvironmentOverlay {
     /// The environment's name.
     pub name: String,
     /// The rendered files.
@@ -35,7 +35,7 @@ pub struct Overlay {
 /// kustomize does not support the content of a file.
 pub fn kustomize_files(
     application: &Application<'_>,
-    environments: &[Overlay],
+    environments: &[EnvironmentOverlay],
 ) -> Result<(OutputFiles, Vec<Note>), ManifestsError> {
     // kustomize appends the hashes to names itself; secrets are never written.
     let naming = ObjectNaming { name_prefix: application.name.to_owned(), has_hash_suffixes: false };
@@ -87,7 +87,7 @@ fn write_overlay(
     let changes = overlay_changes::overlay_changes(base_objects, &manifests.objects);
     let mut resources = vec![json!("../../base")];
     for object in changes.new_objects {
-        let file = workload::object_file_name(&object, application.name);
+        let file = workload_objects::object_file_name(&object, application.name);
         files.insert(format!("{folder}/{file}"), yaml_writer::to_yaml_bytes(&object));
         resources.push(json!(file));
     }
@@ -103,7 +103,7 @@ fn write_base(application: &Application<'_>, base: Manifests, files: &mut Output
     let is_shared =
         base.objects.iter().map(|object| count_images(object, &application.image.name)).sum::<usize>() > 1;
     for mut object in base.objects {
-        if let Some(image) = workload::find_program_container(&mut object, application)
+        if let Some(image) = workload_objects::find_program_container(&mut object, application)
             .and_then(|found| found.get_mut("image"))
             && *image == json!(application.image.to_string())
             && !is_shared
@@ -117,7 +117,7 @@ fn write_base(application: &Application<'_>, base: Manifests, files: &mut Output
                 json!({ "name": application.image.name, "digest": application.image.digest.to_string() });
             images = json!([with_member(entry, "newTag", json!(tag))]);
         }
-        let file = workload::object_file_name(&object, application.name);
+        let file = workload_objects::object_file_name(&object, application.name);
         files.insert(format!("base/{file}"), yaml_writer::to_yaml_bytes(&object));
         resources.push(json!(file));
     }

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use coracle_core::path;
 use serde_json::Value;
 
-use crate::problem::{LocatedProblem, ManifestsError};
+use crate::located_problem::{LocatedProblem, ManifestsError};
 use crate::values;
 use crate::values::{Ambiguity, AmbiguousValue};
 use crate::yaml::{self, Node};

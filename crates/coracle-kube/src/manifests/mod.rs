@@ -18,10 +18,10 @@ mod object_data;
 mod object_edits;
 mod overlay_changes;
 mod pinned_image;
-mod pod;
+mod pod_template;
 mod program_container;
-pub mod settings;
-mod workload;
+mod workload_objects;
+pub mod workload_settings;
 mod writable_volumes;
 pub mod yaml_writer;
 
@@ -33,15 +33,15 @@ pub use config_object::ConfigObject;
 pub use manifest_patch::ManifestPatch;
 pub use object_data::ConfigObjectKind;
 pub use pinned_image::{ParsePinnedImageError, PinnedImage};
-pub use settings::WorkloadSettings;
+pub use workload_settings::WorkloadSettings;
 
 use application::ObjectNaming;
 use config_volumes::ConfigVolume;
 
-use crate::problem::LocatedProblem;
+use crate::located_problem::LocatedProblem;
 use crate::resource_rules;
 
-pub use crate::problem::ManifestsError;
+pub use crate::located_problem::ManifestsError;
 
 /// Generates the objects of an application.
 ///
@@ -78,7 +78,7 @@ fn generate_with_names(
         .retain(|config_object| config_object.kind == ConfigObjectKind::ConfigMap || application.has_secrets);
     let mut manifests = Manifests {
         config_objects,
-        objects: workload::workload_objects(application, naming, &config_volumes, &mut problems),
+        objects: workload_objects::workload_objects(application, naming, &config_volumes, &mut problems),
         notes: security_and_secret_notes(application, &config_volumes),
     };
     problems.extend(manifests.config_objects.iter().filter_map(ConfigObject::size_problem));

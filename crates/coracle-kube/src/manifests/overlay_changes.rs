@@ -18,7 +18,7 @@ pub(super) struct OverlayChanges {
 
 /// Returns the changes from the objects of the base to those of an environment.
 pub(super) fn overlay_changes(base: &[Value], wanted: &[Value]) -> OverlayChanges {
-    let is_same = |one: &Value, other: &Value| identity(one) == identity(other);
+    let is_same = |one: &Value, other: &Value| kind_and_name(one) == kind_and_name(other);
     let mut changes = OverlayChanges {
         new_objects: wanted
             .iter()
@@ -37,7 +37,7 @@ pub(super) fn overlay_changes(base: &[Value], wanted: &[Value]) -> OverlayChange
                 "metadata": { "name": object.pointer("/metadata/name") },
             })),
         };
-        let (kind, name) = identity(object);
+        let (kind, name) = kind_and_name(object);
         changes.patches.extend(patch.map(|patch| {
             json!({ "target": { "kind": kind, "name": name }, "patch": yaml_writer::to_yaml(&patch) })
         }));
@@ -45,7 +45,7 @@ pub(super) fn overlay_changes(base: &[Value], wanted: &[Value]) -> OverlayChange
     changes
 }
 
-fn identity(object: &Value) -> (Option<&Value>, Option<&Value>) {
+fn kind_and_name(object: &Value) -> (Option<&Value>, Option<&Value>) {
     (object.get("kind"), object.pointer("/metadata/name"))
 }
 

@@ -6,10 +6,10 @@ use super::application::Application;
 use super::config_volumes::ConfigVolume;
 use super::object_data::ConfigObjectKind;
 use super::object_edits::with_member;
-use super::settings::{Probe, ProbeAction, Probes};
+use super::workload_settings::{Probe, ProbeAction, Probes};
 use super::writable_volumes::WritableVolumes;
 use crate::config::FileVariable;
-use crate::problem::LocatedProblem;
+use crate::located_problem::LocatedProblem;
 use coracle_core::port::{Port, Protocol};
 
 /// Returns the container of the program.

@@ -6,9 +6,9 @@ use serde_json::{Value, json};
 use super::application::{self, Application, ObjectNaming};
 use super::name_rules;
 use super::object_edits::with_member;
-use super::settings::{ConcurrencyPolicy, WorkloadKind};
+use super::workload_settings::{ConcurrencyPolicy, WorkloadKind};
 use crate::config::WritableDirectory;
-use crate::problem::LocatedProblem;
+use crate::located_problem::LocatedProblem;
 
 /// The directory for temporary files.
 const TMP_DIRECTORY: &str = "/tmp";
@@ -22,7 +22,7 @@ pub(super) struct WritableVolumes {
     pub(super) claim_templates: Vec<Value>,
     /// PersistentVolumeClaim objects.
     pub(super) claims: Vec<Value>,
-    /// Whether a claim can be used by one pod at a time only.
+    /// `true` if a claim can be used by one pod at a time only.
     pub(super) is_exclusive: bool,
 }
 

@@ -14,13 +14,13 @@ use super::error::TemplateError;
 use super::filters::register_filters;
 use super::key_expression::{ALL_VALUES, has_slice, keys_of_all_values};
 use super::nesting::measure_nesting;
-use super::source::{Delimiters, Includes, TemplateSource, UsedKeys};
+use super::template_source::{Delimiters, IncludedTemplates, TemplateSource, UsedKeys};
 use crate::values::KeyPath;
 
 /// The most steps of one rendering; a loop over 10,000 values takes about a tenth.
 const MAX_STEPS: u64 = 10_000_000;
-/// The same for templates with a namespace, in which each step of a loop can nest a value once more.
-/// They are few enough for [`STACK_SIZE`].
+/// Like [`MAX_STEPS`], for templates with a namespace, in which each step of a loop can nest a value once more. So
+/// few steps cannot nest a value too deeply for [`STACK_SIZE`].
 const MAX_NAMESPACE_STEPS: u64 = 500_000;
 /// The start of a key that is reached by [`ALL_VALUES`].
 const VALUES_PREFIX: &str = "values.";
@@ -32,7 +32,7 @@ const STACK_SIZE: usize = 256 << 20;
 
 pub(super) fn render_template(
     template: &TemplateSource,
-    included: Includes,
+    included: IncludedTemplates,
     values: &Value,
 ) -> Result<RenderedText, TemplateError> {
     with_large_stack(template, || render_on_this_stack(template, Arc::new(included), values))
@@ -57,7 +57,7 @@ fn with_large_stack<T: Send>(
 
 fn render_on_this_stack(
     template: &TemplateSource,
-    included: Arc<Includes>,
+    included: Arc<IncludedTemplates>,
     values: &Value,
 ) -> Result<RenderedText, TemplateError> {
     let environment = new_engine(template, &included)?;
@@ -70,8 +70,8 @@ fn render_on_this_stack(
     Ok(from_spans(template, text, &spans, used_keys))
 }
 
-/// Returns the values with `values`, the table of all: keys that are no identifiers are reached by
-/// it. Fails if that is a key already.
+/// Returns the values with one more key, `values`: a table of all values, through which templates reach keys that are
+/// not identifiers. Fails if the values have this key already.
 fn with_all_values(template: &TemplateSource, values: &Value) -> Result<Value, TemplateError> {
     let mut context = values.clone();
     if let Value::Object(table) = &mut context
@@ -84,7 +84,7 @@ fn with_all_values(template: &TemplateSource, values: &Value) -> Result<Value, T
 
 pub(super) fn find_used_keys(
     template: &TemplateSource,
-    included: Includes,
+    included: IncludedTemplates,
 ) -> Result<UsedKeys, TemplateError> {
     let included = Arc::new(included);
     with_large_stack(template, || {
@@ -102,7 +102,7 @@ fn used_keys_with_includes(
     environment: &Environment<'_>,
     main: &minijinja::Template<'_, '_>,
     template: &TemplateSource,
-    included: &Includes,
+    included: &IncludedTemplates,
 ) -> UsedKeys {
     let delimiters = &template.syntax.delimiters;
     let mut uses = used_keys_of(main, &template.text, delimiters);
@@ -132,7 +132,7 @@ fn used_keys_of(template: &minijinja::Template<'_, '_>, text: &str, delimiters: 
 
 fn new_engine<'a>(
     template: &'a TemplateSource,
-    included: &Arc<Includes>,
+    included: &Arc<IncludedTemplates>,
 ) -> Result<Environment<'a>, TemplateError> {
     let mut environment = Environment::new();
     environment.set_undefined_behavior(UndefinedBehavior::Strict);
@@ -182,7 +182,7 @@ fn format_value(
 /// namespace.
 fn check_nesting(
     template: &TemplateSource,
-    included: &Includes,
+    included: &IncludedTemplates,
     syntax: &SyntaxConfig,
 ) -> Result<bool, TemplateError> {
     let included =

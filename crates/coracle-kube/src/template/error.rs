@@ -7,8 +7,8 @@ use coracle_core::hint::Hint;
 use minijinja::ErrorKind;
 use serde_json::Value;
 
-use super::source::TemplateSource;
-use super::unclosed::{UnclosedPart, find_unclosed_part};
+use super::template_source::TemplateSource;
+use super::unclosed_parts::{UnclosedPart, find_unclosed_part};
 use super::{foreign_syntax, key_expression};
 use crate::values::{KeyPath, similar_key};
 
@@ -32,7 +32,7 @@ pub enum TemplateError {
         /// The line, from 1.
         line: usize,
     },
-    /// Includes that are nested too deeply, most likely a cycle.
+    /// IncludedTemplates that are nested too deeply, most likely a cycle.
     #[error("includes are nested too deeply: {}\n   --> {file}:{line}", .chain.iter().map(|file| format!("`{file}`")).collect::<Vec<_>>().join(" includes "))]
     TooDeep {
         /// Each template includes the next; for a cycle, one round of it.
@@ -64,7 +64,7 @@ pub enum TemplateError {
         /// The line where it begins, from 1.
         line: usize,
     },
-    /// A value with the name of the table of all values.
+    /// The values have the key `values`, which is the name of the table of all values.
     #[error("`{}`: the key `values` is reserved: it is the table of all values", .path.display())]
     ReservedKey {
         /// The template.

@@ -1,6 +1,6 @@
 //! Advice for names and syntax of Jinja, Ansible, Helm and Python that templates do not have.
 
-/// What people type, and what to write.
+/// Syntax of other template languages, and the advice for it.
 const ADVICE: &[(&[&str], &str)] = &[
     (&["items"], "write `{% for key, value in table|items %}`"),
     (&["keys"], "a loop over a table gives its keys: `{% for key in table %}`"),

@@ -8,7 +8,7 @@ pub(super) fn without_comments(text: &str) -> Result<String, SyntaxError> {
     let mut rest = text;
     while let Some(first) = rest.chars().next() {
         let length = if first == '"' {
-            string_length(rest)
+            string_literal_length(rest)
         } else if rest.starts_with("//") {
             rest.find('\n').unwrap_or(rest.len())
         } else if rest.starts_with("/*") {
@@ -35,7 +35,7 @@ pub(super) fn without_comments(text: &str) -> Result<String, SyntaxError> {
 }
 
 /// Returns the length of the string literal that `text` starts with.
-fn string_length(text: &str) -> usize {
+fn string_literal_length(text: &str) -> usize {
     let mut is_escaped = true;
     let end = text.find(|c: char| {
         let is_end = c == '"' && !is_escaped;

@@ -1,7 +1,7 @@
 //! Keys in expressions: `db.host`, `db["log-level"]`, and `values["log-level"]` for a key that is not
 //! an identifier.
 
-use super::source::Delimiters;
+use super::template_source::Delimiters;
 use crate::values::KeyPath;
 
 /// The name of the table of all values.

@@ -2,7 +2,7 @@
 
 use super::error::SyntaxError;
 
-/// Whether INI has names without a value, and directives.
+/// How strictly INI files are checked.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum IniSyntax {
     Strict,

@@ -5,15 +5,15 @@
 
 mod engine;
 mod error;
+mod file_format;
 mod filters;
 mod foreign_syntax;
-mod format;
 mod jsonc;
 mod key_expression;
 mod line_formats;
 mod nesting;
-mod source;
-mod unclosed;
+mod template_source;
+mod unclosed_parts;
 
 use std::collections::BTreeMap;
 
@@ -22,8 +22,8 @@ use serde_json::Value;
 
 pub use engine::RenderedText;
 pub use error::{SyntaxError, TemplateError};
-pub use format::{FileFormat, FormatChoice, ParseFormatError};
-pub use source::{Delimiters, TemplateSource, TemplateSyntax, UsedKeys};
+pub use file_format::{FileFormat, FormatChoice, ParseFormatError};
+pub use template_source::{Delimiters, TemplateSource, TemplateSyntax, UsedKeys};
 
 impl TemplateSource {
     /// Renders the template with `values`; reads its includes.
@@ -31,7 +31,7 @@ impl TemplateSource {
     /// # Errors
     /// Fails if the syntax is invalid, a name is undefined or a limit is exceeded.
     pub fn render(&self, values: &Value) -> Result<RenderedText, TemplateError> {
-        engine::render_template(self, source::read_includes(self), values)
+        engine::render_template(self, template_source::read_includes(self), values)
     }
 
     /// Returns the keys whose values may be in the output.
@@ -39,7 +39,7 @@ impl TemplateSource {
     /// # Errors
     /// Fails if the syntax is invalid.
     pub fn used_keys(&self) -> Result<UsedKeys, TemplateError> {
-        engine::find_used_keys(self, source::read_includes(self))
+        engine::find_used_keys(self, template_source::read_includes(self))
     }
 
     /// Renders the template with `values` and these includes, from name to text.
@@ -51,7 +51,7 @@ impl TemplateSource {
         includes: &BTreeMap<String, String>,
         values: &Value,
     ) -> Result<RenderedText, TemplateError> {
-        engine::render_template(self, source::from_texts(includes), values)
+        engine::render_template(self, template_source::from_texts(includes), values)
     }
 
     /// Returns the keys whose values may be in the output of [`Self::render_with`].
@@ -59,13 +59,13 @@ impl TemplateSource {
     /// # Errors
     /// Fails if the syntax is invalid.
     pub fn used_keys_with(&self, includes: &BTreeMap<String, String>) -> Result<UsedKeys, TemplateError> {
-        engine::find_used_keys(self, source::from_texts(includes))
+        engine::find_used_keys(self, template_source::from_texts(includes))
     }
 
     /// Returns all templates that are included, recursively, from name to text. Leaves out those
     /// that cannot be read: rendering reports them.
     pub fn read_includes(&self) -> BTreeMap<String, String> {
-        let includes = source::read_includes(self).into_iter();
+        let includes = template_source::read_includes(self).into_iter();
         includes.filter_map(|(name, text)| Some((name, text.ok()??))).collect()
     }
 }

@@ -10,16 +10,16 @@ const MAX_OPERATORS: usize = 200;
 /// The deepest nesting of all values that `set` tags of one template can build together.
 const MAX_SET_DEPTH: usize = 1000;
 
-/// What a template would do with the engine's stack.
-pub(super) struct Nesting {
+/// The nesting of a template, which the size of the engine's stack limits.
+pub(super) struct TemplateNesting {
     /// The first limit that the template exceeds, and the line.
     pub(super) exceeded: Option<(String, usize)>,
-    /// Whether the template may have a namespace, with which loops can nest values.
+    /// `true` if the template may have a namespace, with which loops can nest values.
     pub(super) has_namespace: bool,
 }
 
 /// Measures the nesting of `text`. The parser reports syntax errors.
-pub(super) fn measure_nesting(text: &str, syntax: SyntaxConfig) -> Nesting {
+pub(super) fn measure_nesting(text: &str, syntax: SyntaxConfig) -> TemplateNesting {
     let mut scan = Scan::default();
     let mut exceeded = None;
     for (token, span) in tokenize(text, false, syntax).map_while(Result::ok) {
@@ -29,7 +29,7 @@ pub(super) fn measure_nesting(text: &str, syntax: SyntaxConfig) -> Nesting {
             break;
         }
     }
-    Nesting { exceeded, has_namespace: scan.has_namespace }
+    TemplateNesting { exceeded, has_namespace: scan.has_namespace }
 }
 
 #[derive(Default)]
@@ -42,7 +42,7 @@ struct Scan {
     depth: usize,
     /// The sum of the depths of `set` tags.
     set_depth: usize,
-    /// Whether the next token is a tag's name, and whether the tag is `set`.
+    /// `true` if the next token is a tag's name, and whether the tag is `set`.
     is_name: bool,
     is_set: bool,
     has_namespace: bool,

@@ -14,13 +14,13 @@ pub(super) struct AppliedSchema<'s> {
     pub(super) schema: &'s Map<String, Value>,
     /// The JSON pointer of the value.
     pub(super) pointer: &'s str,
-    /// Whether it is below `if`: a condition has no defaults.
+    /// `true` if it is below `if`: a condition has no defaults.
     pub(super) is_condition: bool,
 }
 
 /// A branch of `anyOf` or `oneOf` for one value.
 #[derive(Clone, PartialEq, Eq, Debug)]
-pub(super) struct Branch {
+pub(super) struct ChoiceBranch {
     /// The path of keywords to the branch.
     path: String,
     /// The JSON pointer of the value.
@@ -33,7 +33,7 @@ pub(super) struct ViolatedChoice {
     path: String,
     pointer: String,
     /// All branches if the value violates each; none if it matches too many.
-    pub(super) branches: Vec<Branch>,
+    pub(super) branches: Vec<ChoiceBranch>,
 }
 
 /// The subschemas that apply to the values of a document.
@@ -49,7 +49,7 @@ pub(super) struct AppliedSchemas<'s> {
 #[derive(Clone, Copy)]
 pub(super) enum ViolatedBranches<'a> {
     All,
-    Only(&'a [Branch]),
+    Only(&'a [ChoiceBranch]),
 }
 
 impl<'s> AppliedSchemas<'s> {
@@ -110,8 +110,10 @@ impl<'s> Collector<'s, '_> {
             branches: Vec::new(),
         };
         for child in unit.children() {
-            let branch =
-                Branch { path: child.evaluation_path().as_str().to_owned(), pointer: choice.pointer.clone() };
+            let branch = ChoiceBranch {
+                path: child.evaluation_path().as_str().to_owned(),
+                pointer: choice.pointer.clone(),
+            };
             let applies = match self.branches {
                 ViolatedBranches::All => true,
                 ViolatedBranches::Only(branches) => is_any_valid || branches.contains(&branch),

@@ -3,11 +3,12 @@
 
 use serde_json::{Map, Value};
 
-use super::applied_schemas::{AppliedSchemas, Branch, ViolatedBranches, ViolatedChoice};
-use super::schema::{MAX_DEPTH, Schema};
+use super::applied_schemas::{AppliedSchemas, ChoiceBranch, ViolatedBranches, ViolatedChoice};
+use super::json_schema::{MAX_DEPTH, Schema};
 use super::subschemas::ref_target;
 
-/// More defaults than a hand-written schema has; a schema may refer to itself.
+/// The maximum number of defaults that are added. A hand-written schema has fewer; one that refers to itself could add
+/// defaults without end.
 const MAX_DEFAULTS: usize = 10_000;
 /// The most values with `anyOf` or `oneOf` that hold only with a default.
 const MAX_CHOICES: usize = 100;
@@ -17,14 +18,14 @@ pub(super) fn with_defaults(schema: &Schema, given: &Value) -> Value {
     let is_empty = given.as_object().is_none_or(Map::is_empty);
     let default = default_of(&schema.document, &schema.document, 0).filter(|_| is_empty);
     let mut filled = default.unwrap_or(given).clone();
-    fill(schema, &mut filled, &[]);
+    add_missing_defaults(schema, &mut filled, &[]);
     let mut tried: Vec<ViolatedChoice> = Vec::new();
     while tried.len() < MAX_CHOICES {
         let choices = violated_choices(schema, &filled);
         let Some(choice) = choices.into_iter().find(|choice| !tried.contains(choice)) else { break };
         if let Some(satisfied) = satisfy_choice(schema, &filled, &choice) {
             filled = satisfied;
-            fill(schema, &mut filled, &[]);
+            add_missing_defaults(schema, &mut filled, &[]);
         }
         tried.push(choice);
     }
@@ -32,7 +33,7 @@ pub(super) fn with_defaults(schema: &Schema, given: &Value) -> Value {
 }
 
 /// Adds the defaults to `value`. `branches` lists violated branches that apply nevertheless.
-fn fill(schema: &Schema, value: &mut Value, branches: &[Branch]) {
+fn add_missing_defaults(schema: &Schema, value: &mut Value, branches: &[ChoiceBranch]) {
     let mut count = 0;
     for _ in 0..MAX_DEPTH {
         let missing = missing_defaults(schema, value, branches);
@@ -57,7 +58,7 @@ struct MissingDefault {
 }
 
 /// Returns the defaults that tables of `value` lack. Those of outer schemas come first.
-fn missing_defaults(schema: &Schema, value: &Value, branches: &[Branch]) -> Vec<MissingDefault> {
+fn missing_defaults(schema: &Schema, value: &Value, branches: &[ChoiceBranch]) -> Vec<MissingDefault> {
     let evaluation = schema.validator.evaluate(value);
     let applied =
         AppliedSchemas::collect(&schema.document, evaluation.root(), ViolatedBranches::Only(branches));
@@ -99,7 +100,7 @@ fn violated_choices(schema: &Schema, value: &Value) -> Vec<ViolatedChoice> {
 fn satisfy_choice(schema: &Schema, value: &Value, choice: &ViolatedChoice) -> Option<Value> {
     let mut candidates = choice.branches.iter().filter_map(|branch| {
         let mut candidate = value.clone();
-        fill(schema, &mut candidate, std::slice::from_ref(branch));
+        add_missing_defaults(schema, &mut candidate, std::slice::from_ref(branch));
         let evaluation = schema.validator.evaluate(&candidate);
         let applied =
             AppliedSchemas::collect(&schema.document, evaluation.root(), ViolatedBranches::Only(&[]));

@@ -38,7 +38,7 @@ pub enum ValuesError {
     },
     /// A number whose text would change when it is rendered. The number may be secret, so it is
     /// not shown.
-    #[error("`{key}`: the number is not in canonical form and would change (from {origin}{})", line_suffix(*.line))]
+    #[error("`{key}`: the number would change when it is rendered, because it is not in canonical form (from {origin}{})", line_suffix(*.line))]
     NonCanonicalNumber {
         /// The key of the number.
         key: KeyPath,
@@ -47,7 +47,8 @@ pub enum ValuesError {
         /// The line, from 1; `None` for an argument.
         line: Option<usize>,
     },
-    /// A word that is a boolean in YAML 1.1 and text in YAML 1.2. It is not shown either.
+    /// A word that is a boolean in YAML 1.1 and text in YAML 1.2. The
+    /// word may be secret, so it is not shown.
     #[error("`{key}`: the unquoted word is a boolean for some programs and text for others (from {origin}{})", line_suffix(*.line))]
     AmbiguousBoolean {
         /// The key of the word.
@@ -67,7 +68,7 @@ pub enum ValuesError {
     },
     /// Every value that violates the schema.
     #[error("{}", join_lines(.0))]
-    Violations(Vec<Violation>),
+    Violations(Vec<SchemaViolation>),
     /// Several errors.
     #[error("{}", join_lines(.0))]
     Multiple(Vec<ValuesError>),
@@ -75,10 +76,10 @@ pub enum ValuesError {
 
 /// A value that violates the schema.
 #[derive(Clone, PartialEq, Eq, Debug)]
-pub struct Violation {
+pub struct SchemaViolation {
     /// The key of the value.
     pub key: KeyPath,
-    /// The source of the value; for a missing one, that of the nearest table above it.
+    /// The source of the value. If the value is missing, the source of the nearest table that contains its key.
     pub origin: Option<ValueOrigin>,
     /// The reason, without the value of a secret.
     pub message: String,
@@ -123,7 +124,7 @@ impl Hint for ValuesError {
     }
 }
 
-impl fmt::Display for Violation {
+impl fmt::Display for SchemaViolation {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let key = self.key.to_string();
         let key = if key.is_empty() { "the top-level table".into() } else { format!("`{key}`") };

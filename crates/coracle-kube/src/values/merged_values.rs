@@ -25,7 +25,7 @@ pub enum ValueSource {
         key: KeyPath,
         /// The file.
         path: PathBuf,
-        /// Whether a final line feed is part of the value.
+        /// `true` if a final line feed is part of the value.
         is_exact: bool,
     },
 }
@@ -33,9 +33,9 @@ pub enum ValueSource {
 /// The origin of a value.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum ValueOrigin {
-    /// Given by the user.
+    /// A values file or a flag of the user.
     Source(ValueSource),
-    /// A default of this schema.
+    /// The `default` of a property in the JSON schema with this path.
     Default(PathBuf),
 }
 

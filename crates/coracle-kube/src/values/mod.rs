@@ -5,24 +5,24 @@
 mod applied_schemas;
 mod defaults;
 mod error;
+mod json_schema;
 mod key_path;
 mod merged_values;
 mod parameters;
-mod parse;
-mod schema;
+mod parse_values;
 mod source_reader;
 mod subschemas;
 mod undeclared_keys;
 mod violations;
 
-pub use error::{ValuesError, Violation};
+pub use error::{SchemaViolation, ValuesError};
+pub use json_schema::Schema;
 pub use key_path::KeyPath;
 pub(crate) use key_path::similar_key;
 pub use merged_values::Values;
 pub use merged_values::{ValueOrigin, ValueSource};
 pub use parameters::SchemaParameter;
-pub(crate) use parse::{Ambiguity, AmbiguousValue, find_ambiguous_values};
-pub use schema::Schema;
+pub(crate) use parse_values::{Ambiguity, AmbiguousValue, find_ambiguous_values};
 
 use violations::RequiredValues;
 

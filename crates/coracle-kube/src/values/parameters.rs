@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 
 use serde_json::Value;
 
+use super::json_schema::Schema;
 use super::key_path::KeyPath;
-use super::schema::Schema;
 use super::subschemas::{NAMED_SCHEMA_KEYWORDS, VALUE_KEYWORDS, conditional_parts, ref_target};
 
 /// A value that a schema declares.
@@ -15,9 +15,9 @@ pub struct SchemaParameter {
     pub key: KeyPath,
     /// The allowed JSON types, separated by `|`; `None` if the schema has no `type`.
     pub types: Option<String>,
-    /// Whether the value must be given: it is required and has no default.
+    /// `true` if the value must be given: it is required and has no default.
     pub is_required: bool,
-    /// Whether the value or a table above it is secret.
+    /// `true` if the value or a table above it is secret.
     pub is_secret: bool,
 }
 
@@ -34,9 +34,9 @@ struct Part<'a> {
     is_unconditional: bool,
 }
 
-/// More parts than a hand-written schema has for one value.
+/// The maximum number of schemas for one value. A hand-written schema has fewer.
 const MAX_PARTS: usize = 200;
-/// More parameters than a hand-written schema has.
+/// The maximum number of parameters. A hand-written schema has fewer.
 const MAX_PARAMETERS: usize = 10_000;
 
 impl Part<'_> {

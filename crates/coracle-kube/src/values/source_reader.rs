@@ -8,7 +8,7 @@ use serde_json::Value;
 use super::error::ValuesError;
 use super::key_path::KeyPath;
 use super::merged_values::ValueSource;
-use super::parse::{self, ParsedValues};
+use super::parse_values::{self, ParsedValues};
 use crate::strict_json;
 use crate::yaml;
 use coracle_core::fs::Context;
@@ -37,7 +37,7 @@ fn without_line_ending(text: &str) -> &str {
 /// Parses the value of `--set KEY=TEXT`: JSON, else a string. Fails for JSON with a duplicate key,
 /// and for words that are booleans in YAML files: as text they would be true.
 fn parse_set_value(source: &ValueSource, key: &KeyPath, text: &str) -> Result<Value, ValuesError> {
-    match parse::parse_json(text) {
+    match parse_values::parse_json(text) {
         Ok(parsed) => {
             ValuesError::combine(parsed.errors(source)).map_or_else(|| Ok(key.to_table(parsed.value)), Err)
         }
@@ -52,7 +52,7 @@ fn parse_set_value(source: &ValueSource, key: &KeyPath, text: &str) -> Result<Va
     }
 }
 
-/// Returns whether `text` is a boolean in YAML but not in JSON, and more than a letter.
+/// Returns whether `text` is a boolean in YAML but not in JSON, and longer than one letter.
 fn is_boolean_word(text: &str) -> bool {
     ["True", "TRUE", "False", "FALSE"].contains(&text) || text.len() > 1 && yaml::is_yaml_1_1_boolean(text)
 }
@@ -76,9 +76,9 @@ fn parse_file(path: &Path) -> Result<ParsedValues, ValuesError> {
     let syntax_error =
         |message: String| ValuesError::InvalidSyntax { origin: ValueSource::File(path.to_owned()), message };
     let parsed = match path.extension().and_then(|extension| extension.to_str()) {
-        Some("toml") => parse::parse_toml(text),
-        Some("yaml" | "yml") => parse::parse_yaml(text),
-        Some("json") => parse::parse_json(text).map_err(|error| {
+        Some("toml") => parse_values::parse_toml(text),
+        Some("yaml" | "yml") => parse_values::parse_yaml(text),
+        Some("json") => parse_values::parse_json(text).map_err(|error| {
             format!("line {}: {}", error.line(), strict_json::message_without_position(&error))
         }),
         _ => return Err(ValuesError::UnknownFormat(path.to_owned())),

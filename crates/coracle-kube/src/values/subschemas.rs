@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use super::key_path::KeyPath;
 
-/// Far more subschemas than a hand-written schema has.
+/// The maximum number of subschemas that are visited. A hand-written schema has far fewer.
 const MAX_VISITS: usize = 100_000;
 
 /// The deepest nesting of schemas, references included. Validators follow references recursively.
@@ -15,7 +15,7 @@ const MAX_DEPTH: usize = 100;
 
 /// Which subschemas are visited.
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub(super) enum WalkScope {
+pub(super) enum SubschemaScope {
     /// Those of values with a key of their own.
     KeyedValues,
     /// All. One without a key of its own (an item, an additional property) is visited with the key
@@ -57,7 +57,7 @@ pub(super) const NAMED_SCHEMA_KEYWORDS: [&str; 5] =
 /// many, or they are nested too deeply.
 pub(super) fn walk_schemas(
     document: &Value,
-    scope: WalkScope,
+    scope: SubschemaScope,
     visit: &mut dyn FnMut(&Value, &KeyPath),
 ) -> bool {
     let mut walk = SchemaWalk { document, scope, visits: 0, ancestors: Vec::new(), visit };
@@ -67,7 +67,7 @@ pub(super) fn walk_schemas(
 
 struct SchemaWalk<'a, 'v> {
     document: &'a Value,
-    scope: WalkScope,
+    scope: SubschemaScope,
     visits: usize,
     /// The enclosing schemas, outermost first.
     ancestors: Vec<&'a Value>,
@@ -86,7 +86,7 @@ impl<'a> SchemaWalk<'a, '_> {
         self.visits += 1;
         if self.ancestors.iter().any(|ancestor| std::ptr::eq(*ancestor, schema)) {
             // A recursive schema: a secret in it may appear at any depth.
-            if self.scope == WalkScope::AllValues && has_secret(self.document) {
+            if self.scope == SubschemaScope::AllValues && has_secret(self.document) {
                 (self.visit)(&json!({ "writeOnly": true }), at);
             }
             return;
@@ -100,7 +100,7 @@ impl<'a> SchemaWalk<'a, '_> {
         for part in COMBINATOR_KEYWORDS.iter().filter_map(|keyword| schema.get(keyword)) {
             self.visit_schema_or_array(part, at);
         }
-        if self.scope == WalkScope::KeyedValues {
+        if self.scope == SubschemaScope::KeyedValues {
             conditional_parts(schema).into_iter().for_each(|part| self.visit_schema(part, at));
         } else {
             for part in SUBSCHEMA_KEYWORDS

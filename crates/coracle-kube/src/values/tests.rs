@@ -112,7 +112,10 @@ fn rejects_non_canonical_numbers_without_showing_them() {
     let error = Values::read(&sources).unwrap_err();
     let text = error.to_string().replace(&format!("{}/", folder.path().display()), "");
     assert_eq!(
-        text.replace(": the number is not in canonical form and would change", ""),
+        text.replace(
+            ": the number would change when it is rendered, because it is not in canonical form",
+            ""
+        ),
         "`mode` (from a.yaml, line 1)
 `db.ports.1` (from a.yaml, line 3)
 `db.x` (from a.yaml, line 4)
@@ -149,7 +152,7 @@ fn rejects_unquoted_yaml_1_1_booleans_with_the_fix() {
 `db.x` boolean (from a.yaml, line 3)
 `db.y.0` boolean (from a.yaml, line 3)
 `db.y.1` boolean (from a.yaml, line 4)
-`git`: the number is not in canonical form and would change (from a.yaml, line 7)
+`git`: the number would change when it is rendered, because it is not in canonical form (from a.yaml, line 7)
 `a` boolean (from --set a)
 `b` boolean (from --set b)"
     );

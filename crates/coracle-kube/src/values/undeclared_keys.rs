@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde_json::Value;
 
 use super::applied_schemas::{AppliedSchemas, ViolatedBranches};
-use super::schema::Schema;
+use super::json_schema::Schema;
 
 /// Keywords that allow or reject all other keys.
 const OPEN_TABLE_KEYWORDS: [&str; 2] = ["additionalProperties", "unevaluatedProperties"];

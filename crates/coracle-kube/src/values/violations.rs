@@ -2,10 +2,10 @@
 
 use jsonschema::error::{ValidationError, ValidationErrorKind};
 
-use super::error::Violation;
+use super::error::SchemaViolation;
+use super::json_schema::Schema;
 use super::key_path::{KeyPath, similar_key};
 use super::merged_values::Values;
-use super::schema::Schema;
 use super::undeclared_keys::{UndeclaredKey, find_undeclared_keys};
 
 /// Which of the values that a schema requires must be given.
@@ -20,10 +20,14 @@ pub(super) enum RequiredValues {
 }
 
 /// Validates `values`; returns the violations, sorted by key.
-pub(super) fn find_violations(schema: &Schema, values: &Values, required: RequiredValues) -> Vec<Violation> {
+pub(super) fn find_violations(
+    schema: &Schema,
+    values: &Values,
+    required: RequiredValues,
+) -> Vec<SchemaViolation> {
     let secrets = schema.secrets();
     let merged = values.merged();
-    let mut violations: Vec<Violation> = schema
+    let mut violations: Vec<SchemaViolation> = schema
         .validator
         .iter_errors(merged)
         .filter(|error| match required {
@@ -34,7 +38,7 @@ pub(super) fn find_violations(schema: &Schema, values: &Values, required: Requir
         .map(|error| {
             let key = KeyPath::from_pointer(error.instance_path().as_str());
             let (key, message) = redacted_message(&error, key, &secrets);
-            Violation { origin: values.origin_of(&key).cloned(), key, message }
+            SchemaViolation { origin: values.origin_of(&key).cloned(), key, message }
         })
         .collect();
     let undeclared = find_undeclared_keys(schema, merged).into_iter();
@@ -51,7 +55,7 @@ fn undeclared_key(
     schema: &Schema,
     values: &Values,
     required: RequiredValues,
-) -> Option<Violation> {
+) -> Option<SchemaViolation> {
     let key = KeyPath::from_pointer(&found.pointer);
     if required == RequiredValues::None && schema.allows_key(&key) {
         return None;
@@ -66,7 +70,7 @@ fn undeclared_key(
         (Some(_), _) => "it contains a key that the schema does not declare".into(),
     };
     let key = secret.cloned().unwrap_or(key);
-    Some(Violation { origin: values.origin_of(&key).cloned(), key, message })
+    Some(SchemaViolation { origin: values.origin_of(&key).cloned(), key, message })
 }
 
 /// Returns whether further values can fix an error, such as a missing required value.

@@ -101,8 +101,8 @@ impl Resolver<'_> {
         Ok(new.map(|mapped| (mapped.path.clone(), mapped.file.stat.size)).collect())
     }
 
-    /// Opens the libraries that were opened in `other` in `closure`, which is the same program in
-    /// another file system.
+    /// Opens in `closure` the libraries that were opened in `other`. Both are closures of the same program, in
+    /// different file systems.
     ///
     /// # Errors
     /// Fails if one of them is not found.

@@ -48,7 +48,7 @@ pub struct Dlopened {
 pub struct DlopenFailure {
     /// The request.
     pub request: DlopenRequest,
-    /// The link map for its first name, with the missing libraries.
+    /// The link map that results from the request's first name. It lists the missing libraries.
     pub link_map: Rc<LinkMap>,
 }
 
@@ -66,7 +66,7 @@ impl Dlopened {
         self.maps.iter().any(|map| map.new_objects().any(|(_, mapped)| mapped.has_name(name)))
     }
 
-    /// Returns whether the maps add nothing to `start`.
+    /// Returns whether the `dlopen` adds no object and no alias, on any CPU, to `start`, the link map of the program's start.
     pub(super) fn adds_nothing(&self, start: &LinkMap) -> bool {
         let is_empty = |map: &Rc<LinkMap>| {
             map.new_objects().next().is_none() && map.aliases.len() == start.aliases.len()

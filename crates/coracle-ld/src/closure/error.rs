@@ -82,7 +82,7 @@ pub enum Error {
         interpreter: RawPath,
         /// Why it can't be used, or where it was searched.
         why: String,
-        /// Whether `env` searched for it in `PATH`.
+        /// `true` if `env` searched for it in `PATH`.
         is_env_lookup: bool,
     },
     /// The interpreter is for another machine than the program.

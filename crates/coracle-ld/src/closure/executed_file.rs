@@ -28,7 +28,7 @@ pub struct ExecutedFile {
     pub path: ImagePath,
     /// The file's identity and content.
     pub file: FsFile,
-    /// Whether it is a script or an ELF program.
+    /// The kind: a script or an ELF program.
     pub kind: ExecutedKind,
 }
 

@@ -11,7 +11,8 @@ use super::resolve_options::ResolveOptions;
 use crate::elf::ElfObject;
 use crate::ldso::ld_so_conf::{self, ConfDirectory};
 use crate::ldso::{
-    self, Dependent, FoundLibrary, HwcapsSelection, Loader, LoaderEnvironment, Rule, default_interpreters,
+    self, Dependent, FoundLibrary, HwcapsSelection, Loader, LoaderEnvironment, SearchRule,
+    default_interpreters,
 };
 use coracle_core::file_system::{self, FileSystem, FsFile, ResolutionEnd};
 use coracle_core::fs;
@@ -94,7 +95,7 @@ impl<'a> LoaderCache<'a> {
         let is_new = |path: &ImagePath| self.options.added_files.contains(path);
         let is_listed_by_new = ImagePath::parse(listed.listed_in.as_bytes()).is_ok_and(|path| is_new(&path));
         let found = found.ok().filter(|found| is_listed_by_new || is_new(&found.candidate.path));
-        Ok(found.map(|found| FoundLibrary { rule: Rule::Cache, ..found }))
+        Ok(found.map(|found| FoundLibrary { rule: SearchRule::Cache, ..found }))
     }
 }
 

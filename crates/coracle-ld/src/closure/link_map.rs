@@ -6,7 +6,7 @@ use std::rc::Rc;
 use super::problem::{Problem, ProblemKind, Severity, record_if_damaged};
 use crate::elf::{self, SymbolReference};
 use crate::ldso::ld_so_conf::ConfDirectory;
-use crate::ldso::{Loader, Rule, SearchTrace};
+use crate::ldso::{Loader, SearchRule, SearchTrace};
 use coracle_core::file_system::{FsFile, PathResolution};
 use coracle_core::fs;
 use coracle_core::path::{ImagePath, RawPath};
@@ -18,8 +18,8 @@ pub struct LinkMap {
     /// position where an object first needs it, else last.
     pub objects: Vec<MappedObject>,
     /// Which object needed which name, and the rule that found it.
-    pub edges: Vec<Edge>,
-    /// Names that were not found.
+    pub edges: Vec<DependencyEdge>,
+    /// Needed libraries that were not found.
     pub missing: Vec<MissingLibrary>,
     /// Additional paths to objects that are mapped already. The loader opens them, so they must
     /// exist in an image.
@@ -61,7 +61,7 @@ pub enum MapReason {
         /// Index of the object that needs it.
         by: usize,
         /// The rule that found it.
-        rule: Rule,
+        rule: SearchRule,
         /// The value of `$ORIGIN` in the directory where it was found, if any.
         origin: Option<RawPath>,
     },
@@ -69,7 +69,7 @@ pub enum MapReason {
 
 /// A dependency of one object on another.
 #[derive(Clone, Debug)]
-pub struct Edge {
+pub struct DependencyEdge {
     /// Index of the object that needs the name.
     pub from: usize,
     /// Index of the object that was found for the name.
@@ -78,7 +78,7 @@ pub struct Edge {
     pub name: Vec<u8>,
     /// The rule that found the object and the resulting path. `None` if the object was mapped
     /// already.
-    pub resolved: Option<(Rule, RawPath)>,
+    pub resolved: Option<(SearchRule, RawPath)>,
     /// The search that found it. Empty if the object was mapped already.
     pub trace: Rc<SearchTrace>,
 }
@@ -88,13 +88,13 @@ pub struct Edge {
 pub struct AliasPath {
     /// Index of the object.
     pub object: usize,
-    /// The other path.
+    /// The additional path.
     pub walk: PathResolution,
     /// Why the path was opened.
     pub reason: MapReason,
 }
 
-/// A name that was not found.
+/// A needed library that was not found.
 #[derive(Clone, Debug)]
 pub struct MissingLibrary {
     /// The needed name.
@@ -211,14 +211,14 @@ impl LinkMap {
     /// Returns the names found in the loader's cache, with the paths from the cache.
     pub fn libraries_found_in_cache(&self) -> impl Iterator<Item = (&[u8], &RawPath)> {
         self.edges.iter().filter_map(|edge| match &edge.resolved {
-            Some((Rule::Cache, path)) => Some((edge.name.as_slice(), path)),
+            Some((SearchRule::Cache, path)) => Some((edge.name.as_slice(), path)),
             _ => None,
         })
     }
 
     /// Returns whether an object was found in a directory of musl's path file.
     pub fn uses_musl_path_file(&self) -> bool {
-        self.edges.iter().any(|edge| matches!(edge.resolved, Some((Rule::PathFile, _))))
+        self.edges.iter().any(|edge| matches!(edge.resolved, Some((SearchRule::PathFile, _))))
     }
 
     /// Returns the path of the object at `index`, then the paths of the objects through which it is

@@ -27,8 +27,8 @@ pub use dlopen_request::{DlopenCaller, DlopenFailure, DlopenRequest, Dlopened};
 pub use error::Error;
 pub use executed_file::{Closure, ElfProgram, ExecutedFile, ExecutedKind};
 pub use link_map::{
-    AliasPath, DependencyKind, Edge, LinkMap, MapReason, MappedObject, MissingLibrary, ReferencedSymbol,
-    SymbolReferences,
+    AliasPath, DependencyEdge, DependencyKind, LinkMap, MapReason, MappedObject, MissingLibrary,
+    ReferencedSymbol, SymbolReferences,
 };
 pub use problem::{Problem, ProblemKind, Severity};
 pub use resolve_options::{DEFAULT_PATH_VARIABLE, ResolveOptions};

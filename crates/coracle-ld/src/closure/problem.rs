@@ -11,7 +11,7 @@ use coracle_core::path::RawPath;
 pub struct Problem {
     /// The kind of problem.
     pub kind: ProblemKind,
-    /// Whether the loader fails.
+    /// How the loader reacts to the problem.
     pub severity: Severity,
     /// The affected object: its path as the loader builds it.
     pub object: RawPath,

@@ -10,10 +10,12 @@ use std::rc::Rc;
 use super::dlopen_request::DlopenCaller;
 use super::error::Error;
 use super::interpreter::{LoaderCache, read_interpreter};
-use super::link_map::{AliasPath, DependencyKind, Edge, LinkMap, MapReason, MappedObject, MissingLibrary};
+use super::link_map::{
+    AliasPath, DependencyEdge, DependencyKind, LinkMap, MapReason, MappedObject, MissingLibrary,
+};
 use super::mapped_objects::{MappedObjects, PROGRAM};
 use crate::elf::DynamicDependency;
-use crate::ldso::{self, Candidate, Dependent, HwcapsSelection, Loader};
+use crate::ldso::{self, AcceptedFile, Dependent, HwcapsSelection, Loader};
 use coracle_core::path::RawPath;
 
 /// Names of the vDSO, which the kernel maps without a file.
@@ -60,7 +62,7 @@ pub(super) struct Walker {
     processed: BTreeSet<usize>,
     /// Number of objects before the last `dlopen`.
     count_before_dlopen: Option<usize>,
-    edges: Vec<Edge>,
+    edges: Vec<DependencyEdge>,
     missing: Vec<MissingLibrary>,
     aliases: Vec<AliasPath>,
 }
@@ -181,7 +183,13 @@ impl Walker {
             return Ok(None);
         }
         if let Some(to) = self.mapped.resolve_mapped_name(&expanded, &self.mapped.dependent(by)?) {
-            self.edges.push(Edge { from: by, to, name: expanded, resolved: None, trace: Rc::default() });
+            self.edges.push(DependencyEdge {
+                from: by,
+                to,
+                name: expanded,
+                resolved: None,
+                trace: Rc::default(),
+            });
             return Ok(Some(to));
         }
         let (tree, start) = (loaders.tree, &loaders.options.working_dir);
@@ -242,7 +250,7 @@ impl Walker {
         dependent: &Rc<Dependent>,
     ) -> Result<usize, Error> {
         let ldso::FoundLibrary { candidate, rule, origin, trace } = found;
-        let Candidate { raw_path, walk, path, file, object } = candidate;
+        let AcceptedFile { raw_path, walk, path, file, object } = candidate;
         let resolved = Some((rule.clone(), raw_path.clone()));
         let reason = MapReason::Needed { by, rule, origin };
         let to = if !self.loader().is_glibc() && ldso::is_c_library(&file, &object)? {
@@ -257,7 +265,13 @@ impl Walker {
             let mapped = MappedObject { raw_path, walk, path, file, object, reason };
             self.mapped.add_library(name, mapped, dependent.clone())
         };
-        self.edges.push(Edge { from: by, to, name: name.to_vec(), resolved, trace: Rc::new(trace) });
+        self.edges.push(DependencyEdge {
+            from: by,
+            to,
+            name: name.to_vec(),
+            resolved,
+            trace: Rc::new(trace),
+        });
         Ok(to)
     }
 

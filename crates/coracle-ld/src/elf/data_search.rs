@@ -32,7 +32,7 @@ pub struct DataQuery<'a> {
     /// Parts of strings: the whole strings are returned.
     pub parts: &'a [&'a str],
     /// How absolute paths are separated from other text. `None` if no paths are searched for.
-    pub paths: Option<PathText>,
+    pub paths: Option<PathLiteralForm>,
     /// Returns whether a word is returned: the start of a string that ends with NUL, such as `gzip` of
     /// `gzip -d`. `None` if no words are searched for, which takes longer than all else.
     pub is_wanted_word: Option<&'a WordFilter<'a>>,
@@ -116,7 +116,7 @@ fn collect_words(
 }
 
 /// Adds the absolute paths that start in `range`.
-fn collect_paths(bytes: &[u8], range: Range<usize>, text: PathText, paths: &mut BTreeSet<Vec<u8>>) {
+fn collect_paths(bytes: &[u8], range: Range<usize>, text: PathLiteralForm, paths: &mut BTreeSet<Vec<u8>>) {
     for at in memchr::memchr_iter(b'/', bytes) {
         let Some((before, rest)) = bytes.split_at_checked(at) else { continue };
         let after = rest.get(1..).unwrap_or_default();
@@ -135,7 +135,7 @@ fn collect_paths(bytes: &[u8], range: Range<usize>, text: PathText, paths: &mut 
 
 /// How paths are separated from other text.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum PathText {
+pub enum PathLiteralForm {
     /// Literals of C, which end with NUL.
     Terminated,
     /// Literals of Rust and Go: a path may follow another literal directly.
@@ -149,21 +149,21 @@ pub enum PathText {
 /// # Errors
 /// Fails if the file cannot be read.
 pub fn absolute_paths_in_text(file: &OpenContent) -> fs::Result<BTreeSet<Vec<u8>>> {
-    let query = DataQuery { paths: Some(PathText::Script), ..DataQuery::default() };
+    let query = DataQuery { paths: Some(PathLiteralForm::Script), ..DataQuery::default() };
     Ok(search_ranges(file, &whole_file_range(file), &query)?.paths)
 }
 
 /// Returns whether an absolute path may start after `before`.
-fn is_start_of_path(before: &[u8], text: PathText) -> bool {
+fn is_start_of_path(before: &[u8], text: PathLiteralForm) -> bool {
     let is_in_path =
         before.last().is_some_and(|byte| byte.is_ascii_alphanumeric() || b"/._+-".contains(byte));
     match text {
-        PathText::Script => !is_in_path,
+        PathLiteralForm::Script => !is_in_path,
         // Options of `configure`, as in `PYTHON=/usr/bin/python3`, are about the build.
         _ if before.ends_with(b"=") => false,
-        PathText::Terminated => !is_in_path,
+        PathLiteralForm::Terminated => !is_in_path,
         // `/bin` in `/usr/bin` is no path of its own.
-        PathText::Concatenated => {
+        PathLiteralForm::Concatenated => {
             !is_in_path || !before.ends_with(b"/usr") && !before.ends_with(b"/usr/local")
         }
     }
@@ -184,10 +184,10 @@ mod tests {
             let found = search_ranges(&file, &whole_file_range(&file), &query).unwrap();
             found.paths.into_iter().map(|path| String::from_utf8(path).unwrap()).collect::<Vec<_>>()
         };
-        assert_eq!(find(PathText::Terminated), ["/opt/y", "/usr/share/a"]);
-        assert_eq!(find(PathText::Script), ["/bin/x:/opt/y", "/opt/y", "/usr/share/a"]);
+        assert_eq!(find(PathLiteralForm::Terminated), ["/opt/y", "/usr/share/a"]);
+        assert_eq!(find(PathLiteralForm::Script), ["/bin/x:/opt/y", "/opt/y", "/usr/share/a"]);
         let concatenated = ["/etc/fstab", "/opt/y", "/usr/bin/head-c3/etc/fstab", "/usr/share/a"];
-        assert_eq!(find(PathText::Concatenated), concatenated);
+        assert_eq!(find(PathLiteralForm::Concatenated), concatenated);
     }
 
     #[test]

@@ -10,12 +10,12 @@ use goblin::elf::program_header::{PT_DYNAMIC, ProgramHeader};
 use scroll::Pread;
 
 use super::error::{Error, Result};
-use super::file_reader::{BoundedStrings, read_exact};
+use super::file_reader::{BoundedStringReader, read_exact};
 use super::header::{Header, file_offset};
 use coracle_core::content::OpenContent;
 
 /// The entries of the dynamic section that affect loading. Empty for a static program.
-#[derive(Clone, Default, Debug)]
+#[derive(Clone, PartialEq, Eq, Default, Debug)]
 pub struct DynamicSection {
     /// `DT_NEEDED`, `DT_FILTER` and `DT_AUXILIARY` in order.
     pub dependencies: Vec<DynamicDependency>,
@@ -48,7 +48,7 @@ pub enum DynamicDependency {
 }
 
 /// The addresses of the symbol, version and relocation tables; `None` if absent.
-#[derive(Clone, Default, Debug)]
+#[derive(Clone, PartialEq, Eq, Default, Debug)]
 pub(super) struct TableAddresses {
     /// `DT_STRTAB`.
     pub(super) strings: Option<u64>,
@@ -79,7 +79,7 @@ pub(super) struct TableAddresses {
 }
 
 /// A relocation table.
-#[derive(Clone, Copy, Default, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
 pub(super) struct RelocationTable {
     pub(super) address: u64,
     pub(super) size: u64,
@@ -112,7 +112,7 @@ impl DynamicSection {
                 Ok(dynamic)
             };
         };
-        let mut strings = BoundedStrings::new(file);
+        let mut strings = BoundedStringReader::new(file);
         let mut string = |entry: &Dyn| {
             let address = table.d_val.checked_add(entry.d_val);
             let offset = address.and_then(|address| file_offset(address, segments));
@@ -155,7 +155,7 @@ impl DynamicSection {
         self.tables.has_relr
     }
 
-    /// Whether lazy binding is disabled (`DT_BIND_NOW`, `DF_BIND_NOW`, `DF_1_NOW`).
+    /// Returns whether lazy binding is disabled (`DT_BIND_NOW`, `DF_BIND_NOW`, `DF_1_NOW`).
     pub fn binds_now(&self) -> bool {
         self.tables.bind_now || self.flags & d::DF_BIND_NOW != 0 || self.flags_1 & d::DF_1_NOW != 0
     }

@@ -17,7 +17,7 @@ pub struct ElfObject {
     pub interpreter: Option<RawPath>,
     /// The dynamic section; empty if there is none, as in static programs.
     pub dynamic: DynamicSection,
-    /// Whether it has loaded segments and a dynamic section, as loaders require of a library.
+    /// `true` if it has loaded segments and a dynamic section, as loaders require of a library.
     pub is_loadable: bool,
     /// The `PT_LOAD` segments.
     pub(super) segments: Vec<ProgramHeader>,

@@ -5,12 +5,12 @@
 
 use super::elf_object::ElfObject;
 use super::error::{Error, Result};
-use super::hash_table::{HashTable, OUT_OF_BOUNDS, bloom_may_contain};
 use super::mapped_file::MappedFile;
 use super::relocations::RelocationClass;
+use super::symbol_hash_table::{OUT_OF_BOUNDS, SymbolHashTable, bloom_may_contain};
 use super::symbol_matching::{LookupResult, LookupRules, VersionedCandidates, can_bind, match_glibc_version};
+use super::symbol_versions::{SymbolVersions, VERSYM_HIDDEN};
 use super::symbols::{self, Symbol, SymbolReference, sysv_hash};
-use super::versions::{SymbolVersions, VERSYM_HIDDEN};
 use coracle_core::content::OpenContent;
 
 /// The symbols that one object exports.
@@ -21,7 +21,7 @@ pub struct ExportedSymbols<'a> {
     symbols: u64,
     /// The address of the string table.
     strings: u64,
-    hash: HashTable,
+    hash: SymbolHashTable,
     versions: SymbolVersions,
     rules: LookupRules,
     /// Remaining steps along hash chains, over all lookups.
@@ -65,8 +65,8 @@ impl<'a> ExportedSymbols<'a> {
         let mut memory = MappedFile::new(file, object);
         let tables = &object.dynamic.tables;
         let (symbols, strings, hash) = match (tables.symbols, tables.strings) {
-            (Some(symbols), Some(strings)) => (symbols, strings, HashTable::read(&mut memory, object)?),
-            _ => (0, 0, HashTable::None),
+            (Some(symbols), Some(strings)) => (symbols, strings, SymbolHashTable::read(&mut memory, object)?),
+            _ => (0, 0, SymbolHashTable::None),
         };
         let versions = SymbolVersions::read_mapped(&mut memory, object)?;
         Ok(Self {
@@ -90,15 +90,17 @@ impl<'a> ExportedSymbols<'a> {
     pub fn look_up(&mut self, wanted: &SymbolReference) -> Result<LookupResult> {
         self.chain_left = self.max_chain_length;
         match self.hash {
-            HashTable::None => Ok(LookupResult::Absent),
-            HashTable::Gnu { .. } => self.look_up_gnu(wanted),
-            HashTable::Sysv { buckets, start, entry } => self.look_up_sysv(wanted, buckets, start, entry),
+            SymbolHashTable::None => Ok(LookupResult::Absent),
+            SymbolHashTable::Gnu { .. } => self.look_up_gnu(wanted),
+            SymbolHashTable::Sysv { buckets, start, entry } => {
+                self.look_up_sysv(wanted, buckets, start, entry)
+            }
         }
     }
 
     /// Looks up `wanted` in `DT_GNU_HASH`.
     fn look_up_gnu(&mut self, wanted: &SymbolReference) -> Result<LookupResult> {
-        let HashTable::Gnu { buckets, bias, ref bloom, shift, start } = self.hash else {
+        let SymbolHashTable::Gnu { buckets, bias, ref bloom, shift, start } = self.hash else {
             return Ok(LookupResult::Absent);
         };
         if !bloom_may_contain(bloom, &self.memory, wanted.hash, shift) {

@@ -21,12 +21,12 @@ pub(super) fn read_exact(
 const MAX_STRING_BYTES: usize = 1 << 20;
 
 /// Reads strings of one file, with a limit on their total size.
-pub(super) struct BoundedStrings<'a> {
+pub(super) struct BoundedStringReader<'a> {
     file: &'a OpenContent,
     bytes_left: usize,
 }
 
-impl<'a> BoundedStrings<'a> {
+impl<'a> BoundedStringReader<'a> {
     pub(super) fn new(file: &'a OpenContent) -> Self {
         Self { file, bytes_left: MAX_STRING_BYTES }
     }

@@ -24,10 +24,10 @@ pub struct Header {
     pub os_abi: u8,
     /// `EI_ABIVERSION`.
     pub abi_version: u8,
-    /// Whether `EI_VERSION` and `e_version` are current and the padding of `e_ident` is zero, as
+    /// `true` if `EI_VERSION` and `e_version` are current and the padding of `e_ident` is zero, as
     /// loaders require.
     pub has_valid_ident: bool,
-    /// Whether the entry point is not zero.
+    /// `true` if the entry point is not zero.
     pub has_entry: bool,
     pub(super) raw: Raw,
 }

@@ -33,14 +33,14 @@ const PPC64_ABI: u32 = 3;
 pub(crate) const EM_LOONGARCH: u16 = 258;
 
 impl Machine {
-    /// Whether class, byte order and `e_machine` are equal. Loaders ignore other files without
+    /// Returns whether class, byte order and `e_machine` are equal. Loaders ignore other files without
     /// further checks.
     pub fn has_same_architecture(self, other: Self) -> bool {
         (self.is_64, self.is_little_endian, self.e_machine)
             == (other.is_64, other.is_little_endian, other.e_machine)
     }
 
-    /// Whether a loader for this machine accepts a file for `other`: the same architecture, and the
+    /// Returns whether a loader for this machine accepts a file for `other`: the same architecture, and the
     /// same float ABI if the flags define one. Source: `elf_machine_matches_host`,
     /// `sysdeps/*/dl-machine.h`.
     pub fn accepts(self, other: Self) -> bool {

@@ -12,7 +12,6 @@ mod embedded_strings;
 mod error;
 mod exported_symbols;
 mod file_reader;
-mod hash_table;
 mod header;
 mod isa_level;
 mod machine;
@@ -21,14 +20,17 @@ mod notes;
 mod relocations;
 mod sections;
 mod strip;
+mod symbol_hash_table;
 mod symbol_matching;
+mod symbol_versions;
 mod symbols;
 #[cfg(test)]
 mod tests;
 mod toolchain;
-mod versions;
 
-pub use data_search::{DataMatches, DataQuery, PathText, WordFilter, absolute_paths_in_text, search_data};
+pub use data_search::{
+    DataMatches, DataQuery, PathLiteralForm, WordFilter, absolute_paths_in_text, search_data,
+};
 pub use dlopen_notes::{DlopenNote, DlopenPriority, dlopen_notes};
 pub use dynamic::{DynamicDependency, DynamicSection};
 pub use elf_object::ElfObject;
@@ -43,6 +45,6 @@ pub use notes::{ElfNote, read_notes};
 pub use relocations::RelocationClass;
 pub use strip::{StripResult, strip};
 pub use symbol_matching::{LookupResult, LookupRules};
+pub use symbol_versions::{DefinedVersion, NeededVersion, SymbolVersion, SymbolVersions};
 pub use symbols::{SymbolReference, gnu_hash, symbol_references};
 pub use toolchain::{RustTargets, Toolchain, detect_toolchain, has_section, read_section, rust_targets};
-pub use versions::{DefinedVersion, NeededVersion, SymbolVersion, SymbolVersions};

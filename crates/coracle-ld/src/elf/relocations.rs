@@ -41,8 +41,18 @@ pub(super) fn referenced_symbols(
     if machine.e_machine == h::EM_MIPS {
         return Ok(collector.symbols);
     }
-    collector.read_table(memory, exclude_plt(tables.rela, tables.plt), true, RelocationClass::Data)?;
-    collector.read_table(memory, exclude_plt(tables.rel, tables.plt), false, RelocationClass::Data)?;
+    collector.read_table(
+        memory,
+        exclude_plt_relocations(tables.rela, tables.plt),
+        true,
+        RelocationClass::Data,
+    )?;
+    collector.read_table(
+        memory,
+        exclude_plt_relocations(tables.rel, tables.plt),
+        false,
+        RelocationClass::Data,
+    )?;
     collector.read_table(memory, tables.plt, tables.plt_has_addends, RelocationClass::Plt)?;
     collector.deduplicate()?;
     Ok(collector.symbols)
@@ -50,7 +60,7 @@ pub(super) fn referenced_symbols(
 
 /// Removes the PLT relocations from the end of `all`, where some linkers count them too
 /// (`_ELF_DYNAMIC_DO_RELOC`, `elf/dynamic-link.h`).
-fn exclude_plt(all: RelocationTable, plt: RelocationTable) -> RelocationTable {
+fn exclude_plt_relocations(all: RelocationTable, plt: RelocationTable) -> RelocationTable {
     let same_end = all.address.checked_add(all.size) == plt.address.checked_add(plt.size);
     let size = if same_end { all.size.saturating_sub(plt.size) } else { all.size };
     RelocationTable { size, ..all }
@@ -108,7 +118,8 @@ impl SymbolCollector {
                 (info >> 8, info & 0xff)
             }
         };
-        let class = if Some(kind) == copy_type(self.machine) { RelocationClass::Copy } else { class };
+        let class =
+            if Some(kind) == copy_relocation_type(self.machine) { RelocationClass::Copy } else { class };
         if symbol != 0 && self.symbols.last() != Some(&(symbol, class)) {
             self.symbols.push((symbol, class));
         }
@@ -135,7 +146,7 @@ impl SymbolCollector {
 }
 
 /// `R_*_COPY`.
-fn copy_type(machine: Machine) -> Option<u32> {
+fn copy_relocation_type(machine: Machine) -> Option<u32> {
     Some(match machine.e_machine {
         h::EM_X86_64 | h::EM_386 => 5,
         h::EM_AARCH64 => 1024,

@@ -5,7 +5,7 @@ use goblin::elf::section_header as s;
 use goblin::elf::section_header::SectionHeader;
 
 use super::error::{Error, Result};
-use super::file_reader::{BoundedStrings, read_exact};
+use super::file_reader::{BoundedStringReader, read_exact};
 use super::header::Header;
 use coracle_core::content::OpenContent;
 use coracle_core::fs;
@@ -62,7 +62,7 @@ pub(super) fn read_sections(file: &OpenContent, header: &Header) -> Result<Vec<S
     let Some(names) = headers.get(usize::from(header.raw.e_shstrndx)).map(|table| table.sh_offset) else {
         return Ok(Vec::new());
     };
-    let mut strings = BoundedStrings::new(file);
+    let mut strings = BoundedStringReader::new(file);
     headers
         .into_iter()
         .map(|header| {

@@ -8,6 +8,8 @@ use goblin::elf::section_header as s;
 use goblin::elf::section_header::SectionHeader;
 use scroll::Pwrite;
 
+use super::dynamic::DynamicSection;
+use super::elf_object::ElfObject;
 use super::error::{Error, Result};
 use super::header::Header;
 use super::sections::{Section, read_sections};
@@ -53,13 +55,19 @@ pub fn strip(content: &Content) -> Result<StripResult> {
     let kept: Vec<usize> = (0..sections.len()).filter(|&index| is_kept_section(&sections, index)).collect();
     let parts = lay_out_stripped_file(&header, &file, &sections, &kept, loaded_end)?;
     let copy = content.splice(parts);
-    if copy.size() >= content.size() {
+    // Names of the dynamic section can be in the file's header, which changes.
+    if copy.size() >= content.size() || dynamic_section(&file) != dynamic_section(&copy.open()?) {
         return Ok(StripResult::Unchanged);
     }
     Ok(match payload_size(&file, &header, &sections, loaded_end)? {
         0 => StripResult::Smaller(copy),
         size => StripResult::HasPayload(size),
     })
+}
+
+/// Returns what a loader reads in the dynamic section; `None` if the file cannot be loaded.
+fn dynamic_section(file: &OpenContent) -> Option<DynamicSection> {
+    ElfObject::read(file).ok().map(|object| object.dynamic)
 }
 
 /// Returns the end offset of headers, segments and allocated sections, which must not move.
@@ -73,7 +81,7 @@ fn loaded_end(file: &OpenContent, header: &Header, sections: &[Section]) -> Resu
     if end > file.size() { Err(Error::Truncated("segments")) } else { Ok(end) }
 }
 
-/// The longest run of zeros that is padding: a page.
+/// The longest run of zeros that counts as padding: one page.
 const MAX_PADDING: u64 = 4096;
 
 /// Returns the number of bytes from `loaded_end` on that are neither in a section nor in the table of

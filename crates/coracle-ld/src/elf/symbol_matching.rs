@@ -3,8 +3,8 @@
 //! Source: `do_lookup_x` and `check_match`, `elf/dl-lookup.c`; `find_sym`, `ldso/dynlink.c` of musl.
 
 use super::relocations::RelocationClass;
+use super::symbol_versions::{SymbolVersions, VERSYM_HIDDEN};
 use super::symbols::{STB_GLOBAL, STB_GNU_UNIQUE, STB_WEAK, STT_GNU_IFUNC, STT_TLS, Symbol, SymbolReference};
-use super::versions::{SymbolVersions, VERSYM_HIDDEN};
 
 /// The C library whose rules select a definition.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]

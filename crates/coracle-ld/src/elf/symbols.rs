@@ -9,7 +9,7 @@ use super::elf_object::ElfObject;
 use super::error::{Error, Result};
 use super::mapped_file::MappedFile;
 use super::relocations::{self, RelocationClass};
-use super::versions::{SymbolVersion, SymbolVersions};
+use super::symbol_versions::{SymbolVersion, SymbolVersions};
 use coracle_core::content::OpenContent;
 
 /// Maximum number of name bytes to read of one file. The largest programs have a few MiB.
@@ -135,12 +135,12 @@ impl Symbol {
         self.section != SHN_UNDEF
     }
 
-    /// Whether the symbol has a nonzero value, is absolute or thread-local.
+    /// Returns whether the symbol has a nonzero value, is absolute or thread-local.
     pub(super) fn has_value(self) -> bool {
         self.value != 0 || self.section == SHN_ABS || self.kind() == STT_TLS
     }
 
-    /// Whether the symbol's visibility is internal or hidden.
+    /// Returns whether the symbol's visibility is internal or hidden.
     pub(super) fn is_hidden(self) -> bool {
         [STV_INTERNAL, STV_HIDDEN].contains(&(self.other & 3))
     }

@@ -2,10 +2,10 @@
 
 use super::error::Error;
 use super::implicit_policy::Inclusion;
-use super::local_certificates::without_local_certificates;
+use super::local_certificates::PackagedCertificates;
 use super::openssl::built_in_directory;
 use super::program_context::ProgramContext;
-use super::requests::Requests;
+use super::requested_dependencies::RequestedDependencies;
 use crate::elf::{self, Toolchain};
 use coracle_core::path::{ImagePath, RawPath};
 
@@ -23,7 +23,10 @@ const BUNDLE_PATHS: [&str; 6] = [
 const TLS_LIBRARIES: [&str; 2] = ["libssl.so", "libgnutls.so"];
 
 /// Adds the bundle of the file system, and a link to it for OpenSSL.
-pub(super) fn add_certificates(program: &ProgramContext<'_>, requests: &mut Requests) -> Result<(), Error> {
+pub(super) fn add_certificates(
+    program: &ProgramContext<'_>,
+    requests: &mut RequestedDependencies,
+) -> Result<(), Error> {
     let policy = program.policy.certificates;
     let is_wanted = match policy {
         Inclusion::Never => false,
@@ -43,11 +46,12 @@ pub(super) fn add_certificates(program: &ProgramContext<'_>, requests: &mut Requ
         return Ok(());
     }
     requests.mark_used(option);
+    let packaged = PackagedCertificates::read(program)?;
     for bundle in BUNDLE_PATHS {
         let Some(file) = program.data_file(&RawPath::new(bundle), "CA certificates")? else { continue };
-        let Some(file) = without_local_certificates(program, file, requests)? else { continue };
+        let Some(file) = packaged.without_local(program, file, requests)? else { continue };
         requests.data_files.push(file);
-        return link_for_openssl(program, &RawPath::new(bundle), requests);
+        return link_for_openssl(program, &RawPath::new(bundle), &packaged, requests);
     }
     let hint =
         "install `ca-certificates` where the image is built, or leave them out with `--certificates false`";
@@ -66,7 +70,8 @@ pub(super) fn add_certificates(program: &ProgramContext<'_>, requests: &mut Requ
 fn link_for_openssl(
     program: &ProgramContext<'_>,
     bundle: &RawPath,
-    requests: &mut Requests,
+    packaged: &PackagedCertificates,
+    requests: &mut RequestedDependencies,
 ) -> Result<(), Error> {
     let Some(libcrypto) = program.library_with_prefix("libcrypto.so") else { return Ok(()) };
     let Some(directory) = built_in_directory(libcrypto, "OPENSSLDIR")? else { return Ok(()) };
@@ -75,7 +80,7 @@ fn link_for_openssl(
     match (program.data_file(&link, why)?, ImagePath::parse(link.as_bytes())) {
         // It may be a link to the bundle, or a bundle of its own.
         (Some(file), _) => {
-            let file = without_local_certificates(program, file, requests)?;
+            let file = packaged.without_local(program, file, requests)?;
             requests.data_files.extend(file);
         }
         (None, Ok(path)) => requests.add_link(path, bundle.clone(), why),

@@ -6,7 +6,7 @@
 use super::error::Error;
 use super::gconv_modules::{GconvConfiguration, SelectedModules};
 use super::program_context::ProgramContext;
-use super::requests::{DataContent, Requests};
+use super::requested_dependencies::{DataContent, RequestedDependencies};
 use crate::closure::{DlopenCaller, DlopenRequest, MappedObject};
 use crate::elf::{self, DlopenPriority};
 use coracle_core::path::{ImagePath, RawPath};
@@ -15,7 +15,10 @@ use coracle_core::path::{ImagePath, RawPath};
 const MAX_CONFIGURATION_SIZE: u64 = 4 << 20;
 
 /// Opens the modules for the policy's character sets, and adds their configuration.
-pub(super) fn add_charsets(program: &ProgramContext<'_>, requests: &mut Requests) -> Result<(), Error> {
+pub(super) fn add_charsets(
+    program: &ProgramContext<'_>,
+    requests: &mut RequestedDependencies,
+) -> Result<(), Error> {
     let Some(charsets) = program.policy.charsets.as_ref().filter(|charsets| !charsets.is_empty()) else {
         return Ok(());
     };

@@ -5,7 +5,7 @@ use super::error::Error;
 use super::function_calls::FunctionNeed;
 use super::implicit_policy::Inclusion;
 use super::program_context::{ProgramContext, ProgramRole};
-use super::requests::Requests;
+use super::requested_dependencies::RequestedDependencies;
 use crate::closure::{DlopenCaller, DlopenRequest, MappedObject};
 use crate::elf::{self, DlopenNote, DlopenPriority};
 use coracle_core::fs;
@@ -14,7 +14,7 @@ use coracle_core::path::escape_bytes;
 /// Opens the libraries of the policy and of notes with a sufficient priority.
 pub(super) fn add_dlopened_libraries(
     program: &ProgramContext<'_>,
-    requests: &mut Requests,
+    requests: &mut RequestedDependencies,
 ) -> Result<(), Error> {
     if matches!(program.role, ProgramRole::Entrypoint | ProgramRole::EntrypointInterpreter) {
         requests.dlopens.extend(program.policy.dlopen.iter().map(|name| DlopenRequest {
@@ -48,7 +48,7 @@ pub(super) fn add_dlopened_libraries(
 /// Opens the program's audit modules: the modules in `LD_AUDIT`, then in `DT_AUDIT` and
 /// `DT_DEPAUDIT`. The loader goes on without a missing one, but prints an error. musl has none.
 /// Source: `dl_main`, `elf/rtld.c`.
-pub(super) fn add_audit_modules(program: &ProgramContext<'_>, requests: &mut Requests) {
+pub(super) fn add_audit_modules(program: &ProgramContext<'_>, requests: &mut RequestedDependencies) {
     let loader = program.maps.first().and_then(|map| map.loader.as_ref());
     if !loader.is_some_and(|loader| loader.is_glibc()) {
         return;
@@ -75,7 +75,7 @@ const LIBGCC_SONAME: &str = "libgcc_s.so.1";
 /// Opens `libgcc_s.so.1` if the program may end a thread or print a backtrace: glibc then opens it
 /// to unwind the stack, and aborts if it is missing. Source: `__libc_unwind_link_get`,
 /// `misc/unwind-link.c`.
-pub(super) fn add_libgcc(program: &ProgramContext<'_>, requests: &mut Requests) {
+pub(super) fn add_libgcc(program: &ProgramContext<'_>, requests: &mut RequestedDependencies) {
     let Some(libc) = program.glibc() else { return };
     let call = program.calls.first_call(FunctionNeed::Libgcc);
     let (purpose, priority) = match (program.policy.libgcc, call) {

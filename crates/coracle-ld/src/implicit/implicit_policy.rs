@@ -9,7 +9,7 @@ use crate::elf::DlopenPriority;
 pub struct ImplicitPolicy {
     /// The bundle of CA certificates.
     pub certificates: Inclusion,
-    /// Whether the bundle has the certificates that only this machine trusts, too.
+    /// `true` if the bundle has the certificates that only this machine trusts, too.
     pub local_certificates: bool,
     /// `/etc/nsswitch.conf` and the modules listed there.
     pub nss: Inclusion,

@@ -4,10 +4,10 @@
 //! Sources: `Modules/getpath.py` of CPython; `src/java.base/unix/native/libjli` of OpenJDK;
 //! `bootloader/src/pyi_archive.c` of PyInstaller.
 
+use super::dependency_hint::{DependencyHint, HintKind, HintedPath, Likelihood};
 use super::error::Error;
-use super::hint::{DependencyHint, HintKind, HintedPath, Likelihood};
-use super::path_contents;
-use super::path_noise;
+use super::files_at_path;
+use super::ignored_paths;
 use super::program_context::{DataSources, ProgramContext};
 use crate::closure::ExecutedFile;
 use crate::elf;
@@ -33,7 +33,7 @@ pub(super) fn runtime_hints(
     hints.extend(java_hint(program.sources, executed)?);
     hints.extend(frozen_python_hint(program, executed)?);
     if program.role.is_named_by_user() {
-        hints.extend(own_tree_hint(program.sources, executed)?);
+        hints.extend(package_directory_hint(program.sources, executed)?);
     }
     Ok(hints)
 }
@@ -54,8 +54,10 @@ fn include_hint(
     }
     let mut hinted = Vec::new();
     for path in paths {
-        hinted
-            .push(HintedPath::at_same_path(path, path_contents::contents_at(sources.untracked, path)?.size));
+        hinted.push(HintedPath::at_same_path(
+            path,
+            files_at_path::files_and_size_at(sources.untracked, path)?.size,
+        ));
     }
     Ok(DependencyHint::for_includes(HintKind::Directory, reason, likelihood, hinted, needed.to_vec()))
 }
@@ -123,7 +125,7 @@ pub(super) fn distribution_packages_hint(
     let reason = format!("the distribution's packages, for {by}");
     for directory in DISTRIBUTION_PACKAGES {
         let directory = RawPath::new(directory);
-        let contents = path_contents::contents_at(sources.untracked, &directory)?;
+        let contents = files_at_path::files_and_size_at(sources.untracked, &directory)?;
         if !contents.files.is_empty() {
             let paths = vec![HintedPath::at_same_path(&directory, contents.size)];
             return Ok(DependencyHint::for_includes(
@@ -161,7 +163,7 @@ fn virtual_environment_hint(
     };
     let below = format!("lib/python{version}/site-packages");
     let packages = join(&environment, &below);
-    let size = path_contents::contents_at(sources.untracked, &packages)?.size;
+    let size = files_at_path::files_and_size_at(sources.untracked, &packages)?.size;
     if size == 0 {
         return Ok(None);
     }
@@ -196,7 +198,7 @@ fn frozen_python_hint(
     }
     let directory = RawPath::from(&executed.path).dirname();
     let internal = join(&directory, "_internal");
-    let size = path_contents::contents_at(program.sources.untracked, &internal)?.size;
+    let size = files_at_path::files_and_size_at(program.sources.untracked, &internal)?.size;
     if size == 0 {
         return Ok(None);
     }
@@ -212,7 +214,7 @@ const PACKAGE_PARENTS: [&str; 6] =
 
 /// Returns the hint about the directory that a package installs its programs in: `/opt/x` for
 /// `/opt/x/bin/y`, `/usr/lib/x/1` for `/usr/lib/x/1/bin/y`.
-pub(super) fn own_tree_hint(
+pub(super) fn package_directory_hint(
     sources: DataSources<'_>,
     executed: &ExecutedFile,
 ) -> Result<Option<DependencyHint>, Error> {
@@ -224,10 +226,10 @@ pub(super) fn own_tree_hint(
     let is_in_package = PACKAGE_PARENTS.iter().any(|parent| {
         directory.as_bytes().strip_prefix(parent.as_bytes()).is_some_and(|rest| rest.starts_with(b"/"))
     });
-    if !is_in_package || path_noise::is_noise(directory.as_bytes(), None) {
+    if !is_in_package || ignored_paths::is_ignored_path(directory.as_bytes(), None) {
         return Ok(None);
     }
-    let contents = path_contents::contents_at(sources.untracked, &directory)?;
+    let contents = files_at_path::files_and_size_at(sources.untracked, &directory)?;
     if contents.files.len() < 2 {
         return Ok(None);
     }

@@ -1,15 +1,15 @@
 //! CA certificates that only this machine trusts, such as the certificate of a proxy that
 //! intercepts TLS.
 //!
-//! A distribution's tools write them into the same bundle as the certificates of its package. They are told apart by the
-//! package's own files. Source: `update-ca-certificates(8)`, `update-ca-trust(8)`.
+//! A distribution's tools write them into the same bundle as the certificates of its package. They are distinguished by
+//! the package's own files. Source: `update-ca-certificates(8)`, `update-ca-trust(8)`.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::error::Error;
 use super::pem::{PemBlock, pem_blocks, subject_name};
 use super::program_context::ProgramContext;
-use super::requests::{DataContent, DataFile, Requests};
+use super::requested_dependencies::{DataContent, DataFile, RequestedDependencies};
 use coracle_core::note::Note;
 use coracle_core::path::{RawPath, escape_bytes};
 
@@ -36,72 +36,80 @@ const PURPOSE: &str = "CA certificates";
 /// The maximum size of a bundle, and of a list of packages, in bytes.
 const MAX_FILE_SIZE: usize = 16 << 20;
 
-/// Removes the certificates that only this machine has from `bundle`, unless the policy wants them.
-/// Returns `None` if nothing is left. A note lists these certificates in both cases.
-pub(super) fn without_local_certificates(
-    program: &ProgramContext<'_>,
-    bundle: DataFile,
-    requests: &mut Requests,
-) -> Result<Option<DataFile>, Error> {
-    let bytes = read_bundle_file(&bundle)?;
-    let (blocks, rest) = pem_blocks(&bytes);
-    let local = local_certificates(program, &blocks)?;
-    let (local, kept): (Vec<&PemBlock<'_>>, Vec<&PemBlock<'_>>) =
-        blocks.iter().partition(|block| local.contains(&block.body));
-    if local.is_empty() {
-        return Ok(Some(bundle));
-    }
-    let is_wanted = program.policy.local_certificates;
-    let note = local_certificates_note(&local, is_wanted);
-    if !requests.notes.contains(&note) {
-        requests.notes.push(note);
-    }
-    if is_wanted {
-        return Ok(Some(bundle));
-    }
-    let mut bytes: Vec<u8> = kept.iter().flat_map(|block| block.text).copied().collect();
-    bytes.extend(rest);
-    Ok((!kept.is_empty()).then_some(DataFile { content: DataContent::Bytes(bytes), ..bundle }))
-}
+/// The certificates in the package's files, in Base64 without line breaks.
+pub(super) struct PackagedCertificates(BTreeSet<Vec<u8>>);
 
-/// Returns the certificates of a bundle that are the machine's own: they are not in the package's files. Where those are
-/// not installed, or are another package's, they are in a directory of local certificates.
-fn local_certificates(
-    program: &ProgramContext<'_>,
-    blocks: &[PemBlock<'_>],
-) -> Result<BTreeSet<Vec<u8>>, Error> {
-    let packaged = certificates_of_packages(program)?;
-    if blocks.iter().any(|block| packaged.contains(&block.body)) {
-        let local = blocks.iter().filter(|block| !packaged.contains(&block.body));
-        return Ok(local.map(|block| block.body.clone()).collect());
-    }
-    let mut local = BTreeSet::new();
-    for directory in LOCAL_DIRECTORIES {
-        for file in program.data_files_below(&RawPath::new(directory), &[], PURPOSE)? {
-            local.extend(certificates_of(&file)?);
-        }
-    }
-    Ok(local)
-}
-
-/// Returns the certificates in the package's files.
-fn certificates_of_packages(program: &ProgramContext<'_>) -> Result<BTreeSet<Vec<u8>>, Error> {
-    let listed = listed_files(program)?;
-    let mut certificates = BTreeSet::new();
-    for directory in PACKAGE_DIRECTORIES {
-        for file in program.data_files_below(&RawPath::new(directory), &[], PURPOSE)? {
-            let names: Vec<&[u8]> = file.raw_path.as_bytes().split(|byte| *byte == b'/').collect();
-            let is_listed = listed.as_ref().is_none_or(|listed| listed.contains(file.raw_path.as_bytes()));
-            if is_listed && !names.iter().any(|name| LOCAL_NAMES.contains(name)) {
-                certificates.extend(certificates_of(&file)?);
+impl PackagedCertificates {
+    /// Reads the package's files.
+    pub(super) fn read(program: &ProgramContext<'_>) -> Result<Self, Error> {
+        let listed = files_listed_by_package_manager(program)?;
+        let mut certificates = BTreeSet::new();
+        for directory in PACKAGE_DIRECTORIES {
+            for file in program.data_files_below(&RawPath::new(directory), &[], PURPOSE)? {
+                let path = file.raw_path.as_bytes();
+                let mut names = path.split(|byte| *byte == b'/');
+                let is_listed = listed.as_ref().is_none_or(|listed| listed.contains(path));
+                if is_listed && !names.any(|name| LOCAL_NAMES.contains(&name)) {
+                    certificates.extend(certificates_in_file(&file)?);
+                }
             }
         }
+        Ok(Self(certificates))
     }
-    Ok(certificates)
+
+    /// Removes the certificates that only this machine has from `bundle`, unless the policy wants them.
+    /// Returns `None` if nothing is left. A note lists these certificates in both cases.
+    pub(super) fn without_local(
+        &self,
+        program: &ProgramContext<'_>,
+        bundle: DataFile,
+        requests: &mut RequestedDependencies,
+    ) -> Result<Option<DataFile>, Error> {
+        let bytes = read_bundle_file(&bundle)?;
+        let (blocks, rest) = pem_blocks(&bytes);
+        let local = self.local_certificates(program, &blocks)?;
+        let (local, kept): (Vec<&PemBlock<'_>>, Vec<&PemBlock<'_>>) =
+            blocks.iter().partition(|block| local.contains(&block.body));
+        if local.is_empty() {
+            return Ok(Some(bundle));
+        }
+        let is_wanted = program.policy.local_certificates;
+        let note = local_certificates_note(&local, is_wanted);
+        if !requests.notes.contains(&note) {
+            requests.notes.push(note);
+        }
+        if is_wanted {
+            return Ok(Some(bundle));
+        }
+        let mut bytes: Vec<u8> = kept.iter().flat_map(|block| block.text).copied().collect();
+        bytes.extend(rest);
+        Ok((!kept.is_empty()).then_some(DataFile { content: DataContent::Bytes(bytes), ..bundle }))
+    }
+
+    /// Returns the certificates of a bundle that are the machine's own: they are not in the package's files. Where those are
+    /// not installed, or are another package's, they are in a directory of local certificates.
+    fn local_certificates(
+        &self,
+        program: &ProgramContext<'_>,
+        blocks: &[PemBlock<'_>],
+    ) -> Result<BTreeSet<Vec<u8>>, Error> {
+        let Self(packaged) = self;
+        if blocks.iter().any(|block| packaged.contains(&block.body)) {
+            let local = blocks.iter().filter(|block| !packaged.contains(&block.body));
+            return Ok(local.map(|block| block.body.clone()).collect());
+        }
+        let mut local = BTreeSet::new();
+        for directory in LOCAL_DIRECTORIES {
+            for file in program.data_files_below(&RawPath::new(directory), &[], PURPOSE)? {
+                local.extend(certificates_in_file(&file)?);
+            }
+        }
+        Ok(local)
+    }
 }
 
 /// Returns the paths that the package manager lists for the package. `None` without a list.
-fn listed_files(program: &ProgramContext<'_>) -> Result<Option<BTreeSet<Vec<u8>>>, Error> {
+fn files_listed_by_package_manager(program: &ProgramContext<'_>) -> Result<Option<BTreeSet<Vec<u8>>>, Error> {
     if let Some(list) = program.data_file(&RawPath::new(DPKG_LIST), PURPOSE)? {
         return Ok(Some(read_bundle_file(&list)?.split(|byte| *byte == b'\n').map(<[u8]>::to_vec).collect()));
     }
@@ -133,7 +141,7 @@ fn files_in_apk_list(list: &[u8]) -> BTreeMap<Vec<u8>, BTreeSet<Vec<u8>>> {
 }
 
 /// Returns the certificates in a file, without line breaks.
-fn certificates_of(file: &DataFile) -> Result<Vec<Vec<u8>>, Error> {
+fn certificates_in_file(file: &DataFile) -> Result<Vec<Vec<u8>>, Error> {
     Ok(pem_blocks(&read_bundle_file(file)?).0.into_iter().map(|block| block.body).collect())
 }
 

@@ -2,36 +2,36 @@
 //! opened at run time, and data that the C library, OpenSSL and others read.
 //!
 //! Each rule has its own file, which cites its source. A rule reads a `ProgramContext` and adds
-//! to `Requests`. This module does not depend on images.
+//! to `RequestedDependencies`. This module does not depend on images.
 
 mod certificates;
 mod charsets;
+mod collect_hints;
 mod command_names;
-mod commands;
+mod dependency_hint;
+mod directories_named_after_program;
 mod dlopened_libraries;
 mod error;
+mod files_at_path;
 mod function_calls;
 mod gconv_modules;
-mod hint;
-mod hints;
+mod ignored_paths;
 mod implicit_policy;
 mod language_runtimes;
 mod local_certificates;
-mod named_directories;
-mod named_paths;
 mod names_in_strings;
 mod nss;
 mod openssl;
 mod openssl_conf;
 mod pam;
-mod path_contents;
-mod path_noise;
+mod paths_in_text;
 mod pem;
 mod plugins;
 mod program_context;
-mod requests;
+mod requested_dependencies;
 mod scripts;
 mod shell_script;
+mod started_programs;
 mod time_zones_and_locales;
 
 use std::rc::Rc;
@@ -40,19 +40,20 @@ use crate::closure::{DlopenFailure, DlopenRequest, ExecutedFile, ExecutedKind, R
 use crate::elf::DlopenPriority;
 use coracle_core::note::Note;
 
+pub use dependency_hint::{DependencyHint, HintKind, HintedPath, Likelihood, Remedy};
 pub use error::{Error, UnmetRequest};
-pub use hint::{DependencyHint, HintKind, HintedPath, Likelihood, Remedy};
 pub use implicit_policy::{ImplicitPolicy, Inclusion, TimeZones};
 pub use plugins::{PLUGIN_FAMILIES, PluginFamily};
 pub use program_context::{DataSources, ProgramRole};
-pub use requests::{DataContent, DataFile};
+pub use requested_dependencies::{DataContent, DataFile};
 
 use program_context::ProgramContext;
-use requests::{OptionUses, Requests};
+use requested_dependencies::{OptionUses, RequestedDependencies};
 
-/// The implicit dependencies of programs, without opened libraries, which are added to the closure.
+/// The implicit dependencies of programs. Libraries opened at run time are not among them: they are added to
+/// the closure.
 #[derive(Clone, Default, Debug)]
-pub struct Requirements {
+pub struct ImplicitDependencies {
     /// Data files.
     pub data_files: Vec<DataFile>,
     /// Warnings about what may not work.
@@ -62,7 +63,7 @@ pub struct Requirements {
     option_uses: OptionUses,
 }
 
-impl Requirements {
+impl ImplicitDependencies {
     /// Adds the dependencies of another program, without duplicates.
     pub fn merge(&mut self, other: Self) {
         for file in other.data_files {
@@ -86,7 +87,7 @@ impl Requirements {
         self.hints.extend(hints);
     }
 
-    /// Returns the requested things that no program uses.
+    /// Returns the requested options that no program uses.
     pub fn unused_options(&self) -> Vec<UnmetRequest> {
         self.option_uses.values().flatten().cloned().collect()
     }
@@ -104,7 +105,7 @@ pub fn add_implicit_dependencies(
     policy: &ImplicitPolicy,
     executed: &mut ExecutedFile,
     role: ProgramRole,
-) -> Result<Requirements, Error> {
+) -> Result<ImplicitDependencies, Error> {
     let own_data = match &executed.kind {
         ExecutedKind::Elf(elf) => program_context::search_own_data(elf)?,
         ExecutedKind::Script => Rc::default(),
@@ -114,7 +115,7 @@ pub fn add_implicit_dependencies(
     loop {
         let ExecutedKind::Elf(elf) = &executed.kind else {
             let hints = scripts::script_hints(sources, executed, role)?;
-            return Ok(Requirements { hints, ..Requirements::default() });
+            return Ok(ImplicitDependencies { hints, ..ImplicitDependencies::default() });
         };
         let program = ProgramContext::new(sources, policy, role, elf, own_data.clone())?;
         let mut requests = collect_requests(&program)?;
@@ -126,11 +127,13 @@ pub fn add_implicit_dependencies(
             }
         }
         if new.is_empty() {
-            let hints = hints::collect_hints(&program, resolver, executed)?;
-            report_failures(&failed, &mut requests);
-            let Requests { data_files, notes, unmet, option_uses, .. } = requests;
+            // They open no library, so they are read once.
+            certificates::add_certificates(&program, &mut requests)?;
+            let hints = collect_hints::collect_hints(&program, resolver, executed)?;
+            report_failed_dlopens(&failed, &mut requests);
+            let RequestedDependencies { data_files, notes, unmet, option_uses, .. } = requests;
             return if unmet.is_empty() {
-                Ok(Requirements { data_files, notes, hints, option_uses })
+                Ok(ImplicitDependencies { data_files, notes, hints, option_uses })
             } else {
                 Err(Error::Unmet(unmet))
             };
@@ -139,15 +142,14 @@ pub fn add_implicit_dependencies(
     }
 }
 
-/// Runs all rules for one program.
-fn collect_requests(program: &ProgramContext<'_>) -> Result<Requests, Error> {
-    let mut requests = Requests::default();
+/// Runs the rules for one program by which libraries are opened, and those that cost little.
+fn collect_requests(program: &ProgramContext<'_>) -> Result<RequestedDependencies, Error> {
+    let mut requests = RequestedDependencies::default();
     dlopened_libraries::add_libgcc(program, &mut requests);
     dlopened_libraries::add_audit_modules(program, &mut requests);
     dlopened_libraries::add_dlopened_libraries(program, &mut requests)?;
     nss::add_nss(program, &mut requests)?;
     openssl::add_openssl(program, &mut requests)?;
-    certificates::add_certificates(program, &mut requests)?;
     time_zones_and_locales::add_time_zones(program, &mut requests)?;
     time_zones_and_locales::add_requested_locales(program, &mut requests)?;
     charsets::add_charsets(program, &mut requests)?;
@@ -156,8 +158,8 @@ fn collect_requests(program: &ProgramContext<'_>) -> Result<Requests, Error> {
     Ok(requests)
 }
 
-/// Reports libraries that could not be opened: an error if it was requested, otherwise a warning.
-fn report_failures(failed: &[DlopenFailure], requests: &mut Requests) {
+/// Reports libraries that could not be opened: an error for a requested library, otherwise a warning.
+fn report_failed_dlopens(failed: &[DlopenFailure], requests: &mut RequestedDependencies) {
     for failed in failed {
         let (names, why) = (failed.tried_names(), &failed.request.purpose);
         let text = format!("cannot open {names} ({why}): {}", failed.reason());

@@ -5,14 +5,14 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::error::Error;
 use super::function_calls;
-use super::program_context::ProgramContext;
+use super::program_context::{ProgramContext, path_literal_form};
 use crate::closure::{DlopenCaller, MappedObject};
-use crate::elf;
+use crate::elf::{self, PathLiteralForm};
 use coracle_core::fs;
 use coracle_core::path::{ImagePath, RawPath};
 
 /// A library name in the strings of an object.
-pub(super) struct NamedLibrary {
+pub(super) struct LibraryNameInText {
     pub(super) name: String,
     pub(super) named_in: RawPath,
     pub(super) caller: DlopenCaller,
@@ -42,12 +42,12 @@ const MAX_TRIED_NAMES: usize = 64;
 #[derive(Default)]
 pub(super) struct NamesInStrings {
     /// Libraries named by an object that calls `dlopen`.
-    pub(super) libraries: Vec<NamedLibrary>,
-    /// Whether the program contains the path of a directory of certificates.
+    pub(super) libraries: Vec<LibraryNameInText>,
+    /// `true` if the program contains the path of a directory of certificates.
     pub(super) names_certificates: bool,
-    /// Whether the program contains the directory of time zones.
+    /// `true` if the program contains the directory of time zones.
     pub(super) names_time_zones: bool,
-    /// Whether the program is static and contains glibc's code that opens NSS modules.
+    /// `true` if the program is static and contains glibc's code that opens NSS modules.
     pub(super) opens_nss: bool,
 }
 
@@ -59,19 +59,23 @@ pub(super) fn find_names_in_strings(program: &ProgramContext<'_>) -> Result<Name
     let own_strings = program.own_data.strings.clone();
     find_names_in_program(program, &mut named);
     if callers.contains_key(&own.path) {
-        strings_by_object.push((own, own_strings));
+        strings_by_object.push((own, own_strings, path_literal_form(own)?));
     }
     for mapped in callers.into_values().filter(|mapped| mapped.path != own.path) {
-        strings_by_object.push((mapped, library_names(mapped)?));
+        strings_by_object.push((mapped, library_names(mapped)?, PathLiteralForm::Terminated));
     }
     let mut tried = BTreeSet::new();
-    for (mapped, strings) in strings_by_object {
+    for (mapped, strings, form) in strings_by_object {
         let soname = mapped.object.dynamic.soname.as_deref();
         let caller = program.as_dlopen_caller(mapped);
         let is_rare = |name: &&str| is_rarely_needed(soname, name);
-        for name in strings.iter().filter_map(|text| as_library_name(text)).filter(|name| !is_rare(name)) {
+        let names = strings.iter().flat_map(|text| match form {
+            PathLiteralForm::Concatenated => concatenated_library_names(text),
+            _ => as_library_name(text).into_iter().collect(),
+        });
+        for name in names.filter(|name| !is_rare(name)) {
             if tried.len() < MAX_TRIED_NAMES && tried.insert(name.to_owned()) {
-                named.libraries.push(NamedLibrary {
+                named.libraries.push(LibraryNameInText {
                     name: name.to_owned(),
                     named_in: mapped.raw_path.clone(),
                     caller: caller.clone(),
@@ -109,6 +113,38 @@ fn as_library_name(text: &[u8]) -> Option<&str> {
         .then_some(text)
 }
 
+/// Returns the names of libraries in literals that follow each other directly: `libx.so.1` of `errorlibx.so.1open`. A
+/// number of another literal can look like a part of the version.
+fn concatenated_library_names(text: &[u8]) -> Vec<&str> {
+    if let Some(name) = as_library_name(text) {
+        return vec![name];
+    }
+    let ends = memchr::memmem::find_iter(text, b".so").map(|at| (at, at + b".so".len()));
+    let names = ends.filter_map(|(at, end)| {
+        let is_in_name = |byte: &u8| byte.is_ascii_alphanumeric() || b"_+-.".contains(byte);
+        let (before, after) = (text.get(..at)?, text.get(end..)?);
+        let length = before.iter().rev().take_while(|byte| is_in_name(byte)).count();
+        let stem_start = at - length;
+        let start = stem_start + memchr::memmem::rfind(before.get(stem_start..)?, b"lib")?;
+        let is_in_word = after.first().is_some_and(u8::is_ascii_lowercase);
+        let name = text.get(start..end + version_length(after))?;
+        as_library_name(name).filter(|_| !is_in_word)
+    });
+    names.collect()
+}
+
+/// Returns the length of a version such as `.1.2` at the start of `text`.
+fn version_length(text: &[u8]) -> usize {
+    let mut length = 0;
+    while let Some([b'.', digits @ ..]) = text.get(length..) {
+        match digits.iter().take_while(|byte| byte.is_ascii_digit()).count() {
+            0 => break,
+            count => length += 1 + count,
+        }
+    }
+    length
+}
+
 /// Returns whether the library `soname` opens `name` only for rare features.
 fn is_rarely_needed(soname: Option<&[u8]>, name: &str) -> bool {
     let Some(soname) = soname else { return false };
@@ -138,6 +174,21 @@ mod tests {
             ["lib%s.so", "x.so", "lib.so", "libx.so.", "libx.sock", "a/libx.so", "libx.so.x", "$LIB/libx.so"]
         {
             assert_eq!(as_library_name(text.as_bytes()), None, "{text}");
+        }
+    }
+
+    #[test]
+    fn finds_library_names_between_other_literals() {
+        for (text, names) in [
+            ("cannot openlibz.so.1/usr/bin/head", vec!["libz.so.1"]),
+            ("libssl.so.3libcrypto.so.3called", vec!["libssl.so.3", "libcrypto.so.3"]),
+            ("thread panickedlibfoo-2.0.so.12.3Error", vec!["libfoo-2.0.so.12.3"]),
+            ("/usr/lib/libx.so.1", vec!["/usr/lib/libx.so.1"]),
+            ("what is solved by a library.some text", vec![]),
+            ("library/std/src/sys.so", vec![]),
+            ("lib.so.1", vec![]),
+        ] {
+            assert_eq!(concatenated_library_names(text.as_bytes()), names, "{text}");
         }
     }
 }

@@ -8,7 +8,7 @@ use super::error::Error;
 use super::function_calls::FunctionNeed;
 use super::implicit_policy::Inclusion;
 use super::program_context::ProgramContext;
-use super::requests::Requests;
+use super::requested_dependencies::RequestedDependencies;
 use crate::closure::{DlopenCaller, DlopenRequest, MappedObject};
 use crate::elf::{DlopenPriority, SymbolVersions};
 use coracle_core::path::ImagePath;
@@ -17,7 +17,10 @@ use coracle_core::path::ImagePath;
 const BUILT_IN_SINCE: &[u8] = b"GLIBC_2.34";
 
 /// Adds `/etc/nsswitch.conf`, and opens the modules listed there.
-pub(super) fn add_nss(program: &ProgramContext<'_>, requests: &mut Requests) -> Result<(), Error> {
+pub(super) fn add_nss(
+    program: &ProgramContext<'_>,
+    requests: &mut RequestedDependencies,
+) -> Result<(), Error> {
     let policy = program.policy;
     let is_wanted = match policy.nss {
         Inclusion::Never => return Ok(()),

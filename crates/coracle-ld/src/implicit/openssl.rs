@@ -9,7 +9,7 @@ use super::implicit_policy::Inclusion;
 use super::openssl_conf::OpensslConf;
 use super::plugins;
 use super::program_context::ProgramContext;
-use super::requests::Requests;
+use super::requested_dependencies::RequestedDependencies;
 use crate::closure::{DlopenCaller, DlopenRequest, MappedObject};
 use crate::elf::{self, DlopenPriority};
 use coracle_core::path::RawPath;
@@ -21,7 +21,10 @@ const BUILT_IN_PROVIDERS: [&str; 3] = ["default", "base", "null"];
 const MODULE_PATH_KEYS: [&str; 2] = ["pkcs11-module-path", "MODULE_PATH"];
 
 /// Adds OpenSSL's configuration with what it activates, and if requested all providers and engines.
-pub(super) fn add_openssl(program: &ProgramContext<'_>, requests: &mut Requests) -> Result<(), Error> {
+pub(super) fn add_openssl(
+    program: &ProgramContext<'_>,
+    requests: &mut RequestedDependencies,
+) -> Result<(), Error> {
     let policy = program.policy.openssl;
     let Some(libcrypto) = program.library_with_prefix("libcrypto.so").filter(|_| policy != Inclusion::Never)
     else {
@@ -77,17 +80,17 @@ fn activated_modules(
     let mut paths = Vec::new();
     // Programs may have a section of their own: that of Node is called by `nodejs_conf`.
     let starts = conf.default_section().filter(|(name, _)| name.ends_with("_conf"));
-    for (kind, list) in starts.flat_map(|(_, start)| conf.section(start)) {
-        for (name, section) in conf.section(list) {
-            let name = without_dot(name);
-            match without_dot(kind) {
-                "providers" if conf.value(section, "activate").is_some() => {
+    for (kind, list) in starts.flat_map(|(_, start)| conf.section_values(start)) {
+        for (name, section) in conf.section_values(list) {
+            let name = without_prefix_before_dot(name);
+            match without_prefix_before_dot(kind) {
+                "providers" if conf.value_in_section(section, "activate").is_some() => {
                     paths.extend(provider_path(conf, name, section, modules));
                 }
                 "engines" => paths.extend(engine_path(program, conf, name, section, engines)?),
                 _ => continue,
             }
-            let opened = MODULE_PATH_KEYS.iter().filter_map(|key| conf.value(section, key));
+            let opened = MODULE_PATH_KEYS.iter().filter_map(|key| conf.value_in_section(section, key));
             paths.extend(opened.map(RawPath::new));
         }
     }
@@ -101,8 +104,8 @@ fn provider_path(
     section: &str,
     modules: Option<&RawPath>,
 ) -> Option<RawPath> {
-    let name = conf.value(section, "identity").unwrap_or(name);
-    match conf.value(section, "module") {
+    let name = conf.value_in_section(section, "identity").unwrap_or(name);
+    match conf.value_in_section(section, "module") {
         Some(module) => Some(join_unless_absolute(modules, module)),
         None if BUILT_IN_PROVIDERS.contains(&name) => None,
         None => Some(join_unless_absolute(modules, &format!("{name}.so"))),
@@ -117,10 +120,10 @@ fn engine_path(
     section: &str,
     engines: Option<&RawPath>,
 ) -> Result<Option<RawPath>, Error> {
-    if let Some(path) = conf.value(section, "dynamic_path") {
+    if let Some(path) = conf.value_in_section(section, "dynamic_path") {
         return Ok(Some(join_unless_absolute(engines, path)));
     }
-    let name = conf.value(section, "engine_id").unwrap_or(name);
+    let name = conf.value_in_section(section, "engine_id").unwrap_or(name);
     let path = join_unless_absolute(engines, &format!("{name}.so"));
     Ok(program.data_file(&path, "")?.map(|_| path))
 }
@@ -136,7 +139,7 @@ fn join_unless_absolute(directory: Option<&RawPath>, path: &str) -> RawPath {
 }
 
 /// Returns a name without its part before the first dot, which makes names unique.
-fn without_dot(name: &str) -> &str {
+fn without_prefix_before_dot(name: &str) -> &str {
     name.split_once('.').map_or(name, |(_, name)| name)
 }
 

@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::error::Error;
 use super::program_context::ProgramContext;
-use super::requests::{DataContent, DataFile};
+use super::requested_dependencies::{DataContent, DataFile};
 use coracle_core::path::RawPath;
 
 /// The values of each section by name.
@@ -78,17 +78,17 @@ impl OpensslConf {
     }
 
     /// Returns the values of a section, in the order of their names.
-    pub(super) fn section(&self, name: &str) -> impl Iterator<Item = (&str, &str)> {
+    pub(super) fn section_values(&self, name: &str) -> impl Iterator<Item = (&str, &str)> {
         self.sections.get(name).into_iter().flatten().map(|(name, value)| (name.as_str(), value.as_str()))
     }
 
     /// Returns the values of the section before the first header.
     pub(super) fn default_section(&self) -> impl Iterator<Item = (&str, &str)> {
-        self.section(DEFAULT_SECTION)
+        self.section_values(DEFAULT_SECTION)
     }
 
     /// Returns a value of a section.
-    pub(super) fn value(&self, section: &str, name: &str) -> Option<&str> {
+    pub(super) fn value_in_section(&self, section: &str, name: &str) -> Option<&str> {
         self.sections.get(section)?.get(name).map(String::as_str)
     }
 
@@ -147,14 +147,14 @@ impl OpensslConf {
     fn add_line(&mut self, line: &str) -> Option<String> {
         match parse_line(line)? {
             ConfLine::Section(name) => self.current = name,
-            ConfLine::Include(path) => return self.expand(&path),
+            ConfLine::Include(path) => return self.expand_variables(&path),
             ConfLine::Pragma(pragma) => {
                 if let Some(directory) = pragma.strip_prefix("includedir:") {
                     self.include_directory = Some(RawPath::new(directory.trim()));
                 }
             }
             ConfLine::Value { section, name, value } => {
-                let value = self.expand(&value)?;
+                let value = self.expand_variables(&value)?;
                 self.values_size += name.len() + value.len();
                 if self.values_size > MAX_VALUES_SIZE {
                     return None;
@@ -168,7 +168,7 @@ impl OpensslConf {
 
     /// Replaces `$name`, `${name}`, `$(name)` and `$section::name`. `None` if there is no such value, or
     /// the text becomes too long: OpenSSL then rejects the whole file.
-    fn expand(&self, value: &str) -> Option<String> {
+    fn expand_variables(&self, value: &str) -> Option<String> {
         let mut expanded = String::new();
         let mut rest = value;
         while let Some((before, after)) = rest.split_once('$') {
@@ -182,8 +182,10 @@ impl OpensslConf {
                 }
             };
             let found = match name.split_once("::") {
-                Some((section, name)) => self.value(section, name),
-                None => self.value(&self.current, name).or_else(|| self.value(DEFAULT_SECTION, name)),
+                Some((section, name)) => self.value_in_section(section, name),
+                None => self
+                    .value_in_section(&self.current, name)
+                    .or_else(|| self.value_in_section(DEFAULT_SECTION, name)),
             };
             expanded.push_str(found?);
             if expanded.len() > MAX_VALUE_SIZE {
@@ -255,7 +257,7 @@ mod tests {
     fn limits_the_expansion_of_values() {
         // 2^60 bytes without a limit.
         let conf = read_lines(&("a = x\n".to_owned() + &"a = $a$a\n".repeat(60)));
-        assert_eq!(conf.value(DEFAULT_SECTION, "a").map(str::len), Some(1 << 16));
+        assert_eq!(conf.value_in_section(DEFAULT_SECTION, "a").map(str::len), Some(1 << 16));
         let long = format!("a = {}\n", "x".repeat(60_000));
         let many: String = (0..20_000).map(|number| format!("b{number} = $a\n")).collect();
         let conf = read_lines(&(long + &many));
@@ -268,7 +270,7 @@ mod tests {
         let values: String = (0..60_000).map(|number| format!("a{number}=${{a0}}\n")).collect();
         let conf = read_lines(&("a0=1\n".to_owned() + &values.replacen("a0=${a0}\n", "", 1)));
         assert_eq!(conf.default_section().count(), 60_000);
-        assert_eq!(conf.value(DEFAULT_SECTION, "a59999"), Some("1"));
+        assert_eq!(conf.value_in_section(DEFAULT_SECTION, "a59999"), Some("1"));
     }
 
     #[test]
@@ -279,9 +281,9 @@ mod tests {
         let included: Vec<String> =
             logical_lines(text).iter().filter_map(|line| conf.add_line(line)).collect();
         assert_eq!(included, ["/etc/ssl/a.cnf", "/etc/ssl/b"]);
-        assert_eq!(conf.value(DEFAULT_SECTION, "openssl_conf"), Some("init"));
-        assert_eq!(conf.section("init").collect::<Vec<_>>(), [("providers", "p")]);
-        assert_eq!(conf.section("p").collect::<Vec<_>>(), [("one", "/etc/ssl/one")]);
+        assert_eq!(conf.value_in_section(DEFAULT_SECTION, "openssl_conf"), Some("init"));
+        assert_eq!(conf.section_values("init").collect::<Vec<_>>(), [("providers", "p")]);
+        assert_eq!(conf.section_values("p").collect::<Vec<_>>(), [("one", "/etc/ssl/one")]);
         assert_eq!(conf.include_directory, Some(RawPath::new("/x")));
     }
 }

@@ -4,9 +4,9 @@
 use std::collections::BTreeSet;
 
 use super::error::Error;
-use super::path_contents;
+use super::files_at_path;
 use super::program_context::ProgramContext;
-use super::requests::{DataContent, DataFile, Requests};
+use super::requested_dependencies::{DataContent, DataFile, RequestedDependencies};
 use crate::closure::{DlopenCaller, DlopenRequest, MappedObject};
 use crate::elf::{self, DataQuery, DlopenPriority};
 use coracle_core::path::{RawPath, escape_bytes};
@@ -17,7 +17,10 @@ const SERVICE_DIRECTORIES: [&str; 2] = ["/etc/pam.d", "/usr/lib/pam.d"];
 const MAX_SERVICE_SIZE: u64 = 1 << 20;
 
 /// Adds the policy's PAM services, and opens their modules.
-pub(super) fn add_pam(program: &ProgramContext<'_>, requests: &mut Requests) -> Result<(), Error> {
+pub(super) fn add_pam(
+    program: &ProgramContext<'_>,
+    requests: &mut RequestedDependencies,
+) -> Result<(), Error> {
     let Some(services) = program.policy.pam.as_ref().filter(|services| !services.is_empty()) else {
         return Ok(());
     };
@@ -66,7 +69,9 @@ pub(super) fn add_pam(program: &ProgramContext<'_>, requests: &mut Requests) -> 
 pub(super) fn services_in_text(program: &ProgramContext<'_>) -> Result<Vec<String>, Error> {
     let mut configured = BTreeSet::new();
     for directory in SERVICE_DIRECTORIES {
-        for path in path_contents::contents_at(program.sources.untracked, &RawPath::new(directory))?.files {
+        for path in
+            files_at_path::files_and_size_at(program.sources.untracked, &RawPath::new(directory))?.files
+        {
             configured.insert(path.file_name().to_vec());
         }
     }

@@ -1,9 +1,9 @@
 //! Plugins of well-known libraries: whole directories of which a program opens some at run time.
 
 use super::error::Error;
-use super::path_contents::{self, PathContents};
+use super::files_at_path::{self, FilesAndSize};
 use super::program_context::ProgramContext;
-use super::requests::{DataContent, Requests};
+use super::requested_dependencies::{DataContent, RequestedDependencies};
 use crate::closure::{DlopenCaller, DlopenRequest, MappedObject};
 use crate::elf::{self, DlopenPriority};
 use coracle_core::path::RawPath;
@@ -99,7 +99,10 @@ pub const PLUGIN_FAMILIES: &[PluginFamily] = &[
 ];
 
 /// Adds the policy's plugin families.
-pub(super) fn add_plugins(program: &ProgramContext<'_>, requests: &mut Requests) -> Result<(), Error> {
+pub(super) fn add_plugins(
+    program: &ProgramContext<'_>,
+    requests: &mut RequestedDependencies,
+) -> Result<(), Error> {
     for name in program.policy.plugins.iter().flatten() {
         let Some(family) = PLUGIN_FAMILIES.iter().find(|family| family.name == name) else { continue };
         let option = format!("plugins {name}");
@@ -132,7 +135,7 @@ pub(super) fn add_plugins(program: &ProgramContext<'_>, requests: &mut Requests)
 /// files.
 pub(super) fn available_families<'a>(
     program: &ProgramContext<'a>,
-) -> Result<Vec<(&'static str, &'a MappedObject, PathContents)>, Error> {
+) -> Result<Vec<(&'static str, &'a MappedObject, FilesAndSize)>, Error> {
     let mut available = Vec::new();
     for family in PLUGIN_FAMILIES {
         let Some(library) = program.library_with_prefix(family.soname_prefix) else { continue };
@@ -141,7 +144,7 @@ pub(super) fn available_families<'a>(
             .directories
             .iter()
             .map(|name| RawPath::join_bytes(directory_of_library.as_bytes(), name.as_bytes()));
-        let mut contents = PathContents::default();
+        let mut contents = FilesAndSize::default();
         for path in beside_library.chain(
             family
                 .manifest_directories
@@ -149,7 +152,7 @@ pub(super) fn available_families<'a>(
                 .chain(family.data_paths)
                 .map(|path| RawPath::new(*path).absolute_from(&directory_of_library)),
         ) {
-            let more = path_contents::contents_at(program.sources.untracked, &path)?;
+            let more = files_at_path::files_and_size_at(program.sources.untracked, &path)?;
             contents.size += more.size;
             contents.files.extend(more.files);
         }
@@ -166,7 +169,7 @@ pub(super) fn add_plugin_directory(
     directory: &RawPath,
     caller: &DlopenCaller,
     purpose: &str,
-    requests: &mut Requests,
+    requests: &mut RequestedDependencies,
 ) -> Result<(), Error> {
     for file in program.data_files_below(directory, &[], purpose)? {
         let is_library = file.path.file_name().is_some_and(|name| name.windows(3).any(|part| part == b".so"));
@@ -191,7 +194,7 @@ fn add_manifest_directory(
     directory: &RawPath,
     caller: &DlopenCaller,
     purpose: &str,
-    requests: &mut Requests,
+    requests: &mut RequestedDependencies,
 ) -> Result<(), Error> {
     for file in program.data_files_below(directory, &[], purpose)? {
         if let DataContent::File(existing) = &file.content {

@@ -3,14 +3,14 @@
 use std::collections::BTreeSet;
 use std::rc::Rc;
 
+use super::dependency_hint::Likelihood;
 use super::error::Error;
 use super::function_calls::{FunctionCall, FunctionCalls, FunctionNeed};
-use super::hint::Likelihood;
+use super::ignored_paths;
 use super::implicit_policy::ImplicitPolicy;
-use super::path_noise;
-use super::requests::{DataContent, DataFile};
+use super::requested_dependencies::{DataContent, DataFile};
 use crate::closure::{DlopenCaller, ElfProgram, LinkMap, MappedObject, ResolveOptions};
-use crate::elf::{self, DataMatches, DataQuery, PathText, Toolchain};
+use crate::elf::{self, DataMatches, DataQuery, PathLiteralForm, Toolchain};
 use coracle_core::file_system::{self, FileSystem, FsNode, ResolutionEnd};
 use coracle_core::fs;
 use coracle_core::path::{ImagePath, RawPath};
@@ -77,18 +77,18 @@ pub(super) fn search_own_data(elf: &ElfProgram) -> Result<Rc<DataMatches>, Error
     let query = DataQuery {
         texts: &SEARCHED_TEXTS,
         parts: &[".so", "libnss_"],
-        paths: Some(path_text_form(program)?),
+        paths: Some(path_literal_form(program)?),
         is_wanted_word: None,
     };
     Ok(Rc::new(elf::search_data(&program.file.content.open()?, &program.object, &query)?))
 }
 
 /// Returns how paths are separated in the data of an object.
-pub(super) fn path_text_form(mapped: &MappedObject) -> Result<PathText, Error> {
+pub(super) fn path_literal_form(mapped: &MappedObject) -> Result<PathLiteralForm, Error> {
     let toolchain = elf::detect_toolchain(&mapped.file.content.open()?, &mapped.object.header)?;
     Ok(match toolchain {
-        Some(Toolchain::Rust | Toolchain::Go) => PathText::Concatenated,
-        None => PathText::Terminated,
+        Some(Toolchain::Rust | Toolchain::Go) => PathLiteralForm::Concatenated,
+        None => PathLiteralForm::Terminated,
     })
 }
 
@@ -160,7 +160,7 @@ impl<'a> ProgramContext<'a> {
     pub(super) fn is_own_object(&self, mapped: &MappedObject) -> bool {
         let directory = RawPath::from(&mapped.path).dirname();
         let is_private = !LIBRARY_DIRECTORIES.iter().any(|shared| directory.as_bytes() == shared.as_bytes())
-            && !path_noise::is_library_directory(directory.as_bytes());
+            && !ignored_paths::is_library_directory(directory.as_bytes());
         mapped.raw_path == self.program_object.raw_path || is_private
     }
 

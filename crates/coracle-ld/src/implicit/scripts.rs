@@ -3,18 +3,18 @@
 
 use std::collections::BTreeSet;
 
-use super::commands;
+use super::collect_hints::HintedPaths;
+use super::dependency_hint::{DependencyHint, HintKind, HintedPath, Likelihood};
 use super::error::Error;
-use super::hint::{DependencyHint, HintKind, HintedPath, Likelihood};
-use super::hints::HintedPaths;
+use super::files_at_path;
+use super::ignored_paths;
 use super::language_runtimes::{
-    DISTRIBUTION_PACKAGES, distribution_packages_hint, join, own_tree_hint, path_exists,
+    DISTRIBUTION_PACKAGES, distribution_packages_hint, join, package_directory_hint, path_exists,
 };
-use super::named_paths::{self, PathKind};
-use super::path_contents;
-use super::path_noise;
+use super::paths_in_text::{self, PathKind};
 use super::program_context::{DataSources, ProgramRole};
 use super::shell_script::MAX_SCRIPT_SIZE;
+use super::started_programs;
 use crate::closure::ExecutedFile;
 use crate::elf;
 use coracle_core::file_system::FileSystem;
@@ -32,7 +32,7 @@ pub(super) fn script_hints(
     let mut hints = Vec::new();
     let paths = match interpreter_name(&text) {
         "sh" | "bash" | "dash" | "ash" | "ksh" | "zsh" | "mksh" => {
-            hints.extend(commands::script_commands_hint(sources, &text, &executed.raw_path)?);
+            hints.extend(started_programs::script_commands_hint(sources, &text, &executed.raw_path)?);
             Vec::new()
         }
         name if name.starts_with("python") || name.starts_with("pypy") => {
@@ -48,7 +48,7 @@ pub(super) fn script_hints(
     hints.extend(files_beside_script_hint(sources, executed, paths)?);
     hints.extend(named_paths_hints(sources, executed)?);
     if role.is_named_by_user() {
-        hints.extend(own_tree_hint(sources, executed)?);
+        hints.extend(package_directory_hint(sources, executed)?);
     }
     hints.retain(|hint| role.accepts_hint(hint.likelihood));
     Ok(hints)
@@ -72,7 +72,7 @@ fn files_beside_script_hint(
 ) -> Result<Option<DependencyHint>, Error> {
     let mut hinted = Vec::new();
     for path in paths {
-        let size = path_contents::contents_at(sources.untracked, &path.from)?.size;
+        let size = files_at_path::files_and_size_at(sources.untracked, &path.from)?.size;
         hinted.push(HintedPath { size, ..path });
     }
     let files = hinted.iter().map(|path| path.to.clone()).collect();
@@ -87,8 +87,8 @@ fn named_paths_hints(
 ) -> Result<Vec<DependencyHint>, Error> {
     let texts = elf::absolute_paths_in_text(&executed.file.content.open()?)?;
     let (mut paths, mut programs) = (HintedPaths::default(), Vec::new());
-    for (_, path, kind) in named_paths::existing_paths(sources.untracked, &texts, false)? {
-        if path_noise::is_noise(path.as_bytes(), None) {
+    for (_, path, kind) in paths_in_text::existing_paths(sources.untracked, &texts, false)? {
+        if ignored_paths::is_ignored_path(path.as_bytes(), None) {
             continue;
         }
         match kind {
@@ -98,7 +98,7 @@ fn named_paths_hints(
     }
     let reason = format!("named in {}", executed.raw_path);
     let commands =
-        commands::hint_about_programs_at(sources.untracked, &programs, &reason, Likelihood::Likely)?;
+        started_programs::hint_about_programs_at(sources.untracked, &programs, &reason, Likelihood::Likely)?;
     let data = paths.into_hint(HintKind::Directory, reason, Likelihood::Likely);
     Ok(commands.into_iter().chain(data).collect())
 }
@@ -191,7 +191,7 @@ fn required_node_files(
     while let Some(name) = queue.pop() {
         for suffix in ["", ".js", ".mjs", ".cjs", ".json", "/index.js"] {
             let file = format!("{name}{suffix}");
-            let is_file = path_contents::is_file(tree, &join(directory, &file))?;
+            let is_file = files_at_path::is_file(tree, &join(directory, &file))?;
             if is_file && known.insert(file.clone()) {
                 let parent = file.rsplit_once('/').map_or("", |(parent, _)| parent);
                 queue.extend(relative_requires(&read_text(tree, &join(directory, &file))?, parent));
@@ -231,7 +231,7 @@ fn relative_requires(text: &str, parent: &str) -> Vec<String> {
 }
 
 fn read_text(tree: &dyn FileSystem, path: &RawPath) -> Result<String, Error> {
-    let bytes = path_contents::read_file(tree, path, MAX_SCRIPT_SIZE)?;
+    let bytes = files_at_path::read_file(tree, path, MAX_SCRIPT_SIZE)?;
     Ok(String::from_utf8_lossy(&bytes).into_owned())
 }
 

@@ -6,7 +6,7 @@
 use super::error::Error;
 use super::implicit_policy::TimeZones;
 use super::program_context::ProgramContext;
-use super::requests::{DataContent, DataFile, Requests};
+use super::requested_dependencies::{DataContent, DataFile, RequestedDependencies};
 use crate::elf;
 use coracle_core::fs;
 use coracle_core::path::RawPath;
@@ -19,7 +19,10 @@ const LOCALE_ARCHIVE: &str = "/usr/lib/locale/locale-archive";
 const LOCALE_PURPOSE: &str = "locale";
 
 /// Adds the time zones of the policy.
-pub(super) fn add_time_zones(program: &ProgramContext<'_>, requests: &mut Requests) -> Result<(), Error> {
+pub(super) fn add_time_zones(
+    program: &ProgramContext<'_>,
+    requests: &mut RequestedDependencies,
+) -> Result<(), Error> {
     let directory = RawPath::new(ZONEINFO_DIRECTORY);
     let hint = "install `tzdata` where the image is built, or check the spelling";
     match &program.policy.time_zones {
@@ -50,7 +53,7 @@ pub(super) fn add_time_zones(program: &ProgramContext<'_>, requests: &mut Reques
 /// Adds the locales of the policy.
 pub(super) fn add_requested_locales(
     program: &ProgramContext<'_>,
-    requests: &mut Requests,
+    requests: &mut RequestedDependencies,
 ) -> Result<(), Error> {
     for name in program.policy.locales.iter().flatten() {
         let directory = RawPath::join_bytes(LOCALE_DIRECTORY.as_bytes(), normalize_locale(name).as_bytes());
@@ -58,7 +61,7 @@ pub(super) fn add_requested_locales(
         if !files.is_empty() {
             requests.data_files.extend(files);
         } else if let Some(archive) = program.data_file(&RawPath::new(LOCALE_ARCHIVE), LOCALE_PURPOSE)?
-            && archive_contains(&archive, name)?
+            && locale_archive_contains(&archive, name)?
         {
             requests.data_files.push(archive);
         } else {
@@ -73,7 +76,7 @@ pub(super) fn add_requested_locales(
 
 /// Returns whether the locale archive contains this locale. The archive's table of names is plain
 /// text.
-fn archive_contains(archive: &DataFile, name: &str) -> fs::Result<bool> {
+fn locale_archive_contains(archive: &DataFile, name: &str) -> fs::Result<bool> {
     let DataContent::File(file) = &archive.content else { return Ok(false) };
     let wanted = normalize_locale(name);
     Ok(elf::strings_containing(&file.content.open()?, &[&wanted])?.contains(wanted.as_bytes()))

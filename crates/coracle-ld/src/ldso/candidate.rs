@@ -18,7 +18,7 @@ use coracle_core::path::{ImagePath, RawPath};
 
 /// A file that the loader accepts.
 #[derive(Debug)]
-pub struct Candidate {
+pub struct AcceptedFile {
     /// The path as the loader builds it.
     pub raw_path: RawPath,
     /// The directories and links that the path passes through.
@@ -69,7 +69,7 @@ pub(super) enum CandidateOutcome {
     /// directories, musl ends the search.
     Loop,
     /// The loader accepts the file.
-    Accepted(Box<Candidate>),
+    Accepted(Box<AcceptedFile>),
 }
 
 /// How a loader treats the first file it finds.
@@ -137,7 +137,7 @@ impl SearchContext<'_> {
         let known = self.accepted.borrow().get(&file.stat.file_id).cloned();
         if let Some(object) = known {
             let raw_path = raw_path.clone();
-            return Ok(CandidateOutcome::Accepted(Box::new(Candidate {
+            return Ok(CandidateOutcome::Accepted(Box::new(AcceptedFile {
                 raw_path,
                 walk,
                 path,
@@ -160,7 +160,7 @@ impl SearchContext<'_> {
                 let object = Rc::new(object);
                 self.accepted.borrow_mut().insert(file.stat.file_id, object.clone());
                 let raw_path = raw_path.clone();
-                CandidateOutcome::Accepted(Box::new(Candidate { raw_path, walk, path, file, object }))
+                CandidateOutcome::Accepted(Box::new(AcceptedFile { raw_path, walk, path, file, object }))
             }
             Err((Rejection::InvalidElf(elf::Error::Io(error)), _)) => return Err(error),
             Err((rejection, is_fatal)) => CandidateOutcome::Rejected { rejection, is_fatal },

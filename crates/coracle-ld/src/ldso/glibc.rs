@@ -9,7 +9,7 @@ use super::glibc_constants::{GlibcConstants, MAX_LOADER_SIZE};
 use super::ld_so_cache::LdCache;
 use super::legacy_hwcaps::LegacyHwcaps;
 use super::loader_environment::LoaderEnvironment;
-use super::search::{Dependent, Rule, SearchLocation};
+use super::search::{Dependent, SearchLocation, SearchRule};
 use crate::elf::Machine;
 use coracle_core::content::OpenContent;
 use coracle_core::file_system::{self, FileSystem, ResolutionEnd};
@@ -105,28 +105,34 @@ impl GlibcLoader {
                     list,
                     b":",
                     object,
-                    &Rule::Rpath(object.raw_path.clone()),
+                    &SearchRule::Rpath(object.raw_path.clone()),
                 ));
             }
         }
         let program = dependent.chain().last().unwrap_or(dependent);
-        locations.extend(self.path_list_locations(&self.library_path, b":;", program, &Rule::LibraryPath));
+        locations.extend(self.path_list_locations(
+            &self.library_path,
+            b":;",
+            program,
+            &SearchRule::LibraryPath,
+        ));
         let list = dependent.runpath.as_deref().unwrap_or_default();
         locations.extend(self.path_list_locations(
             list,
             b":",
             dependent,
-            &Rule::Runpath(dependent.raw_path.clone()),
+            &SearchRule::Runpath(dependent.raw_path.clone()),
         ));
 
         let location =
             |path: &[u8], rule| SearchLocation { raw_path: RawPath::new(path), rule, origin: None };
-        locations.push(location(&self.constants.cache_path, Rule::Cache));
+        locations.push(location(&self.constants.cache_path, SearchRule::Cache));
         if !dependent.no_default_directories {
             let directories = self.constants.default_directories.iter();
             locations.extend(
-                directories
-                    .map(|directory| location(&trim_trailing_slashes(directory), Rule::DefaultDirectory)),
+                directories.map(|directory| {
+                    location(&trim_trailing_slashes(directory), SearchRule::DefaultDirectory)
+                }),
             );
         }
         locations
@@ -138,7 +144,7 @@ impl GlibcLoader {
         list: &[u8],
         separators: &[u8],
         object: &Dependent,
-        rule: &Rule,
+        rule: &SearchRule,
     ) -> Vec<SearchLocation> {
         let elements = split_path_list(list, separators);
         let expanded = elements.filter_map(|element| self.token_values(object).expand(element));

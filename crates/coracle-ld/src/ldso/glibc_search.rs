@@ -4,7 +4,7 @@
 use super::candidate::{CandidateOutcome, MismatchPolicy, SearchContext};
 use super::glibc::GlibcLoader;
 use super::legacy_hwcaps::{LegacyHwcaps, join_directory};
-use super::search::{Dependent, FoundLibrary, Rule, SearchLocation, SearchTrace};
+use super::search::{Dependent, FoundLibrary, SearchLocation, SearchRule, SearchTrace};
 use coracle_core::fs;
 use coracle_core::path::RawPath;
 
@@ -27,7 +27,7 @@ impl GlibcLoader {
                 continue;
             }
             let paths = match location.rule {
-                Rule::Cache => self.find_in_cache(name, no_defaults),
+                SearchRule::Cache => self.find_in_cache(name, no_defaults),
                 _ => self.candidate_paths(search, &location.raw_path, name)?,
             };
             for path in paths {

@@ -7,7 +7,7 @@ use super::glibc::GlibcLoader;
 use super::glibc_constants::is_hwcaps_name_of_other_machine;
 use super::loader_environment::{HwcapsSelection, LoaderEnvironment};
 use super::musl::{self, MuslLoader};
-use super::search::{Dependent, FoundLibrary, Rule, SearchLocation, SearchTrace};
+use super::search::{Dependent, FoundLibrary, SearchLocation, SearchRule, SearchTrace};
 use crate::elf::{ElfObject, Machine};
 use coracle_core::content::OpenContent;
 use coracle_core::file_system::FileSystem;
@@ -118,11 +118,11 @@ impl Loader {
         let policy = if self.is_glibc() { MismatchPolicy::Skip } else { MismatchPolicy::EndSearch };
         let origin = expanded.has_origin.then(|| dependent.origin.clone());
         let location =
-            SearchLocation { raw_path: RawPath::new(expanded.bytes), rule: Rule::ExplicitPath, origin };
+            SearchLocation { raw_path: RawPath::new(expanded.bytes), rule: SearchRule::ExplicitPath, origin };
         let mut trace = SearchTrace::default();
         match search.try_path(&location.raw_path, policy)? {
             CandidateOutcome::Accepted(candidate) => {
-                let (rule, origin) = (Rule::ExplicitPath, location.origin);
+                let (rule, origin) = (SearchRule::ExplicitPath, location.origin);
                 return Ok(Ok(FoundLibrary { candidate: *candidate, rule, origin, trace }));
             }
             CandidateOutcome::Rejected { rejection, is_fatal } => {

@@ -22,7 +22,7 @@ pub struct LoaderEnvironment {
     pub preload: Vec<u8>,
     /// `LD_AUDIT`, unsplit.
     pub audit: Vec<u8>,
-    /// Whether to read `/etc/ld.so.preload`.
+    /// `true` if to read `/etc/ld.so.preload`.
     pub reads_preload_file: bool,
     /// The CPU features for which libraries are selected.
     pub hwcaps: HwcapsSelection,

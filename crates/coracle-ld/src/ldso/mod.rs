@@ -20,11 +20,11 @@ mod loader_environment;
 mod musl;
 mod search;
 
-pub use candidate::{Candidate, Rejection};
+pub use candidate::{AcceptedFile, Rejection};
 pub use default_interpreter::default_interpreters;
 pub use error::Error;
 pub use ld_so_cache::{CacheEntry, CacheTooLarge, LdCache};
 pub use loader::Loader;
 pub use loader_environment::{HwcapsSelection, LoaderEnvironment};
 pub use musl::is_c_library;
-pub use search::{Dependent, FoundLibrary, Rule, SearchLocation, SearchTrace};
+pub use search::{Dependent, FoundLibrary, SearchLocation, SearchRule, SearchTrace};

@@ -3,7 +3,7 @@
 use super::candidate::{CandidateOutcome, MismatchPolicy, Rejection, SearchContext};
 use super::error::Error;
 use super::loader_environment::LoaderEnvironment;
-use super::search::{Dependent, FoundLibrary, Rule, SearchLocation, SearchTrace};
+use super::search::{Dependent, FoundLibrary, SearchLocation, SearchRule, SearchTrace};
 use crate::elf::{self, ElfObject, ExportedSymbols, LookupRules};
 use coracle_core::content::OpenContent;
 use coracle_core::file_system::{self, FileSystem, FsFile, ResolutionEnd};
@@ -59,16 +59,16 @@ impl MuslLoader {
     ) -> Result<Self, Error> {
         let path_file = read_path_file(tree, interpreter)?;
         let (list, rule) = match &path_file {
-            Some((_, list)) => (list.as_slice(), Rule::PathFile),
-            None => (&b"/lib:/usr/local/lib:/usr/lib"[..], Rule::DefaultDirectory),
+            Some((_, list)) => (list.as_slice(), SearchRule::PathFile),
+            None => (&b"/lib:/usr/local/lib:/usr/lib"[..], SearchRule::DefaultDirectory),
         };
-        let locations = |list: &[u8], rule: &Rule| {
+        let locations = |list: &[u8], rule: &SearchRule| {
             split_path_list(list)
                 .map(|directory| SearchLocation { raw_path: directory, rule: rule.clone(), origin: None })
                 .collect()
         };
         Ok(Self {
-            library_path: locations(&environment.library_path, &Rule::LibraryPath),
+            library_path: locations(&environment.library_path, &SearchRule::LibraryPath),
             system_path: locations(list, &rule),
             path_file,
         })
@@ -86,8 +86,8 @@ impl MuslLoader {
     pub(super) fn search_path(&self, dependent: &Dependent) -> Vec<SearchLocation> {
         let own = dependent.chain().flat_map(|object| {
             let (list, rule) = match (&object.runpath, &object.rpath) {
-                (Some(list), _) => (list, Rule::Runpath(object.raw_path.clone())),
-                (None, Some(list)) => (list, Rule::Rpath(object.raw_path.clone())),
+                (Some(list), _) => (list, SearchRule::Runpath(object.raw_path.clone())),
+                (None, Some(list)) => (list, SearchRule::Rpath(object.raw_path.clone())),
                 (None, None) => return Vec::new(),
             };
             let Some(expanded) = expand_origin(list, origin_value(object)) else { return Vec::new() };

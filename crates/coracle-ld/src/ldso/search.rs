@@ -4,7 +4,7 @@ use std::cell::Cell;
 use std::fmt;
 use std::rc::Rc;
 
-use super::candidate::{Candidate, Rejection};
+use super::candidate::{AcceptedFile, Rejection};
 use coracle_core::path::RawPath;
 
 /// An object that needs libraries, with the chain of objects that loaded it. Search paths and `$ORIGIN`
@@ -37,7 +37,7 @@ impl Dependent {
 
 /// Why a directory or path is searched.
 #[derive(Clone, PartialEq, Eq, Debug)]
-pub enum Rule {
+pub enum SearchRule {
     /// The name contains a slash, so it is used as a path.
     ExplicitPath,
     /// `LD_LIBRARY_PATH`.
@@ -60,7 +60,7 @@ pub struct SearchLocation {
     /// The path as the loader builds it: a directory, the cache, or a file if the name is a path.
     pub raw_path: RawPath,
     /// Why it is searched.
-    pub rule: Rule,
+    pub rule: SearchRule,
     /// The value of `$ORIGIN` in the path, if any: the path changes if the object that has it
     /// moves.
     pub origin: Option<RawPath>,
@@ -70,9 +70,9 @@ pub struct SearchLocation {
 #[derive(Debug)]
 pub struct FoundLibrary {
     /// The accepted file.
-    pub candidate: Candidate,
+    pub candidate: AcceptedFile,
     /// Why its directory was searched.
-    pub rule: Rule,
+    pub rule: SearchRule,
     /// The `$ORIGIN` in the directory's path, as in [`SearchLocation::origin`].
     pub origin: Option<RawPath>,
     /// The search up to and including this directory, with the files rejected on the way.
@@ -90,7 +90,7 @@ pub struct SearchTrace {
     pub is_fatal: bool,
 }
 
-impl fmt::Display for Rule {
+impl fmt::Display for SearchRule {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::ExplicitPath => f.write_str("a path, used without a search"),

@@ -57,7 +57,7 @@ pub enum BaseError {
 }
 
 impl BaseError {
-    /// Whether the cause is a registry or the network.
+    /// Returns whether the cause is a registry or the network.
     pub fn is_network(&self) -> bool {
         match self {
             Self::Unreadable { source, .. } => source.is_network(),

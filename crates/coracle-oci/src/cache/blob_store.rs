@@ -12,7 +12,7 @@ use tempfile::TempDir;
 
 use super::build_cache::{BLOBS_DIR, BuildCache, create_real_dir};
 use super::lock_file::{LOCK_FILE, wait_for_lock};
-use crate::layer::hashed_file::HashedFile;
+use crate::layer::hashing_file_writer::HashingFileWriter;
 use coracle_core::digest::{Digest, DigestHasher};
 use coracle_core::fs::{self, Context, FinalLink};
 use coracle_core::progress::{Cancelled, Progress};
@@ -88,7 +88,7 @@ impl BlobStore {
         let temporary = tempfile::Builder::new().prefix(PART_PREFIX).tempdir_in(&self.directory);
         let temporary = temporary.context("create a directory in", &self.directory)?;
         let (part, path) = (temporary.path().join("blob"), self.directory.join(digest.hex()));
-        let mut output = HashedFile::create(&part)?;
+        let mut output = HashingFileWriter::create(&part)?;
         let mut bounded = reader.take(limit.saturating_add(1));
         if let Err(error) = output.copy_from(&mut bounded)? {
             return Ok(Err(error));
@@ -120,7 +120,7 @@ impl BlobStore {
         wait_for_lock(&self.directory.join(format!("{}.lock", digest.hex())), progress)
     }
 
-    /// Whether the stored blob still matches its digest.
+    /// Returns whether the stored blob still matches its digest.
     ///
     /// # Errors
     /// Fails if it cannot be read.

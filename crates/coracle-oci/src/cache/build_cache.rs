@@ -42,9 +42,9 @@ pub struct BuildCache {
     pub(super) tool_id: String,
     /// The time when the cache was opened, by the file system's clock (seconds, nanoseconds).
     pub(super) opened_at: fs::Timestamp,
-    /// Whether records of builds are stored.
+    /// `true` if records of builds are stored.
     pub(super) has_records: bool,
-    /// Whether anything was added since the last pruning.
+    /// `true` if anything was added since the last pruning.
     pub(super) has_additions: AtomicBool,
     pub(super) first_error: Mutex<Option<fs::Error>>,
 }
@@ -143,7 +143,7 @@ impl BuildCache {
         Self { has_records: false, ..self }
     }
 
-    /// Whether records of builds are stored and used.
+    /// Returns whether records of builds are stored and used.
     pub fn has_records(&self) -> bool {
         self.has_records
     }

@@ -6,7 +6,7 @@
 
 mod blob_store;
 mod build_cache;
-mod layers;
+mod cached_layers;
 mod lock_file;
 mod prune;
 

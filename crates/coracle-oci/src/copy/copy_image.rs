@@ -3,10 +3,10 @@
 use std::io::Read;
 
 use super::error::CopyError;
-use super::location::ImageLocation;
-use super::push::{ImagePush, PushSummary, push_image};
-use super::referrers::{CollectedReferrers, push_referrers};
-use super::source::open_any_source;
+use super::copy_referrers::{CollectedReferrers, push_referrers};
+use super::image_location::ImageLocation;
+use super::open_image::open_any_source;
+use super::push_image::{ImagePush, PushSummary, push_image};
 use crate::engine::{self, LoadedImage};
 use crate::image::{Descriptor, ImageGraph};
 use crate::layout::{self, BlobOpener, DiskLocation};
@@ -38,7 +38,7 @@ pub struct CopySettings<'a> {
     pub client: &'a RegistryClient,
     /// The configuration of engines.
     pub engines: &'a engine::EngineSettings,
-    /// Whether a layout or archive survives a crash of the machine.
+    /// Whether files of a layout or archive are flushed to the storage device.
     pub durability: Durability,
     /// Whether the referrers of the image, of its platform images, and of these referrers are copied
     /// too.

@@ -5,9 +5,9 @@ use std::io::{self, Read};
 
 use super::copy_image::{CopyOutcome, CopySettings, write_to_disk};
 use super::error::CopyError;
-use super::location::ImageLocation;
-use super::push::{ImagePush, push_image};
-use super::source::read_image;
+use super::image_location::ImageLocation;
+use super::open_image::read_image;
+use super::push_image::{ImagePush, push_image};
 use crate::image::{Descriptor, GraphError, ImageGraph, IndexEntry, RawManifest};
 use crate::layout::{ParsedImage, ParsedPlatform};
 use coracle_core::progress::Progress;

@@ -1,6 +1,6 @@
 //! Errors of copies.
 
-use super::location::ImageLocation;
+use super::image_location::ImageLocation;
 use crate::engine;
 use crate::image::{self, GraphError};
 use crate::layout;
@@ -113,7 +113,7 @@ impl CopyError {
         }
     }
 
-    /// Whether a registry or the network caused the error.
+    /// Returns whether a registry or the network caused the error.
     pub fn is_network(&self) -> bool {
         match self {
             Self::Registry(error) => !error.is_local_failure(),

@@ -13,11 +13,11 @@ pub struct RegistryImageName {
     pub reference: ImageReference,
     /// The digest. It takes precedence over the tag.
     pub digest: Option<Digest>,
-    /// Whether there is a digest but no tag. The tag of `reference` is not used then.
+    /// `true` if there is a digest but no tag. The tag of `reference` is not used then.
     pub is_untagged: bool,
 }
 
-/// A text is not the name of an image at a registry.
+/// The error for a text that is not the name of an image at a registry.
 #[derive(Debug, thiserror::Error)]
 pub enum ParseRegistryImageNameError {
     /// The part before `@` is not an image name.

@@ -12,7 +12,7 @@ use std::sync::{Mutex, PoisonError};
 use std::thread;
 
 use super::error::CopyError;
-use super::push::{PushSummary, push_documents};
+use super::push_image::{PushSummary, push_documents};
 use super::registry_image_name::RegistryImageName;
 use crate::image::{Descriptor, RawManifest};
 use crate::registry::{
@@ -95,7 +95,7 @@ impl PushTargets {
         Self { targets, parallel_uploads: client.parallel_uploads() }
     }
 
-    /// Whether there are no names.
+    /// Returns whether there are no names.
     pub fn is_empty(&self) -> bool {
         self.targets.is_empty()
     }
@@ -194,7 +194,7 @@ impl PushTargets {
 }
 
 impl PushTarget {
-    /// Whether the tag points to `digest`.
+    /// Returns whether the tag points to `digest`.
     fn tag_points_to(&self, named: &RegistryImageName, digest: Digest) -> Result<bool, CopyError> {
         let head = self.remote.head_existing_manifest(ManifestReference::Tag(named.reference.tag()))?;
         Ok(head.is_some_and(|head| head.digest == digest))
@@ -247,7 +247,7 @@ impl UploadQueue<'_> {
         }
     }
 
-    /// Whether an upload failed or was cancelled, so that building more blobs is useless. Does not
+    /// Returns whether an upload failed or was cancelled, so that building more blobs is useless. Does not
     /// ask the caller's `Progress`, which cancels the building of blobs itself.
     pub fn is_cancelled(&self) -> bool {
         self.state.stop.load(Ordering::Relaxed)

@@ -5,8 +5,8 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdin, Command, ExitStatus, Stdio};
 use std::thread;
 
+use super::engine_image_name::EngineName;
 use super::error::EngineError;
-use super::image_name::EngineName;
 use crate::layout::{self, ArchiveWriteError, BlobOpener, ImageArchive};
 use coracle_core::progress::Progress;
 
@@ -91,7 +91,8 @@ impl ClientProgram {
     /// The error of a program that failed.
     pub(super) fn exit_error(&self, operation: &str, finished: &ProgramOutput) -> EngineError {
         let stderr = finished.stderr.trim();
-        let message = if stderr.is_empty() { finished.status.to_string() } else { one_line(stderr) };
+        let message =
+            if stderr.is_empty() { finished.status.to_string() } else { format_on_one_line(stderr) };
         EngineError::Failed { engine: self.engine, operation: operation.into(), message }
     }
 
@@ -149,7 +150,7 @@ fn read_output(stream: Option<impl Read>) -> io::Result<String> {
 }
 
 /// Formats text of an engine for display: on one line, truncated, control characters escaped.
-pub(super) fn one_line(text: &str) -> String {
+pub(super) fn format_on_one_line(text: &str) -> String {
     let words: Vec<&str> = text.split_whitespace().collect();
     let text: String = words.join(" ").chars().take(1000).collect();
     coracle_core::path::escape_bytes(text.as_bytes())

@@ -15,7 +15,7 @@ use coracle_core::reference::ImageReference;
 pub(super) enum ImagePresence {
     /// The whole image, with the name.
     Named,
-    /// The whole image, without the name. The value is its name or ID in the engine.
+    /// The whole image, but not under the wanted name. The value is another name of it, or its ID.
     Untagged(String),
     /// This number of its lowest layers.
     Layers(usize),
@@ -31,7 +31,11 @@ pub(super) trait ContainerEngine {
     fn tag_image(&self, known: &str, name: &ImageReference, image: &PlatformImage)
     -> Result<(), EngineError>;
     /// The archive of `image` in the form that the engine loads.
-    fn archive(&self, name: &ImageReference, image: &PlatformImage) -> Result<ImageArchive, EngineError> {
+    fn archive_to_load(
+        &self,
+        name: &ImageReference,
+        image: &PlatformImage,
+    ) -> Result<ImageArchive, EngineError> {
         Ok(ImageArchive::from_graph(&image.graph, name)?)
     }
     /// Loads an archive.

@@ -5,9 +5,9 @@ use std::path::Path;
 
 use super::client_program::{ClientProgram, path_argument};
 use super::container_engine::{ContainerEngine, EngineSettings, ImagePresence};
+use super::engine_image_name::EngineName;
 use super::error::EngineError;
 use super::http::Endpoint;
-use super::image_name::EngineName;
 use super::select_image::PlatformImage;
 use crate::layout::{BlobOpener, ImageArchive};
 use coracle_core::digest::Digest;
@@ -45,7 +45,7 @@ impl<'a> Containerd<'a> {
     }
 
     /// The names of the image or index `digest`.
-    fn names_of(&self, digest: Digest) -> Result<Vec<String>, EngineError> {
+    fn names_of_digest(&self, digest: Digest) -> Result<Vec<String>, EngineError> {
         let filter = format!("target.digest=={digest}");
         let shown = self.program.run_checked("list images", &["images", "ls", "--quiet", &filter])?;
         Ok(shown.lines().map(str::to_owned).collect())
@@ -87,7 +87,7 @@ impl ContainerEngine for Containerd<'_> {
     fn find_image(&self, name: &ImageReference, image: &PlatformImage) -> Result<ImagePresence, EngineError> {
         let mut is_named = true;
         for (wanted, digest) in wanted_names(name, image) {
-            let known = self.names_of(digest)?;
+            let known = self.names_of_digest(digest)?;
             if known.is_empty() {
                 return Ok(ImagePresence::Layers(0));
             }
@@ -100,7 +100,7 @@ impl ContainerEngine for Containerd<'_> {
     fn tag_image(&self, _: &str, name: &ImageReference, image: &PlatformImage) -> Result<(), EngineError> {
         let operation = "tag an image";
         for (wanted, digest) in wanted_names(name, image) {
-            let known = self.names_of(digest)?;
+            let known = self.names_of_digest(digest)?;
             if let Some(source) = known.first().filter(|_| !known.contains(&wanted)) {
                 self.program.run_checked(operation, &["images", "tag", "--force", source, &wanted])?;
             }
@@ -108,7 +108,11 @@ impl ContainerEngine for Containerd<'_> {
         Ok(())
     }
 
-    fn archive(&self, name: &ImageReference, image: &PlatformImage) -> Result<ImageArchive, EngineError> {
+    fn archive_to_load(
+        &self,
+        name: &ImageReference,
+        image: &PlatformImage,
+    ) -> Result<ImageArchive, EngineError> {
         Ok(ImageArchive::for_containerd(&image.graph, name, &image.indexes)?)
     }
 

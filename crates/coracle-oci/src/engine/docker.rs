@@ -14,11 +14,11 @@ use std::time::Duration;
 
 use serde_json::Value;
 
-use super::client_program::one_line;
+use super::client_program::format_on_one_line;
 use super::container_engine::{ContainerEngine, EngineSettings, ImagePresence};
+use super::engine_image_name::EngineName;
 use super::error::EngineError;
 use super::http::{self, Endpoint, HttpResponse, WriteBody};
-use super::image_name::EngineName;
 use super::select_image::PlatformImage;
 use crate::layout::{self, ArchiveWriteError, BlobOpener, ImageArchive};
 use coracle_core::fs::Context as _;
@@ -126,7 +126,7 @@ impl<'a> Docker<'a> {
 
 /// Parses an endpoint in the form of `DOCKER_HOST`.
 fn parse_endpoint(text: &str) -> Result<Endpoint, EngineError> {
-    let refused = |why| Err(EngineError::InvalidEndpoint { endpoint: one_line(text), why });
+    let refused = |why| Err(EngineError::InvalidEndpoint { endpoint: format_on_one_line(text), why });
     match text.split_once("://") {
         Some(("unix", path)) if path.starts_with('/') => Ok(Endpoint::Socket(path.into())),
         Some(("tcp" | "http", address)) if !address.is_empty() => {
@@ -144,7 +144,7 @@ fn parse_endpoint(text: &str) -> Result<Endpoint, EngineError> {
 /// The error of a response with an error status.
 fn status_error(operation: &str, status: u16, json: Option<&Value>) -> EngineError {
     let message = json.and_then(|json| json.get("message")).and_then(Value::as_str);
-    let message = message.map_or_else(|| format!("status {status}"), one_line);
+    let message = message.map_or_else(|| format!("status {status}"), format_on_one_line);
     EngineError::Failed { engine: ENGINE, operation: operation.into(), message }
 }
 
@@ -239,7 +239,7 @@ impl Docker<'_> {
                 return Err(EngineError::Failed {
                     engine: ENGINE,
                     operation: operation.into(),
-                    message: one_line(message),
+                    message: format_on_one_line(message),
                 });
             }
             if status != 200 {

@@ -2,7 +2,7 @@
 
 use std::io::{self, ErrorKind};
 
-use super::image_name::{EngineImageName, EngineKind, EngineName};
+use super::engine_image_name::{EngineImageName, EngineKind, EngineName};
 use crate::layout;
 use coracle_core::fs;
 use coracle_core::hint::Hint;
@@ -111,7 +111,7 @@ impl From<layout::LayoutError> for EngineError {
     }
 }
 
-/// One line for each engine that was tried.
+/// Formats one line for each engine that was tried.
 fn format_attempts(engines: &[(EngineKind, EngineError)]) -> String {
     engines.iter().map(|(kind, error)| format!("\n  {:<11} {}", kind.name(), with_causes(error))).collect()
 }

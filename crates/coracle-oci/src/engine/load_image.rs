@@ -6,8 +6,8 @@ use std::path::Path;
 use super::container_engine::{ContainerEngine, EngineSettings, ImagePresence};
 use super::containerd::Containerd;
 use super::docker::Docker;
+use super::engine_image_name::{EngineImageName, EngineKind};
 use super::error::EngineError;
-use super::image_name::{EngineImageName, EngineKind};
 use super::podman::Podman;
 use super::select_image::{PlatformImage, select_image};
 use crate::image::ImageGraph;
@@ -97,7 +97,7 @@ fn send_missing_layers(
     let (present_layers, missing_layers) = image.layers.split_at(present.min(image.layers.len()));
     let skipped: BTreeSet<Digest> =
         present_layers.iter().filter(|layer| !missing_layers.contains(layer)).copied().collect();
-    let archive = engine.archive(&to.name, image)?.without_blobs(&skipped);
+    let archive = engine.archive_to_load(&to.name, image)?.without_blobs(&skipped);
     engine.load_archive(&archive, open)?;
     Ok(LoadOutcome::Sent { layers: missing_layers.len(), present, bytes: archive.size() })
 }

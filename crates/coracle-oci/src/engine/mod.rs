@@ -9,16 +9,16 @@ mod client_program;
 mod container_engine;
 mod containerd;
 mod docker;
+mod engine_image_name;
 mod error;
 mod http;
-mod image_name;
 mod load_image;
 mod podman;
 mod select_image;
 
 pub use container_engine::EngineSettings;
-pub use error::EngineError;
-pub use image_name::{
+pub use engine_image_name::{
     EngineImageName, EngineKind, EngineName, ParseEngineImageNameError, has_engine_transport,
 };
+pub use error::EngineError;
 pub use load_image::{LoadOutcome, LoadedImage, detect_engine, load_image, save_image};

@@ -5,8 +5,8 @@ use std::path::Path;
 
 use super::client_program::{ClientProgram, path_argument};
 use super::container_engine::{ContainerEngine, EngineSettings, ImagePresence};
+use super::engine_image_name::EngineName;
 use super::error::EngineError;
-use super::image_name::EngineName;
 use super::select_image::PlatformImage;
 use crate::layout::{BlobOpener, ImageArchive};
 use coracle_core::platform::Platform;

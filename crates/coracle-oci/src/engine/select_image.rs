@@ -4,8 +4,8 @@ use std::io::Read as _;
 
 use serde_json::Value;
 
+use super::engine_image_name::EngineImageName;
 use super::error::EngineError;
-use super::image_name::EngineImageName;
 use crate::image::{ImageGraph, MAX_DOCUMENT_SIZE, RawManifest, RunnableManifest};
 use crate::layout::{self, BlobOpener};
 use coracle_core::digest::Digest;
@@ -28,7 +28,7 @@ pub(super) struct PlatformImage {
     /// The diff IDs of its layers, the lowest first.
     pub(super) diff_ids: Vec<String>,
     pub(super) platform: Platform,
-    /// Whether the graph has images of other platforms too.
+    /// `true` if the graph has images of other platforms too.
     pub(super) is_one_of_several: bool,
 }
 

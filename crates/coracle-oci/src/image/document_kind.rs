@@ -1,4 +1,4 @@
-//! Whether a document is a manifest or an index.
+//! Decides whether a document is a manifest or an index.
 
 use serde::Deserialize;
 use serde::de::IgnoredAny;

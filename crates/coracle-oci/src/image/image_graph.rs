@@ -87,7 +87,7 @@ pub struct RunnableManifest<'a> {
 
 /// An invalid manifest or index.
 #[derive(Debug, thiserror::Error)]
-#[error("`{digest}` is not a valid manifest: {why}")]
+#[error("`{digest}` is not a valid manifest or index: {why}")]
 pub struct GraphError {
     digest: Digest,
     why: String,

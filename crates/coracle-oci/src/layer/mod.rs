@@ -8,12 +8,12 @@
 mod compression;
 mod encoder;
 mod error;
-pub(crate) mod hashed_file;
+pub(crate) mod hashing_file_writer;
 mod pack;
 mod parallel_compression;
 pub mod tar_header;
 mod tar_stream;
-pub(crate) mod verify_blob;
+pub(crate) mod verify_cached_blob;
 
 pub use compression::{Codec, Compression, ParseCompressionError};
 pub use encoder::SMALL_TAR_SIZE;

@@ -5,7 +5,7 @@ use std::path::Path;
 use super::compression::Compression;
 use super::encoder::{ENCODER_VERSIONS, EncoderSettings};
 use super::error::LayerError;
-use super::hashed_file::HashedFile;
+use super::hashing_file_writer::HashingFileWriter;
 use super::parallel_compression::compress_blocks;
 use super::{tar_header, tar_stream};
 use coracle_core::content::Content;
@@ -72,7 +72,7 @@ pub(super) fn pack_layer_with_cores(
     let PackRequest { kind, compression, progress, .. } = *request;
     let entries = sorted_valid_entries(request.entries)?;
     let unpacked_size = tar_header::tar_size(&entries);
-    let mut output = HashedFile::create(out)?;
+    let mut output = HashingFileWriter::create(out)?;
     let settings = EncoderSettings::new(compression, unpacked_size);
     let packed = compress_blocks(cores, settings, unpacked_size, &mut output, |blocks| {
         tar_stream::write_tar(&entries, blocks, progress, scanner)
@@ -136,7 +136,8 @@ fn sorted_valid_entries<'a>(
 }
 
 /// Returns the compressed size of `content` alone, in bytes, with the settings of a layer whose tar
-/// has `unpacked_size` bytes. Of these, only whether it is at most [`SMALL_TAR_SIZE`] matters.
+/// has `unpacked_size` bytes. The
+/// result depends only on whether `unpacked_size` is at most [`SMALL_TAR_SIZE`].
 ///
 /// [`SMALL_TAR_SIZE`]: super::SMALL_TAR_SIZE
 ///

@@ -10,7 +10,7 @@ use std::thread;
 
 use super::encoder::{Encoder, EncoderSettings};
 use super::error::LayerError;
-use super::hashed_file::HashedFile;
+use super::hashing_file_writer::HashingFileWriter;
 use super::tar_stream::{BlockFiller, StreamError};
 
 /// A block of the tar and its compressed form. The buffers are reused.
@@ -27,7 +27,7 @@ pub(super) fn compress_blocks<T>(
     cores: usize,
     settings: EncoderSettings,
     total: u64,
-    output: &mut HashedFile,
+    output: &mut HashingFileWriter,
     produce: impl FnOnce(&mut BlockFiller<'_>) -> Result<T, StreamError>,
 ) -> Result<T, LayerError> {
     match usize::try_from(total) {
@@ -39,7 +39,7 @@ pub(super) fn compress_blocks<T>(
 fn compress_one_block<T>(
     settings: EncoderSettings,
     size: usize,
-    output: &mut HashedFile,
+    output: &mut HashingFileWriter,
     produce: impl FnOnce(&mut BlockFiller<'_>) -> Result<T, StreamError>,
 ) -> Result<T, LayerError> {
     let mut no_more = |_, _| None;
@@ -57,7 +57,7 @@ fn compress_in_parallel<T>(
     cores: usize,
     settings: EncoderSettings,
     total: u64,
-    output: &mut HashedFile,
+    output: &mut HashingFileWriter,
     produce: impl FnOnce(&mut BlockFiller<'_>) -> Result<T, StreamError>,
 ) -> Result<T, LayerError> {
     let (to_encoders, work) = channel();
@@ -141,7 +141,7 @@ fn encode_blocks(
 fn write_in_order(
     packed: &Receiver<Result<PipelineBlock, LayerError>>,
     to_producer: &Sender<PipelineBlock>,
-    output: &mut HashedFile,
+    output: &mut HashingFileWriter,
 ) -> Result<(), LayerError> {
     let (mut early, mut due) = (BTreeMap::new(), 0);
     for block in packed {

@@ -137,7 +137,7 @@ impl TarStream<'_, '_> {
         Ok(reader.verify_unchanged()?)
     }
 
-    /// Accounts for the next `size` bytes of the block, which have been filled.
+    /// Hashes the next `size` bytes of the block, which have been filled, and reports the progress.
     fn advance(&mut self, size: usize) -> Result<(), StreamError> {
         let start = self.blocks.filled;
         self.blocks.filled += size;

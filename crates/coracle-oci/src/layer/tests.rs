@@ -230,7 +230,7 @@ fn changed_file_ends_all_threads() {
 #[test]
 #[cfg(target_os = "linux")]
 fn full_disk_ends_all_threads() {
-    let mut output = hashed_file::HashedFile::open_for_test(Path::new("/dev/full"));
+    let mut output = hashing_file_writer::HashingFileWriter::open_for_test(Path::new("/dev/full"));
     let entries = entries("/a: 0123456789abcdef*2000000");
     let entries: Vec<_> = entries.iter().collect();
     let plan = encoder::EncoderSettings::new(Compression::default(), tar_header::tar_size(&entries));

@@ -13,7 +13,7 @@ use std::io::{self, Read, Write};
 use serde_json::{Value, json};
 
 use super::error::LayoutError;
-use super::image_names::{DigestNames, ImageName, names_with_tag};
+use super::image_names::{DigestNaming, ImageName, names_with_tag};
 use super::index_json;
 use super::layout_files::{oci_layout_json, to_json_bytes};
 use crate::image::{Descriptor, ImageGraph, ImageSet, RawManifest};
@@ -60,7 +60,7 @@ impl ImageArchive {
     pub(super) fn from_image_set(
         root: &ImageSet,
         names: &[ImageName],
-        digest_names: DigestNames,
+        digest_names: DigestNaming,
     ) -> Result<Self, LayoutError> {
         let entries =
             with_digest_names_if_wanted(digest_names, index_json::image_entries(root.descriptor(), names)?);
@@ -86,7 +86,7 @@ impl ImageArchive {
     /// Fails if the index cannot be serialized.
     pub fn from_graph(graph: &ImageGraph, name: &ImageReference) -> Result<Self, LayoutError> {
         let names = names_with_tag(std::slice::from_ref(name).into(), None)?;
-        Self::from_named_graph(graph, &names, DigestNames::Without)
+        Self::from_named_graph(graph, &names, DigestNaming::Without)
     }
 
     /// Creates the archive of an existing image for containerd, under this name and its digest.
@@ -115,7 +115,7 @@ impl ImageArchive {
     pub(super) fn from_named_graph(
         graph: &ImageGraph,
         names: &[ImageName],
-        digest_names: DigestNames,
+        digest_names: DigestNaming,
     ) -> Result<Self, LayoutError> {
         let root = graph.root().ok_or(LayoutError::Internal("an image to write has no manifest"))?;
         let entries = names.iter().map(|name| index_json::document_entry(root, name)).collect();
@@ -215,10 +215,10 @@ impl ImageArchive {
 
 /// Returns `entries`, with further entries that name the image by its digest if `digest_names` says
 /// so.
-fn with_digest_names_if_wanted(digest_names: DigestNames, entries: Vec<Value>) -> Vec<Value> {
+fn with_digest_names_if_wanted(digest_names: DigestNaming, entries: Vec<Value>) -> Vec<Value> {
     match digest_names {
-        DigestNames::Without => entries,
-        DigestNames::With => index_json::with_digest_names(entries),
+        DigestNaming::Without => entries,
+        DigestNaming::With => index_json::with_digest_names(entries),
     }
 }
 

@@ -30,7 +30,7 @@ pub(super) fn write_file(staging: &Staging, path: &Path, bytes: &[u8]) -> fs::Re
 /// Creates `path` as a hard link to `from`, or as a copy if that is not possible. A file with the
 /// same content is left untouched, so that its stat data do not change.
 pub(super) fn link_file(staging: &Staging, from: &Path, path: &Path) -> fs::Result<()> {
-    if std::fs::hard_link(from, path).is_err() && !have_same_bytes(from, path).unwrap_or(false) {
+    if std::fs::hard_link(from, path).is_err() && !are_files_equal(from, path).unwrap_or(false) {
         let temporary = staging.temporary_path();
         let linked = std::fs::hard_link(from, &temporary).or_else(|_| copy_to_new(from, &temporary));
         linked.and_then(|()| std::fs::rename(&temporary, path)).context("write", path)?;
@@ -43,7 +43,7 @@ fn copy_to_new(from: &Path, to: &Path) -> io::Result<()> {
 }
 
 /// Returns whether both are regular files, not links, with the same content.
-fn have_same_bytes(first: &Path, second: &Path) -> fs::Result<bool> {
+fn are_files_equal(first: &Path, second: &Path) -> fs::Result<bool> {
     let [first, second] = [first, second].map(|path| fs::open_regular_file(path, FinalLink::Refuse));
     let (first, second) = (first?, second?);
     Ok(are_contents_equal(&first, &second).unwrap_or(false))

@@ -38,6 +38,8 @@ pub enum LayoutError {
         path: PathBuf,
         /// Why it cannot be written.
         why: String,
+        /// The target, if it is a symbolic link.
+        link_target: Option<PathBuf>,
     },
     /// The destination of an archive exists and is not a file.
     #[error("cannot write an archive to `{}`: {why}", .path.display())]
@@ -46,6 +48,8 @@ pub enum LayoutError {
         path: PathBuf,
         /// Why it cannot be written.
         why: String,
+        /// The target, if it is a symbolic link.
+        link_target: Option<PathBuf>,
     },
     /// A `docker-archive` can only hold runnable images, not artifacts such as signatures and
     /// charts.
@@ -104,6 +108,10 @@ impl Hint for LayoutError {
             Self::Registry(error) => error.hint(),
             Self::Layer(error) => error.hint(),
             Self::Reference(error) => error.hint(),
+            Self::NotLayout { link_target: Some(target), .. }
+            | Self::NotArchiveFile { link_target: Some(target), .. } => {
+                Some(format!("write to the target of the link, `{}`, or remove the link", target.display()))
+            }
             Self::NotLayout { .. } => {
                 Some("choose an existing image layout, an empty directory or a new path".into())
             }

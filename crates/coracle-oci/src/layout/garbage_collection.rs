@@ -37,7 +37,7 @@ pub(super) fn remove_unreachable_blobs(directory: &Path, index: &Value) -> Vec<L
 /// A document that has to be read.
 struct PendingDocument {
     digest: String,
-    /// Whether it may be missing: a `subject` can be stored elsewhere.
+    /// `true` if it may be missing: a `subject` can be stored elsewhere.
     may_be_missing: bool,
 }
 

@@ -9,7 +9,7 @@ use coracle_core::reference::ImageReference;
 pub struct ImageNames<'a> {
     /// The names, with their tags.
     pub names: &'a [ImageReference],
-    /// Whether the user chose no name: the image is named after its program, or has no name.
+    /// `true` if the user chose no name: the image is named after its program, or has no name.
     pub are_default: bool,
 }
 
@@ -24,7 +24,7 @@ impl<'a> From<&'a [ImageReference]> for ImageNames<'a> {
 pub(super) struct ImageName {
     pub(super) tag: Option<String>,
     pub(super) full_name: Option<String>,
-    /// Whether the name is a default, not chosen by the user.
+    /// `true` if the name is a default, not chosen by the user.
     pub(super) is_default: bool,
 }
 
@@ -53,16 +53,16 @@ pub(super) fn names_with_tag(
     Ok(found)
 }
 
-/// Whether an archive names its images by their digests, too.
+/// How an archive names its images: by their names only, or also by their digests.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(super) enum DigestNames {
+pub(super) enum DigestNaming {
     /// Images are named by their names only.
     Without,
     /// Images are also named as `NAME@DIGEST`.
     With,
 }
 
-impl From<DiskFormat> for DigestNames {
+impl From<DiskFormat> for DigestNaming {
     /// Only Docker archives name images by digest: OCI archives are also read by tools that accept
     /// a single entry only.
     fn from(format: DiskFormat) -> Self {
@@ -77,7 +77,7 @@ impl From<DiskFormat> for DigestNames {
 mod tests {
     use super::*;
 
-    fn names_of(tag: Option<&str>, names: &[&str]) -> Vec<String> {
+    fn names_of_digest(tag: Option<&str>, names: &[&str]) -> Vec<String> {
         let names: Vec<ImageReference> = names.iter().map(|name| name.parse().unwrap()).collect();
         let show = |text: Option<String>| text.unwrap_or("-".into());
         let found = names_with_tag(names.as_slice().into(), tag).unwrap();
@@ -86,12 +86,12 @@ mod tests {
 
     #[test]
     fn tag_replaces_tags_of_names() {
-        assert_eq!(names_of(None, &[]), ["- -"]);
-        assert_eq!(names_of(Some("v1"), &[]), ["v1 -"]);
+        assert_eq!(names_of_digest(None, &[]), ["- -"]);
+        assert_eq!(names_of_digest(Some("v1"), &[]), ["v1 -"]);
         assert_eq!(
-            names_of(None, &["a", "ghcr.io/b:2"]),
+            names_of_digest(None, &["a", "ghcr.io/b:2"]),
             ["latest docker.io/library/a:latest", "2 ghcr.io/b:2"]
         );
-        assert_eq!(names_of(Some("v1"), &["a:1", "a:2"]), ["v1 docker.io/library/a:v1"]);
+        assert_eq!(names_of_digest(Some("v1"), &["a:1", "a:2"]), ["v1 docker.io/library/a:v1"]);
     }
 }

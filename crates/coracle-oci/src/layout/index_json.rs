@@ -41,14 +41,14 @@ pub(super) fn put_image(
     if let Some(entries) = index.get_mut("manifests").and_then(Value::as_array_mut) {
         // Those with the same tag keep their position.
         let is_replaced = |entry: &Value| names.iter().any(|name| is_replaced_by_name(name, entry));
-        entries.retain(|entry| !has_default_name(entry) || is_replaced(entry));
+        entries.retain(|entry| !is_unnamed_by_user(entry) || is_replaced(entry));
     }
     replace_entries(index, image_entries(descriptor, names)?, names);
     Ok(())
 }
 
 /// Returns whether the user chose no name for the image of an entry.
-fn has_default_name(entry: &Value) -> bool {
+fn is_unnamed_by_user(entry: &Value) -> bool {
     entry.get("annotations").is_some_and(|annotations| annotations.get(DEFAULT_NAME).is_some())
 }
 

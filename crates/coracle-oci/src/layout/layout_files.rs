@@ -46,6 +46,7 @@ pub(super) fn read_json(directory: &Path, name: &str) -> Result<Option<Value>, L
     let refused = |source| LayoutError::NotLayout {
         path: directory.to_owned(),
         why: format!("its `{name}` is not JSON ({source})"),
+        link_target: None,
     };
     json::parse(&bytes).map(Some).map_err(refused)
 }
@@ -64,6 +65,7 @@ pub(super) fn read_index_or_empty(directory: &Path) -> Result<(Value, Option<Lay
         Some(_) => Err(LayoutError::NotLayout {
             path: directory.to_owned(),
             why: "its `index.json` has no array `manifests`".into(),
+            link_target: None,
         }),
     }
 }
@@ -99,7 +101,7 @@ pub(super) fn check_blobs_dir(directory: &Path) -> Result<(), LayoutError> {
             None | Some(PathMetadata::Directory) => {}
             Some(_) => {
                 let why = format!("its `{name}` is not a directory");
-                return Err(LayoutError::NotLayout { path: directory.to_owned(), why });
+                return Err(LayoutError::NotLayout { path: directory.to_owned(), why, link_target: None });
             }
         }
     }

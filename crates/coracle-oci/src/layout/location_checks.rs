@@ -1,6 +1,6 @@
 //! Checks whether an image can be written to a location.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use super::atomic_file::TEMPORARY_PREFIX;
 use super::disk_location::{DiskFormat, DiskLocation, non_directory_ancestor, resolve_path};
@@ -45,14 +45,22 @@ impl DiskLocation {
 
 /// Checks that `directory` is a layout, is empty or does not exist.
 pub(super) fn check_layout_path(directory: &Path) -> Result<(), LayoutError> {
-    let refuse = |why: &str| Err(LayoutError::NotLayout { path: directory.to_owned(), why: why.into() });
+    let error = |why: &str, link_target| LayoutError::NotLayout {
+        path: directory.to_owned(),
+        why: why.into(),
+        link_target,
+    };
+    let refuse = |why: &str| Err(error(why, None));
     if let Some(file) = non_directory_ancestor(directory)? {
         return refuse(&format!("`{}` is not a directory", file.display()));
     }
-    match fs::symlink_metadata(&resolve_path(directory)?)? {
+    let resolved = resolve_path(directory)?;
+    match fs::symlink_metadata(&resolved)? {
         None => return Ok(()),
         Some(PathMetadata::Directory) => {}
-        Some(PathMetadata::Link(target)) => return refuse(&describe_link(&target)),
+        Some(PathMetadata::Link(target)) => {
+            return Err(error(&describe_link(&target), Some(link_target(&resolved, &target))));
+        }
         Some(_) => return refuse("it is not a directory"),
     }
     let names = fs::list_directory(directory)?;
@@ -86,24 +94,34 @@ fn describe_link(target: &[u8]) -> String {
 
 /// Checks that `path` is a file or does not exist.
 fn check_archive_path(path: &Path) -> Result<(), LayoutError> {
-    let refuse = |why| Err(LayoutError::NotArchiveFile { path: path.to_owned(), why });
+    let error = |why, link_target| LayoutError::NotArchiveFile { path: path.to_owned(), why, link_target };
+    let refuse = |why| Err(error(why, None));
     if let Some(file) = non_directory_ancestor(path)? {
         return refuse(format!("`{}` is not a directory", file.display()));
     }
-    match fs::symlink_metadata(&resolve_path(path)?)? {
+    let resolved = resolve_path(path)?;
+    match fs::symlink_metadata(&resolved)? {
         None if path.as_os_str().as_encoded_bytes().ends_with(b"/") => {
             refuse("a path that ends in `/` names a directory".into())
         }
         None | Some(PathMetadata::File(_)) => Ok(()),
         Some(PathMetadata::Directory) => refuse("it is a directory".into()),
         Some(PathMetadata::Special(what)) => refuse(format!("it is a {what}")),
-        Some(PathMetadata::Link(target)) => refuse(describe_link(&target)),
+        Some(PathMetadata::Link(target)) => {
+            Err(error(describe_link(&target), Some(link_target(&resolved, &target))))
+        }
     }
+}
+
+/// Returns the path of the target of `link`.
+fn link_target(link: &Path, target: &[u8]) -> PathBuf {
+    link.parent().unwrap_or(Path::new("")).join(fs::path_from_bytes(target))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use coracle_core::hint::Hint as _;
 
     #[test]
     #[cfg(unix)]
@@ -129,6 +147,12 @@ mod tests {
             ("/dev/null".into(), "character device"),
         ] {
             assert_eq!(check(&path), Err(format!("cannot write an archive to `PATH`: it is a {what}")));
+        }
+        for format in [DiskFormat::OciArchive, DiskFormat::Layout] {
+            let destination = DiskLocation { format, path: at("link"), tag: None };
+            let hint = destination.check_writable().unwrap_err().hint().unwrap();
+            let target = std::fs::canonicalize(directory.path()).unwrap().join("file");
+            assert!(hint.contains(&format!("`{}`", target.display())), "{hint}");
         }
     }
 }

@@ -20,7 +20,7 @@ mod output_stamp;
 pub mod read;
 mod staging;
 mod stale_artifacts;
-mod verify;
+mod verify_layout;
 mod write;
 
 pub use archive::{ArchiveWriteError, BlobOpener, ImageArchive};
@@ -29,13 +29,13 @@ pub use error::{LayoutError, LayoutWarning};
 pub use image_names::ImageNames;
 pub use output_stamp::{IndexStamp, OutputStamp};
 pub use read::{
-    FileEntry, FileExtent, FileNode, ImageFault, ImageFiles, ImageFs, ImageSource, LayerMember, LayerProblem,
+    ImageEntry, LayerExtent, ImageEntryKind, ImageFault, ImageFiles, ImageFs, ImageSource, LayerMember, LayerProblem,
     ParsedImage, ParsedLayer, ParsedPlatform, TarHeader, TarMemberKind, UnpackOptions, UnpackedImage,
     UnpackedLayer, find_replaced_image, read_artifact, read_disk_image, read_only_artifact,
     read_remote_artifact,
 };
 pub use staging::Staging;
-pub use verify::{LayoutProblem, verify_layout};
+pub use verify_layout::{LayoutProblem, verify_layout};
 pub use write::{add_artifacts, write_artifact, write_graph, write_image};
 
 #[cfg(test)]

@@ -10,8 +10,8 @@ use super::error::LayoutError;
 use super::locked_directory::{CreatedParents, LOCK_FILE, LockedDirectory, remove_leftovers};
 use crate::cache::BuildCache;
 use crate::image::Descriptor;
-use crate::layer::hashed_file::HashedFile;
-use crate::layer::verify_blob::ExpectedBlob;
+use crate::layer::hashing_file_writer::HashingFileWriter;
+use crate::layer::verify_cached_blob::ExpectedBlob;
 use crate::layer::{self, Compression, Layer, PackRequest};
 use coracle_core::content_scanner::ContentScanner;
 use coracle_core::digest::Digest;
@@ -69,7 +69,7 @@ impl Staging {
         Ok(Self { directory, _parents: parents, next_number: AtomicU64::new(0), durability })
     }
 
-    /// Whether what is written from this directory survives a crash of the machine.
+    /// Returns whether what is written from this directory survives a crash of the machine.
     pub(super) fn durability(&self) -> Durability {
         self.durability
     }
@@ -102,7 +102,7 @@ impl Staging {
     /// Fails if the blob cannot be written.
     pub fn put_blob(&self, named: &Descriptor, reader: &mut dyn Read) -> Result<io::Result<()>, LayoutError> {
         let (unnamed, path) = (self.temporary_path(), self.blob_path(named.digest));
-        let mut output = HashedFile::create(&unnamed)?;
+        let mut output = HashingFileWriter::create(&unnamed)?;
         if let Err(error) = output.copy_from(&mut reader.take(named.size.saturating_add(1)))? {
             output.discard();
             return Ok(Err(error));

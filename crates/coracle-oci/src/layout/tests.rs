@@ -321,9 +321,9 @@ fn verify_finds_every_mismatch() {
     let found: Vec<String> =
         verify_layout(&sandbox.path("x")).unwrap().iter().map(LayoutProblem::to_string).collect();
     let wanted = [
-        format!("the content of `{config_digest}` has the digest"),
-        format!("the content of `{}` has the digest `{}`", program.digest, libraries.digest),
-        format!("`{config_digest}` has "),
+        format!("the content of the blob `{config_digest}` has the digest"),
+        format!("the content of the blob `{}` has the digest `{}`", program.digest, libraries.digest),
+        format!("the blob `{config_digest}` has "),
         format!("`{config_digest}` is not sorted, compact JSON"),
         format!("layer 1 of `{}` unpacks to `{}`", root.digest(), libraries.diff_id),
         format!("`{}` has 2 layers, but its config has 2 diff IDs and 0 history entries", root.digest()),
@@ -335,7 +335,7 @@ fn verify_finds_every_mismatch() {
     std::fs::remove_file(blob(config_digest)).unwrap();
     let found: Vec<String> =
         verify_layout(&sandbox.path("x")).unwrap().iter().map(LayoutProblem::to_string).collect();
-    assert!(found.contains(&format!("`{config_digest}` is missing")), "{found:#?}");
+    assert!(found.contains(&format!("the blob `{config_digest}` is missing")), "{found:#?}");
     assert!(
         found.contains(&format!("`{}` cannot be read: invalid gzip header", libraries.digest)),
         "{found:#?}"

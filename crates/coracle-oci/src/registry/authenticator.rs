@@ -6,7 +6,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use super::challenge::Challenge;
 use super::credentials;
 use super::error::RegistryError;
-use super::refusal::LoginStatus;
+use super::error_response::LoginStatus;
 use super::repository::Repository;
 use super::request_sender::RequestSender;
 use super::response::Response;

@@ -29,7 +29,7 @@ struct ClientState {
     settings: RegistrySettings,
     sender: RequestSender,
     auth: Authenticator,
-    /// Whether a host uses TLS, for hosts that may be used without it.
+    /// The hosts that may be used without TLS, and whether each uses it.
     uses_tls: Mutex<BTreeMap<String, bool>>,
 }
 
@@ -224,7 +224,7 @@ impl RepositoryClient {
     }
 }
 
-/// Whether the server seems to use the other scheme. TLS servers answer plain HTTP with 400.
+/// Returns whether the server seems to use the other scheme. TLS servers answer plain HTTP with 400.
 fn seems_to_use_other_scheme(tls: bool, outcome: &Result<Response, RegistryError>) -> bool {
     match outcome {
         Ok(response) => !tls && response.status == 400,

@@ -2,9 +2,9 @@
 
 use std::path::PathBuf;
 
+use super::error_response::{ErrorResponse, LoginStatus};
 use super::http_transport::TransportFailure;
 use super::referrers::MAX_REFERRERS;
-use super::refusal::{LoginStatus, Refusal};
 use super::repository::Repository;
 use super::request::RequestSummary;
 use coracle_core::digest::Digest;
@@ -132,7 +132,7 @@ pub enum RegistryError {
         /// The request.
         request: RequestSummary,
         /// The error response.
-        refusal: Refusal,
+        refusal: ErrorResponse,
     },
     /// The response violates the protocol.
     #[error("the response to {request} is invalid: {why}")]
@@ -161,14 +161,14 @@ impl RegistryError {
         error.get_ref()?.downcast_ref()
     }
 
-    /// Whether the request was denied although it had credentials. Registries answer so to hide that
+    /// Returns whether the request was denied although it had credentials. Registries answer so to hide that
     /// something does not exist.
     pub fn may_hide_absence(&self) -> bool {
         matches!(self, Self::Refused { refusal, .. }
             if matches!(refusal.status, 401 | 403) && refusal.login == LoginStatus::HasCredentials)
     }
 
-    /// Whether the cause is local: a file, the configuration or an invalid argument.
+    /// Returns whether the cause is local: a file, the configuration or an invalid argument.
     pub fn is_local_failure(&self) -> bool {
         matches!(
             self,

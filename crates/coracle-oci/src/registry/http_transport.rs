@@ -8,7 +8,7 @@ use super::escape;
 use super::request::RequestSummary;
 use super::url::Url;
 
-/// Sends single requests. It follows no redirects and knows no registries.
+/// Sends single requests, without following redirects.
 pub(super) trait HttpTransport: Send + Sync {
     /// Sends `request` and reads the head of the response. Responses of any status are returned.
     fn send(&self, request: HttpRequest<'_>) -> Result<http::Response<ResponseBody>, TransportFailure>;
@@ -20,7 +20,7 @@ pub(super) struct HttpRequest<'a> {
     pub(super) head: http::Request<()>,
     /// The body. Its size is in the header `Content-Length`.
     pub(super) body: Option<&'a mut dyn Read>,
-    /// Whether the response timeout applies to the whole body of the response.
+    /// `true` if the response timeout applies to the whole body of the response.
     pub(super) has_body_timeout: bool,
 }
 

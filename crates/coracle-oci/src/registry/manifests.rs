@@ -196,7 +196,7 @@ impl RepositoryClient {
     }
 }
 
-/// Converts a denial that may mean that the content does not exist to `None`.
+/// Converts the error of a denied request to `None` if it may mean that the content does not exist.
 pub(super) fn absent_if_hidden<T>(
     found: Result<Option<T>, RegistryError>,
 ) -> Result<Option<T>, RegistryError> {

@@ -148,7 +148,7 @@ impl RepositoryClient {
     }
 }
 
-/// Whether the error means that the registry has no referrers API. Not all such registries answer
+/// Returns whether the error means that the registry has no referrers API. Not all such registries answer
 /// 404.
 fn lacks_referrers_api(error: &RegistryError) -> bool {
     let is_refused = matches!(error, RegistryError::Refused { refusal, .. }

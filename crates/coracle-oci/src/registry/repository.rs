@@ -32,7 +32,7 @@ impl Repository {
         if self.registry == DOCKER_HUB { DOCKER_HUB_HOST } else { &self.registry }
     }
 
-    /// Whether the registry is on the loopback interface.
+    /// Returns whether the registry is on the loopback interface.
     pub(super) fn is_on_loopback(&self) -> bool {
         is_loopback(host_of(&self.registry))
     }

@@ -30,11 +30,11 @@ pub(super) struct OutgoingRequest<'a> {
     pub(super) target: RequestTarget,
     pub(super) headers: Vec<(&'static str, String)>,
     pub(super) body: Option<RequestBody<'a>>,
-    /// Whether the request can be repeated without changing its effect.
+    /// `true` if the request can be repeated without changing its effect.
     pub(super) is_idempotent: bool,
-    /// Whether redirects are followed.
+    /// `true` if redirects are followed.
     pub(super) follows_redirects: bool,
-    /// Whether the response timeout applies to the whole body as well. False for blobs, which have a
+    /// `true` if the response timeout applies to the whole body as well. False for blobs, which have a
     /// minimum rate instead.
     pub(super) has_body_timeout: bool,
 }

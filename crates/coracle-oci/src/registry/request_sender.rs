@@ -15,7 +15,7 @@ use super::settings::RegistrySettings;
 use super::url::{Url, host_of, is_loopback, port_of};
 use coracle_core::progress::Cancelled;
 
-/// Registries use two at most.
+/// The maximum number of redirects that are followed. Registries use two at most.
 const MAX_REDIRECTS: usize = 5;
 
 /// Sends requests, and remembers the secrets that errors must not show.
@@ -57,7 +57,7 @@ impl RequestSender {
         Err(RegistryError::ForeignUploadHost { request: request.clone(), host: host() })
     }
 
-    /// Whether this host may be used without TLS: on loopback, or configured as insecure.
+    /// Returns whether this host may be used without TLS: on loopback, or configured as insecure.
     pub(super) fn allows_plain_http(&self, authority: &str) -> bool {
         is_loopback(host_of(authority)) || self.insecure_registries.iter().any(|name| name == authority)
     }

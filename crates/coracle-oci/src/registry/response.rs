@@ -7,8 +7,8 @@ use http::HeaderMap;
 
 use super::challenge::Challenge;
 use super::error::RegistryError;
+use super::error_response::{self, ErrorResponse, LoginStatus};
 use super::http_transport::{ResponseBody, TransportFailure};
-use super::refusal::{self, LoginStatus, Refusal};
 use super::request::RequestSummary;
 use super::secret::Redactor;
 use super::url::Url;
@@ -32,12 +32,12 @@ impl Response {
         self.headers.get(name)?.to_str().ok()
     }
 
-    /// Whether the status is 2xx. Registries differ in which 2xx status they use.
+    /// Returns whether the status is 2xx. Registries differ in which 2xx status they use.
     pub(super) fn is_success(&self) -> bool {
         matches!(self.status, 200..=299)
     }
 
-    /// Whether the registry does not support the method of the request.
+    /// Returns whether the registry does not support the method of the request.
     pub(super) fn is_method_unsupported(&self) -> bool {
         matches!(self.status, 405 | 501)
     }
@@ -84,10 +84,11 @@ impl Response {
         let mut body = Vec::new();
         // A truncated body is used as far as it was received.
         let _ = self.body.take(MAX_ERROR_BODY).read_to_end(&mut body);
-        let (code, message) = refusal::parse_error_body(&body, is_plain_text);
+        let (code, message) = error_response::parse_error_body(&body, is_plain_text);
         let clean =
             |text: Option<String>| text.map(|text| redactor.redact(&text)).filter(|text| !text.is_empty());
-        let refusal = Refusal { status, code: clean(code), message: clean(message), retry_after, login };
+        let refusal =
+            ErrorResponse { status, code: clean(code), message: clean(message), retry_after, login };
         RegistryError::Refused { request: self.request, refusal }
     }
 }

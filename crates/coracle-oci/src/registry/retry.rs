@@ -52,18 +52,18 @@ impl Backoff {
     }
 }
 
-/// Whether a status is transient. With 429 and 503 the request had no effect, so it can always be
+/// Returns whether a status is transient. With 429 and 503 the request had no effect, so it can always be
 /// repeated.
 pub(super) fn is_transient_status(status: u16, repeatable: bool) -> bool {
     matches!(status, 429 | 503) || repeatable && matches!(status, 408 | 500 | 502 | 504)
 }
 
-/// Whether the connection was lost before the response was complete.
+/// Returns whether the connection was lost before the response was complete.
 pub(super) fn is_connection_lost(error: &RegistryError) -> bool {
     matches!(error, RegistryError::NoResponse { failure: TransportFailure::ConnectionLost, .. })
 }
 
-/// Whether the connection was lost or timed out.
+/// Returns whether the connection was lost or timed out.
 pub(super) fn is_response_lost(error: &RegistryError) -> bool {
     matches!(
         error,
@@ -74,7 +74,7 @@ pub(super) fn is_response_lost(error: &RegistryError) -> bool {
     )
 }
 
-/// Whether a failed upload can be resumed or restarted: `Some` with the delay that the server asks
+/// Returns whether a failed upload can be resumed or restarted: `Some` with the delay that the server asks
 /// for, if any.
 pub(super) fn upload_retry_delay(error: &RegistryError) -> Option<Option<Duration>> {
     match error {

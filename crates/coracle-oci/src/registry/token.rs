@@ -10,8 +10,8 @@ use http::Method;
 use serde::Deserialize;
 
 use super::error::RegistryError;
+use super::error_response::LoginStatus;
 use super::escape;
-use super::refusal::LoginStatus;
 use super::repository::Repository;
 use super::request::{OutgoingRequest, RequestSummary, RequestTarget};
 use super::request_sender::RequestSender;
@@ -115,7 +115,7 @@ struct TokenResponse {
 }
 
 impl Token {
-    /// Whether the token has not expired.
+    /// Returns whether the token has not expired.
     pub(super) fn is_valid(&self) -> bool {
         Instant::now() + EXPIRY_MARGIN < self.expires_at
     }

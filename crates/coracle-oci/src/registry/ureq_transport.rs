@@ -167,7 +167,7 @@ fn classify_io_error(error: &io::Error) -> TransportFailure {
     }
 }
 
-/// Whether `authority` bypasses the proxy. Patterns have the form of `NO_PROXY` as in curl: a
+/// Returns whether `authority` bypasses the proxy. Patterns have the form of `NO_PROXY` as in curl: a
 /// domain includes its subdomains.
 fn bypasses_proxy(authority: &str, patterns: &[String]) -> bool {
     let host = host_of(authority);

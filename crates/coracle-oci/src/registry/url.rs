@@ -82,7 +82,7 @@ impl Url {
         host_of(&self.authority)
     }
 
-    /// Whether scheme, host and port are equal. Credentials are sent to the same origin only.
+    /// Returns whether scheme, host and port are equal. Credentials are sent to the same origin only.
     pub(super) fn is_same_origin(&self, other: &Self) -> bool {
         let port =
             |url: &Self| port_of(&url.authority).unwrap_or(if url.tls { "443" } else { "80" }).to_owned();
@@ -124,7 +124,7 @@ pub(super) fn port_of(authority: &str) -> Option<&str> {
     after.rsplit_once(':').map(|(_, port)| port).filter(|port| !port.is_empty())
 }
 
-/// Whether `host` is a loopback address or `localhost`.
+/// Returns whether `host` is a loopback address or `localhost`.
 pub(super) fn is_loopback(host: &str) -> bool {
     match host.parse::<IpAddr>() {
         Ok(address) => address.is_loopback(),

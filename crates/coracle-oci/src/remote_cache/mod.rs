@@ -5,7 +5,7 @@
 //! unless the repository is trusted. Errors here do not fail a build; [`RemoteCache::take_warning`] returns them as a
 //! warning. This module does not depend on builds.
 
-mod entry;
+mod remote_cache_entry;
 
 use std::io::{self, Read};
 use std::sync::{Mutex, PoisonError};
@@ -20,7 +20,7 @@ use coracle_core::digest::{DiffId, Digest};
 use coracle_core::entry::LayerKind;
 use coracle_core::note::Note;
 use coracle_core::reference::ImageReference;
-use entry::RemoteCacheEntry;
+use remote_cache_entry::RemoteCacheEntry;
 
 /// Constant part of the allowed compression overhead of a layer, in bytes.
 const MAX_COMPRESSION_OVERHEAD: u64 = 64 << 10;
@@ -32,7 +32,7 @@ pub struct RemoteCacheConfig {
     pub sources: Vec<ImageReference>,
     /// Repository to upload layers to that were packed here.
     pub target: Option<ImageReference>,
-    /// Whether layers are used without verifying their contents.
+    /// `true` if layers are used without verifying their contents.
     pub is_trusted: bool,
 }
 
@@ -86,10 +86,10 @@ impl RemoteCache {
         // The first build fills a repository that may be hidden until then.
         let is_filled_here =
             self.target.as_ref().is_some_and(|target| target.repository() == remote.repository());
-        match remote.pull_manifest(ManifestReference::Tag(&entry::artifact_tag(cache_key))) {
-            Ok(manifest) => {
-                manifest.map(|manifest| entry::parse_artifact(&manifest.bytes)).unwrap_or_default()
-            }
+        match remote.pull_manifest(ManifestReference::Tag(&remote_cache_entry::artifact_tag(cache_key))) {
+            Ok(manifest) => manifest
+                .map(|manifest| remote_cache_entry::parse_artifact(&manifest.bytes))
+                .unwrap_or_default(),
             Err(error) if is_filled_here && error.may_hide_absence() => Vec::new(),
             Err(error) => {
                 self.record_error(remote, &error);
@@ -98,7 +98,7 @@ impl RemoteCache {
         }
     }
 
-    /// Whether layers are used without verifying their contents.
+    /// Returns whether layers are used without verifying their contents.
     pub fn is_trusted(&self) -> bool {
         self.is_trusted
     }
@@ -183,25 +183,27 @@ fn push_layer(
     let (content, from) = (BlobContent::Stream(open), from.map(Repository::name));
     let RemoteCacheEntry { digest, size, .. } = *entry;
     remote.push_blob(&BlobUpload { digest, size, content, mount_from: from, progress: &() })?;
-    let (digest, size) = (Digest::compute(entry::EMPTY_CONFIG), entry::EMPTY_CONFIG.len() as u64);
-    let content = BlobContent::Bytes(entry::EMPTY_CONFIG);
+    let (digest, size) =
+        (Digest::compute(remote_cache_entry::EMPTY_CONFIG), remote_cache_entry::EMPTY_CONFIG.len() as u64);
+    let content = BlobContent::Bytes(remote_cache_entry::EMPTY_CONFIG);
     remote.push_blob(&BlobUpload { digest, size, content, mount_from: None, progress: &() })?;
-    let tag = entry::artifact_tag(cache_key);
+    let tag = remote_cache_entry::artifact_tag(cache_key);
     let earlier = match remote.pull_manifest(ManifestReference::Tag(&tag)) {
         Err(error) if error.may_hide_absence() => None,
         earlier => earlier?,
     };
-    let earlier = earlier.map(|manifest| entry::parse_artifact(&manifest.bytes)).unwrap_or_default();
+    let earlier =
+        earlier.map(|manifest| remote_cache_entry::parse_artifact(&manifest.bytes)).unwrap_or_default();
     remote.put_manifest(
         ManifestReference::Tag(&tag),
         media_type::MANIFEST,
-        &entry::serialize_artifact(entry, &earlier)?,
+        &remote_cache_entry::serialize_artifact(entry, &earlier)?,
     )?;
     Ok(())
 }
 
 impl RemoteLayer<'_> {
-    /// Whether this layer has the diff ID `diff_id`, a tar of `unpacked` bytes, and this codec.
+    /// Returns whether this layer has the diff ID `diff_id`, a tar of `unpacked` bytes, and this codec.
     /// False if the blob is much larger than the tar.
     pub fn matches(&self, diff_id: DiffId, unpacked: u64, codec: Codec) -> bool {
         let most = unpacked.saturating_add(unpacked >> 8).saturating_add(MAX_COMPRESSION_OVERHEAD);

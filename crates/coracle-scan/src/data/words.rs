@@ -61,7 +61,8 @@ pub(crate) const PASSWORD_NAMES: &[&str] = &[
     "__auth",
 ];
 
-/// Ends of names whose values are secrets if a program has chosen them. Words are names of objects.
+/// Ends of names whose values are secrets if they look random. A value that is a word is
+/// the name of an object.
 pub(crate) const SECRET_NAMES: &[&str] = &[
     "_secret",
     "secret_key",
@@ -110,7 +111,7 @@ pub(crate) const SECRET_WORDS: &[&str] = &[
     "pat",
 ];
 
-/// Words of names whose values are not secrets, although another word says so.
+/// Words of names whose values are not secrets, although the name also has one of [`SECRET_WORDS`].
 pub(crate) const PUBLIC_WORDS: &[&str] = &[
     "public",
     "pub",
@@ -214,7 +215,7 @@ pub(crate) const NAME_ANCHORS: &[&str] = &[
     "cookie",
 ];
 
-/// Values of such names that are keywords or types, not passwords.
+/// Values of names of passwords and secrets that are keywords or types, not passwords.
 pub(crate) const NOT_PASSWORDS: &[&str] = &[
     "password",
     "passwd",

@@ -6,7 +6,7 @@ use std::os::unix::process::CommandExt as _;
 
 use nix::sys::signal::{Signal, raise};
 
-use super::{filter, signals};
+use super::{forward_signals, seccomp_filter};
 
 /// The name of the launcher in its own arguments.
 pub(super) const LAUNCHER: &str = "coracle-trace-launcher";
@@ -28,8 +28,8 @@ pub fn run_launcher(mut args: impl Iterator<Item = OsString>) {
     let (Some(program), Some(name)) = (args.next(), args.next()) else { return };
     // The tracer sees from the exit, before any program was executed, that this has failed.
     if raise(Signal::SIGSTOP).is_err()
-        || signals::unblock_signals().is_err()
-        || (own_name == LAUNCHER && filter::install_filter().is_err())
+        || forward_signals::unblock_signals().is_err()
+        || (own_name == LAUNCHER && seccomp_filter::install_filter().is_err())
     {
         std::process::exit(FAILED);
     }

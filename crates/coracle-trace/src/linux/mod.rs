@@ -1,13 +1,13 @@
 //! The recorder for Linux.
 
-mod filter;
+mod forward_signals;
 mod launcher;
 mod observed_paths;
-mod pending_call;
 mod program_check;
+mod recorded_call;
 mod recorder;
-mod resume;
-mod signals;
+mod resume_process;
+mod seccomp_filter;
 mod system_calls;
 mod tracee;
 mod tracer;

@@ -10,10 +10,10 @@ use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use rustix::process::WaitOptions;
 
+use super::forward_signals::SignalForwarder;
 use super::launcher::{LAUNCHER, LAUNCHER_WITHOUT_FILTER};
-use super::signals::SignalForwarder;
 use super::tracer::Tracer;
-use super::{filter, program_check};
+use super::{program_check, seccomp_filter};
 use crate::{Command, RecordedRun, TraceError};
 
 /// Runs `command` and records what it and its child processes do. Returns when all of them have ended.
@@ -34,7 +34,7 @@ pub fn record(
     on_left_running: &(dyn Fn(usize) + Sync),
 ) -> Result<RecordedRun, TraceError> {
     program_check::check_program(&command.program)?;
-    let is_filtered = filter::kernel_supports_filters();
+    let is_filtered = seccomp_filter::kernel_supports_filters();
     match record_with(command, is_filtered, on_left_running) {
         // A sandbox may reject filters.
         Err(TraceError::LauncherFailed(_)) if is_filtered => record_with(command, false, on_left_running),

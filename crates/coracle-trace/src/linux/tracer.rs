@@ -10,12 +10,12 @@ use nix::sys::ptrace;
 use nix::unistd::Pid;
 use rustix::process::{WaitOptions, WaitStatus};
 
+use super::forward_signals::RunningProcesses;
 use super::observed_paths::{Observation, ObservedPaths};
-use super::pending_call::{PendingCall, StoppedCall};
 use super::program_check::{foreign_machine_name, set_id_owner};
+use super::recorded_call::{PendingCall, StoppedCall};
 use super::recorder::system_call_error;
-use super::resume::{Resume, resume};
-use super::signals::RunningProcesses;
+use super::resume_process::{Resume, resume};
 use super::tracee::{self, CallRegisters};
 use crate::{ProgramStatus, RecordedPath, Trace, TraceError, TraceGap};
 
@@ -28,7 +28,7 @@ const SYSTEM_CALL_STOP: i32 = libc::SIGTRAP | 0x80;
 /// Records the processes of one command.
 pub(super) struct Tracer {
     program: Pid,
-    /// Whether processes stop only at the system calls that are recorded.
+    /// `true` if processes stop only at the system calls that are recorded.
     is_filtered: bool,
     threads: BTreeMap<i32, Thread>,
     processes: RunningProcesses,
@@ -40,7 +40,7 @@ pub(super) struct Tracer {
     status: Option<ProgramStatus>,
 }
 
-/// Whether the launcher has executed the program.
+/// The state of the launcher: before or after it has executed the program.
 enum LauncherState {
     Pending,
     Executed,

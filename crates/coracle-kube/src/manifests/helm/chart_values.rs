@@ -5,8 +5,8 @@ use serde_json::{Map, Value, json};
 use super::chart_template::{ChartContext, block_placeholder, insert_block_placeholder, placeholder};
 use crate::manifests::application::Application;
 use crate::manifests::object_edits::{or_empty_table, take_member, with_member};
-use crate::manifests::settings::WorkloadKind;
-use crate::manifests::{application, workload, yaml_writer};
+use crate::manifests::workload_settings::WorkloadKind;
+use crate::manifests::{application, workload_objects, yaml_writer};
 
 /// The values of the chart, each with its schema.
 pub(super) struct ChartValues {
@@ -114,7 +114,7 @@ pub(super) fn parameterize_object(object: &mut Value, chart: &ChartContext<'_>, 
     }
     if object.get("kind").is_some_and(|kind| kind == "Service") {
         parameterize_service(object, application, values);
-    } else if workload::is_workload(object, application) {
+    } else if workload_objects::is_workload(object, application) {
         parameterize_workload(object, chart, values);
     }
 }
@@ -167,7 +167,7 @@ fn parameterize_workload(object: &mut Value, chart: &ChartContext<'_>, values: &
         );
         insert_block_placeholder(metadata, "annotations");
     }
-    if let Some(container) = workload::find_program_container(object, application) {
+    if let Some(container) = workload_objects::find_program_container(object, application) {
         parameterize_container(container, application, values);
     }
     if let Some(spec) = object.get_mut("spec") {
@@ -199,7 +199,7 @@ fn parameterize_workload(object: &mut Value, chart: &ChartContext<'_>, values: &
             insert_block_placeholder(selector, "selector");
         }
     }
-    let template = object.pointer_mut(workload::pod_template_pointer(kind));
+    let template = object.pointer_mut(workload_objects::pod_template_pointer(kind));
     template.into_iter().for_each(|template| parameterize_pod_template(template, application, values));
 }
 

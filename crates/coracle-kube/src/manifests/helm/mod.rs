@@ -11,8 +11,10 @@ use serde_json::{Value, json};
 
 use super::application::{Application, ObjectNaming, OutputFiles};
 use super::config_object::ConfigObject;
-use super::{generate_manifests, generate_with_names, name_rules, object_data, workload, yaml_writer};
-use crate::problem::{LocatedProblem, ManifestsError};
+use super::{
+    generate_manifests, generate_with_names, name_rules, object_data, workload_objects, yaml_writer,
+};
+use crate::located_problem::{LocatedProblem, ManifestsError};
 use coracle_core::digest::Digest;
 use coracle_core::note::Note;
 
@@ -46,7 +48,7 @@ pub fn chart_files(application: &Application<'_>) -> Result<(OutputFiles, Vec<No
     }
     let mut values = chart_values::ChartValues::new(&application);
     for mut object in templated.objects {
-        let file = workload::object_file_name(&object, &naming.name_prefix);
+        let file = workload_objects::object_file_name(&object, &naming.name_prefix);
         chart_values::parameterize_object(&mut object, &chart, &mut values);
         files.insert(format!("templates/{file}"), ChartTemplate::new(&object).render(&chart).into_bytes());
     }

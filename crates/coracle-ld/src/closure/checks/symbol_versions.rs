@@ -155,7 +155,7 @@ fn parse_version(version: &[u8]) -> Option<(&str, Vec<u32>)> {
     Some((word, numbers.ok()?))
 }
 
-/// A warning only: the library was built differently, but often works.
+/// Returns a warning that the library was built without symbol versions. Such a library often works.
 fn unversioned_problem(mapped: &MappedObject, wanted: &NeededVersion, library: &MappedObject) -> Problem {
     let (object, library, version) = (&mapped.raw_path, &library.raw_path, escape_bytes(&wanted.name));
     let message = format!(
@@ -164,7 +164,7 @@ fn unversioned_problem(mapped: &MappedObject, wanted: &NeededVersion, library: &
     version_problem(mapped, wanted, ProblemKind::UnversionedLibrary, Severity::Warning, message)
 }
 
-/// The loader fails an assertion.
+/// Returns the problem that no mapped object has the library's name, at which the loader fails an assertion.
 fn not_loaded_problem(mapped: &MappedObject, wanted: &NeededVersion) -> Problem {
     let (object, version, file) = (&mapped.raw_path, escape_bytes(&wanted.name), escape_bytes(&wanted.file));
     let message = format!(

@@ -40,7 +40,8 @@ pub fn check_symbols(map: &LinkMap) -> fs::Result<Vec<Problem>> {
     Ok(problems)
 }
 
-/// Returns whether an object is in the global scope. The loader is only if an object needs it.
+/// Returns whether an object is in the global scope. The loader is in it only if an
+/// object needs the loader.
 fn is_in_global_scope(map: &LinkMap, index: usize) -> bool {
     let is_loader = map.objects.get(index).is_some_and(|mapped| mapped.reason == MapReason::Interpreter);
     !is_loader || map.edges.iter().any(|edge| edge.to == index)

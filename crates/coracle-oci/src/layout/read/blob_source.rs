@@ -8,7 +8,7 @@ use std::io::{self, Read};
 use serde_json::Value;
 
 use super::disk_blobs::{self, DiskBlobs, SizedReader};
-use super::failure::{ReadFailure, parse_json};
+use super::read_failure::{ReadFailure, parse_json};
 use super::select_entry;
 use crate::image::{Descriptor, MAX_DOCUMENT_SIZE, RawManifest, check_document_kind};
 use crate::registry::{self, MAX_REFERRERS, ManifestReference, Referrer, RepositoryClient};

@@ -5,7 +5,7 @@ use std::io::{self, Read};
 
 use serde_json::Value;
 
-use super::failure::{ReadFailure, parse_json};
+use super::read_failure::{ReadFailure, parse_json};
 use super::image_source::ImageSource;
 use super::parsed_platform::ParsedLayer;
 use super::select_entry;

@@ -9,8 +9,8 @@ use std::path::{Component, Path, PathBuf};
 
 use serde_json::Value;
 
-use super::failure::invalid_data;
-use super::tar_headers::{TarHeaders, TarMemberKind};
+use super::read_failure::invalid_data;
+use super::tar_header_reader::{TarHeaderReader, TarMemberKind};
 use crate::image::MAX_DOCUMENT_SIZE;
 use crate::layout::disk_location::{DiskFormat, DiskLocation};
 use coracle_core::digest::Digest;
@@ -162,9 +162,9 @@ pub(super) fn blob_file_name(digest: &Digest) -> String {
 fn read_archive_members(path: &Path) -> fs::Result<BTreeMap<Vec<u8>, MemberLocation>> {
     let file = fs::open_regular_file(path, FinalLink::Follow)?;
     let length = file.metadata().context("read the metadata of", path)?.len();
-    let mut headers = TarHeaders::new(file);
+    let mut headers = TarHeaderReader::new(file);
     let mut members = BTreeMap::new();
-    while let Some(header) = headers.next().context("read", path)? {
+    while let Some(header) = headers.next_header().context("read", path)? {
         if header.position.checked_add(header.size).is_none_or(|end| end > length) {
             return Err(fs::Error::new("read", path, invalid_data("it is truncated")));
         }

@@ -6,10 +6,10 @@ use std::collections::BTreeMap;
 use std::io::{self, Read};
 
 use super::disk_blobs::SizedReader;
-use super::failure::ReadFailure;
 use super::layer_changes::{
-    FileEntry, FileNode, LayerChanges, MAX_PATH_BYTES, MAX_PATHS, MAX_UNPACKED_SIZE, join_components,
+    ImageEntry, ImageEntryKind, LayerChanges, MAX_PATH_BYTES, MAX_PATHS, MAX_UNPACKED_SIZE, join_components,
 };
+use super::read_failure::ReadFailure;
 use crate::layer::Codec;
 use coracle_core::digest::{Digest, HashingReader};
 use coracle_core::file_system;
@@ -21,24 +21,24 @@ const MAX_LINKS: usize = 40;
 /// All paths of an image.
 #[derive(Clone, Default, Debug)]
 pub struct ImageFiles {
-    paths: BTreeMap<ImagePath, FileEntry>,
+    paths: BTreeMap<ImagePath, ImageEntry>,
     layer_count: usize,
     /// The size of all tars, in bytes.
     unpacked_size: u64,
 }
 
 /// The entry of a parent directory that no layer contains.
-const IMPLIED_DIRECTORY: FileEntry =
-    FileEntry { node: FileNode::Directory, mode: 0o755, owner: (0, 0), layer: 0 };
+const IMPLIED_DIRECTORY: ImageEntry =
+    ImageEntry { node: ImageEntryKind::Directory, mode: 0o755, owner: (0, 0), layer: 0 };
 
 impl ImageFiles {
     /// Returns all paths; a directory comes before its entries.
-    pub fn iter(&self) -> impl Iterator<Item = (&ImagePath, &FileEntry)> {
+    pub fn iter(&self) -> impl Iterator<Item = (&ImagePath, &ImageEntry)> {
         self.paths.iter()
     }
 
     /// Returns the entry at `path`, without following links.
-    pub fn get(&self, path: &ImagePath) -> Option<&FileEntry> {
+    pub fn get(&self, path: &ImagePath) -> Option<&ImageEntry> {
         self.paths.get(path)
     }
 
@@ -48,7 +48,7 @@ impl ImageFiles {
     }
 
     /// Returns the entries at and below `path`.
-    pub fn at_and_below(&self, path: &ImagePath) -> impl Iterator<Item = (&ImagePath, &FileEntry)> {
+    pub fn at_and_below(&self, path: &ImagePath) -> impl Iterator<Item = (&ImagePath, &ImageEntry)> {
         let path = path.clone();
         let from = self.paths.range(path.clone()..);
         from.take_while(move |(found, _)| found.is_within(&path))
@@ -65,7 +65,7 @@ impl ImageFiles {
                 b".." => drop(resolved.pop()),
                 _ => resolved.push(name),
             }
-            if let Some(FileNode::Link(to)) = join_components(&resolved)
+            if let Some(ImageEntryKind::Link(to)) = join_components(&resolved)
                 .and_then(|path| self.paths.get(&path))
                 .map(|resolved| &resolved.node)
                 && links < MAX_LINKS
@@ -136,7 +136,7 @@ impl ImageFiles {
             self.remove_below(path, false);
         }
         for (path, entry) in layer.paths {
-            let is_below = self.paths.get(&path).is_some_and(FileEntry::is_directory);
+            let is_below = self.paths.get(&path).is_some_and(ImageEntry::is_directory);
             if is_below && !entry.is_directory() {
                 self.remove_below(&path, true);
             }
@@ -165,7 +165,7 @@ impl ImageFiles {
 }
 
 impl ImageFiles {
-    /// Removes all entries below `path`, and with `itself` also the entry at `path`.
+    /// Removes all entries below `path`, and the entry at `path` too if `itself` is true.
     fn remove_below(&mut self, path: &ImagePath, itself: bool) {
         let found: Vec<ImagePath> = self.at_and_below(path).map(|(path, _)| path.clone()).collect();
         for found in found.iter().filter(|found| itself || *found != path) {
@@ -181,12 +181,12 @@ struct PathsSize {
 }
 
 impl PathsSize {
-    fn of_paths(paths: &BTreeMap<ImagePath, FileEntry>) -> Self {
+    fn of_paths(paths: &BTreeMap<ImagePath, ImageEntry>) -> Self {
         Self { count: paths.len(), bytes: paths.iter().map(|(path, entry)| text_size(path, entry)).sum() }
     }
 
     /// Adds a path. One that replaces another counts twice until the next layer.
-    fn add(&mut self, path: &ImagePath, entry: &FileEntry) -> Result<(), String> {
+    fn add(&mut self, path: &ImagePath, entry: &ImageEntry) -> Result<(), String> {
         self.count += 1;
         self.bytes += text_size(path, entry);
         if self.count > MAX_PATHS || self.bytes > MAX_PATH_BYTES {
@@ -197,8 +197,8 @@ impl PathsSize {
 }
 
 /// The size of a path and of the target of a link there, in bytes.
-fn text_size(path: &ImagePath, entry: &FileEntry) -> usize {
-    let target = if let FileNode::Link(target) = &entry.node { target.len() } else { 0 };
+fn text_size(path: &ImagePath, entry: &ImageEntry) -> usize {
+    let target = if let ImageEntryKind::Link(target) = &entry.node { target.len() } else { 0 };
     path.as_bytes().len() + target
 }
 
@@ -297,7 +297,7 @@ mod tests {
         assert_eq!(refusal(&pax_entry("linkpath", &deep)), too_long);
         assert_eq!(refusal(&pax_entry("linkpath", &"a/".repeat(2_047))), None);
         let mut size = PathsSize { count: 0, bytes: MAX_PATH_BYTES - 10 };
-        let link = FileEntry { node: FileNode::Link(b"12345".to_vec()), ..IMPLIED_DIRECTORY };
+        let link = ImageEntry { node: ImageEntryKind::Link(b"12345".to_vec()), ..IMPLIED_DIRECTORY };
         assert_eq!(size.add(&"/a".parse().unwrap(), &link), Ok(()));
         let too_many = Err("it has too many paths for an image".to_owned());
         assert_eq!(size.add(&"/abc".parse().unwrap(), &IMPLIED_DIRECTORY), too_many);

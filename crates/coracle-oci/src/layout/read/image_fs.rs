@@ -5,7 +5,7 @@ use std::io::{self, BufReader};
 use std::path::{Path, PathBuf};
 
 use super::image_files::ImageFiles;
-use super::layer_changes::{FileEntry, FileExtent, FileNode, LayerChanges};
+use super::layer_changes::{ImageEntry, LayerExtent, ImageEntryKind, LayerChanges};
 use coracle_core::content::{Content, SplicePart};
 use coracle_core::digest::{DiffId, HashingReader};
 use coracle_core::entry::Owner;
@@ -82,7 +82,7 @@ impl ImageFs {
         self.files.unpacked_size_left()
     }
 
-    fn file(&self, entry: &FileEntry, extent: &FileExtent) -> Option<FsFile> {
+    fn fs_file(&self, entry: &ImageEntry, extent: &LayerExtent) -> Option<FsFile> {
         let StoredTar { path, stat, stored } = self.tars.get(extent.layer)?.as_ref()?;
         if stored.as_ref().is_some_and(|stored| stored.binary_search(&extent.position).is_err()) {
             return None;
@@ -104,10 +104,10 @@ impl FileSystem for ImageFs {
             return Ok(Some(FsNode::Directory));
         }
         Ok(self.files.get(path).and_then(|entry| match &entry.node {
-            FileNode::Directory => Some(FsNode::Directory),
-            FileNode::Link(target) => Some(FsNode::Link(RawPath::new(target.as_slice()))),
-            FileNode::File(extent) => self.file(entry, extent).map(FsNode::File),
-            FileNode::Special => Some(FsNode::Special("device")),
+            ImageEntryKind::Directory => Some(FsNode::Directory),
+            ImageEntryKind::Link(target) => Some(FsNode::Link(RawPath::new(target.as_slice()))),
+            ImageEntryKind::File(extent) => self.fs_file(entry, extent).map(FsNode::File),
+            ImageEntryKind::Special => Some(FsNode::Special("device")),
         }))
     }
 

@@ -7,10 +7,10 @@ use serde_json::Value;
 
 use super::blob_source::BlobSource;
 use super::disk_blobs::{DiskBlobs, SizedReader, index_entries};
-use super::failure::{ReadFailure, parse_json};
 use super::parsed_platform::{
     ParsedLayer, ParsedPlatform, index_platforms, read_docker_image, read_image_for, read_images,
 };
+use super::read_failure::{ReadFailure, parse_json};
 use super::select_entry;
 use crate::image::{Descriptor, ImageGraph, MAX_DOCUMENT_SIZE, RawManifest};
 use crate::layer::Codec;

@@ -4,8 +4,8 @@
 use std::collections::BTreeMap;
 use std::io::{self, Read};
 
-use super::failure::invalid_data;
-use super::tar_headers::{TarHeader, TarHeaders, TarMemberKind, UnseekableReader};
+use super::read_failure::invalid_data;
+use super::tar_header_reader::{TarHeader, TarHeaderReader, TarMemberKind, UnseekableReader};
 use coracle_core::path::ImagePath;
 
 /// The maximum number of paths of an image. A large distribution has some hundred thousand.
@@ -22,9 +22,9 @@ const OPAQUE: &[u8] = b".wh..wh..opq";
 
 /// An entry of an image's file system.
 #[derive(Clone, PartialEq, Eq, Debug)]
-pub struct FileEntry {
+pub struct ImageEntry {
     /// The type and content.
-    pub node: FileNode,
+    pub node: ImageEntryKind,
     /// Permission bits, at most `0o7777`.
     pub mode: u32,
     /// UID and GID.
@@ -35,11 +35,11 @@ pub struct FileEntry {
 
 /// The type of an entry.
 #[derive(Clone, PartialEq, Eq, Debug)]
-pub enum FileNode {
+pub enum ImageEntryKind {
     /// A directory.
     Directory,
     /// A file. Hard links to it are separate entries.
-    File(FileExtent),
+    File(LayerExtent),
     /// A symbolic link and its target.
     Link(Vec<u8>),
     /// A device, FIFO or other special file.
@@ -48,7 +48,7 @@ pub enum FileNode {
 
 /// The location of a file's content.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct FileExtent {
+pub struct LayerExtent {
     /// The index of the layer; 0 is the lowest.
     pub layer: usize,
     /// The offset in the uncompressed tar.
@@ -57,17 +57,17 @@ pub struct FileExtent {
     pub size: u64,
 }
 
-impl FileEntry {
+impl ImageEntry {
     /// Returns whether it is a directory.
     pub fn is_directory(&self) -> bool {
-        self.node == FileNode::Directory
+        self.node == ImageEntryKind::Directory
     }
 }
 
 /// The changes of one layer.
 #[derive(Default)]
 pub(crate) struct LayerChanges {
-    pub(super) paths: BTreeMap<ImagePath, FileEntry>,
+    pub(super) paths: BTreeMap<ImagePath, ImageEntry>,
     pub(super) whiteouts: Vec<ImagePath>,
     pub(super) opaque_directories: Vec<ImagePath>,
     /// Hard links to files of lower layers: path and target.
@@ -82,8 +82,8 @@ impl LayerChanges {
     /// Reads the tar of the layer with this index, of less than `limit` bytes.
     pub(super) fn from_tar(reader: impl Read, layer_index: usize, limit: u64) -> io::Result<Self> {
         let mut layer = Self::empty(layer_index);
-        let mut headers = TarHeaders::new(UnseekableReader(reader.take(limit)));
-        while let Some(header) = headers.next()? {
+        let mut headers = TarHeaderReader::new(UnseekableReader(reader.take(limit)));
+        while let Some(header) = headers.next_header()? {
             layer.add_member(&header)?;
         }
         let mut rest = headers.into_inner();
@@ -131,18 +131,18 @@ impl LayerChanges {
         Ok(())
     }
 
-    fn file_entry(&self, header: &TarHeader) -> FileEntry {
+    fn file_entry(&self, header: &TarHeader) -> ImageEntry {
         let node = match header.kind {
-            TarMemberKind::Directory => FileNode::Directory,
-            TarMemberKind::Symlink => FileNode::Link(header.link.clone()),
-            TarMemberKind::File => FileNode::File(FileExtent {
+            TarMemberKind::Directory => ImageEntryKind::Directory,
+            TarMemberKind::Symlink => ImageEntryKind::Link(header.link.clone()),
+            TarMemberKind::File => ImageEntryKind::File(LayerExtent {
                 layer: self.layer_index,
                 position: header.position,
                 size: header.size,
             }),
-            _ => FileNode::Special,
+            _ => ImageEntryKind::Special,
         };
-        FileEntry { node, mode: header.mode, owner: header.owner, layer: self.layer_index }
+        ImageEntry { node, mode: header.mode, owner: header.owner, layer: self.layer_index }
     }
 }
 

@@ -6,12 +6,10 @@
 //! Source: image-spec, `image-layout.md`, `image-index.md`, `manifest.md`; Moby,
 //! `image/spec/v1.2.md` for archives that only have a `manifest.json`.
 
-mod artifact;
 mod blob_source;
 mod check_image;
 mod compressed_shares;
 mod disk_blobs;
-mod failure;
 mod image_files;
 mod image_fs;
 mod image_source;
@@ -19,20 +17,22 @@ mod layer_changes;
 mod parsed_image;
 mod parsed_platform;
 mod pax_records;
+mod read_artifact;
+mod read_failure;
 mod select_entry;
-mod tar_headers;
+mod tar_header_reader;
 mod unpacked_image;
 
-pub use artifact::{read_artifact, read_only_artifact, read_remote_artifact};
+pub use read_artifact::{read_artifact, read_only_artifact, read_remote_artifact};
 pub use check_image::ImageFault;
 pub(super) use disk_blobs::index_entries;
 pub use image_files::ImageFiles;
 pub use image_fs::ImageFs;
 pub use image_source::{ImageSource, find_replaced_image};
-pub use layer_changes::{FileEntry, FileExtent, FileNode};
+pub use layer_changes::{ImageEntry, ImageEntryKind, LayerExtent};
 pub use parsed_image::{ParsedImage, read_disk_image};
 pub use parsed_platform::{ParsedLayer, ParsedPlatform};
-pub use tar_headers::{TarHeader, TarMemberKind};
+pub use tar_header_reader::{TarHeader, TarMemberKind};
 pub use unpacked_image::{LayerMember, LayerProblem, UnpackOptions, UnpackedImage, UnpackedLayer};
 
 #[cfg(test)]

@@ -2,11 +2,11 @@
 
 use std::collections::BTreeSet;
 
-use super::artifact;
-use super::failure::{ReadFailure, unreadable_image};
 use super::image_files::ImageFiles;
 use super::image_source::ImageSource;
 use super::parsed_platform::ParsedPlatform;
+use super::read_artifact;
+use super::read_failure::{ReadFailure, unreadable_image};
 use crate::layout::disk_location::DiskLocation;
 use crate::layout::error::LayoutError;
 use coracle_core::digest::Digest;
@@ -84,7 +84,8 @@ impl ParsedImage {
     /// # Errors
     /// Fails if a document cannot be read or does not match its digest.
     pub fn read_artifact(&self, kind: &str) -> Result<Option<Vec<u8>>, LayoutError> {
-        let content = artifact::read_content_for_any(&self.source.bytes, kind, &self.subject_digests());
+        let content =
+            read_artifact::read_artifact_content_for_any(&self.source.bytes, kind, &self.subject_digests());
         content.map_err(|why| why.into_layout_error(&self.source.location))
     }
 

@@ -4,7 +4,7 @@ use serde_json::Value;
 
 use super::blob_source::BlobSource;
 use super::disk_blobs::DiskBlobs;
-use super::failure::{ReadFailure, parse_json};
+use super::read_failure::{ReadFailure, parse_json};
 use super::select_entry;
 use crate::image::{Descriptor, MAX_DOCUMENT_SIZE, RawManifest};
 use crate::layout::index_json::is_image_entry;

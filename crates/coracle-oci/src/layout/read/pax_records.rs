@@ -3,7 +3,7 @@
 
 use std::io;
 
-use super::failure::invalid_data;
+use super::read_failure::invalid_data;
 
 /// Values from PAX records and GNU long names, which override values in the next header.
 #[derive(Default)]

@@ -9,13 +9,13 @@ use std::io::{self, Read, Seek as _, SeekFrom, Write as _};
 use std::path::{Path, PathBuf};
 
 use super::compressed_shares::{CompressedOffsets, CountingReader, OffsetRecorder};
-use super::failure::{ReadFailure, invalid_data};
+use super::read_failure::{ReadFailure, invalid_data};
 use super::image_fs::{ImageFs, StoredTar};
 use super::image_source::ImageSource;
 use super::layer_changes::{self, LayerChanges};
 use super::parsed_image::ParsedImage;
 use super::parsed_platform::{ParsedLayer, ParsedPlatform};
-use super::tar_headers::{TarHeader, TarHeaders, TarMemberKind, UnseekableReader};
+use super::tar_header_reader::{TarHeader, TarHeaderReader, TarMemberKind, UnseekableReader};
 use crate::layer::Codec;
 use crate::layout::error::LayoutError;
 use crate::layout::staging::Staging;
@@ -216,7 +216,7 @@ impl LayerReading<'_> {
         let counted = CountingReader::new(blob);
         let count = counted.count();
         let recorder = OffsetRecorder::new(codec.decompress(counted)?, count);
-        let mut headers = TarHeaders::new(UnseekableReader(recorder.take(limit)));
+        let mut headers = TarHeaderReader::new(UnseekableReader(recorder.take(limit)));
         while let Some(header) = headers.next()? {
             self.add_member(header, &mut headers)?;
         }
@@ -233,7 +233,7 @@ impl LayerReading<'_> {
     fn add_member<R: Read>(
         &mut self,
         header: TarHeader,
-        headers: &mut TarHeaders<UnseekableReader<R>>,
+        headers: &mut TarHeaderReader<UnseekableReader<R>>,
     ) -> io::Result<()> {
         self.changes.add_member(&header)?;
         let is_file = header.kind == TarMemberKind::File;
@@ -250,7 +250,7 @@ impl LayerReading<'_> {
     fn read_content<R: Read>(
         &mut self,
         header: &TarHeader,
-        headers: &mut TarHeaders<UnseekableReader<R>>,
+        headers: &mut TarHeaderReader<UnseekableReader<R>>,
         keeps: bool,
     ) -> io::Result<Option<Digest>> {
         let mut hasher = self.options.hashes_files.then(DigestHasher::default);
