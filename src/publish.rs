@@ -51,7 +51,7 @@ pub(crate) fn publish_contract_then_names<'a>(
         notes.extend(remote_cache.take_warning());
     }
     #[cfg(feature = "sign")]
-    let attestations = attestations::create(request, &packed.images, image_set)?;
+    let attestations = attestations::create(request, &packed.images, image_set, &[])?;
     #[cfg(feature = "sign")]
     notes.extend(warning_notes(attestations.write_to_layouts(request)?));
     let mut outputs = OutputStamp::default();

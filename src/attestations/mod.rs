@@ -74,7 +74,8 @@ pub(crate) fn check_destinations(
     }
 }
 
-/// Makes the provenance and all signatures. Nothing is written.
+/// Makes the provenance and all signatures: of the image, of its provenance, and of `documents`, the
+/// SBOMs that are published with it. Nothing is written.
 ///
 /// # Errors
 /// Fails if a signature cannot be made, or a file of the image has changed.
@@ -82,6 +83,7 @@ pub(crate) fn create(
     request: &BuildRequest<'_>,
     images: &PlannedImages<'_>,
     image_set: &ImageSet,
+    documents: &[Artifact],
 ) -> Result<ImageAttestations, Error> {
     let settings = &request.settings.attestations;
     let image = image_set.descriptor();
@@ -108,6 +110,9 @@ pub(crate) fn create(
         }
     }
     if let Some(signer) = settings.signer.as_deref() {
+        for attestation in documents.iter().filter_map(Attestation::from_artifact) {
+            artifacts.push(signer.sign_attestation(&attestation)?);
+        }
         artifacts.push(signer.sign_image(image)?);
     }
     let simple_key = match settings.signer.as_deref() {

@@ -2,7 +2,7 @@
 
 use coracle_core::digest::Digest;
 use coracle_core::json;
-use coracle_oci::image::Descriptor;
+use coracle_oci::image::{Artifact, Descriptor};
 use coracle_oci::layout::{ImageSource, LayoutError};
 
 use crate::bundle::{self, Bundle};
@@ -56,6 +56,26 @@ pub fn check_signatures(
         }
     })?;
     Ok(checked)
+}
+
+impl Attestation {
+    /// Returns the SBOM or statement in `artifact`, to be signed. `None` if it is another document.
+    pub fn from_artifact(artifact: &Artifact) -> Option<Self> {
+        let descriptor = artifact.descriptor();
+        let content = artifact.content_blobs().last()?.bytes();
+        let (predicate_type, predicate) = match descriptor.artifact_type.as_deref()? {
+            STATEMENT_TYPE => {
+                let statement = Statement::parse(content).ok()?;
+                (statement.predicate_type, statement.predicate)
+            }
+            kind => {
+                let (_, predicate_type) = SBOM_TYPES.iter().find(|(known, _)| *known == kind)?;
+                ((*predicate_type).to_owned(), json::parse(content).ok()?)
+            }
+        };
+        let subject = artifact.subject().clone();
+        Some(Self { subject, artifact: descriptor, predicate_type, predicate })
+    }
 }
 
 /// Returns the unsigned SBOMs and statements about `image` that can be signed. Documents that are not JSON

@@ -217,7 +217,7 @@ impl LayerReading<'_> {
         let count = counted.count();
         let recorder = OffsetRecorder::new(codec.decompress(counted)?, count);
         let mut headers = TarHeaderReader::new(UnseekableReader(recorder.take(limit)));
-        while let Some(header) = headers.next()? {
+        while let Some(header) = headers.next_header()? {
             self.add_member(header, &mut headers)?;
         }
         let mut rest = headers.into_inner();
