@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use super::builder::{EntryOrigin, RootfsBuilder};
+use super::rootfs_builder::{EntryOrigin, RootfsBuilder};
 use super::error::RootfsError;
 use super::file_tree::Rootfs;
 use super::plan_request::BaseFileSystem;

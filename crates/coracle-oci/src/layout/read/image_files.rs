@@ -147,7 +147,7 @@ impl ImageFiles {
             {
                 above = path.parent();
                 size.add(&path, &IMPLIED_DIRECTORY)?;
-                self.paths.insert(path, FileEntry { layer: entry.layer, ..IMPLIED_DIRECTORY });
+                self.paths.insert(path, ImageEntry { layer: entry.layer, ..IMPLIED_DIRECTORY });
             }
             size.add(&path, &entry)?;
             self.paths.insert(path, entry);

@@ -241,7 +241,7 @@ impl<R: SkipBytes> TarHeaderReader<R> {
 
 /// The rest of the content of one member.
 pub(super) struct MemberContent<'a, R> {
-    headers: &'a mut TarHeaders<R>,
+    headers: &'a mut TarHeaderReader<R>,
     left: u64,
 }
 
