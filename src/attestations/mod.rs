@@ -10,10 +10,10 @@ pub use coracle_sign::signer::{SignError, Signer, SignerProgram};
 pub use coracle_sign::signing_key::SigningKey;
 pub use provenance::ProvenanceSettings;
 
+use crate::build_request::BuildRequest;
 use crate::destinations::Destinations;
 use crate::error::Error;
 use crate::plan::PlannedImages;
-use crate::build_request::BuildRequest;
 use coracle_core::reference::ImageReference;
 use coracle_oci::copy::{self, ImageLocation};
 use coracle_oci::image::{Artifact, ArtifactAnnotations, ImageSet, RawManifest};

@@ -4,10 +4,10 @@
 use serde_json::{Value, json};
 
 use super::package_url::{image_url, package_url};
+use crate::build_request::BuildRequest;
 use crate::error::Error;
 use crate::image_plan::Plan;
 use crate::packed_files::{PackedNode, packed_files};
-use crate::build_request::BuildRequest;
 
 /// The type of builds, which docs/provenance.md describes.
 const BUILD_TYPE: &str = "https://coracle.io/provenance/packing/v1";

@@ -10,13 +10,14 @@ use coracle_core::fs::Context as _;
 use super::args::{LockArgs, OutputFormat};
 use super::error::{CliError, CliExit};
 use super::interrupt::SignalCancellation;
-use super::{build_inputs, cache, interrupt, console_output};
+use super::{build_inputs, cache, console_output, interrupt};
 
 /// Runs `coracle lock`: plans the images, and writes their locks or compares with them.
 pub(super) fn run_lock(args: &LockArgs) -> Result<CliExit, CliError> {
     interrupt::handle_signals();
     let failed = |failures| {
-        console_output::print_all_but_last(failures).unwrap_or_else(|| CliError::internal("no recipe was read"))
+        console_output::print_all_but_last(failures)
+            .unwrap_or_else(|| CliError::internal("no recipe was read"))
     };
     let recipes = build_inputs::read_recipes(&args.build).map_err(failed)?;
     check_one_lock_each(&recipes, args)?;

@@ -2,8 +2,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::rootfs::{EntryNode, Rootfs};
 use crate::root_file_systems::RootFileSystems;
+use crate::rootfs::{EntryNode, Rootfs};
 use coracle_core::content::Content;
 use coracle_core::file_system::{self, FileSystem, FsNode, HostFs, ResolutionEnd};
 use coracle_core::fs;

@@ -11,8 +11,8 @@ pub use coracle_inventory::{Distribution, Module, ModuleList, Package};
 
 use crate::error::Error;
 use crate::recipe::Recipe;
-use crate::rootfs::{BaseFiles, Rootfs};
 use crate::root_file_systems::RootFileSystems;
+use crate::rootfs::{BaseFiles, Rootfs};
 use coracle_core::file_system::HostFs;
 use coracle_core::note::Note;
 use coracle_core::path::ImagePath;

@@ -40,6 +40,6 @@ pub use read_recipe::{parse_recipe, read_recipe, read_with_optional_programs, ro
 pub use read_recipe::{read_configuration, read_environment_names};
 pub use recipe_paths::DEFAULT_FILE_NAME;
 pub use recipe_settings::{
-    BuildChecks, Contents, FileTimes, ImageSettings, Inventory, Linkage, OutputSettings, Recipe, RecipeInclude,
-    RecipeProgram, RecipeSource, RootOverride, RootOverrideKind,
+    BuildChecks, Contents, FileTimes, ImageSettings, Inventory, Linkage, OutputSettings, Recipe,
+    RecipeInclude, RecipeProgram, RecipeSource, RootOverride, RootOverrideKind,
 };

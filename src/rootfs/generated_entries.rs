@@ -2,10 +2,10 @@
 
 use std::collections::BTreeSet;
 
-use super::rootfs_builder::{EntryOrigin, RootfsBuilder};
 use super::error::RootfsError;
 use super::file_tree::Rootfs;
 use super::plan_request::BaseFileSystem;
+use super::rootfs_builder::{EntryOrigin, RootfsBuilder};
 use coracle_core::content::Content;
 use coracle_core::entry::{EntryReason, LayerKind};
 use coracle_core::file_system::{self, FileSystem, OverlayFs, ResolutionEnd};

@@ -6,8 +6,8 @@ use std::path::Path;
 use coracle_core::path::{ImagePath, RawPath};
 use coracle_core::progress::Progress;
 use coracle_oci::layout::{
-    ImageEntry, ImageEntryKind, LayerMember, LayoutError, ParsedImage, ParsedPlatform, TarHeader, UnpackOptions,
-    UnpackedImage,
+    ImageEntry, ImageEntryKind, LayerMember, LayoutError, ParsedImage, ParsedPlatform, TarHeader,
+    UnpackOptions, UnpackedImage,
 };
 use serde::Serialize;
 

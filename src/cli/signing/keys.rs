@@ -11,9 +11,9 @@ use coracle_sign::error::KeyError;
 use coracle_sign::public_key::PublicKey;
 
 use crate::cli::args::{KeyCommand, KeyGenerateArgs};
+use crate::cli::console_output;
 use crate::cli::environment::env_var;
 use crate::cli::error::{CliError, CliExit};
-use crate::cli::console_output;
 
 /// The maximum size of a key file, in bytes.
 const MAX_KEY_SIZE: u64 = 64 << 10;

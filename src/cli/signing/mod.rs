@@ -13,9 +13,9 @@ pub(super) use keys::{read_public_key, run_key};
 pub(super) use sign::run_sign;
 
 use super::args::{BuildSigningArgs, SignerArgs};
+use super::console_output;
 use super::environment::env_text;
 use super::error::CliError;
-use super::console_output;
 
 /// Returns what a build signs and attests.
 pub(super) fn attestation_settings(

@@ -14,7 +14,7 @@ use crate::cli::args::{OutputFormat, SignArgs};
 use crate::cli::environment::new_registry_client;
 use crate::cli::error::{CliError, CliExit};
 use crate::cli::image_reader::{parse_location, registry_image};
-use crate::cli::{interrupt, console_output};
+use crate::cli::{console_output, interrupt};
 
 /// A signed image.
 #[derive(Serialize)]

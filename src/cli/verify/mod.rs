@@ -18,7 +18,7 @@ use super::error::{CliError, CliExit};
 use super::image_reader::parse_location;
 use super::progress::ProgressDisplay;
 use super::signing::read_public_key;
-use super::{interrupt, console_output};
+use super::{console_output, interrupt};
 use report::{CheckReport, VerifyReport};
 
 /// Which checks run.

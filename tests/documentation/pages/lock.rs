@@ -3,9 +3,12 @@
 use super::{NONE, Page};
 use crate::doc_runner::DocRunner;
 
-pub(super) const PAGE: Page = Page { path: "docs/lock.md", engines: NONE, prepare, checks: &[
-    ("coracle lock --update libssl3", super::Check::After(age_libssl)),
-] };
+pub(super) const PAGE: Page = Page {
+    path: "docs/lock.md",
+    engines: NONE,
+    prepare,
+    checks: &[("coracle lock --update libssl3", super::Check::After(age_libssl))],
+};
 
 fn prepare(runner: &DocRunner) {
     runner.programs(["app"]).file("coracle.toml", "[image]\nname = \"shop\"\nprograms = [\"app\"]\n");

@@ -150,7 +150,11 @@ impl BaseSource {
     ///
     /// # Errors
     /// Fails if a layer cannot be fetched, does not match its digests, or `progress` cancels.
-    pub fn fetch_file_system(&self, image: &BaseImage, progress: &dyn Progress) -> Result<ImageFs, BaseError> {
+    pub fn fetch_file_system(
+        &self,
+        image: &BaseImage,
+        progress: &dyn Progress,
+    ) -> Result<ImageFs, BaseError> {
         let mut file_system = ImageFs::default();
         for (layer, (descriptor, diff_id)) in image.layers.iter().zip(&image.base_layers.layers) {
             let failed = |source: io::Error| match Cancelled::is_cause_of(&source) {

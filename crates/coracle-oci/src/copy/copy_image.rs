@@ -2,8 +2,8 @@
 
 use std::io::Read;
 
-use super::error::CopyError;
 use super::copy_referrers::{CollectedReferrers, push_referrers};
+use super::error::CopyError;
 use super::image_location::ImageLocation;
 use super::open_image::open_any_source;
 use super::push_image::{ImagePush, PushSummary, push_image};

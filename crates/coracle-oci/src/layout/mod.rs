@@ -29,9 +29,9 @@ pub use error::{LayoutError, LayoutWarning};
 pub use image_names::ImageNames;
 pub use output_stamp::{IndexStamp, OutputStamp};
 pub use read::{
-    ImageEntry, LayerExtent, ImageEntryKind, ImageFault, ImageFiles, ImageFs, ImageSource, LayerMember, LayerProblem,
-    ParsedImage, ParsedLayer, ParsedPlatform, TarHeader, TarMemberKind, UnpackOptions, UnpackedImage,
-    UnpackedLayer, find_replaced_image, read_artifact, read_disk_image, read_only_artifact,
+    ImageEntry, ImageEntryKind, ImageFault, ImageFiles, ImageFs, ImageSource, LayerExtent, LayerMember,
+    LayerProblem, ParsedImage, ParsedLayer, ParsedPlatform, TarHeader, TarMemberKind, UnpackOptions,
+    UnpackedImage, UnpackedLayer, find_replaced_image, read_artifact, read_disk_image, read_only_artifact,
     read_remote_artifact,
 };
 pub use staging::Staging;

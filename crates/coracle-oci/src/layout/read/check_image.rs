@@ -5,9 +5,9 @@ use std::io::{self, Read};
 
 use serde_json::Value;
 
-use super::read_failure::{ReadFailure, parse_json};
 use super::image_source::ImageSource;
 use super::parsed_platform::ParsedLayer;
+use super::read_failure::{ReadFailure, parse_json};
 use super::select_entry;
 use crate::image::{Descriptor, MAX_DOCUMENT_SIZE, RawManifest, media_type};
 use crate::layout::error::LayoutError;

@@ -5,7 +5,7 @@ use std::io::{self, BufReader};
 use std::path::{Path, PathBuf};
 
 use super::image_files::ImageFiles;
-use super::layer_changes::{ImageEntry, LayerExtent, ImageEntryKind, LayerChanges};
+use super::layer_changes::{ImageEntry, ImageEntryKind, LayerChanges, LayerExtent};
 use coracle_core::content::{Content, SplicePart};
 use coracle_core::digest::{DiffId, HashingReader};
 use coracle_core::entry::Owner;

@@ -23,7 +23,6 @@ mod select_entry;
 mod tar_header_reader;
 mod unpacked_image;
 
-pub use read_artifact::{read_artifact, read_only_artifact, read_remote_artifact};
 pub use check_image::ImageFault;
 pub(super) use disk_blobs::index_entries;
 pub use image_files::ImageFiles;
@@ -32,6 +31,7 @@ pub use image_source::{ImageSource, find_replaced_image};
 pub use layer_changes::{ImageEntry, ImageEntryKind, LayerExtent};
 pub use parsed_image::{ParsedImage, read_disk_image};
 pub use parsed_platform::{ParsedLayer, ParsedPlatform};
+pub use read_artifact::{read_artifact, read_only_artifact, read_remote_artifact};
 pub use tar_header_reader::{TarHeader, TarMemberKind};
 pub use unpacked_image::{LayerMember, LayerProblem, UnpackOptions, UnpackedImage, UnpackedLayer};
 

@@ -4,8 +4,8 @@ use serde_json::Value;
 
 use super::blob_source::BlobSource;
 use super::disk_blobs::DiskBlobs;
-use super::read_failure::ReadFailure;
 use super::image_source::ImageSource;
+use super::read_failure::ReadFailure;
 use crate::image::{Artifact, Descriptor, media_type};
 use crate::layout::disk_location::DiskLocation;
 use crate::layout::error::LayoutError;

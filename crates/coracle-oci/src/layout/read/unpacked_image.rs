@@ -9,12 +9,12 @@ use std::io::{self, Read, Seek as _, SeekFrom, Write as _};
 use std::path::{Path, PathBuf};
 
 use super::compressed_shares::{CompressedOffsets, CountingReader, OffsetRecorder};
-use super::read_failure::{ReadFailure, invalid_data};
 use super::image_fs::{ImageFs, StoredTar};
 use super::image_source::ImageSource;
 use super::layer_changes::{self, LayerChanges};
 use super::parsed_image::ParsedImage;
 use super::parsed_platform::{ParsedLayer, ParsedPlatform};
+use super::read_failure::{ReadFailure, invalid_data};
 use super::tar_header_reader::{TarHeader, TarHeaderReader, TarMemberKind, UnseekableReader};
 use crate::layer::Codec;
 use crate::layout::error::LayoutError;
