@@ -257,7 +257,10 @@ impl ImageCheck<'_> {
     }
 
     fn add_unreadable(&mut self, digest: &Digest, why: ReadFailure) {
-        let why = why.into_layout_error(&digest.to_string()).to_string();
+        let why = match why {
+            ReadFailure::Message(why) => why,
+            why => why.into_layout_error(&digest.to_string()).to_string(),
+        };
         self.add(digest, why);
     }
 }
