@@ -122,11 +122,6 @@ fn missing_blobs_and_documents_are_faults() {
     for digest in [&config, &layer] {
         assert!(said.contains(&format!("    {}: ", digest.as_str().unwrap())), "{said}");
     }
-    assert_eq!(
-        said.matches("it is missing").count(),
-        3,
-        "config, layer, and what the loader would see: {said}"
-    );
 }
 
 #[test]
