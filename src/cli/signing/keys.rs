@@ -13,7 +13,7 @@ use coracle_sign::public_key::PublicKey;
 use crate::cli::args::{KeyCommand, KeyGenerateArgs};
 use crate::cli::console_output;
 use crate::cli::environment::env_var;
-use crate::cli::error::{CliError, CliExit};
+use crate::cli::error::{CliError, CliExit, error_chain};
 
 /// The maximum size of a key file, in bytes.
 const MAX_KEY_SIZE: u64 = 64 << 10;
@@ -60,8 +60,9 @@ fn read_key_text(flag: &str, source: &str) -> Result<(Vec<u8>, Option<String>), 
         ));
     }
     let path = Path::new(source);
-    let text = fs::read_regular_file(path, FinalLink::Follow, MAX_KEY_SIZE)
-        .map_err(|error| CliError::with_message(CliExit::Usage, format!("`{flag}`: {error}"), &error))?;
+    let text = fs::read_regular_file(path, FinalLink::Follow, MAX_KEY_SIZE).map_err(|error| {
+        CliError::with_message(CliExit::Usage, format!("`{flag}`: {}", error_chain(&error)), &error)
+    })?;
     let is_private = String::from_utf8_lossy(&text).contains("PRIVATE KEY");
     let is_open = is_private && fs::stat(path).is_ok_and(|stat| stat.mode & 0o077 != 0);
     let warning = is_open

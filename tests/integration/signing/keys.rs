@@ -102,7 +102,7 @@ fn refuses_wrong_passphrases_and_other_keys() {
         ("p384.key", None, "its type is P-384"),
         ("text.key", None, "it is not in PEM format"),
         ("one.pub", None, "it contains `PUBLIC KEY`, which is not a private key"),
-        ("absent.key", None, "cannot read `absent.key`"),
+        ("absent.key", None, "cannot open `absent.key`: No such file"),
         ("directory", None, "`directory`"),
         ("awskms://alias/x", None, "keys in `awskms` are not supported"),
     ] {
