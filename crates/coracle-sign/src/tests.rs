@@ -234,3 +234,22 @@ fn simple_signatures_are_about_one_digest() {
     let another = SigningKey::generate().unwrap().public_key();
     assert_eq!(signed.verify(&another, &image).unwrap_err(), SignatureError::WrongKey);
 }
+
+proptest::proptest! {
+    /// Keys and bundles are files of others: whatever is in them, there is an error and no panic.
+    #[test]
+    fn changed_keys_and_bundles_do_not_panic(at in 0_usize..600, byte: u8, cut in 0_usize..600) {
+        let signed = SignedBundle::new(&Statement::image_signature(Digest::compute(b"")), &rfc_6979_key()).unwrap();
+        for file in [COSIGN_KEY.as_bytes(), COSIGN_PUB.as_bytes(), signed.json(), include_bytes!("../tests/keys/rsa.pub")] {
+            let mut file = file.to_vec();
+            let length = file.len();
+            file[at % length] = byte;
+            file.truncate(length - cut % length);
+            let _ = PublicKey::from_pem(&file);
+            let _ = SigningKey::from_pem(&file, None);
+            if let Ok(bundle) = Bundle::parse(&file) {
+                let _ = bundle.verify(&rfc_6979_key().public_key(), &Digest::compute(b""));
+            }
+        }
+    }
+}
