@@ -130,9 +130,9 @@ fn a_missing_library_or_contract_makes_an_image_unsound() {
     let at = folder.path();
     // Without the layer of the libraries.
     change_image(at, |manifest, config| {
-        for list in [&mut manifest["layers"], &mut config["rootfs"]["diff_ids"], &mut config["history"]] {
-            list.as_array_mut().unwrap().remove(0);
-        }
+        manifest["layers"].as_array_mut().unwrap().remove(0);
+        config["rootfs"]["diff_ids"].as_array_mut().unwrap().remove(0);
+        config["history"].as_array_mut().unwrap().remove(0);
         config["config"]["Labels"] = json!({"io.coracle.config.v1": "{"});
     });
     let said = fail(at, 4, &["verify", "oci:app.oci"]);
@@ -192,7 +192,7 @@ fn signatures_of_other_images_do_not_count() {
     let (kind, bytes) = fake.state().manifests[&key(&referrer.digest.to_string())].clone();
     let mut manifest: Value = serde_json::from_slice(&bytes).unwrap();
     manifest["subject"]["digest"] = digest(&other).into();
-    let mut push = |manifest: &Value| {
+    let push = |manifest: &Value| {
         let bytes = manifest.to_string().into_bytes();
         let digest = Digest::compute(&bytes).to_string();
         fake.state().manifests.insert(key(&digest), (kind.clone(), bytes));
