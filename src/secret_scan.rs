@@ -141,7 +141,8 @@ struct ScannedConfiguration {
 #[cfg(feature = "kube")]
 fn render_configuration(recipe: &Recipe) -> Result<ScannedConfiguration, Error> {
     let PartialRender { mounts, secrets } = config::render_partial(&recipe.config)?;
-    let file = |mount: &RenderedMount, file: RenderedFile| (mount.path.join(file.key.as_bytes()), file);
+    let file =
+        |mount: &RenderedMount, file: RenderedFile| (config::path_in_mount(&mount.path, &file.path), file);
     let files: Vec<(ImagePath, RenderedFile)> = mounts
         .into_iter()
         .flat_map(|mut mount| {

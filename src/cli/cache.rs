@@ -87,22 +87,24 @@ pub(super) fn run_cache(command: &CacheCommand) -> Result<CliExit, CliError> {
         ));
     };
     if !directory.exists() {
-        console_output::print_report(&format!(
-            "nothing to remove: `{}` does not exist\n",
-            directory.display()
-        ))?;
+        print_pruned(args, &format!("nothing to remove: `{}` does not exist\n", directory.display()))?;
         return Ok(CliExit::Success);
     }
     let cache = BuildCache::open(&directory, executable_id()).map_err(cache_error)?;
     let pruned = cache.prune(limit)?;
-    console_output::print_report(&format!(
+    let text = format!(
         "removed {}, {}; {} left in `{}`\n",
         count_noun(pruned.removed_files, "file"),
         DecimalBytes(pruned.freed_bytes),
         DecimalBytes(pruned.remaining_bytes),
         directory.display(),
-    ))?;
+    );
+    print_pruned(args, &text)?;
     Ok(CliExit::Success)
+}
+
+fn print_pruned(args: &PruneArgs, text: &str) -> Result<(), CliError> {
+    if args.quiet { Ok(()) } else { console_output::print_report(text) }
 }
 
 fn parse_limit(args: &PruneArgs) -> Result<u64, CliError> {

@@ -3,6 +3,7 @@
 use std::cell::OnceCell;
 
 use coracle_core::platform::Platform;
+use coracle_kube::manifests::PinnedImage;
 use coracle_oci::copy::{self, ImageLocation, ParseLocationError, RegistryImageName};
 use coracle_oci::layout::{self, ParsedImage};
 use coracle_oci::registry::{Access, RegistryClient};
@@ -12,7 +13,10 @@ use super::environment::{engine_settings, new_registry_client};
 use super::error::{CliError, CliExit};
 use super::interrupt::SignalCancellation;
 
-/// Returns whether `text` is an image location with a transport, such as `oci:DIR`, not a name.
+/// The start of locations in registries.
+pub(super) const REGISTRY_SCHEME: &str = "docker://";
+
+/// Whether `text` is an image location with a transport, such as `oci:DIR`, not a name.
 pub(super) fn has_transport(text: &str) -> bool {
     ImageLocation::has_transport(text)
 }
@@ -67,6 +71,15 @@ impl<'a> ImageOpener<'a> {
             }
         };
         Ok(artifact.map_err(coracle::Error::from)?)
+    }
+
+    /// Returns whether the registry that `image` names has it.
+    pub(super) fn is_in_registry(&self, image: &PinnedImage) -> Result<bool, CliError> {
+        let location = parse_location(&format!("{REGISTRY_SCHEME}{image}"))?;
+        match registry_image(&location) {
+            Some(name) => Ok(copy::has_manifest(name, image.digest, self.client()?)?),
+            None => Ok(false),
+        }
     }
 
     fn client(&self) -> Result<&RegistryClient, CliError> {

@@ -240,7 +240,7 @@ fn write_contract(text: &mut String, contract: &Contract) {
     let secret = |is_secret| if is_secret { " (secret)" } else { "" };
     for mount in &contract.mounts {
         let files =
-            mount.files.iter().map(|file| format!("{}{}", escape_text(&file.key), secret(file.secret)));
+            mount.files.iter().map(|file| format!("{}{}", escape_text(file.path()), secret(file.secret)));
         let files: Vec<String> = files.collect();
         let _ = writeln!(text, "  expects    {}: {}", escape_text(&mount.path), files.join(", "));
     }

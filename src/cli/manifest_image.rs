@@ -5,6 +5,7 @@ use coracle::recipe::{Recipe, RecipeOverrides};
 use coracle::rootfs::Owner;
 use coracle_core::note::Note;
 use coracle_core::path::ImagePath;
+use coracle_core::platform::Platform;
 use coracle_core::reference::{self, ImageReference, ParseImageReferenceError};
 use coracle_kube::config::WritableDirectory;
 use coracle_kube::contract::{self, Contract};
@@ -15,7 +16,17 @@ use serde_json::Value;
 
 use super::args::ManifestsArgs;
 use super::error::{CliError, CliExit};
+use super::image_reader::ImageOpener;
 use super::{build, build_inputs, cache, console_output, generated_dir, interrupt};
+
+/// The image that manifests refer to.
+pub(super) struct KnownImage {
+    pub(super) reference: PinnedImage,
+    /// The user of an image that was built.
+    pub(super) user: Option<Owner>,
+    /// The image's platforms; empty if only its name is known.
+    pub(super) platforms: Vec<Platform>,
+}
 
 /// Adds the user and ports of the image's config to the flags, which take precedence.
 pub(super) fn with_image_config(stored: Option<&ParsedImage>, flags: &RecipeOverrides) -> RecipeOverrides {
@@ -32,30 +43,10 @@ pub(super) fn image_user(stored: &ParsedImage) -> Option<Owner> {
     Owner::from_numbers(stored.image_for_platform(None).ok()?.user()?)
 }
 
-/// Fails if a mount would hide the program of a stored image. A build checks every file that the
-/// program needs.
-pub(super) fn check_hidden_program(stored: &ParsedImage, recipe: &Recipe) -> Result<(), CliError> {
-    let Ok(image) = stored.image_for_platform(None) else { return Ok(()) };
-    let program = image.config.pointer("/config/Entrypoint/0").and_then(Value::as_str);
-    let Some(program) = program.and_then(|program| program.parse::<ImagePath>().ok()) else { return Ok(()) };
-    let config = &recipe.config;
-    let mounts = config.mounts.iter().map(|mount| &mount.path);
-    let secrets = config.secrets.iter().map(|secret| &secret.path);
-    let state = config.writable_directories.iter().map(|directory| &directory.path);
-    match mounts.chain(secrets).chain(state).find(|path| program.is_within(path)) {
-        Some(path) => Err(CliError::usage(
-            format!(
-                "the mount at `{path}` would hide the program `{program}` of `{}`",
-                stored.source.location
-            ),
-            "choose another mount path, such as `/etc/NAME` or `/var/lib/NAME`",
-        )),
-        None => Ok(()),
-    }
-}
-
 /// Returns a warning if the image's name does not include its registry.
-pub(super) fn missing_registry_warning(name: &str) -> Option<Note> {
+pub(super) fn missing_registry_warning(image: &PinnedImage) -> Option<Note> {
+    let tag = image.tag.iter().map(|tag| format!(":{tag}"));
+    let name: String = std::iter::once(image.name.clone()).chain(tag).collect();
     let reference: ImageReference = name.parse().ok()?;
     (!reference.names_registry()).then(|| {
         Note::Warning(format!(
@@ -65,6 +56,21 @@ pub(super) fn missing_registry_warning(name: &str) -> Option<Note> {
             reference.full_name()
         ))
     })
+}
+
+/// Returns a warning if pods cannot pull the image: its name has no registry, or the registry does not
+/// have it. The registry is asked only with `reader`.
+pub(super) fn unreachable_image_warning(
+    image: &PinnedImage,
+    reader: Option<&ImageOpener<'_>>,
+) -> Result<Option<Note>, CliError> {
+    if let Some(warning) = missing_registry_warning(image) {
+        return Ok(Some(warning));
+    }
+    let Some(reader) = reader else { return Ok(None) };
+    Ok((!reader.is_in_registry(image)?).then(|| {
+        Note::Warning(format!("`{image}` is not in its registry, so pods cannot pull it: push it, for example with `coracle copy`"))
+    }))
 }
 
 /// Warns if the image's contract differs from `expected`, because the manifests may not suit the
@@ -119,8 +125,15 @@ pub(super) fn add_writable_directories(
     Ok(())
 }
 
-/// Returns the stored image by digest, with the name from `--tag` or its own.
-pub(super) fn stored_reference(stored: &ParsedImage, args: &ManifestsArgs) -> Result<PinnedImage, CliError> {
+/// Returns the file name of the program in the image's config.
+pub(super) fn program_name(stored: &ParsedImage) -> Option<String> {
+    let image = stored.image_for_platform(None).ok()?;
+    let program = image.config.pointer("/config/Entrypoint/0")?.as_str()?;
+    Some(program.rsplit('/').next().unwrap_or(program).to_owned())
+}
+
+/// Returns the stored image, with the name from `--tag` or its own.
+pub(super) fn stored_image(stored: &ParsedImage, args: &ManifestsArgs) -> Result<KnownImage, CliError> {
     let Some(digest) = stored.source.digest() else {
         return Err(CliError::usage(
             format!(
@@ -143,15 +156,14 @@ pub(super) fn stored_reference(stored: &ParsedImage, args: &ManifestsArgs) -> Re
     let image = PinnedImage::new(&name, digest);
     // An image in a registry may be named by its digest only.
     let is_untagged = args.tags.is_empty() && !stored.source.is_tagged();
-    Ok(if is_untagged { PinnedImage { tag: None, ..image } } else { image })
+    let reference = if is_untagged { PinnedImage { tag: None, ..image } } else { image };
+    let platforms = stored.images.iter().map(|image| image.platform.clone()).collect();
+    Ok(KnownImage { reference, user: None, platforms })
 }
 
 /// Returns the image that pods run: the image in the arguments, or else the recipe's image, which
 /// is built to learn its digest and user.
-pub(super) fn resolve_or_build_image(
-    args: &ManifestsArgs,
-    recipe: &Recipe,
-) -> Result<(PinnedImage, Option<Owner>), CliError> {
+pub(super) fn resolve_or_build_image(args: &ManifestsArgs, recipe: &Recipe) -> Result<KnownImage, CliError> {
     if let Some(text) = &args.image {
         if !args.tags.is_empty() {
             return Err(CliError::usage(
@@ -163,7 +175,7 @@ pub(super) fn resolve_or_build_image(
         let image = image.map_err(|error: manifests::ParsePinnedImageError| {
             CliError::with_message(CliExit::Usage, error.to_string(), &error)
         })?;
-        return Ok((image, None));
+        return Ok(KnownImage { reference: image, user: None, platforms: Vec::new() });
     }
     let Some(name) = recipe.image.names.first() else {
         return Err(CliError::usage(
@@ -184,5 +196,9 @@ pub(super) fn resolve_or_build_image(
     recipe.checks.budget = Default::default();
     let built = build::build_with_progress(&recipe, &settings, args.quiet)?;
     cache::prune_and_report(&settings);
-    Ok((PinnedImage::new(name, built.digest), Some(built.user)))
+    Ok(KnownImage {
+        reference: PinnedImage::new(name, built.digest),
+        user: Some(built.user),
+        platforms: built.platforms,
+    })
 }

@@ -16,10 +16,10 @@ use super::args::{ManifestLayout, ManifestsArgs};
 use super::console_output::{self, DIM};
 use super::error::{CliError, CliExit};
 use super::generated_dir::{self, GeneratedFile};
-use super::image_reader::{ImageOpener, has_transport};
-use super::manifest_image;
+use super::image_reader::{ImageOpener, REGISTRY_SCHEME, has_transport};
+use super::manifest_image::{self, KnownImage};
 use super::missing_dependencies::shell_words;
-use super::recipe_tables;
+use super::{hidden_files, recipe_tables, reload_image};
 
 /// Runs cargo and returns the recipe of its program's image.
 pub(super) type CargoRecipe<'a> = dyn Fn(&RecipeOverrides) -> Result<Recipe, CliError> + 'a;
@@ -47,14 +47,14 @@ pub(super) fn run_manifests(
         console_output::print_notes(&coracle::secret_scan::scan_config(&recipe)?, args.quiet);
     }
     if let Some(stored) = &stored {
-        manifest_image::check_hidden_program(stored, &recipe)?;
+        console_output::print_notes(&hidden_files::check_mounts(stored, &recipe, &expected)?, args.quiet);
         manifest_image::warn_if_contract_differs(stored, &expected, args.quiet)?;
     }
     let mounts = match args.with_secrets {
         true => config::render_all(&recipe.config)?,
         false => config::render_public(&recipe.config)?,
     };
-    let environments = match args.layout {
+    let mut environments = match args.layout {
         ManifestLayout::Kustomize => {
             // Only cargo knows which package was built.
             let file = match cargo_recipe {
@@ -65,20 +65,27 @@ pub(super) fn run_manifests(
         }
         ManifestLayout::Yaml | ManifestLayout::Helm => Vec::new(),
     };
-    let with_positions = |error| recipe.with_source_positions(error);
     let patches = read_patches(&recipe)?;
-    let (image, user) = match &stored {
-        Some(stored) => (manifest_image::stored_reference(stored, args)?, None),
+    let KnownImage { reference: image, user, platforms } = match &stored {
+        Some(stored) => manifest_image::stored_image(stored, args)?,
         None => manifest_image::resolve_or_build_image(args, &recipe)?,
     };
     let user = recipe.image.user.or(user).unwrap_or(recipe::DEFAULT_USER);
-    if !stored.as_ref().is_some_and(|stored| stored.source.location.starts_with("docker://")) {
-        let warning = manifest_image::missing_registry_warning(&image.name);
+    // Only a command that reads from a registry asks one.
+    let registry = location.filter(|location| location.starts_with(REGISTRY_SCHEME)).map(|_| &reader);
+    if registry.is_none() || !args.tags.is_empty() {
+        let warning = manifest_image::unreachable_image_warning(&image, registry)?;
         console_output::print_notes(warning.as_slice(), args.quiet);
+    }
+    let mut sidecar_notes = Vec::new();
+    if reload_image::needs_signal(&recipe.config) {
+        let overlays = environments.iter_mut().map(|overlay| &mut overlay.settings);
+        let settings = std::iter::once(&mut recipe.kubernetes).chain(overlays);
+        sidecar_notes = reload_image::set_default_sidecar(settings, &image, &platforms, registry)?;
     }
     let name =
         recipe.kubernetes.name.clone().unwrap_or_else(|| image.last_name_part().replace(['_', '.'], "-"));
-    let process = process_name(&recipe);
+    let process = process_name(&recipe).or_else(|| manifest_image::program_name(stored.as_ref()?));
     let render_args = render_args(args, &recipe, &mounts)?;
     let application = Application {
         name: &name,
@@ -94,6 +101,7 @@ pub(super) fn run_manifests(
         has_secrets: args.with_secrets,
         render_args: &render_args,
     };
+    let with_positions = |error| recipe.with_source_positions(error);
     let (files, notes) = match (args.layout, directory) {
         (ManifestLayout::Helm, Some(_)) => helm::chart_files(&application).map_err(with_positions)?,
         (ManifestLayout::Kustomize, Some(_)) => {
@@ -101,12 +109,12 @@ pub(super) fn run_manifests(
         }
         _ => {
             let generated = manifests::generate_manifests(&application).map_err(with_positions)?;
-            console_output::print_notes(&generated.notes, args.quiet);
+            console_output::print_notes(&[sidecar_notes, generated.notes.clone()].concat(), args.quiet);
             console_output::print_bytes(yaml_writer::to_yaml_stream(&generated.all_objects()).as_bytes())?;
             return Ok(CliExit::Success);
         }
     };
-    console_output::print_notes(&notes, args.quiet);
+    console_output::print_notes(&[sidecar_notes, notes].concat(), args.quiet);
     directory.map_or(Ok(()), |directory| write_layout(directory, &files, args.quiet))?;
     Ok(CliExit::Success)
 }

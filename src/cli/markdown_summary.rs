@@ -77,7 +77,7 @@ fn layer_table(image: &ImageReport) -> String {
 fn contract_table(contract: &Contract) -> String {
     let mounts = contract.mounts.iter().map(|mount| {
         let secret = |is_secret| if is_secret { " (secret)" } else { "" };
-        let file = |file: &ContractFile| format!("{}{}", code_span(&file.key), secret(file.secret));
+        let file = |file: &ContractFile| format!("{}{}", code_span(file.path()), secret(file.secret));
         let files: Vec<String> = mount.files.iter().map(file).collect();
         [code_span(&mount.path), files.join(", ")]
     });

@@ -17,6 +17,7 @@ mod environment;
 mod error;
 mod generated_dir;
 mod generated_help;
+mod hidden_files;
 mod image_reader;
 mod image_report;
 mod init;
@@ -33,6 +34,7 @@ mod read_project;
 mod recipe_keys;
 mod recipe_tables;
 mod record;
+mod reload_image;
 mod report_files;
 mod resolve_digests;
 mod signing;
@@ -123,6 +125,7 @@ fn run_common_command(command: &CommonCommand, caller: Invocation) -> Result<Cli
         CommonCommand::Key(command) => signing::run_key(command),
         CommonCommand::Lock(args) => lock::run_lock(args),
         CommonCommand::Index(args) => copy::run_index(args),
+        CommonCommand::ReloadImage(args) => reload_image::run_reload_image(args),
         CommonCommand::Cache(command) => cache::run_cache(command),
         CommonCommand::Recipe(command) => recipe_keys::run_recipe(command),
         CommonCommand::Completions(args) => generated_help::run_completions(args, caller),

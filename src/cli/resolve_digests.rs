@@ -10,6 +10,7 @@ use coracle_core::path::escape_bytes;
 use coracle_core::reference::{ImageReference, familiar_name};
 use coracle_kube::check::pin_images::{self, PinError, PinnableImage, UnpinnedImage};
 use coracle_kube::check::{CheckReport, ManifestFile};
+use coracle_kube::manifests::PinnedImage;
 use coracle_oci::copy::{self, RegistryImageName};
 use coracle_oci::layout::{self, DiskLocation, ParsedImage};
 use tempfile::TempDir;
@@ -20,12 +21,9 @@ use super::config::{self, CheckedImage};
 use super::environment::new_registry_client;
 use super::error::{CliError, CliExit};
 use super::generated_dir::create_temporary_dir;
-use super::image_reader::ImageOpener;
+use super::image_reader::{ImageOpener, REGISTRY_SCHEME};
 use super::progress::ProgressDisplay;
 use super::{build_inputs, cache, console_output, contract_lookup, interrupt, manifest_image, recipe_tables};
-
-/// The start of locations in registries.
-const REGISTRY_SCHEME: &str = "docker://";
 
 /// Runs `coracle resolve`. Resolves and checks all manifests before anything is written.
 pub(super) fn run_resolve(args: &ResolveArgs) -> Result<CliExit, CliError> {
@@ -77,8 +75,12 @@ pub(super) fn run_resolve(args: &ResolveArgs) -> Result<CliExit, CliError> {
         return Err(unused_images_error(&unused, &inputs)?);
     }
     for (image, stored) in used.iter().filter_map(|index| images.get(*index)) {
-        if !stored.source.location.starts_with(REGISTRY_SCHEME) {
-            let warning = manifest_image::missing_registry_warning(&image.reference);
+        let reference = format!("{}@{}", image.reference, image.digest).parse::<PinnedImage>();
+        if let Ok(reference) = reference
+            && !stored.source.location.starts_with(REGISTRY_SCHEME)
+        {
+            let registry = args.remote.then_some(&reader);
+            let warning = manifest_image::unreachable_image_warning(&reference, registry)?;
             console_output::print_notes(warning.as_slice(), args.quiet);
         }
     }

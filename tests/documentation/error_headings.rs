@@ -94,6 +94,31 @@ const PARTS: &[(&str, &str, &str)] = &[
         "Kubernetes allows no `:` in a mount path",
     ),
     (
+        "`…`, from …, is not a valid path of a mounted file: …",
+        "crates/coracle-kube/src/config/configuration_problems.rs",
+        "is not a valid path of a mounted file: {why}",
+    ),
+    (
+        "… and … have the same path `…` in …",
+        "crates/coracle-kube/src/config/configuration_problems.rs",
+        "have the same path `{shown}` in {mount}",
+    ),
+    (
+        "`…`, from …, is a file, but … needs a folder of that name in …",
+        "crates/coracle-kube/src/config/configuration_problems.rs",
+        "needs a folder of that name in {mount}",
+    ),
+    (
+        "the mount `…` would hide `…`, from …: a folder of `…` is replaced as a whole",
+        "crates/coracle-kube/src/config/configuration_problems.rs",
+        "a folder of `{mount}` is replaced as a whole",
+    ),
+    (
+        "`…` is not a valid key of a Secret: …",
+        "crates/coracle-kube/src/config/configuration_problems.rs",
+        "is not a valid key of a Secret: {why}",
+    ),
+    (
         "`…` has more than … bytes, the limit for manifests",
         "src/cli/config/check.rs",
         "has more than {MAX_MANIFEST_SIZE} bytes, the limit for manifests",

@@ -22,6 +22,13 @@ pub struct Entry {
     pub layer_kind: LayerKind,
 }
 
+impl Entry {
+    /// Whether programs need the entry. Included files are not known to be needed.
+    pub fn is_needed(&self) -> bool {
+        !matches!(self.reason, EntryReason::Included(_))
+    }
+}
+
 /// The type of an entry.
 #[derive(Clone, Debug)]
 pub enum EntryNode {

@@ -81,6 +81,7 @@ mod cron_schedule;
 mod kubernetes_limits;
 mod located_problem;
 pub mod manifests;
+mod mounted_path;
 mod quantity;
 pub mod resource_rules;
 mod strict_json;

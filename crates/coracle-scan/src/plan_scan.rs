@@ -37,7 +37,7 @@ impl SecretScanner {
             let subject = || FindingSubject::File(path.clone());
             let is_above =
                 |(mount, real): &&(ImagePath, ImagePath)| path.is_within(mount) || path.is_within(real);
-            let is_needed = !matches!(entry.reason, EntryReason::Included(_));
+            let is_needed = entry.is_needed();
             found.extend(state.iter().filter(is_above).map(|(mount, _)| Finding {
                 category: FindingCategory::HiddenByMount,
                 // Some runtimes copy an included file to a new volume as its first content.

@@ -46,7 +46,7 @@ Examples:
   coracle config render --config config/:/etc/app --set port=8080
   coracle config render --set-file db.password=./password -o out
 
-A directory is used with every file in it; a file whose name ends in `.j2` is a template. `values.toml` (or `.yaml`, \
+A directory is used with every file and folder in it; a file whose name ends in `.j2` is a template. `values.toml` (or `.yaml`, \
 `.json`) and `schema.json` in it are the values and their JSON Schema. A file that uses a value marked `writeOnly` is \
 secret: it is written only with `-o`, readable only by its owner.")]
 pub(in crate::cli) struct ConfigRenderArgs {

@@ -124,4 +124,8 @@ pub(in crate::cli) struct PruneArgs {
     /// The cache directory to prune; default: `coracle` in the user's cache directory
     #[arg(long, value_name = "DIR")]
     pub(in crate::cli) cache_dir: Option<PathBuf>,
+
+    /// Do not print what was removed
+    #[arg(short, long)]
+    pub(in crate::cli) quiet: bool,
 }

@@ -9,6 +9,7 @@ mod lock;
 mod manifests;
 mod other_commands;
 mod record;
+mod reload_image;
 mod runtime_flags;
 mod shared_flags;
 mod signing;
@@ -30,6 +31,7 @@ pub(super) use other_commands::{
     Ci, CompletionsArgs, DepsArgs, DepsFormat, InitArgs, KeysArgs, KeysFormat, ManArgs, RecipeCommand,
 };
 pub(super) use record::RecordArgs;
+pub(super) use reload_image::ReloadImageArgs;
 pub(super) use shared_flags::{CacheArgs, RegistryArgs, RemoteCacheArgs};
 pub(super) use signing::{BuildSigningArgs, KeyCommand, KeyGenerateArgs, SignArgs, SignerArgs, VerifyArgs};
 
@@ -105,6 +107,8 @@ pub(super) enum CommonCommand {
     Lock(Box<LockArgs>),
     /// Combine images of several platforms into one image index
     Index(Box<IndexArgs>),
+    /// Write the image of the sidecar that signals configuration changes
+    ReloadImage(ReloadImageArgs),
     /// Manage the build cache
     #[command(subcommand)]
     Cache(CacheCommand),

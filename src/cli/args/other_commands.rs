@@ -46,6 +46,10 @@ pub(in crate::cli) struct DepsArgs {
     #[arg(long, value_name = "NAME")]
     pub(in crate::cli) why: Option<String>,
 
+    /// Print only warnings and errors to stderr
+    #[arg(short, long)]
+    pub(in crate::cli) quiet: bool,
+
     /// Show each object's compressed size in an image layer
     #[arg(long)]
     pub(in crate::cli) compressed: bool,
@@ -115,6 +119,10 @@ pub(in crate::cli) struct InitArgs {
     /// Print what would be written; write nothing
     #[arg(long)]
     pub(in crate::cli) dry_run: bool,
+
+    /// Print only warnings and errors to stderr
+    #[arg(short, long)]
+    pub(in crate::cli) quiet: bool,
 }
 
 /// The CI service to write a workflow for.
@@ -136,6 +144,11 @@ pub(in crate::cli) struct CompletionsArgs {
     /// The shell
     #[arg(value_enum)]
     pub(in crate::cli) shell: Shell,
+
+    /// Print only warnings and errors to stderr
+    #[arg(short, long)]
+    #[allow(dead_code, reason = "this command prints nothing else")]
+    pub(in crate::cli) quiet: bool,
 }
 
 #[derive(Args)]
@@ -147,6 +160,11 @@ pub(in crate::cli) struct ManArgs {
     /// The date to print on the pages, such as `2026-01-31`
     #[arg(long, value_name = "DATE")]
     pub(in crate::cli) date: String,
+
+    /// Print only warnings and errors to stderr
+    #[arg(short, long)]
+    #[allow(dead_code, reason = "this command prints nothing else")]
+    pub(in crate::cli) quiet: bool,
 }
 
 #[derive(Subcommand)]
@@ -183,4 +201,9 @@ pub(in crate::cli) struct KeysArgs {
     #[arg(long, value_enum, value_name = "FORMAT", default_value_t = KeysFormat::Text)]
     #[arg(hide_possible_values = true)]
     pub(in crate::cli) format: KeysFormat,
+
+    /// Print only warnings and errors to stderr
+    #[arg(short, long)]
+    #[allow(dead_code, reason = "this command prints nothing else")]
+    pub(in crate::cli) quiet: bool,
 }

@@ -7,20 +7,20 @@ use std::path::{Path, PathBuf};
 use coracle_core::escape::escape_text;
 use coracle_core::fs::Context as _;
 use coracle_core::note::Note;
-use coracle_core::path::ImagePath;
 use coracle_core::platform::Platform;
 use coracle_kube::check::{
     self, CheckFinding, CheckReport, CheckRule, Expectations, FilesHiddenByMount, ManifestFile,
 };
 use coracle_kube::contract::{Contract, ContractDocument};
 use coracle_kube::values::{ValueSource, Values};
-use coracle_oci::layout::{ImageFiles, ParsedImage, ParsedPlatform};
+use coracle_oci::layout::{ParsedImage, ParsedPlatform};
 use serde::Serialize;
 
 use crate::cli::args::{ConfigCheckArgs, OutputFormat};
 use crate::cli::console_output;
 use crate::cli::contract_lookup;
 use crate::cli::error::{CliError, CliExit};
+use crate::cli::hidden_files::ImageListing;
 use crate::cli::image_reader::{ImageOpener, parse_platform};
 
 /// The JSON of a [`CheckReport`].
@@ -130,19 +130,6 @@ pub(in crate::cli) fn check_manifests(
         report.notes.push(CheckFinding::for_file(location, CheckRule::HidesImageFiles, message));
     }
     report
-}
-
-/// The merged layers of the image.
-#[derive(Default, Debug)]
-struct ImageListing(ImageFiles);
-
-impl FilesHiddenByMount for ImageListing {
-    fn hidden_by(&self, path: &ImagePath, is_file: bool) -> Vec<ImagePath> {
-        let path = self.0.resolve_links(path);
-        let hidden = self.0.at_and_below(&path);
-        let hidden = hidden.filter(|(found, entry)| !entry.is_directory() && (!is_file || **found == path));
-        hidden.map(|(found, _)| found.clone()).collect()
-    }
 }
 
 /// Prints the report's notes to stderr.

@@ -81,7 +81,7 @@ fn contract_text(contract: &Contract) -> String {
             escape_text(&mount.path),
             escape_text(&mount.reload)
         );
-        mount.files.iter().for_each(|file| out += &entry_line(&file.key, &describe_file(file)));
+        mount.files.iter().for_each(|file| out += &entry_line(file.path(), &describe_file(file)));
     }
     write_section(
         &mut out,

@@ -46,10 +46,15 @@ pub(super) fn run_config_render(args: &ConfigRenderArgs) -> Result<CliExit, CliE
     if configuration.mounts.is_empty() {
         return Err(no_configuration(file));
     }
-    match &args.output {
-        Some(directory) => write_files(&config::render_all(&configuration)?, directory, args.quiet)?,
+    let mounts = match &args.output {
+        Some(_) => config::render_all(&configuration)?,
         // Secrets are not printed, so their values may be missing.
-        None => print_files(&config::render_public(&configuration)?, args.quiet)?,
+        None => config::render_public(&configuration)?,
+    };
+    console_output::print_notes(&config::format_warnings(&mounts), args.quiet);
+    match &args.output {
+        Some(directory) => write_files(&mounts, directory, args.quiet)?,
+        None => print_files(&mounts, args.quiet)?,
     }
     Ok(CliExit::Success)
 }
@@ -116,9 +121,8 @@ fn write_files(mounts: &[RenderedMount], directory: &Path, quiet: bool) -> Resul
 
 fn files_with_paths(mounts: &[RenderedMount]) -> impl Iterator<Item = (String, &RenderedFile)> {
     mounts.iter().flat_map(|mount| {
-        mount
-            .files
-            .iter()
-            .map(move |file| (format!("{}/{}", mount.path.to_string().trim_end_matches('/'), file.key), file))
+        mount.files.iter().map(move |file| {
+            (format!("{}/{}", mount.path.to_string().trim_end_matches('/'), file.path), file)
+        })
     })
 }

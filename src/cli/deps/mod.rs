@@ -200,7 +200,7 @@ impl<'a> DepsRun<'a> {
             }
         }
         let hints: Vec<Note> = self.hints.into_iter().map(Note::Hint).collect();
-        console_output::print_notes(&hints, false);
+        console_output::print_notes(&hints, self.args.quiet);
         if !self.has_readable_file {
             return Ok(CliExit::Failed);
         }

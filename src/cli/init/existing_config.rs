@@ -26,7 +26,7 @@ const SCHEMA_NAMES: [&str; 2] = ["schema.json", "values.schema.json"];
 /// Paths relative to the project's directory, with `/`.
 #[derive(Default)]
 pub(super) struct ExistingConfig {
-    /// The files that the program reads, and templates of such files.
+    /// The files that the program reads, templates of such files, and directories of files.
     pub(super) files: Vec<String>,
     pub(super) values: Vec<String>,
     pub(super) schema: Option<String>,
@@ -48,6 +48,9 @@ impl ExistingConfig {
                     found.files.push(path);
                 }
             }
+            let names = fragment_directories(&folder.join(directory));
+            let names = names.into_iter().filter(|name| keys.insert(name.clone()));
+            found.files.extend(names.map(|name| format!("{directory}/{name}")));
         }
         // The values of a Helm chart are not those of the program.
         let is_chart = folder.join("Chart.yaml").exists();
@@ -94,8 +97,12 @@ impl ExistingConfig {
             values = complete;
         }
         let mut used = BTreeSet::new();
-        for path in self.files.iter().filter(|path| path.ends_with(".j2")) {
-            let file = MountFileSource::from_path(folder.join(path), None, false);
+        let files = self.files.iter().map(|path| folder.join(path)).flat_map(|path| match path.is_dir() {
+            // The build reports directories that can't be read.
+            true => config::read_folder(&path, "", false).unwrap_or_default(),
+            false => vec![MountFileSource::from_path(path, None, false)],
+        });
+        for file in files {
             // The build reports templates that can't be read.
             if let Ok(VerbatimOrTemplate::Template(template)) = config::read_source(&file) {
                 used.extend(template.used_keys().unwrap_or_default());
@@ -120,6 +127,18 @@ fn file_names(directory: &Path) -> Vec<String> {
         .filter_map(config_name)
         .collect();
     names.sort_by_key(|name| (mounted_name(name), std::cmp::Reverse(name.len())));
+    names
+}
+
+/// Returns the names of the directories in `directory` that have parts of a configuration, such as `conf.d`.
+fn fragment_directories(directory: &Path) -> Vec<String> {
+    let Ok(entries) = std::fs::read_dir(directory) else { return Vec::new() };
+    let has_files = |path: &Path| config::read_folder(path, "", false).is_ok_and(|files| !files.is_empty());
+    let names = entries.filter_map(|entry| entry.ok()?.file_name().into_string().ok());
+    let mut names: Vec<String> = names
+        .filter(|name| name.ends_with(".d") && !name.starts_with('.') && has_files(&directory.join(name)))
+        .collect();
+    names.sort();
     names
 }
 

@@ -44,15 +44,15 @@ pub(super) fn run_init(args: &InitArgs, caller: Invocation) -> Result<CliExit, C
     } else {
         write_files::write_all(&new, || print_paths(&new))?;
     }
-    if let Some(config) = &config {
-        report_used_files(&subject.folder, config);
+    if !args.quiet {
+        config.iter().for_each(|config| report_used_files(&subject.folder, config));
+        report_kept_files(&kept);
     }
-    report_kept_files(&kept);
     if !args.dry_run {
         let mut notes = vec![build_hint(&subject, args.path.is_some())];
         notes.extend(new.iter().find(|file| file.is_for_ci).map(ci_hint));
         notes.extend(config.as_ref().and_then(missing_values_warning));
-        console_output::print_notes(&notes, false);
+        console_output::print_notes(&notes, args.quiet);
     }
     Ok(CliExit::Success)
 }

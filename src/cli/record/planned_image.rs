@@ -4,11 +4,14 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use coracle::recipe::{Recipe, RecipeOverrides};
+use coracle::rootfs::EntryNode;
 use coracle::{Plan, Settings};
+use coracle_core::distribution_directories::is_system_path;
 use coracle_core::file_system::{FileSystem, OverlayFs, ResolutionEnd, resolve_path};
 use coracle_core::fs::{self, FileId};
 use coracle_core::path::ImagePath;
 use coracle_core::platform::Platform;
+use coracle_kube::config::{self, Configuration, WritableDirectory};
 use coracle_oci::base::BaseSource;
 use coracle_oci::layout::ImageFs;
 use coracle_trace::RecordedPath;
@@ -64,7 +67,7 @@ impl PlannedImage {
         let plan = plan_for_this_machine(plans)?;
         let base = open_base(&recipe, &plan, &settings, args)?;
         let contents = plan.rootfs.iter().filter_map(|(_, entry)| match &entry.node {
-            coracle::rootfs::EntryNode::File(content) => content.host_file_id(),
+            EntryNode::File(content) => content.host_file_id(),
             _ => None,
         });
         // The content of a stripped program is another one.
@@ -106,9 +109,23 @@ impl PlannedImage {
         beside.unwrap_or_else(|| path.path.clone())
     }
 
-    /// Returns whether a program is below the directory `path` of the image.
-    pub(super) fn has_program_below(&self, path: &Path) -> bool {
-        self.plan.rootfs.programs().iter().any(|program| host_path(program).starts_with(path))
+    /// Whether a directory that the program writes to can be mounted at `path`: a recipe could have it,
+    /// and it hides nothing that the programs need.
+    pub(super) fn can_mount(&self, path: &Path) -> bool {
+        let Ok(path) = ImagePath::parse(&fs::path_to_bytes(path)) else { return false };
+        let real = match self.resolve(&host_path(&path)) {
+            Some(ResolutionEnd::Directory(real)) => real,
+            _ => path.clone(),
+        };
+        let mut files =
+            self.plan.rootfs.iter().filter(|(_, entry)| !matches!(entry.node, EntryNode::Directory));
+        let hides =
+            files.any(|(file, entry)| entry.is_needed() && (file.is_within(&path) || file.is_within(&real)));
+        // The programs of a base image are not among the planned files.
+        let hides_base = self.base.is_some() && is_system_path(&real);
+        let directory = WritableDirectory { path, size: None, is_shared: false };
+        let config = Configuration { writable_directories: vec![directory], ..Configuration::default() };
+        !hides && !hides_base && config::configuration_problems(&config).is_empty()
     }
 
     /// Returns whether the image has a file or directory at `path`.

@@ -8,9 +8,6 @@ use coracle_trace::{RecordedPath, Trace};
 use super::file_kinds::UserDirectories;
 use super::planned_image::PlannedImage;
 
-/// Directories of programs and libraries, which no volume may hide.
-const PROGRAM_DIRECTORIES: &[&str] = &["/usr", "/bin", "/sbin", "/lib", "/lib64", "/etc", "/boot"];
-
 /// Directories to declare as writable, and written paths where no directory can be mounted.
 #[derive(PartialEq, Eq, Default, Debug)]
 pub(super) struct StateDirs {
@@ -30,10 +27,7 @@ pub(super) fn state_dirs(trace: &Trace, image: &PlannedImage, user: &UserDirecto
         if image.is_writable(&directory) || image.is_named_in_recipe(&directory) {
             continue;
         }
-        let is_mountable = directory.parent().is_some()
-            && !image.has_program_below(&directory)
-            && !PROGRAM_DIRECTORIES.iter().any(|programs| directory.starts_with(programs));
-        if is_mountable {
+        if image.can_mount(&directory) {
             found.directories.insert(directory);
         } else if !image.is_named_in_recipe(&image.image_path(path)) {
             found.impossible.insert(image.image_path(path));

@@ -10,7 +10,7 @@ use super::spanned_values::{PathOr, Spanned, StrictTable};
 pub(in crate::recipe) struct ConfigTable {
     /// The directory that the files are mounted at.
     pub(in crate::recipe) mount: Spanned<String>,
-    /// The files. A file whose name ends in `.j2` is a template.
+    /// The files, or folders of files. A file whose name ends in `.j2` is a template.
     #[serde(default)]
     pub(in crate::recipe) templates: Vec<Spanned<PathOr<TemplateTable>>>,
     /// How a change reaches the program: `restart`, `watch` or `signal:NAME`.
@@ -27,8 +27,9 @@ pub(in crate::recipe) struct SecretTable {
     pub(in crate::recipe) mount: Spanned<String>,
     /// The name of the Secret. Default: `NAME-secret`.
     pub(in crate::recipe) name: Option<Spanned<String>>,
-    /// The Secret's keys, each a file that the program reads.
-    pub(in crate::recipe) keys: Spanned<Vec<String>>,
+    /// The Secret's keys, each a file that the program reads; `{ key = "…", path = "…" }` puts it in a
+    /// folder.
+    pub(in crate::recipe) keys: Spanned<Vec<KeyOrTable>>,
     /// How a change reaches the program: `restart`, `watch` or `signal:NAME`.
     pub(in crate::recipe) reload: Option<Spanned<String>>,
     /// The program starts without it, too.
@@ -65,10 +66,11 @@ pub(in crate::recipe) struct VariableTable {
 #[serde(rename_all = "kebab-case")]
 #[cfg_attr(test, derive(schemars::JsonSchema), schemars(deny_unknown_fields))]
 pub(in crate::recipe) struct TemplateTable {
-    /// The file or template.
+    /// The file, template or folder.
     pub(in crate::recipe) from: Spanned<String>,
-    /// Its file name in the mount. Default: its own name without `.j2`.
-    pub(in crate::recipe) key: Option<Spanned<String>>,
+    /// Its path in the mount, such as `conf.d/site.conf`. Default: its own name without `.j2`. With `.`,
+    /// the files of a folder are at the top of the mount.
+    pub(in crate::recipe) path: Option<Spanned<String>>,
     /// Whether to copy the file without rendering or formatting it.
     pub(in crate::recipe) verbatim: Option<bool>,
     /// Six delimiters of the template: start and end of variables, blocks and comments.
@@ -80,6 +82,26 @@ pub(in crate::recipe) struct TemplateTable {
     /// The format that the file is checked in: `toml`, `yaml`, `json`, `jsonc`, `ini`,
     /// `lenient-ini`, `properties`, `env` or `none`. Default: by its name.
     pub(in crate::recipe) format: Option<Spanned<String>>,
+}
+
+/// A key of a Secret, or a table `{ key = "…", path = "…" }`.
+#[derive(serde::Deserialize)]
+#[serde(untagged, expecting = "expected a key, or a table with `key` and `path`")]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub(in crate::recipe) enum KeyOrTable {
+    Key(String),
+    Table(SecretKeyTable),
+}
+
+/// A key of `[[secret]]` with its path.
+#[derive(serde::Deserialize)]
+#[serde(deny_unknown_fields)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub(in crate::recipe) struct SecretKeyTable {
+    /// The key in the Secret.
+    pub(in crate::recipe) key: String,
+    /// Its path in the mount, such as `tls/server.key`.
+    pub(in crate::recipe) path: String,
 }
 
 /// `[values]`

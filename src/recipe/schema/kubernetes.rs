@@ -39,7 +39,8 @@ pub(in crate::recipe) struct KubernetesTable {
     pub(in crate::recipe) termination_grace: Option<Spanned<u32>>,
     /// Whether to mount an empty directory at `/tmp`.
     pub(in crate::recipe) tmp: Option<bool>,
-    /// The image of the sidecar that sends the signal of `reload = "signal:NAME"`.
+    /// The image of the sidecar that sends the signal of `reload = "signal:NAME"`. Default: Coracle's own,
+    /// next to the program's image.
     pub(in crate::recipe) reload_image: Option<Spanned<String>>,
     /// The sidecar's command. Default: the image's entrypoint.
     pub(in crate::recipe) reload_command: Vec<Spanned<String>>,

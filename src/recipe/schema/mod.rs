@@ -11,7 +11,8 @@ use std::collections::BTreeMap;
 
 #[cfg(feature = "kube")]
 pub(super) use configuration::{
-    ConfigTable, EnvironmentTable, SecretTable, StateTable, TemplateTable, ValuesTable, VariableTable,
+    ConfigTable, EnvironmentTable, KeyOrTable, SecretTable, StateTable, TemplateTable, ValuesTable,
+    VariableTable,
 };
 #[cfg(feature = "kube")]
 pub(super) use kubernetes::{JobTable, KubernetesTable, ProbeTable, ProbesTable, ResourcesTable};

@@ -170,6 +170,10 @@ fn rejects_invalid_roots_of_platforms() {
     }
 }
 
+fn secret_files(secret: &coracle_kube::config::SecretMount) -> Vec<(&str, &str)> {
+    secret.files.iter().map(|file| (file.key.as_str(), file.path.as_str())).collect()
+}
+
 #[test]
 fn parses_mounts_and_variables() {
     let text = r#"
@@ -183,7 +187,7 @@ optional = true
 [[secret]]
 mount = "/run/secrets/shop"
 name = "shop"
-keys = ["password", "tls.key"]
+keys = ["password", { key = "tls.key", path = "tls/server.key" }]
 [[state]]
 mount = "/var/lib/shop"
 size = "10Gi"
@@ -200,8 +204,8 @@ secret-in-environment = true
     );
     let secret = &found.secrets[0];
     assert_eq!(
-        (secret.name.as_deref(), &secret.keys),
-        (Some("shop"), &strings(["password", "tls.key"]).to_vec())
+        (secret.name.as_deref(), secret_files(secret)),
+        (Some("shop"), vec![("password", "password"), ("tls.key", "tls/server.key")])
     );
     assert_eq!(
         (found.writable_directories[0].size.as_deref(), found.writable_directories[0].is_shared),
@@ -213,7 +217,7 @@ secret-in-environment = true
         ConfigOverrides { secrets: vec!["a,b:/run/secrets/app".into()], ..ConfigOverrides::default() };
     let flags = RecipeOverrides { config: flags, ..RecipeOverrides::default() };
     let found = read(text, &flags).unwrap().config;
-    assert_eq!((found.secrets.len(), &found.secrets[0].keys), (1, &strings(["a", "b"]).to_vec()));
+    assert_eq!((found.secrets.len(), secret_files(&found.secrets[0])), (1, vec![("a", "a"), ("b", "b")]));
 }
 
 #[test]

@@ -1,9 +1,11 @@
 //! Mounted configuration: `[[config]]`, `[[secret]]`, `[[state]]`, `[[variable]]`, `[values]`,
 //! `[environments.NAME]` and their flags.
 
+use std::collections::BTreeSet;
 use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 
+use super::mount_files::values_and_schema;
 use super::source_and_target::SourceAndTarget;
 use super::validator::{RawValue, Validator, ValueOrigin, from_flag, split_name_and_path};
 use crate::recipe::flag_overrides::ConfigOverrides;
@@ -14,10 +16,9 @@ use coracle_core::fs;
 use coracle_core::hint::Hint as _;
 use coracle_core::path::{ImagePath, ParseImagePathError, escape_bytes};
 use coracle_kube::config::{
-    self, ConfigMount, Configuration, FileVariable, MountFileSource, ParseReloadError, ReloadMethod,
-    SecretMount, WritableDirectory,
+    self, ConfigMount, Configuration, FileVariable, ParseReloadError, ReloadMethod, SecretFile, SecretMount,
+    WritableDirectory,
 };
-use coracle_kube::template::{Delimiters, ParseFormatError, TemplateSyntax};
 use coracle_kube::values::ValueSource;
 use coracle_kube::{LocatedProblem, Quantity, RecipePart};
 
@@ -29,12 +30,12 @@ impl Validator<'_> {
         recipe_dir: &Path,
     ) -> fs::Result<Configuration> {
         let resolve = |path: &Path| resolve_path(recipe_dir, path);
+        let values_and_schema = values_and_schema(file, &resolve);
+        let config_mount = |table: &schema::StrictTable<schema::ConfigTable>| {
+            self.parse_config_mount(&table.0, &resolve, &values_and_schema)
+        };
         let mut configuration = Configuration {
-            mounts: file
-                .config
-                .iter()
-                .filter_map(|table| self.parse_config_mount(&table.0, &resolve))
-                .collect(),
+            mounts: file.config.iter().filter_map(config_mount).collect(),
             secrets: file.secret.iter().filter_map(|table| self.parse_secret_mount(&table.0)).collect(),
             writable_directories: self.parse_writable_directories(&file.state, &flags.state),
             variables: file.variable.iter().filter_map(|table| self.parse_file_variable(&table.0)).collect(),
@@ -102,6 +103,7 @@ impl Validator<'_> {
         &mut self,
         table: &schema::ConfigTable,
         resolve: &dyn Fn(&Path) -> PathBuf,
+        values_and_schema: &BTreeSet<PathBuf>,
     ) -> Option<ConfigMount> {
         let origin = ValueOrigin::File(table.mount.span());
         let path = self.parse_mount_path(&table.mount)?;
@@ -109,11 +111,7 @@ impl Validator<'_> {
             let hint = "list them: `templates = [\"config/app.toml.j2\"]`";
             self.report(&origin, format!("no file is listed for the mount `{path}`"), Some(hint.into()));
         }
-        let files = table
-            .templates
-            .iter()
-            .filter_map(|template| self.parse_mount_file_source(template.get_ref(), resolve))
-            .collect();
+        let files = self.mount_files(table, resolve, values_and_schema);
         let reload = self.parse_reload_method(&table.reload);
         Some(ConfigMount { path, files, reload, is_optional: table.optional.unwrap_or_default() })
     }
@@ -125,15 +123,21 @@ impl Validator<'_> {
 
     fn parse_secret_mount(&mut self, table: &schema::SecretTable) -> Option<SecretMount> {
         let path = self.parse_mount_path(&table.mount)?;
-        let keys = table.keys.get_ref().clone();
-        if keys.is_empty() {
+        let file = |key: &schema::KeyOrTable| match key {
+            schema::KeyOrTable::Key(key) => SecretFile::from_key(key),
+            schema::KeyOrTable::Table(table) => {
+                SecretFile { key: table.key.clone(), path: table.path.clone() }
+            }
+        };
+        let files: Vec<SecretFile> = table.keys.get_ref().iter().map(file).collect();
+        if files.is_empty() {
             let origin = ValueOrigin::File(table.keys.span());
             let hint = "list what the program reads: `keys = [\"password\"]`";
             self.report(&origin, format!("no key is listed for the Secret at `{path}`"), Some(hint.into()));
         }
         let name = table.name.as_ref().and_then(|name| self.parse_subdomain(name, "a Secret"));
         let reload = self.parse_reload_method(&table.reload);
-        Some(SecretMount { path, name, keys, reload, is_optional: table.optional.unwrap_or_default() })
+        Some(SecretMount { path, name, files, reload, is_optional: table.optional.unwrap_or_default() })
     }
 
     /// Parses the tables `[[state]]`, or the paths of flags.
@@ -187,73 +191,6 @@ impl Validator<'_> {
         self.parse_value(&RawValue::from_file(path), |_: &ParseImagePathError| None)
     }
 
-    fn parse_mount_file_source(
-        &mut self,
-        template: &schema::PathOr<schema::TemplateTable>,
-        resolve: &dyn Fn(&Path) -> PathBuf,
-    ) -> Option<MountFileSource> {
-        let table = match template {
-            schema::PathOr::Path(path) => {
-                return Some(MountFileSource::from_path(resolve(path.as_ref()), None, false));
-            }
-            schema::PathOr::Table(table) => table,
-        };
-        let key = table.key.as_ref().map(|key| key.get_ref().clone());
-        let verbatim = table.verbatim.unwrap_or_default();
-        let mut file = MountFileSource::from_path(resolve(table.from.get_ref().as_ref()), key, verbatim);
-        if let Some(format) = &table.format {
-            file.format = self.parse_value(&RawValue::from_file(format), ParseFormatError::hint)?;
-        }
-        file.syntax = self.parse_template_syntax(table, verbatim)?.or(file.syntax);
-        Some(file)
-    }
-
-    /// Returns the syntax of a template, `Some(None)` if the table does not specify it, and `None`
-    /// if it is invalid.
-    fn parse_template_syntax(
-        &mut self,
-        table: &schema::TemplateTable,
-        verbatim: bool,
-    ) -> Option<Option<TemplateSyntax>> {
-        let spans = [
-            ("delimiters", table.delimiters.as_ref().map(|value| value.span())),
-            ("trim-blocks", table.trim_blocks.as_ref().map(|value| value.span())),
-            ("lstrip-blocks", table.lstrip_blocks.as_ref().map(|value| value.span())),
-        ];
-        let mut given = spans.into_iter().filter_map(|(key, span)| Some((key, span?))).peekable();
-        if given.peek().is_none() {
-            return Some(None);
-        }
-        for (key, span) in given.filter(|_| verbatim) {
-            self.report(
-                &ValueOrigin::File(span),
-                format!("`{key}` has no effect with `verbatim = true`"),
-                None,
-            );
-        }
-        let is_set = |flag: &Option<Spanned<bool>>| flag.as_ref().is_some_and(|flag| *flag.get_ref());
-        let delimiters = match &table.delimiters {
-            Some(list) => self.parse_delimiters(list.get_ref(), &ValueOrigin::File(list.span()))?,
-            None => Delimiters::default(),
-        };
-        let (trim_blocks, lstrip_blocks) = (is_set(&table.trim_blocks), is_set(&table.lstrip_blocks));
-        Some(Some(TemplateSyntax { delimiters, trim_blocks, lstrip_blocks }))
-    }
-
-    /// Parses six strings: start and end of variables, blocks and comments.
-    fn parse_delimiters(&mut self, texts: &[String], origin: &ValueOrigin) -> Option<Delimiters> {
-        let Ok(delimiters) = <[String; 6]>::try_from(texts.to_vec()) else {
-            let hint = "write six: `[\"<<\", \">>\", \"<%\", \"%>\", \"<#\", \"#>\"]`";
-            self.report(
-                origin,
-                format!("`delimiters` has {} elements instead of 6", texts.len()),
-                Some(hint.into()),
-            );
-            return None;
-        };
-        Some(delimiters.into())
-    }
-
     /// Returns the value files of the environment that `--environment` selects.
     fn parse_environment(
         &mut self,
@@ -298,9 +235,7 @@ impl Validator<'_> {
         };
         let config::ConfigDir { files, values, schema } = config::read_config_dir(&folder)?;
         if files.is_empty() {
-            let message =
-                format!("`{}` has no file to mount at `{path}`", escape_bytes(&fs::path_to_bytes(&folder)));
-            self.report(&origin, message, Some("name the directory that has the files".into()));
+            self.report_empty_folder(&origin, &folder, &path.to_string());
         }
         configuration.values.extend(values.into_iter().map(ValueSource::File));
         configuration.schema = schema.or(configuration.schema.take());
@@ -318,15 +253,16 @@ impl Validator<'_> {
         let origin = ValueOrigin::Flag("--secret");
         let SourceAndTarget { from, to } = SourceAndTarget::split(text.as_bytes());
         let from = from.to_string_lossy();
-        let keys: Vec<String> = from.split(',').filter(|key| !key.is_empty()).map(str::to_owned).collect();
-        let Some(mount) = to.filter(|_| !keys.is_empty()) else {
+        let files: Vec<SecretFile> =
+            from.split(',').filter(|key| !key.is_empty()).map(SecretFile::from_key).collect();
+        let Some(mount) = to.filter(|_| !files.is_empty()) else {
             let message = format!("`{}` is not of the form `KEY[,KEY]:TO`", escape_bytes(text.as_bytes()));
             let hint = "write it as `--secret token,tls.key:/run/secrets/app`, with an absolute TO";
             self.report(&origin, message, Some(hint.into()));
             return None;
         };
         let path = self.ok_or_report(ImagePath::parse(&mount), &origin, |_| None)?;
-        Some(SecretMount { path, name: None, keys, reload: ReloadMethod::default(), is_optional: false })
+        Some(SecretMount { path, name: None, files, reload: ReloadMethod::default(), is_optional: false })
     }
 
     fn parse_set_flag(&mut self, text: &str) -> Option<ValueSource> {

@@ -9,6 +9,8 @@ mod image;
 mod implicit;
 #[cfg(feature = "kube")]
 mod kubernetes;
+#[cfg(feature = "kube")]
+mod mount_files;
 mod output;
 mod root_overrides;
 mod source_and_target;

@@ -11,7 +11,7 @@ pub(super) const PAGE: Page = Page {
     engines: PODMAN,
     prepare,
     checks: &[
-        ("coracle build -f nginx", Check::Prints("expects    /etc/nginx: mime.types, nginx.conf")),
+        ("coracle build -f nginx", Check::Prints("expects    /etc/nginx: conf.d/site.conf, mime.types, nginx.conf")),
         ("podman load -i nginx", Check::Prints("nginx:1")),
         ("podman run", Check::PrintsToRoot("test is successful")),
         ("coracle manifests -f nginx", Check::Asks("Deployment")),
@@ -52,5 +52,5 @@ fn blocks_are_the_files_of_the_examples() {
         assert_eq!(block, page::text(&format!("{EXAMPLES}/{file}")), "{file}");
         shown.push(file);
     }
-    assert_eq!(shown.len(), 8, "{shown:?}");
+    assert_eq!(shown.len(), 9, "{shown:?}");
 }

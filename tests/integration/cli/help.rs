@@ -23,18 +23,19 @@ Turns built programs into minimal OCI images
 Usage: coracle [OPTIONS] <COMMAND>
 
 Commands:
-  build        Build an image from built programs
-  init         Write a first recipe, with configuration and CI
-  deps         Show what the dynamic loader would map for a program, and why
-  manifests    Print Kubernetes manifests for an image: ConfigMaps, workload, Service
-  record       Run a program once, and print what it opens that its image lacks
-  config       Render and check a program's configuration, which is kept out of its image
-  resolve      Pin images in manifests by digest
-  copy         Copy an image between registries, layouts and archives
-  index        Combine images of several platforms into one image index
-  cache        Manage the build cache
-  recipe       Look up the keys of a recipe
-  completions  Print a shell completion script
+  build         Build an image from built programs
+  init          Write a first recipe, with configuration and CI
+  deps          Show what the dynamic loader would map for a program, and why
+  manifests     Print Kubernetes manifests for an image: ConfigMaps, workload, Service
+  record        Run a program once, and print what it opens that its image lacks
+  config        Render and check a program's configuration, which is kept out of its image
+  resolve       Pin images in manifests by digest
+  copy          Copy an image between registries, layouts and archives
+  index         Combine images of several platforms into one image index
+  reload-image  Write the image of the sidecar that signals configuration changes
+  cache         Manage the build cache
+  recipe        Look up the keys of a recipe
+  completions   Print a shell completion script
 
 Options:
       --color <WHEN>  When to use colours; NO_COLOR is respected [default: auto] [possible values:

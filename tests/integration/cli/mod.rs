@@ -6,6 +6,7 @@ mod help;
 mod invalid_recipe_keys;
 mod manual_pages;
 mod output;
+mod quiet;
 mod recipe_keys;
 #[cfg(target_os = "linux")]
 mod terminal_width;

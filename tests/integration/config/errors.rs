@@ -14,11 +14,11 @@ fn rejects_keys_and_mounts_that_kubernetes_rejects() {
     let recipe = r#"
 [[config]]
 mount = "/etc"
-templates = ["config/values.toml", { from = "config/logo.bin", key = "..data" }, { from = "config/logo.bin", key = "values.toml" }]
+templates = ["config/values.toml", { from = "config/logo.bin", path = "..data" }, { from = "config/logo.bin", path = "values.toml" }]
 
 [[config]]
 mount = "/etc/shop"
-templates = [{ from = "config/logo.bin", key = "a b" }, "config/none.toml"]
+templates = [{ from = "config/logo.bin", path = "a//b" }, "config/none.toml"]
 "#;
     fs::write(project.path().join("coracle.toml"), recipe).unwrap();
     render(project.path(), ["--output", "out"]).ends(
@@ -32,24 +32,24 @@ error: 4 problems in the recipe
     3 | mount = "/etc"
       |         ^^^^^^
 
-  `..data`, from `config/logo.bin`, is not a valid key of a ConfigMap or Secret: the kubelet reserves such names
+  `..data`, from `config/logo.bin`, is not a valid path of a mounted file: the kubelet reserves names that start with `..`
      --> coracle.toml:3:9
     3 | mount = "/etc"
       |         ^^^^^^
 
-  `config/values.toml` and `config/logo.bin` have the same key `values.toml` in /etc
+  `config/values.toml` and `config/logo.bin` have the same path `values.toml` in /etc
      --> coracle.toml:3:9
     3 | mount = "/etc"
       |         ^^^^^^
 
-  `a b`, from `config/logo.bin`, is not a valid key of a ConfigMap or Secret: it has characters other than letters, digits, `-`, `_` and `.`
+  `a//b`, from `config/logo.bin`, is not a valid path of a mounted file: it has an empty part, `.` or `..`
      --> coracle.toml:7:9
     7 | mount = "/etc/shop"
       |         ^^^^^^^^^^^
 
 hint: use a directory that only the program uses, such as `/etc/NAME` or `/var/lib/NAME`
-hint: rename the file, or set its `key` in the recipe: letters, digits, `-`, `_` and `.`
-hint: rename one of the files, or set its `key` in the recipe
+hint: rename the file, or set its `path` in the recipe, such as `conf.d/site.conf`
+hint: rename one of the files, or set its `path` in the recipe
 
 "#]],
     );

@@ -22,7 +22,7 @@ const SCHEMA: &str = r#"{
 const RECIPE: &str = r#"
 [[config]]
 mount = "/etc/shop"
-templates = ["config/shop.toml.j2", { from = "config/logo.bin", verbatim = true }, { from = "config/shop.toml.j2", key = "again.txt" }]
+templates = ["config/shop.toml.j2", { from = "config/logo.bin", verbatim = true }, { from = "config/shop.toml.j2", path = "again.txt" }]
 
 [[config]]
 mount = "/run/secrets/shop"

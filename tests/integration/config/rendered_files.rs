@@ -71,22 +71,41 @@ port = 8080
 }
 
 #[test]
-fn checks_the_syntax_of_verbatim_files_by_their_names() {
+fn warns_about_unchanged_files_that_are_not_in_the_format_of_their_names() {
     let folder = tempfile::tempdir().unwrap();
     fs::create_dir(folder.path().join("c")).unwrap();
     for (name, text) in [("a.json", "{\n\"a\": 1,}"), ("b.toml", "a = 1\na = 2\n"), ("c.txt", "{")] {
         fs::write(folder.path().join("c").join(name), text).unwrap();
     }
-    fs::write(folder.path().join("c/d.yaml"), b"a: \xff").unwrap();
-    coracle_in(folder.path(), ["config", "render", "--config=c:/etc/app"]).ends(
+    fs::write(folder.path().join("c/d.properties"), b"a=\xff\n").unwrap();
+    let mut render = coracle_in(folder.path(), ["config", "render", "--config=c:/etc/app"]);
+    render.more(["--quiet", "-o", "out"]);
+    render.ends(
+        0,
+        str![""],
+        str![[r#"
+warning: `c/a.json` is not valid JSON: trailing comma
+   --> c/a.json:2
+  it is mounted unchanged
+warning: `c/b.toml` is not valid TOML: duplicate key
+   --> c/b.toml:2
+  it is mounted unchanged
+warning: `c/d.properties` is not UTF-8, so it is not valid Java properties
+  it is mounted unchanged
+
+"#]],
+    );
+    assert_eq!(fs::read(folder.path().join("out/etc/app/d.properties")).unwrap(), b"a=\xff\n");
+
+    let recipe =
+        "[[config]]\nmount = \"/etc/app\"\ntemplates = [{ from = \"c/a.json\", format = \"json\" }]\n";
+    fs::write(folder.path().join("coracle.toml"), recipe).unwrap();
+    coracle_in(folder.path(), ["config", "render"]).ends(
         2,
         str![""],
         str![[r#"
 error: `c/a.json` is not valid JSON: trailing comma
    --> c/a.json:2
-  `c/b.toml` is not valid TOML: duplicate key
-   --> c/b.toml:2
-  `c/d.yaml` is not UTF-8, so it is not valid YAML
 
 hint: fix the file, or set its `format` in the recipe, such as `jsonc` or `none`
 

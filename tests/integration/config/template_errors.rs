@@ -140,7 +140,7 @@ fn rejects_duplicate_keys_in_json() {
     let at = project.path();
     fs::write(at.join("config/a.json.j2"), "{\n\"a\": {{ port }},\n\"b\": 1, \"a\": 2}\n").unwrap();
     fs::write(at.join("config/b.json"), "[{\"a\": 1,\n\"a\": 2}]\n").unwrap();
-    let recipe = "[[config]]\nmount = \"/etc/shop\"\ntemplates = [\"config/a.json.j2\", \"config/b.json\"]\n";
+    let recipe = "[[config]]\nmount = \"/etc/shop\"\ntemplates = [\"config/a.json.j2\", { from = \"config/b.json\", format = \"json\" }]\n";
     fs::write(at.join("coracle.toml"), recipe).unwrap();
     render(at, ["--set", "port=1"]).ends(
         2,
@@ -178,7 +178,7 @@ fn an_include_cycle_is_reported_with_its_files() {
     fs::write(at.join("config/part.j2"), "\n\n{% include 'shop.toml.j2' %}\n").unwrap();
     fs::write(
         at.join("coracle.toml"),
-        RECIPE.replace(", { from = \"config/shop.toml.j2\", key = \"again.txt\" }", ""),
+        RECIPE.replace(", { from = \"config/shop.toml.j2\", path = \"again.txt\" }", ""),
     )
     .unwrap();
     render(at, ["--set-file", "password=password"]).ends(2, str![""], str![[r#"

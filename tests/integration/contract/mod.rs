@@ -7,4 +7,4 @@ mod diff;
 mod malformed_images;
 mod resolve;
 mod show;
-mod test_image;
+pub(crate) mod test_image;

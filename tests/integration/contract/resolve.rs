@@ -1,5 +1,7 @@
 //! `coracle resolve`
 
+use coracle_testing::registry::FakeRegistry;
+
 use crate::contract::test_image::{MANIFEST, TestFolder, changed, digest, shop};
 
 #[test]
@@ -64,6 +66,34 @@ fn writes_the_name_that_the_image_has() {
     );
     assert_eq!(ended.stderr, "");
     assert_eq!((ended.status, ended.stdout), (0, format!("image: localhost:5000/mine:3@{}\n", digest())));
+}
+
+/// Without `--remote`, no registry is asked for an image on disk.
+#[test]
+fn a_registry_without_the_image_is_a_warning_if_it_may_be_asked() {
+    let (folder, registry) = (TestFolder::new(), FakeRegistry::start());
+    let name = format!("127.0.0.1:{}/acme/shop:1.2", registry.address.port());
+    let (text, image) = (format!("image: {name}\n"), format!("{name}=@"));
+    let resolve = |flags: &[&str]| {
+        folder.run_with(&[&["resolve", "-", "--no-check", "--image", &image], flags].concat(), &text)
+    };
+    let ended = resolve(&[]);
+    assert_eq!((ended.status, ended.stderr.as_str()), (0, ""));
+    assert!(registry.take_requests().is_empty());
+    let ended = resolve(&["--remote"]);
+    assert_eq!((ended.status, &ended.stdout), (0, &format!("image: {name}@{}\n", digest())));
+    assert!(ended.stderr.contains("is not in its registry, so pods cannot pull it"), "{}", ended.stderr);
+    let location = format!("oci:{}/shop.oci", shop().display());
+    let pushed = folder.run(&["copy", "-q", &location, &format!("docker://{name}")]);
+    assert_eq!((pushed.status, pushed.stderr.as_str()), (0, ""));
+    assert_eq!(resolve(&["--remote"]).stderr, "");
+    // The name of an image in a registry is the one that is written.
+    for text in ["image: placeholder\n", "image: coracle://placeholder\n"] {
+        let flag = format!("placeholder=docker://{name}");
+        let ended = folder.run_with(&["resolve", "-", "--no-check", "--image", &flag], text);
+        let expected = format!("image: {name}@{}\n", digest());
+        assert_eq!((ended.status, ended.stdout, ended.stderr.as_str()), (0, expected, ""));
+    }
 }
 
 #[test]

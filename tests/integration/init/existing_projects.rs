@@ -50,6 +50,8 @@ hint: build the image with `coracle build`; add `--dry-run` to list its files
     let project = Project::hello(&[]);
     let files = [
         ("conf/log.ini", "[log]\nlevel = info\n"),
+        ("conf/part.d/a", "a\n"),
+        ("conf/old/b.conf", "b\n"),
         ("etc/web.conf", "listen 80\n"),
         ("hello.yaml", "port: 80\n"),
         ("config/routes.js", "code\n"),
@@ -60,7 +62,7 @@ hint: build the image with `coracle build`; add `--dry-run` to list its files
     rendered(&project, &files);
     assert!(
         config_tables(&project)
-            .ends_with("templates = [\n    \"conf/log.ini\",\n    \"etc/web.conf\",\n    \"hello.yaml\",\n]")
+            .ends_with("templates = [\n    \"conf/log.ini\",\n    \"conf/part.d\",\n    \"etc/web.conf\",\n    \"hello.yaml\",\n]")
     );
 }
 

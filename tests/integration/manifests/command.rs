@@ -189,7 +189,7 @@ fn replaces_only_directories_that_it_wrote() {
     assert!(stale.exists());
     let recipe = fs::read_to_string(project.path().join("coracle.toml")).unwrap();
     let recipe =
-        recipe.replace("{ from = \"config/braces.yaml\"", "{ key = \"other\", from = \"config/braces.yaml\"");
+        recipe.replace("{ from = \"config/braces.yaml\"", "{ path = \"other\", from = \"config/braces.yaml\"");
     project.write("coracle.toml", recipe);
     assert!(write("out/deploy").status.success());
     assert!(!stale.exists(), "what is no longer made is gone");
@@ -232,11 +232,42 @@ fn manifests_name_the_image_and_not_its_location() {
         said,
         "warning: the contract of `oci:env.oci` differs from this configuration; run `coracle config check` for details\n"
     );
-    let (status, printed, said) = run(&["manifests", "oci:env.oci", "--state=/usr/bin"]);
-    let expected = "the mount at `/usr/bin` would hide the program `/usr/bin/env` of `oci:env.oci`";
-    assert!((status, printed.as_str()) == (2, "") && said.contains(expected), "{said}");
+    // The program, libraries, the loader's link, a directory above all of them.
+    for (mount, file) in [
+        ("/usr/bin", "`/usr/bin/env`"),
+        ("/usr/lib", "libc.so.6`"),
+        ("/lib64", "ld-linux-x86-64.so.2`"),
+        ("/usr", "`/usr/bin/env`"),
+    ] {
+        let (status, printed, said) = run(&["manifests", "oci:env.oci", &format!("--state={mount}")]);
+        let expected = format!("the mount at `{mount}` would hide files of `oci:env.oci`: ");
+        assert!((status, printed.as_str()) == (2, "") && said.contains(&expected), "{mount}: {said}");
+        assert!(said.contains(file) || said.contains("more"), "{mount}: {said}");
+    }
+    let (status, _, said) = run(&["manifests", "oci:env.oci", "--state=/usr/share"]);
+    assert!(status == 0 && !said.contains("would hide"), "{said}");
     assert_eq!(run(&["manifests", "oci:none"]).0, 1);
     assert_eq!(run(&["manifests", "docker://127.0.0.1:1/acme/env"]).0, 3);
+}
+
+/// Kubernetes does not copy included files to a new volume.
+#[test]
+fn a_mount_over_included_files_of_a_stored_image_is_a_warning() {
+    let folder = tempfile::tempdir().unwrap();
+    let run = |args: &[&str]| {
+        let output = coracle_in(folder.path(), []).command().args(args).output().unwrap();
+        (output.status.code().unwrap(), String::from_utf8(output.stderr).unwrap())
+    };
+    fs::write(folder.path().join("seed.db"), "a").unwrap();
+    let build = ["build", "/usr/bin/env", "-q", "--tag=example.com/env:1", "--include=seed.db:/var/lib/env/"];
+    assert_eq!(run(&build), (0, String::new()));
+    let (status, said) = run(&["manifests", "oci:env.oci", "--state=/var/lib/env"]);
+    assert_eq!(status, 0, "{said}");
+    let expected =
+        "warning: the mount at `/var/lib/env` would hide files of `oci:env.oci`: `/var/lib/env/seed.db`\n";
+    assert!(said.contains(expected), "{said}");
+    let (status, said) = run(&["manifests", "oci:env.oci", "--secret=key:/var/lib/env"]);
+    assert!(status == 2 && said.contains("would hide files"), "{said}");
 }
 
 #[test]

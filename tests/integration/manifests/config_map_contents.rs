@@ -126,7 +126,7 @@ fn a_chart_gives_pods_what_config_render_writes() {
     }
     let listed: Vec<String> = all
         .keys()
-        .map(|key| format!("{{ from = \"anything/{key}\", key = \"{key}\", verbatim = true }}"))
+        .map(|key| format!("{{ from = \"anything/{key}\", path = \"{key}\", verbatim = true }}"))
         .collect();
     for (key, bytes) in &all {
         project.write(&format!("anything/{key}"), bytes);

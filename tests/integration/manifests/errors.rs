@@ -218,7 +218,7 @@ patches = ["patch.yaml"]
         .ends(2, str![""], str![[r#"
 error: 7 problems in the recipe
 
-  nothing sends `SIGHUP` when `/etc/app` changes: the kubelet does not send signals
+  cannot tell which process to send `SIGHUP` to
      --> coracle.toml:3:9
     3 | mount = "/etc/app"
       |         ^^^^^^^^^^
@@ -253,7 +253,7 @@ error: 7 problems in the recipe
     15 | patches = ["patch.yaml"]
        |            ^^^^^^^^^^^^
 
-hint: set `reload-image` in `[kubernetes]` to an image that sends it, or let the program watch the directory with `reload = "watch"`
+hint: set `programs` in `[image]`
 hint: write `kind = "StatefulSet"` for one claim per pod, `shared = true` if the storage supports it, or `replicas = 1`
 hint: write `expose = ["8080"]` in `[image]`
 hint: write `expose = ["8080"]` in `[image]`, or add `port` to the probe

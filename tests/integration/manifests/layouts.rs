@@ -35,7 +35,7 @@ fn coracle(folder: &TempDir, name: &str, args: &[&str]) -> Coracle {
 }
 
 /// Returns the kinds and contents of objects, without what is particular to a chart.
-fn comparable(objects: Vec<Value>) -> Vec<String> {
+pub(crate) fn comparable(objects: Vec<Value>) -> Vec<String> {
     let is_known = |annotation: &str| annotation == "helm.sh/resource-policy";
     let mut texts: Vec<String> = objects
         .iter()
@@ -150,5 +150,30 @@ fn every_value_of_a_chart_may_be_null() {
         std::fs::write(project.path().join("null.yaml"), format!("{}:\n", value.replace('.', ":\n  ")))
             .unwrap();
         output(project.path(), "helm", &["template", "shop", "chart", "--values", "null.yaml"]);
+    }
+}
+
+#[test]
+fn charts_have_the_limit_of_helm_and_not_that_of_kubectl() {
+    let folder = tempfile::tempdir().unwrap();
+    let recipe = "[[config]]\nmount = \"/etc/shop\"\ntemplates = [\"a.bin\"]\n";
+    std::fs::write(folder.path().join("coracle.toml"), recipe).unwrap();
+    for (size, chart_warning) in
+        [(300_000, None), (400_000, Some("Helm stores a release in one Secret of 1 MiB"))]
+    {
+        std::fs::write(folder.path().join("a.bin"), vec![0xff_u8; size]).unwrap();
+        let warnings = |args: &[&str]| {
+            let output = coracle(&folder, "shop", args).command().output().unwrap();
+            assert!(output.status.success());
+            String::from_utf8(output.stderr).unwrap()
+        };
+        for args in [["--layout", "yaml"].as_slice(), &["--layout", "kustomize", "-o", "deploy"]] {
+            let printed = warnings(args);
+            assert!(printed.contains("too large for client-side `kubectl apply`"), "{args:?}: {printed}");
+        }
+        let printed = warnings(&["--layout", "helm", "-o", "chart"]);
+        assert!(!printed.contains("kubectl"), "{printed}");
+        assert!(chart_warning.is_none_or(|expected| printed.contains(expected)), "{printed}");
+        assert_eq!(printed.contains("Helm stores"), chart_warning.is_some(), "{printed}");
     }
 }

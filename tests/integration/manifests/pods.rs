@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use coracle_kube::config::{
-    Configuration, ReloadMethod, RenderedFile, RenderedMount, SecretMount, WritableDirectory,
+    Configuration, ReloadMethod, RenderedFile, RenderedMount, SecretFile, SecretMount, WritableDirectory,
 };
 use coracle_kube::manifests::workload_settings::{
     Probe, ProbeAction, Probes, ReloadSidecar, ServiceSetting, WORKLOAD_KINDS, WorkloadKind, WorkloadSettings,
@@ -38,9 +38,10 @@ fn reloads() -> impl Strategy<Value = ReloadMethod> {
 
 fn mounts() -> impl Strategy<Value = Vec<RenderedMount>> {
     let file = (prop::collection::vec(any::<u8>(), 0..5), any::<bool>());
-    let files = prop::collection::btree_map("[a-z]{1,4}", file, 0..4).prop_map(|files| {
-        let file = |(key, (bytes, is_secret))| RenderedFile {
-            key,
+    let files = prop::collection::btree_map("[a-z]{1,3}(/[a-z]{1,2})?", file, 0..4).prop_map(|files| {
+        let file = |(path, (bytes, is_secret))| RenderedFile {
+            path,
+            format_warning: None,
             bytes,
             is_secret,
             format: None,
@@ -66,7 +67,7 @@ fn configurations() -> impl Strategy<Value = Configuration> {
             |(place, reload, is_optional, name): (usize, ReloadMethod, bool, Option<String>)| SecretMount {
                 path: format!("/etc/m{place}").parse().unwrap(),
                 name,
-                keys: vec!["KEY".into()],
+                files: vec![SecretFile::from_key("KEY")],
                 reload,
                 is_optional,
             };

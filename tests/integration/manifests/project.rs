@@ -35,7 +35,7 @@ templates = [{ from = "config/braces.yaml", verbatim = true }]
 mount = "/etc/seen"
 reload = "watch"
 optional = true
-templates = [{ from = "config/empty.txt", key = "level", verbatim = true }]
+templates = [{ from = "config/empty.txt", path = "level", verbatim = true }]
 
 [[secret]]
 mount = "/etc/shop"

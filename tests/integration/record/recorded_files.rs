@@ -171,3 +171,35 @@ fn packages_of_python_are_included_with_their_modules() {
         assert!(!found.iter().any(|(from, _)| from.contains("__pycache__")), "{found:?}");
     }
 }
+
+/// The same directories as in a recipe: whatever Kubernetes can mount, unless it hides what programs
+/// need.
+#[test]
+fn writable_directories_are_proposed_wherever_a_recipe_may_have_them() {
+    for (path, is_proposed) in [
+        ("/etc/tool", true),
+        ("/opt/tool", true),
+        ("/usr/share/tool", true),
+        ("/srv/tool", false),
+        ("/usr/bin", false),
+        ("/usr/lib", false),
+        ("/lib64", false),
+        ("/etc", false),
+        ("/dev", false),
+        ("/sys/tool", false),
+    ] {
+        let project = Project::new();
+        let (above, name) = path.rsplit_once('/').unwrap();
+        let above = if above.is_empty() { "/" } else { above };
+        let program = "programs = [{ from = \"app\", to = \"/srv/tool/app\" }]";
+        project.file("coracle.toml", format!("[image]\n{program}\nworking-dir = \"{above}\"\n"));
+        project.file(&format!("{name}/.keep"), "");
+        project.script("app", &format!("#!/bin/sh\necho x > {name}/out.txt\n"));
+        let proposals = &report(&project, 0, &["--", "./app"])["proposals"];
+        let expected = if is_proposed { serde_json::json!([path]) } else { serde_json::json!([]) };
+        assert_eq!(proposals["state"], expected, "{path}: {proposals}");
+        let remarks = proposals["remarks"].to_string();
+        let is_impossible = remarks.contains("where nothing can be mounted");
+        assert_eq!(is_impossible, !is_proposed, "{path}: {proposals}");
+    }
+}

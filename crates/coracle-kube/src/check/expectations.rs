@@ -40,7 +40,7 @@ pub struct Expectations<'a> {
     pub contract_document: Option<(&'a ContractDocument, &'a Values)>,
 }
 
-/// The files that the contract renders from the values, by mount and key.
+/// The files that the contract renders from the values, by mount and path.
 #[derive(Debug, Default)]
 pub(super) struct ExpectedFiles {
     files: BTreeMap<(String, String), Vec<u8>>,
@@ -61,10 +61,10 @@ impl ExpectedFiles {
         let Some((values, secrets)) = validated_values(document, values, report) else { return rendered };
         let known = values.merged();
         for template in &document.templates {
-            let mount_and_key = (template.mount.clone(), template.key.clone());
-            let path = format!("{}/{}", template.mount, template.key);
+            let mount_and_path = (template.mount.clone(), template.path().to_owned());
+            let path = format!("{}/{}", template.mount, template.path());
             match render_file(template, known, &secrets) {
-                Ok(Some(bytes)) => drop(rendered.files.insert(mount_and_key, bytes)),
+                Ok(Some(bytes)) => drop(rendered.files.insert(mount_and_path, bytes)),
                 Ok(None) => {
                     let message = "not compared: the file is secret and its values are not given".to_owned();
                     report.notes.push(CheckFinding::for_file(path, CheckRule::ValuesViolateSchema, message));
@@ -79,8 +79,8 @@ impl ExpectedFiles {
 
     /// Returns the first difference from the rendered file; `None` if there is none, or no such
     /// file.
-    pub(super) fn compare(&self, mount: &str, key: &str, actual: &[u8]) -> Option<FileDifference> {
-        let expected = self.files.get(&(mount.to_owned(), key.to_owned()))?;
+    pub(super) fn compare(&self, mount: &str, path: &str, actual: &[u8]) -> Option<FileDifference> {
+        let expected = self.files.get(&(mount.to_owned(), path.to_owned()))?;
         if expected == actual {
             return None;
         }
@@ -175,7 +175,7 @@ fn render_file(
         trim_blocks: template.trim_blocks,
         lstrip_blocks: template.lstrip_blocks,
     };
-    let template = TemplateSource { path: PathBuf::from(&template.key), text, syntax };
+    let template = TemplateSource { path: PathBuf::from(template.path()), text, syntax };
     let uses = template.used_keys_with(includes).map_err(|error| error.to_string())?;
     let is_unknown =
         |secret: &&KeyPath| secret.find(values).is_none() && uses.iter().any(|used| secret.overlaps(used));

@@ -9,6 +9,7 @@ use super::finding::{CheckReport, CheckRule, printable_text};
 use super::parsed_config_object::ParsedConfigObject;
 use super::parsed_volume::{FileLookup, ParsedVolume, parse_mode};
 use crate::contract::{self, ContractFile};
+use crate::mounted_path::{hides_file, path_in_mount};
 use crate::template::FileFormat;
 use crate::yaml::{Node, Span};
 
@@ -20,7 +21,7 @@ impl ContainerCheck<'_, '_> {
             let is_mounted = innermost_mount(self.mounts, &directory).is_some();
             let has_mount_inside = self.mounts.iter().any(|mount| mount.path.is_within(&directory));
             let required: Vec<&str> =
-                mount.files.iter().filter(|file| !file.optional).map(|file| file.key.as_str()).collect();
+                mount.files.iter().filter(|file| !file.optional).map(ContractFile::path).collect();
             if is_mounted || has_mount_inside {
                 mount.files.iter().for_each(|file| self.check_file(mount, &directory, file, report));
             } else if !required.is_empty() {
@@ -45,8 +46,16 @@ impl ContainerCheck<'_, '_> {
         file: &ContractFile,
         report: &mut CheckReport,
     ) {
-        let path = directory.join(file.key.as_bytes());
+        let path = path_in_mount(directory, file.path());
         let is_live = mount.reload != "restart";
+        if let Some((inner, outer)) = self.mount_in_place_of(&path) {
+            let message = format!(
+                "`{path}` is missing: the mount at `{}` replaces a folder of the volume at `{}` as a whole",
+                inner.path, outer.path
+            );
+            report.findings.push(self.container.finding(CheckRule::MissingFile, inner.path_span, message));
+            return;
+        }
         let Some(container_mount) = innermost_mount(self.mounts, &path) else {
             if !file.optional {
                 let message = format!("nothing is mounted at `{path}`, which the program reads");
@@ -93,6 +102,16 @@ impl ContainerCheck<'_, '_> {
             }
             FileLookup::NotFound => self.check_missing_file(&path, file, container_mount, report),
         }
+    }
+
+    /// Returns the mount that hides the file at `path`, and the mount that would have it.
+    fn mount_in_place_of(&self, path: &ImagePath) -> Option<(&ContainerMount<'_>, &ContainerMount<'_>)> {
+        let outer = innermost_mount(self.mounts, path)
+            .filter(|mount| matches!(mount.volume, ParsedVolume::Files { .. }) && mount.sub_path.is_none())?;
+        let relative = path.strip_prefix(&outer.path)?.collect::<Vec<_>>().join(&b'/');
+        let relative = String::from_utf8(relative).ok()?;
+        let inner = self.mounts.iter().find(|mount| hides_file(&mount.path, &outer.path, &relative))?;
+        Some((inner, outer))
     }
 
     /// Reports a path whose file is not in the mounted volume, or not known to be.
@@ -184,7 +203,7 @@ impl ContainerCheck<'_, '_> {
             }
         }
         if let Some(difference) =
-            self.expected_files.and_then(|files| files.compare(&mount.path, &file.key, bytes))
+            self.expected_files.and_then(|files| files.compare(&mount.path, file.path(), bytes))
         {
             let span = line_span(entry.value, &config_object.object.input.text, difference.line);
             let message = match difference.lines.filter(|_| !file.secret) {
@@ -211,8 +230,8 @@ fn line_span(value: &Node, text: &str, line: usize) -> Span {
     }
 }
 
-fn quoted_list(keys: &[&str]) -> String {
-    let shown: Vec<String> = keys.iter().take(5).map(|key| format!("`{key}`")).collect();
-    let more = keys.len().saturating_sub(5);
+fn quoted_list(paths: &[&str]) -> String {
+    let shown: Vec<String> = paths.iter().take(5).map(|path| format!("`{path}`")).collect();
+    let more = paths.len().saturating_sub(5);
     if more > 0 { format!("{} and {more} more", shown.join(", ")) } else { shown.join(", ") }
 }

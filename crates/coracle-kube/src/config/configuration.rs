@@ -4,6 +4,7 @@ use std::fmt;
 use std::path::PathBuf;
 use std::str::FromStr;
 
+use crate::mounted_path::object_key;
 use crate::template::{FileFormat, FormatChoice, TemplateSyntax, UsedKeys};
 use crate::values::ValueSource;
 use coracle_core::hint::Hint;
@@ -58,12 +59,21 @@ pub struct SecretMount {
     pub path: ImagePath,
     /// The Secret's name; `None` for a name made from the program's.
     pub name: Option<String>,
-    /// The keys that the program reads.
-    pub keys: Vec<String>,
+    /// The files that the program reads.
+    pub files: Vec<SecretFile>,
     /// How a change reaches the running program.
     pub reload: ReloadMethod,
     /// `true` if the program starts without it.
     pub is_optional: bool,
+}
+
+/// A file of a [`SecretMount`].
+#[derive(Clone, PartialEq, Eq, Debug, Hash)]
+pub struct SecretFile {
+    /// The key in the Secret.
+    pub key: String,
+    /// The path in the mount.
+    pub path: String,
 }
 
 /// A directory that the program writes to.
@@ -83,7 +93,7 @@ pub struct WritableDirectory {
 pub struct FileVariable {
     /// The variable's name.
     pub name: String,
-    /// The file's path: that of a mount and a key.
+    /// The file's path in the container.
     pub file: ImagePath,
     /// `true` if the user allowed a secret file, although environment variables are easily exposed.
     pub is_secret_allowed: bool,
@@ -94,8 +104,8 @@ pub struct FileVariable {
 pub struct MountFileSource {
     /// The source file: a template, or a file that is copied unchanged.
     pub source: PathBuf,
-    /// The file's name in the mount, which is the key in the ConfigMap or Secret.
-    pub key: String,
+    /// The path in the mount, such as `conf.d/site.conf`.
+    pub path: String,
     /// The template's syntax; `None` if the file is copied unchanged.
     pub syntax: Option<TemplateSyntax>,
     /// The format that the file is checked in.
@@ -111,23 +121,39 @@ pub struct RenderedMount {
     pub reload: ReloadMethod,
     /// `true` if the program starts without it.
     pub is_optional: bool,
-    /// The files, sorted by key.
+    /// The files, sorted by path.
     pub files: Vec<RenderedFile>,
 }
 
 /// A rendered file.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct RenderedFile {
-    /// The file's name in the mount.
-    pub key: String,
+    /// The path in the mount.
+    pub path: String,
     /// The content.
     pub bytes: Vec<u8>,
     /// `true` if it may contain a secret.
     pub is_secret: bool,
     /// The format that it was validated as.
     pub format: Option<FileFormat>,
+    /// Why it is not valid in the format that its name suggests, for a file that is copied unchanged.
+    pub format_warning: Option<String>,
     /// The keys whose values may be in it.
     pub used_keys: UsedKeys,
+}
+
+impl RenderedFile {
+    /// Returns the key in the ConfigMap or Secret.
+    pub(crate) fn object_key(&self) -> String {
+        object_key(&self.path)
+    }
+}
+
+impl SecretFile {
+    /// Returns the file of a key, at the path of the same name.
+    pub fn from_key(key: &str) -> Self {
+        Self { key: key.to_owned(), path: key.to_owned() }
+    }
 }
 
 /// How a program picks up a configuration change.

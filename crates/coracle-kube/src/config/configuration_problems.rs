@@ -1,17 +1,19 @@
 //! Problems of a configuration that do not depend on the content of files and values: reserved and
-//! conflicting mounts, invalid keys, duplicate variables.
+//! conflicting mounts, invalid keys and paths, duplicate variables.
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::configuration::{ConfigMount, Configuration, ReloadMethod, RenderedFile};
+use super::configuration::{ConfigMount, Configuration, ReloadMethod, RenderedFile, SecretFile};
 use crate::kubernetes_limits::{MAX_OBJECT_BYTES, MountedContent, invalid_key_reason, reserved_reason};
 use crate::located_problem::LocatedProblem;
+use crate::mounted_path::{hides_file, invalid_path_reason, path_in_mount};
 use coracle_core::path::{ImagePath, escape_bytes};
 
 /// Returns the problems of a configuration that do not depend on the content of files and values.
 pub fn configuration_problems(configuration: &Configuration) -> Vec<LocatedProblem> {
     let mut problems = mount_problems(configuration);
-    problems.extend(key_problems(configuration));
+    problems.extend(file_problems(configuration));
+    problems.extend(files_in_nested_mounts(configuration));
     problems.extend(duplicate_variables(configuration));
     problems
 }
@@ -33,7 +35,7 @@ impl MountKind {
     }
 }
 
-/// Returns problems with reserved, duplicate and nested mount paths.
+/// Returns problems with reserved and duplicate mount paths.
 fn mount_problems(configuration: &Configuration) -> Vec<LocatedProblem> {
     let mounts: Vec<(MountKind, &ImagePath)> = all_mounts(configuration).collect();
     let mut problems = Vec::new();
@@ -57,19 +59,6 @@ fn mount_problems(configuration: &Configuration) -> Vec<LocatedProblem> {
         {
             let message = format!("two mounts have the path `{path}`");
             problems.push(mount_problem(path, message, "merge the mounts, or move one"));
-        }
-        let parent = mounts.iter().find(|(other, other_path)| {
-            other_path != path
-                && path.is_within(other_path)
-                && *other != MountKind::Writable
-                && reserved_reason(other_path, other.mounted_content()).is_none()
-        });
-        if let Some((_, parent)) = parent {
-            problems.push(mount_problem(
-                path,
-                format!("cannot mount `{path}` inside `{parent}`, which is read-only"),
-                "use two directories that are not nested, or one for the files of both",
-            ));
         }
     }
     problems.extend(reload_conflicts(configuration));
@@ -114,37 +103,107 @@ fn mount_problem(path: &ImagePath, message: String, hint: &str) -> LocatedProble
     LocatedProblem::new(message, hint).at_mount(path)
 }
 
-/// Returns problems with invalid keys, and with duplicate keys in one directory.
-fn key_problems(configuration: &Configuration) -> Vec<LocatedProblem> {
+/// A file of a mount, and what it is made from.
+struct NamedFile<'a> {
+    mount: &'a ImagePath,
+    path: &'a str,
+    source: String,
+}
+
+/// Returns the files of every directory.
+fn all_files(configuration: &Configuration) -> impl Iterator<Item = NamedFile<'_>> {
     let rendered = configuration.mounts.iter().flat_map(|mount| {
-        mount.files.iter().map(|file| (&mount.path, &file.key, format!("`{}`", file.source.display())))
+        mount.files.iter().map(|file| NamedFile {
+            mount: &mount.path,
+            path: &file.path,
+            source: format!("`{}`", file.source.display()),
+        })
     });
     let secret = configuration.secrets.iter().flat_map(|secret| {
-        let name = secret
+        let source = secret
             .name
             .as_ref()
             .map_or_else(|| "the Secret".to_owned(), |name| format!("the Secret `{name}`"));
-        secret.keys.iter().map(move |key| (&secret.path, key, name.clone()))
+        secret.files.iter().map(move |file| NamedFile {
+            mount: &secret.path,
+            path: &file.path,
+            source: source.clone(),
+        })
     });
+    rendered.chain(secret)
+}
+
+/// Returns problems with invalid keys and paths, with two files at one path, and with a file where
+/// another one needs a folder.
+fn file_problems(configuration: &Configuration) -> Vec<LocatedProblem> {
+    let mut problems = invalid_keys(configuration);
+    let mut sources: BTreeMap<(&ImagePath, &str), String> = BTreeMap::new();
+    for NamedFile { mount, path, source } in all_files(configuration) {
+        let shown = escape_bytes(path.as_bytes());
+        if let Some(why) = invalid_path_reason(path) {
+            problems.push(mount_problem(
+                mount,
+                format!("`{shown}`, from {source}, is not a valid path of a mounted file: {why}"),
+                "rename the file, or set its `path` in the recipe, such as `conf.d/site.conf`",
+            ));
+        }
+        if let Some(other) = sources.get(&(mount, path)) {
+            problems.push(mount_problem(
+                mount,
+                format!("{other} and {source} have the same path `{shown}` in {mount}"),
+                "rename one of the files, or set its `path` in the recipe",
+            ));
+        }
+        sources.insert((mount, path), source);
+    }
+    for ((mount, path), source) in &sources {
+        let folders = path.match_indices('/').filter_map(|(end, _)| path.get(..end));
+        for (folder, file) in folders.filter_map(|folder| Some((folder, sources.get(&(*mount, folder))?))) {
+            problems.push(mount_problem(
+                mount,
+                format!(
+                    "`{}`, from {file}, is a file, but {source} needs a folder of that name in {mount}",
+                    escape_bytes(folder.as_bytes())
+                ),
+                "rename one of the files, or set its `path` in the recipe",
+            ));
+        }
+    }
+    problems
+}
+
+/// Returns problems with keys of Secrets that are created elsewhere.
+fn invalid_keys(configuration: &Configuration) -> Vec<LocatedProblem> {
     let mut problems = Vec::new();
-    let mut sources: BTreeMap<(&ImagePath, &String), String> = BTreeMap::new();
-    for (path, key, source) in rendered.chain(secret) {
-        let shown = escape_bytes(key.as_bytes());
-        if let Some(why) = invalid_key_reason(key) {
+    for secret in &configuration.secrets {
+        for SecretFile { key, .. } in &secret.files {
+            let Some(why) = invalid_key_reason(key) else { continue };
             problems.push(mount_problem(
-                path,
-                format!("`{shown}`, from {source}, is not a valid key of a ConfigMap or Secret: {why}"),
-                "rename the file, or set its `key` in the recipe: letters, digits, `-`, `_` and `.`",
+                &secret.path,
+                format!("`{}` is not a valid key of a Secret: {why}", escape_bytes(key.as_bytes())),
+                "write the key as it is in the Secret; `{ key = \"tls.key\", path = \"tls/server.key\" }` puts it in a folder",
             ));
         }
-        if let Some(other) = sources.get(&(path, key)) {
+    }
+    problems
+}
+
+/// Returns problems with files that a mount inside of theirs would hide. The kubelet makes a real
+/// directory for the inner mount, so the outer one cannot have a link with the directory's name.
+fn files_in_nested_mounts(configuration: &Configuration) -> Vec<LocatedProblem> {
+    let mut problems = Vec::new();
+    for (_, inner) in all_mounts(configuration) {
+        let file = all_files(configuration).find(|file| hides_file(inner, file.mount, file.path));
+        if let Some(NamedFile { mount, path, source }) = file {
             problems.push(mount_problem(
-                path,
-                format!("{other} and {source} have the same key `{shown}` in {path}"),
-                "rename one of the files, or set its `key` in the recipe",
+                inner,
+                format!(
+                    "the mount `{inner}` would hide `{}`, from {source}: a folder of `{mount}` is replaced as a whole",
+                    path_in_mount(mount, path)
+                ),
+                "put all files of that folder into one of the two mounts",
             ));
         }
-        sources.insert((path, key), source);
     }
     problems
 }

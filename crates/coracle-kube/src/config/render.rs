@@ -7,8 +7,9 @@ use super::configuration_problems::{configuration_problems, size_problem};
 use super::error::ConfigError;
 use super::source_files::{VerbatimOrTemplate, read_source};
 use crate::located_problem::LocatedProblem;
-use crate::template::{FileFormat, RenderedText, TemplateError, UsedKeys, key_of_expression};
+use crate::template::{FileFormat, FormatChoice, RenderedText, TemplateError, UsedKeys, key_of_expression};
 use crate::values::{KeyPath, Schema, ValueSource, Values};
+use coracle_core::note::Note;
 
 /// Which files are rendered.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -102,7 +103,7 @@ fn render_in_scope(configuration: &Configuration, scope: RenderScope) -> Result<
                 Err(error) => problems.push(error.into()),
             }
         }
-        files.sort_by(|a, b| a.key.cmp(&b.key));
+        files.sort_by(|a, b| a.path.cmp(&b.path));
         problems.extend(size_problem(mount, &files));
         mounts.push(RenderedMount {
             path: mount.path.clone(),
@@ -144,18 +145,26 @@ fn render_file(
     let is_secret = |used_keys: &UsedKeys| {
         used_keys.iter().any(|used| secrets.iter().any(|secret| secret.overlaps(used)))
     };
-    let (key, format) = (file.key.clone(), file.file_format());
+    let (path, format) = (file.path.clone(), file.file_format());
     let template = match read_source(file)? {
         VerbatimOrTemplate::Verbatim(bytes) => {
-            validate_verbatim(file, format, &bytes)?;
-            return Ok(RenderedFile { key, bytes, is_secret: false, format, used_keys: UsedKeys::new() });
+            let format_warning = match validate_verbatim(file, format, &bytes) {
+                Err(problem) if file.format == FormatChoice::ByName => {
+                    Some(format!("{}\n  it is mounted unchanged", problem.message))
+                }
+                checked => checked.map(|()| None)?,
+            };
+            let format = format_of_unchanged(file, &bytes);
+            let used_keys = UsedKeys::new();
+            return Ok(RenderedFile { path, bytes, is_secret: false, format, format_warning, used_keys });
         }
         VerbatimOrTemplate::Template(template) => template,
     };
     if scope == RenderScope::WithoutSecrets {
         let used_keys = template.used_keys()?;
         if is_secret(&used_keys) {
-            return Ok(RenderedFile { key, bytes: Vec::new(), is_secret: true, format, used_keys });
+            let (bytes, is_secret, format_warning) = (Vec::new(), true, None);
+            return Ok(RenderedFile { path, bytes, is_secret, format, format_warning, used_keys });
         }
     }
     let rendered = template.render(values.merged()).map_err(|error| {
@@ -164,7 +173,8 @@ fn render_file(
     })?;
     validate_rendered(file, format, &rendered, is_secret(&rendered.used_keys))?;
     let RenderedText { text, used_keys, .. } = rendered;
-    Ok(RenderedFile { key, bytes: text.into_bytes(), is_secret: is_secret(&used_keys), format, used_keys })
+    let (bytes, is_secret, format_warning) = (text.into_bytes(), is_secret(&used_keys), None);
+    Ok(RenderedFile { path, bytes, is_secret, format, format_warning, used_keys })
 }
 
 /// Validates a rendered file by its extension; errors have the line of the template.
@@ -183,7 +193,22 @@ fn validate_rendered(
     Err(invalid_rendered_file(format, message, &name, line))
 }
 
-/// Validates a file that is copied unchanged by its extension.
+/// Returns the format of a file that is copied unchanged. A name only suggests one: the program that
+/// reads the file may accept more.
+pub(crate) fn format_of_unchanged(file: &MountFileSource, bytes: &[u8]) -> Option<FileFormat> {
+    let format = file.file_format()?;
+    let is_valid =
+        file.format != FormatChoice::ByName || validate_verbatim(file, Some(format), bytes).is_ok();
+    is_valid.then_some(format)
+}
+
+/// Returns a warning about each file that is not valid in the format that its name suggests.
+pub fn format_warnings(mounts: &[RenderedMount]) -> Vec<Note> {
+    let files = mounts.iter().flat_map(|mount| &mount.files);
+    files.filter_map(|file| file.format_warning.clone()).map(Note::Warning).collect()
+}
+
+/// Validates a file that is copied unchanged.
 fn validate_verbatim(
     file: &MountFileSource,
     format: Option<FileFormat>,

@@ -1,5 +1,4 @@
-//! The source files of a configuration: lists those of a directory, reads them, and computes their
-//! fingerprint, which is cheaper than rendering and shows whether anything changed.
+//! The source files of a configuration: reads them, and computes their fingerprint, which is cheaper than rendering and shows whether anything changed.
 
 use std::io::Read as _;
 use std::path::{Path, PathBuf};
@@ -7,68 +6,31 @@ use std::path::{Path, PathBuf};
 use super::configuration::{Configuration, MountFileSource};
 use crate::kubernetes_limits::MAX_OBJECT_BYTES;
 use crate::located_problem::LocatedProblem;
+use crate::mounted_path::object_key;
 use crate::template::{FileFormat, FormatChoice, TemplateSource, TemplateSyntax};
 use crate::values::ValueSource;
 use coracle_core::digest::{Digest, DigestHasher};
-use coracle_core::fs::Context as _;
-
-/// Lists a directory: the files of a mount, values files, and the schema. Files with the extension
-/// `.j2` are templates. Ignores subdirectories, which contain included templates.
-///
-/// # Errors
-/// Fails if the directory cannot be read, or contains a pipe, socket or device.
-pub fn read_config_dir(directory: &Path) -> coracle_core::fs::Result<ConfigDir> {
-    let mut found = ConfigDir::default();
-    let mut entries: Vec<PathBuf> = std::fs::read_dir(directory)
-        .and_then(|entries| entries.map(|entry| Ok(entry?.path())).collect())
-        .context("list", directory)?;
-    entries.sort();
-    for path in entries {
-        // A dangling link is an error: a file is missing.
-        let metadata = std::fs::metadata(&path).context("read", &path)?;
-        if metadata.is_dir() {
-            continue;
-        }
-        if !metadata.is_file() {
-            let special = std::io::Error::other("it is a pipe, a socket or a device");
-            return Err(coracle_core::fs::Error::new("mount", &path, special));
-        }
-        let name = path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
-        match name.as_str() {
-            "values.toml" | "values.yaml" | "values.yml" | "values.json" => found.values.push(path),
-            "schema.json" | "values.schema.json" => found.schema = Some(path),
-            _ => found.files.push(MountFileSource::from_path(path, None, false)),
-        }
-    }
-    Ok(found)
-}
-
-/// The files of a directory, by role.
-#[derive(Clone, PartialEq, Eq, Default, Debug)]
-pub struct ConfigDir {
-    /// The files of the mount.
-    pub files: Vec<MountFileSource>,
-    /// Values files, such as `values.toml`.
-    pub values: Vec<PathBuf>,
-    /// The schema, such as `schema.json`.
-    pub schema: Option<PathBuf>,
-}
 
 impl MountFileSource {
-    /// Returns the file of a mount that is made from `source`. The default `key` is the file name,
+    /// Returns the file of a mount that is made from `source`. The default `path` is the file name,
     /// without `.j2` for a template. A verbatim file is copied unchanged, also if it ends in `.j2`.
-    pub fn from_path(source: PathBuf, key: Option<String>, is_verbatim: bool) -> Self {
+    pub fn from_path(source: PathBuf, path: Option<String>, is_verbatim: bool) -> Self {
         let name = source.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
-        let template_key = name.strip_suffix(".j2").map(str::to_owned);
-        let syntax = (template_key.is_some() && !is_verbatim).then(TemplateSyntax::default);
-        let key = key.unwrap_or_else(|| if is_verbatim { name } else { template_key.unwrap_or(name) });
-        Self { source, key, syntax, format: FormatChoice::default() }
+        let template_name = name.strip_suffix(".j2").map(str::to_owned);
+        let syntax = (template_name.is_some() && !is_verbatim).then(TemplateSyntax::default);
+        let path = path.unwrap_or_else(|| if is_verbatim { name } else { template_name.unwrap_or(name) });
+        Self { source, path, syntax, format: FormatChoice::default() }
+    }
+
+    /// Returns the key in the ConfigMap or Secret.
+    pub fn object_key(&self) -> String {
+        object_key(&self.path)
     }
 
     /// Returns the format that the file is checked in; `None` if it is not checked.
     pub fn file_format(&self) -> Option<FileFormat> {
         match self.format {
-            FormatChoice::ByName => FileFormat::from_file_name(&self.key),
+            FormatChoice::ByName => FileFormat::from_file_name(&self.path),
             FormatChoice::Fixed(format) => Some(format),
             FormatChoice::Unchecked => None,
         }

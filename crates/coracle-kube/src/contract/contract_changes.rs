@@ -20,7 +20,8 @@ pub struct ContractChange {
 
 /// Returns the changes from `old` to `new`, sorted by part and name.
 pub fn diff_contracts(old: &Contract, new: &Contract) -> Vec<ContractChange> {
-    let mut changes = ContractDiff(Vec::new());
+    let mut changes =
+        ContractDiff { changes: Vec::new(), old_files: all_files(old), new_files: all_files(new) };
     changes.diff_mounts(old, new);
     changes.diff_parameters(old, new);
     changes.diff_variables(old, new);
@@ -32,16 +33,22 @@ pub fn diff_contracts(old: &Contract, new: &Contract) -> Vec<ContractChange> {
     if old.schema != new.schema {
         changes.add_change(false, "schema", "values", "has changed".into());
     }
-    let mut changes = changes.0;
+    let mut changes = changes.changes;
     changes.sort();
     changes
 }
 
-struct ContractDiff(Vec<ContractChange>);
+/// The changes found, and the files of both contracts by their paths in the container: a file may
+/// move between a folder of a mount and a mount inside of it.
+struct ContractDiff<'a> {
+    changes: Vec<ContractChange>,
+    old_files: BTreeMap<String, &'a ContractFile>,
+    new_files: BTreeMap<String, &'a ContractFile>,
+}
 
-impl ContractDiff {
+impl ContractDiff<'_> {
     fn add_change(&mut self, is_breaking: bool, part: &'static str, name: &str, message: String) {
-        self.0.push(ContractChange {
+        self.changes.push(ContractChange {
             part,
             name: coracle_core::path::escape_bytes(name.as_bytes()),
             message,
@@ -53,8 +60,9 @@ impl ContractDiff {
         let (before, after) = (mounts_by_path(old), mounts_by_path(new));
         let gone: Vec<&&ContractMount> =
             before.iter().filter(|(path, _)| !after.contains_key(*path)).map(|(_, mount)| mount).collect();
-        let keys =
-            |mount: &ContractMount| mount.files.iter().map(|file| file.key.clone()).collect::<BTreeSet<_>>();
+        let paths = |mount: &ContractMount| {
+            mount.files.iter().map(|file| file.path().to_owned()).collect::<BTreeSet<_>>()
+        };
         let mut moved = BTreeSet::new();
         for (path, mount) in &after {
             match before.get(path) {
@@ -62,8 +70,16 @@ impl ContractDiff {
                     self.diff_reload(was, mount);
                     self.diff_files(was, mount);
                 }
+                None if mount
+                    .files
+                    .iter()
+                    .any(|file| self.old_files.contains_key(&file_path(mount, file))) =>
+                {
+                    self.diff_files(&ContractMount { files: Vec::new(), ..(*mount).clone() }, mount);
+                }
                 None => {
-                    let from = gone.iter().find(|was| keys(was) == keys(mount) && !moved.contains(&was.path));
+                    let from =
+                        gone.iter().find(|was| paths(was) == paths(mount) && !moved.contains(&was.path));
                     match from {
                         Some(was) => {
                             moved.insert(was.path.clone());
@@ -71,22 +87,26 @@ impl ContractDiff {
                             self.diff_reload(was, mount);
                             self.diff_files(was, mount);
                         }
-                        None => {
-                            let is_needed = mount.files.iter().any(|file| !file.optional);
-                            let why = if is_needed {
-                                "is new"
-                            } else {
-                                "is new, and the program starts without it"
-                            };
-                            self.add_change(is_needed, "mount", path, why.into());
-                        }
+                        None => self.add_new_mount(mount),
                     }
                 }
             }
         }
         for mount in gone.iter().filter(|mount| !moved.contains(&mount.path)) {
-            self.add_change(false, "mount", &mount.path, "is no longer read".into());
+            let paths = mount.files.iter().map(|file| file_path(mount, file));
+            let (kept, gone): (Vec<_>, Vec<_>) = paths.partition(|path| self.new_files.contains_key(path));
+            if kept.is_empty() {
+                self.add_change(false, "mount", &mount.path, "is no longer read".into());
+            } else {
+                gone.iter().for_each(|path| self.add_change(false, "file", path, "is no longer read".into()));
+            }
         }
+    }
+
+    fn add_new_mount(&mut self, mount: &ContractMount) {
+        let is_needed = mount.files.iter().any(|file| !file.optional);
+        let why = if is_needed { "is new" } else { "is new, and the program starts without it" };
+        self.add_change(is_needed, "mount", &mount.path, why.into());
     }
 
     /// Dropping a signal is breaking: the signal's default action ends a program that does not
@@ -104,24 +124,23 @@ impl ContractDiff {
     }
 
     fn diff_files(&mut self, old: &ContractMount, new: &ContractMount) {
-        let path = |key: &str| format!("{}/{key}", new.path.trim_end_matches('/'));
-        let (before, after) = (files_by_key(old), files_by_key(new));
-        for (key, file) in &after {
-            match before.get(key) {
+        let (before, after) = (files_by_path(old), files_by_path(new));
+        for (name, file) in &after {
+            let path = file_path(new, file);
+            match before.get(name).or(self.old_files.get(&path)).copied() {
                 None if file.optional => {
-                    self.add_change(
-                        false,
-                        "file",
-                        &path(key),
-                        "is new, and the program starts without it".into(),
-                    );
+                    let message = "is new, and the program starts without it";
+                    self.add_change(false, "file", &path, message.into());
                 }
-                None => self.add_change(true, "file", &path(key), "is new, and the program needs it".into()),
-                Some(was) => self.diff_file(&path(key), was, file),
+                None => self.add_change(true, "file", &path, "is new, and the program needs it".into()),
+                Some(was) => self.diff_file(&path, was, file),
             }
         }
-        for key in before.keys().filter(|key| !after.contains_key(*key)) {
-            self.add_change(false, "file", &path(key), "is no longer read".into());
+        for (_, file) in before.iter().filter(|(name, _)| !after.contains_key(*name)) {
+            let path = file_path(new, file);
+            if !self.new_files.contains_key(&path) {
+                self.add_change(false, "file", &path, "is no longer read".into());
+            }
         }
     }
 
@@ -267,8 +286,22 @@ fn mounts_by_path(contract: &Contract) -> BTreeMap<&str, &ContractMount> {
     contract.mounts.iter().map(|mount| (mount.path.as_str(), mount)).collect()
 }
 
-fn files_by_key(mount: &ContractMount) -> BTreeMap<&str, &ContractFile> {
-    mount.files.iter().map(|file| (file.key.as_str(), file)).collect()
+/// Returns the path of a file in the container.
+fn file_path(mount: &ContractMount, file: &ContractFile) -> String {
+    format!("{}/{}", mount.path.trim_end_matches('/'), file.path())
+}
+
+/// Returns all files by their paths in the container.
+fn all_files(contract: &Contract) -> BTreeMap<String, &ContractFile> {
+    let files = contract
+        .mounts
+        .iter()
+        .flat_map(|mount| mount.files.iter().map(move |file| (file_path(mount, file), file)));
+    files.collect()
+}
+
+fn files_by_path(mount: &ContractMount) -> BTreeMap<&str, &ContractFile> {
+    mount.files.iter().map(|file| (file.path(), file)).collect()
 }
 
 fn user_or_unset(user: &str) -> &str {

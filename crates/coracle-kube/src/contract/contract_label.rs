@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::config::ConfigError;
 use crate::kubernetes_limits::invalid_key_reason;
+use crate::mounted_path::invalid_path_reason;
 use crate::values::ValuesError;
 
 /// The name of the label.
@@ -60,15 +61,19 @@ pub struct ContractMount {
     pub path: String,
     /// How a change reaches the program: `restart`, `watch` or `signal:NAME`.
     pub reload: String,
-    /// The files, sorted by key.
+    /// The files, sorted by path.
     pub files: Vec<ContractFile>,
 }
 
 /// A file in a mounted directory.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub struct ContractFile {
-    /// The file's name, which is the key in the ConfigMap or Secret.
+    /// The key in the ConfigMap or Secret.
     pub key: String,
+    /// The path in the mount, if it is not the key: in a folder, or with characters that keys cannot
+    /// have.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub path: Option<String>,
     /// `true` if it must be in a Secret.
     #[serde(default, skip_serializing_if = "is_false")]
     pub secret: bool,
@@ -102,7 +107,7 @@ pub struct ContractParameter {
 pub struct ContractVariable {
     /// The variable's name.
     pub name: String,
-    /// The file's path in the container: that of a mount and a key.
+    /// The file's path in the container.
     pub from: String,
 }
 
@@ -119,6 +124,13 @@ pub struct ContractDirectory {
 #[allow(clippy::trivially_copy_pass_by_ref, reason = "serde passes references")]
 pub(super) fn is_false(value: &bool) -> bool {
     !value
+}
+
+impl ContractFile {
+    /// Returns the path in the mount.
+    pub fn path(&self) -> &str {
+        self.path.as_deref().unwrap_or(&self.key)
+    }
 }
 
 impl Contract {
@@ -187,9 +199,15 @@ impl Contract {
                 .map_err(|error| ContractError::InvalidLabel { why: error.to_string() })?;
         }
         let mut keys = self.mounts.iter().flat_map(|mount| &mount.files).map(|file| file.key.as_str());
-        match keys.find(|key| invalid_key_reason(key).is_some()) {
-            Some(key) => Err(ContractError::InvalidLabel {
+        if let Some(key) = keys.find(|key| invalid_key_reason(key).is_some()) {
+            return Err(ContractError::InvalidLabel {
                 why: format!("`{}` is not a valid key", escape_bytes(key.as_bytes())),
+            });
+        }
+        let mut paths = self.mounts.iter().flat_map(|mount| &mount.files).map(ContractFile::path);
+        match paths.find(|path| invalid_path_reason(path).is_some()) {
+            Some(path) => Err(ContractError::InvalidLabel {
+                why: format!("`{}` is not a valid path of a file", escape_bytes(path.as_bytes())),
             }),
             None => Ok(()),
         }

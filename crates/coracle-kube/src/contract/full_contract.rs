@@ -14,7 +14,7 @@ use super::contract_label::{
 };
 use crate::config::{self, Configuration, FileVariable, WritableDirectory};
 use crate::located_problem::LocatedProblem;
-use crate::template::{Delimiters, TemplateSource, TemplateSyntax};
+use crate::template::{Delimiters, FileFormat, TemplateSource, TemplateSyntax};
 use crate::values::{KeyPath, Schema};
 use coracle_core::digest::Digest;
 use coracle_core::json;
@@ -32,7 +32,7 @@ pub struct ContractDocument {
     /// secret ones.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub schema: Option<Value>,
-    /// The sources of all files, sorted by mount and key.
+    /// The sources of all files, sorted by mount and path.
     pub templates: Vec<ContractTemplate>,
 }
 
@@ -41,8 +41,11 @@ pub struct ContractDocument {
 pub struct ContractTemplate {
     /// The mount path.
     pub mount: String,
-    /// The file's name in the mount.
+    /// The key in the ConfigMap or Secret.
     pub key: String,
+    /// The path in the mount, if it is not the key.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub path: Option<String>,
     /// The template's text.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub text: Option<String>,
@@ -75,15 +78,21 @@ impl ContractDocument {
 }
 
 impl ContractTemplate {
-    /// Reads the source of a mounted file; returns it with the keys that it uses.
+    /// Returns the path in the mount.
+    pub fn path(&self) -> &str {
+        self.path.as_deref().unwrap_or(&self.key)
+    }
+
+    /// Reads the source of a mounted file; returns it with the keys that it uses, and its format.
     pub(super) fn from_file(
         mount: &ImagePath,
         file: &config::MountFileSource,
-    ) -> Result<(Self, Vec<KeyPath>), LocatedProblem> {
+    ) -> Result<(Self, Vec<KeyPath>, Option<FileFormat>), LocatedProblem> {
         let source = config::read_source(file)?;
         let empty = Self {
             mount: mount.to_string(),
-            key: file.key.clone(),
+            key: file.object_key(),
+            path: path_unless_key(&file.path, &file.object_key()),
             text: None,
             delimiters: None,
             trim_blocks: false,
@@ -93,7 +102,8 @@ impl ContractTemplate {
         };
         Ok(match source {
             config::VerbatimOrTemplate::Verbatim(bytes) => {
-                (Self { data: Some(STANDARD.encode(bytes)), ..empty }, Vec::new())
+                let format = config::format_of_unchanged(file, &bytes);
+                (Self { data: Some(STANDARD.encode(bytes)), ..empty }, Vec::new(), format)
             }
             config::VerbatimOrTemplate::Template(template) => {
                 let used_keys = template.used_keys()?.into_iter().collect();
@@ -102,7 +112,8 @@ impl ContractTemplate {
                 let TemplateSyntax { delimiters, trim_blocks, lstrip_blocks } = syntax;
                 let delimiters = (delimiters != Delimiters::default()).then(|| delimiters.into());
                 let text = Some(text);
-                (Self { delimiters, trim_blocks, lstrip_blocks, includes, text, ..empty }, used_keys)
+                let template = Self { delimiters, trim_blocks, lstrip_blocks, includes, text, ..empty };
+                (template, used_keys, file.file_format())
             }
         })
     }
@@ -133,11 +144,15 @@ impl ContractDocument {
                 mounts.entry(&mount.path).or_insert_with(|| empty_mount(&mount.path, &mount.reload));
             for file in &mount.files {
                 match ContractTemplate::from_file(&mount.path, file) {
-                    Ok((template, used_keys)) => {
+                    Ok((template, used_keys, format)) => {
                         templates.push(template);
                         let secret =
                             used_keys.iter().any(|used| secrets.iter().any(|secret| secret.overlaps(used)));
-                        contract_mount.files.push(contract_file(file, secret, mount.is_optional, &used_keys));
+                        contract_mount.files.push(ContractFile {
+                            secret,
+                            optional: mount.is_optional,
+                            ..contract_file(file, format, &used_keys)
+                        });
                     }
                     Err(problem) => problems.push(problem),
                 }
@@ -146,9 +161,10 @@ impl ContractDocument {
         for secret in &configuration.secrets {
             let contract_mount =
                 mounts.entry(&secret.path).or_insert_with(|| empty_mount(&secret.path, &secret.reload));
-            let files = secret.keys.iter();
-            contract_mount.files.extend(files.map(|key| ContractFile {
-                key: key.clone(),
+            let files = secret.files.iter();
+            contract_mount.files.extend(files.map(|file| ContractFile {
+                key: file.key.clone(),
+                path: path_unless_key(&file.path, &file.key),
                 secret: true,
                 optional: secret.is_optional,
                 format: None,
@@ -156,7 +172,7 @@ impl ContractDocument {
             }));
         }
         let mut mounts: Vec<ContractMount> = mounts.into_values().collect();
-        mounts.iter_mut().for_each(|mount| mount.files.sort_by(|a, b| a.key.cmp(&b.key)));
+        mounts.iter_mut().for_each(|mount| mount.files.sort_by(|a, b| a.path().cmp(b.path())));
         problems.extend(
             configuration.variables.iter().filter_map(|variable| variable_problem(variable, &mounts)),
         );
@@ -185,7 +201,7 @@ impl ContractDocument {
             document: None,
             mounts,
         };
-        templates.sort_by(|a, b| (&a.mount, &a.key).cmp(&(&b.mount, &b.key)));
+        templates.sort_by(|a, b| (&a.mount, a.path()).cmp(&(&b.mount, b.path())));
         Ok(Self { contract, schema, templates })
     }
 }
@@ -196,22 +212,27 @@ fn empty_mount(path: &ImagePath, reload: &config::ReloadMethod) -> ContractMount
 
 fn contract_file(
     file: &config::MountFileSource,
-    secret: bool,
-    optional: bool,
+    format: Option<FileFormat>,
     used_keys: &[KeyPath],
 ) -> ContractFile {
-    let format = file.file_format().map(|format| format.name().to_owned());
+    let format = format.map(|format| format.name().to_owned());
     // A template that may use any value has the key of the top level.
     let uses = used_keys.iter().filter(|key| !key.is_root()).map(ToString::to_string).collect();
-    ContractFile { key: file.key.clone(), secret, optional, format, uses }
+    let key = file.object_key();
+    let path = path_unless_key(&file.path, &key);
+    ContractFile { key, path, secret: false, optional: false, format, uses }
+}
+
+/// Returns `path` if it is not the key.
+fn path_unless_key(path: &str, key: &str) -> Option<String> {
+    (path != key).then(|| path.to_owned())
 }
 
 /// Returns a problem if a variable's file does not exist, or is secret without permission.
 fn variable_problem(variable: &FileVariable, mounts: &[ContractMount]) -> Option<LocatedProblem> {
-    let path = variable.file.to_string();
-    let file = path.rsplit_once('/').and_then(|(mount_path, key)| {
-        let mount = mounts.iter().find(|mount| mount.path == mount_path)?;
-        mount.files.iter().find(|file| file.key == key)
+    let file = mounts.iter().find_map(|mount| {
+        let directory: ImagePath = mount.path.parse().ok()?;
+        mount.files.iter().find(|file| config::path_in_mount(&directory, file.path()) == variable.file)
     });
     match file {
         None => Some(LocatedProblem::variable_without_file(&variable.name, &variable.file)),

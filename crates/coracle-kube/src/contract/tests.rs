@@ -40,7 +40,7 @@ fn configuration(folder: &std::path::Path) -> Configuration {
         secrets: vec![SecretMount {
             path: "/etc/shop".parse().unwrap(),
             name: None,
-            keys: vec!["token".into()],
+            files: vec![config::SecretFile::from_key("token")],
             reload: ReloadMethod::Restart,
             is_optional: true,
         }],
@@ -104,6 +104,7 @@ fn omits_parameters_of_a_large_contract() {
     assert_eq!((read.parameters.len(), read.document), (0, Some(whole.to_string())));
     let file = |number| ContractFile {
         key: format!("file-{number}"),
+        path: None,
         secret: false,
         optional: false,
         format: None,
@@ -239,4 +240,32 @@ fn classifies_every_change() {
     }
     let same = Contract::parse(OLD).unwrap();
     assert_eq!(diff_contracts(&same, &same), []);
+}
+
+#[test]
+fn a_file_may_move_between_a_folder_and_a_mount_inside_of_it() {
+    let file = |path: &str| ContractFile {
+        key: path.replace('/', "_-"),
+        path: path.contains('/').then(|| path.to_owned()),
+        secret: false,
+        optional: false,
+        format: None,
+        uses: Vec::new(),
+    };
+    let mount = |path: &str, files: &[&str]| ContractMount {
+        path: path.into(),
+        reload: "restart".into(),
+        files: files.iter().map(|path| file(path)).collect(),
+    };
+    let contract =
+        |mounts: Vec<ContractMount>| Contract { version: CONTRACT_VERSION, mounts, ..Contract::default() };
+    let one = contract(vec![mount("/etc/web", &["conf.d/a", "conf.d/b", "main"])]);
+    let two = contract(vec![mount("/etc/web", &["main"]), mount("/etc/web/conf.d", &["a", "c"])]);
+    let names = |old: &Contract, new: &Contract| -> Vec<(String, bool)> {
+        diff_contracts(old, new).into_iter().map(|change| (change.name, change.is_breaking)).collect()
+    };
+    let path = |name: &str| format!("/etc/web/conf.d/{name}");
+    assert_eq!(names(&one, &two), [(path("b"), false), (path("c"), true)]);
+    assert_eq!(names(&two, &one), [(path("b"), true), (path("c"), false)]);
+    assert_eq!(Contract::parse(&one.to_json().unwrap()).unwrap(), one);
 }

@@ -60,6 +60,12 @@ impl Manifests {
     pub fn all_objects(&self) -> Vec<Value> {
         self.config_objects.iter().map(ConfigObject::to_object).chain(self.objects.iter().cloned()).collect()
     }
+
+    /// Adds warnings about objects that are too large for client-side `kubectl apply`, which Helm does
+    /// not use.
+    pub(super) fn add_apply_size_warnings(&mut self) {
+        self.notes.extend(self.config_objects.iter().filter_map(ConfigObject::apply_size_warning));
+    }
 }
 
 /// The content of files, by path relative to the output directory.

@@ -126,7 +126,9 @@ type KeyedFiles = Vec<(String, Vec<u8>)>;
 pub(super) fn files_by_kind(mount: &RenderedMount) -> Vec<(ConfigObjectKind, KeyedFiles)> {
     let files_of = |is_secret: bool| -> KeyedFiles {
         let files = mount.files.iter().filter(|file| file.is_secret == is_secret);
-        files.map(|file| (file.key.clone(), file.bytes.clone())).collect()
+        let mut files: KeyedFiles = files.map(|file| (file.object_key(), file.bytes.clone())).collect();
+        files.sort();
+        files
     };
     let (public, secret) = (files_of(false), files_of(true));
     let has_config_map = !public.is_empty() || secret.is_empty();

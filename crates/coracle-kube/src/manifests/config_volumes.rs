@@ -34,10 +34,17 @@ pub(super) struct ConfigVolume<'a> {
 pub(super) struct MountedConfigObject {
     pub(super) kind: ConfigObjectKind,
     pub(super) name: String,
-    pub(super) keys: Vec<String>,
+    pub(super) files: Vec<ObjectFile>,
     /// `true` if it is created elsewhere; it may have further keys.
     pub(super) is_external: bool,
     pub(super) is_optional: bool,
+}
+
+/// A key of a mounted object and its path in the mount.
+#[derive(Clone, Debug)]
+pub(super) struct ObjectFile {
+    pub(super) key: String,
+    pub(super) path: String,
 }
 
 /// Returns the object name, without hash, for the files mounted at `path`.
@@ -90,7 +97,11 @@ pub(super) fn config_volumes<'a>(
         let object = MountedConfigObject {
             kind: ConfigObjectKind::Secret,
             name: secret.name.clone().unwrap_or_else(|| format!("{}-secret", application.name)),
-            keys: secret.keys.clone(),
+            files: secret
+                .files
+                .iter()
+                .map(|file| ObjectFile { key: file.key.clone(), path: file.path.clone() })
+                .collect(),
             is_external: true,
             is_optional: secret.is_optional,
         };
@@ -144,10 +155,13 @@ fn mounted_object(
     mount: &RenderedMount,
     naming: &ObjectNaming,
 ) -> MountedConfigObject {
+    let is_secret = config_object.kind == ConfigObjectKind::Secret;
+    let files = mount.files.iter().filter(|file| file.is_secret == is_secret);
+    let files = files.map(|file| ObjectFile { key: file.object_key(), path: file.path.clone() });
     MountedConfigObject {
         kind: config_object.kind,
         name: if naming.has_hash_suffixes { config_object.name() } else { config_object.base_name.clone() },
-        keys: config_object.files.iter().map(|(key, _)| key.clone()).collect(),
+        files: files.collect(),
         is_external: false,
         is_optional: mount.is_optional,
     }
@@ -194,9 +208,16 @@ impl MountedConfigObject {
         if self.is_optional { json!(true) } else { Value::Null }
     }
 
-    fn key_items(&self, mode: Option<u32>) -> Value {
-        let item = |key: &String| with_member(json!({ "key": key, "path": key }), "mode", json!(mode));
-        Value::Array(self.keys.iter().map(item).collect())
+    /// Returns whether a file is in a folder, or has another name than its key.
+    fn has_paths(&self) -> bool {
+        self.files.iter().any(|file| file.key != file.path)
+    }
+
+    fn items(&self, mode: Option<u32>) -> Value {
+        let item = |file: &ObjectFile| {
+            with_member(json!({ "key": file.key, "path": file.path }), "mode", json!(mode))
+        };
+        Value::Array(self.files.iter().map(item).collect())
     }
 
     /// Returns the volume source if this is the only object at the path.
@@ -205,7 +226,7 @@ impl MountedConfigObject {
             ConfigObjectKind::ConfigMap => json!({ "name": self.name }),
             ConfigObjectKind::Secret => json!({ "secretName": self.name, "defaultMode": SECRET_MODE }),
         };
-        let items = if self.is_external { self.key_items(None) } else { Value::Null };
+        let items = if self.is_external || self.has_paths() { self.items(None) } else { Value::Null };
         with_member(with_member(volume, "items", items), "optional", self.optional_field())
     }
 
@@ -213,8 +234,9 @@ impl MountedConfigObject {
     /// volume's default applies to all parts.
     fn projected_source(&self) -> Value {
         let items = match self.kind {
+            ConfigObjectKind::ConfigMap if self.has_paths() => self.items(None),
             ConfigObjectKind::ConfigMap => Value::Null,
-            ConfigObjectKind::Secret => self.key_items(Some(SECRET_MODE)),
+            ConfigObjectKind::Secret => self.items(Some(SECRET_MODE)),
         };
         let source = with_member(
             with_member(json!({ "name": self.name }), "items", items),
@@ -223,6 +245,14 @@ impl MountedConfigObject {
         );
         json!({ self.volume_field(): source })
     }
+}
+
+/// Returns the argument of `kubectl create secret generic` for a file that was rendered into `out`.
+fn from_file_argument(mount: &ImagePath, file: &ObjectFile) -> String {
+    let key = if file.key == file.path { String::new() } else { format!("{}=", file.key) };
+    let argument = format!("--from-file={key}out{mount}/{}", file.path);
+    let is_plain = |c: char| c.is_ascii_alphanumeric() || "-_./=".contains(c);
+    if argument.chars().all(is_plain) { argument } else { format!("'{}'", argument.replace('\'', r"'\''")) }
 }
 
 /// Returns hints about Secrets that the user must create, with the command for it.
@@ -236,11 +266,10 @@ pub(super) fn missing_secret_notes(
         for source in config_volume.objects.iter().filter(|source| source.kind == ConfigObjectKind::Secret) {
             if source.is_external {
                 let keys = missing.entry(&source.name).or_default();
-                keys.extend(source.keys.iter().map(|key| format!("`{key}`")));
+                keys.extend(source.files.iter().map(|file| format!("`{}`", file.key)));
             } else if !application.has_secrets {
-                let path = config_volume.path.to_string();
                 let from: Vec<String> =
-                    source.keys.iter().map(|key| format!("--from-file=out{path}/{key}")).collect();
+                    source.files.iter().map(|file| from_file_argument(config_volume.path, file)).collect();
                 let namespace = application.settings.namespace.as_deref();
                 notes.push(format!(
                     "the Secret `{name}` is referenced but not printed: create it with \

@@ -40,7 +40,8 @@ pub fn kustomize_files(
     // kustomize appends the hashes to names itself; secrets are never written.
     let naming = ObjectNaming { name_prefix: application.name.to_owned(), has_hash_suffixes: false };
     let application = Application { has_secrets: false, ..*application };
-    let base = super::generate_with_names(&application, &naming)?;
+    let mut base = super::generate_with_names(&application, &naming)?;
+    base.add_apply_size_warnings();
     let mut problems = content_problems(&base.config_objects);
     let mut files = OutputFiles::new();
     let notes = base.notes.clone();

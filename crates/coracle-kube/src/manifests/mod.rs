@@ -38,6 +38,7 @@ pub use workload_settings::WorkloadSettings;
 use application::ObjectNaming;
 use config_volumes::ConfigVolume;
 
+use crate::config;
 use crate::located_problem::LocatedProblem;
 use crate::resource_rules;
 
@@ -48,10 +49,12 @@ pub use crate::located_problem::ManifestsError;
 /// # Errors
 /// Fails with every problem: settings that Kubernetes rejects, or that contradict each other.
 pub fn generate_manifests(application: &Application<'_>) -> Result<Manifests, ManifestsError> {
-    generate_with_names(
+    let mut manifests = generate_with_names(
         application,
         &ObjectNaming { name_prefix: application.name.to_owned(), has_hash_suffixes: true },
-    )
+    )?;
+    manifests.add_apply_size_warnings();
+    Ok(manifests)
 }
 
 /// Generates the objects of an application, named by `names`.
@@ -84,7 +87,6 @@ fn generate_with_names(
     problems.extend(manifests.config_objects.iter().filter_map(ConfigObject::size_problem));
     problems.extend(api_problems(&manifests));
     problems.extend(apply_patch::apply_patches(application, naming, &mut manifests));
-    manifests.notes.extend(manifests.config_objects.iter().filter_map(ConfigObject::apply_size_warning));
     // Two probes may have the same problem.
     problems.dedup();
     if problems.is_empty() { Ok(manifests) } else { Err(ManifestsError(problems)) }
@@ -107,6 +109,7 @@ fn security_and_secret_notes(
         .into_iter()
         .map(Note::Hint)
         .collect();
+    notes.extend(config::format_warnings(application.rendered_mounts));
     let resources = &application.settings.resources;
     notes.extend(
         resource_rules::fraction_warnings(&resources.requests, &resources.limits)

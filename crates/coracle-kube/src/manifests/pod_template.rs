@@ -87,16 +87,25 @@ pub(super) fn pod_template(
     json!({ "metadata": metadata, "spec": spec })
 }
 
-/// Returns native sidecars that watch a mounted directory and send a signal on changes, which the
-/// kubelet does not do. The recipe names the image; docs/manifests.md documents its environment.
+/// Returns native sidecars that watch mounted directories and send a signal on changes, which the
+/// kubelet does not do: one for each signal. docs/manifests.md documents their environment.
 fn reload_sidecars(
     application: &Application<'_>,
     config_volumes: &[ConfigVolume<'_>],
     problems: &mut Vec<LocatedProblem>,
 ) -> Vec<Value> {
-    let signalled: Vec<_> =
-        config_volumes.iter().filter_map(|volume| Some((volume, volume.signal?))).collect();
-    let Some((first, signal)) = signalled.first() else { return Vec::new() };
+    let mut signals: Vec<(&SignalName, Vec<&ConfigVolume<'_>>)> = Vec::new();
+    for volume in config_volumes {
+        let Some(signal) = volume.signal else { continue };
+        match signals.iter_mut().find(|(known, _)| *known == signal) {
+            Some((_, volumes)) => volumes.push(volume),
+            None => signals.push((signal, vec![volume])),
+        }
+    }
+    let Some((signal, [first, ..])) = signals.first().map(|(signal, volumes)| (signal, volumes.as_slice()))
+    else {
+        return Vec::new();
+    };
     let Some(reloader) = &application.settings.reload_sidecar else {
         problems.push(LocatedProblem::new(
             format!("nothing sends `{signal}` when `{}` changes: the kubelet does not send signals", first.path),
@@ -111,25 +120,28 @@ fn reload_sidecars(
                 format!("cannot tell which process to send `{signal}` to"),
                 "set `programs` in `[image]`",
             )
-            .at_key("reload-image"),
+            .at_mount(first.path),
         );
         return Vec::new();
     };
-    let sidecar = |(index, (volume, signal)): (usize, &(&ConfigVolume<'_>, &SignalName))| {
+    let sidecar = |(index, (signal, volumes)): (usize, &(&SignalName, Vec<&ConfigVolume<'_>>))| {
+        let directories: Vec<String> = volumes.iter().map(|volume| volume.path.to_string()).collect();
+        let mounts: Vec<Value> = volumes.iter().map(|volume| volume.volume_mount()).collect();
         let container = json!({
             "name": if index == 0 { "reload".to_owned() } else { format!("reload-{}", index + 1) },
             "image": reloader.image,
             // Makes an init container a native sidecar.
             "restartPolicy": "Always",
             "env": [
-                { "name": "WATCH_DIR", "value": volume.path.to_string() },
+                // Kubernetes does not allow a colon in a mount path.
+                { "name": "WATCH_DIRS", "value": directories.join(":") },
                 { "name": "SIGNAL", "value": signal.to_string() },
                 { "name": "PROCESS", "value": process },
             ],
             "securityContext": container_security_context(),
-            "volumeMounts": [volume.volume_mount()],
+            "volumeMounts": mounts,
         });
         with_member(with_member(container, "command", json!(reloader.command)), "args", json!(reloader.args))
     };
-    signalled.iter().enumerate().map(sidecar).collect()
+    signals.iter().enumerate().map(sidecar).collect()
 }

@@ -3,13 +3,14 @@
 use serde_json::{Value, json};
 
 use super::application::Application;
-use super::config_volumes::ConfigVolume;
+use super::config_volumes::{ConfigVolume, ObjectFile};
 use super::object_data::ConfigObjectKind;
 use super::object_edits::with_member;
 use super::workload_settings::{Probe, ProbeAction, Probes};
 use super::writable_volumes::WritableVolumes;
 use crate::config::FileVariable;
 use crate::located_problem::LocatedProblem;
+use crate::mounted_path::path_in_mount;
 use coracle_core::port::{Port, Protocol};
 
 /// Returns the container of the program.
@@ -161,10 +162,11 @@ fn value_from(
 ) -> Result<Value, LocatedProblem> {
     let FileVariable { name, file, is_secret_allowed } = variable;
     let found = config_volumes.iter().find_map(|config_volume| {
-        let key = file.strip_prefix(config_volume.path)?;
-        let key = String::from_utf8(key.collect::<Vec<_>>().join(&b'/')).ok()?;
-        let object = config_volume.objects.iter().find(|object| object.keys.contains(&key))?;
-        Some((config_volume, object, key))
+        config_volume.objects.iter().find_map(|object| {
+            let is_wanted = |found: &&ObjectFile| path_in_mount(config_volume.path, &found.path) == *file;
+            let key = &object.files.iter().find(is_wanted)?.key;
+            Some((config_volume, object, key))
+        })
     });
     let Some((config_volume, object, key)) = found else {
         return Err(LocatedProblem::variable_without_file(name, file));
@@ -181,7 +183,8 @@ fn value_from(
         ConfigObjectKind::Secret => Ok(json!({ "secretKeyRef": reference })),
         ConfigObjectKind::ConfigMap => {
             let mounts = application.rendered_mounts.iter().filter(|mount| mount.path == *config_volume.path);
-            let mut files = mounts.flat_map(|mount| &mount.files).filter(|rendered| rendered.key == key);
+            let mut files =
+                mounts.flat_map(|mount| &mount.files).filter(|rendered| rendered.object_key() == *key);
             let is_text = |bytes: &[u8]| std::str::from_utf8(bytes).is_ok_and(|text| !text.contains('\0'));
             if files.any(|rendered| !is_text(&rendered.bytes)) {
                 return Err(LocatedProblem::new(

@@ -76,9 +76,9 @@ const JSONC_NAMES: [&str; 12] = [
 const LENIENT_INI_NAMES: [&str; 5] = ["my", "php", "pgbouncer", "mercurial", "uwsgi"];
 
 impl FileFormat {
-    /// Returns the format for a file name; `None` if the extension is unknown.
-    pub fn from_file_name(name: &str) -> Option<Self> {
-        let name = name.to_ascii_lowercase();
+    /// Returns the format for a file name or path; `None` if the extension is unknown.
+    pub fn from_file_name(path: &str) -> Option<Self> {
+        let name = path.rsplit('/').next().unwrap_or(path).to_ascii_lowercase();
         let (stem, extension) = name.rsplit_once('.')?;
         Some(match extension {
             "toml" => Self::Toml,

@@ -5,6 +5,7 @@
 mod node;
 mod scalar_style;
 
+use std::borrow::Cow;
 use std::collections::BTreeSet;
 use std::fmt;
 
@@ -57,6 +58,8 @@ pub fn parse_nodes(text: &str) -> Result<Vec<Node>, YamlError> {
             enforce_alias_anchor_ratio: false,
         },
     };
+    let text = without_document_boms(text);
+    let text = text.as_ref();
     let parsed: Result<Vec<Node>, _> = serde_saphyr::from_multiple_with_options(text, options);
     let mut nodes = parsed.map_err(|error| {
         let number = |number| usize::try_from(number).unwrap_or(1);
@@ -86,6 +89,32 @@ pub fn parse_nodes(text: &str) -> Result<Vec<Node>, YamlError> {
     })?;
     nodes.iter_mut().for_each(|node| node.restore_overflowing_numbers(text));
     Ok(nodes)
+}
+
+/// Replaces byte order marks behind `---`, as joined files have them and kubectl accepts them, by spaces
+/// at the end of the line before, so that no position in bytes changes.
+fn without_document_boms(text: &str) -> Cow<'_, str> {
+    const MARK: char = '\u{feff}';
+    if !text.contains("\n\u{feff}") {
+        return Cow::Borrowed(text);
+    }
+    let mut out = String::with_capacity(text.len());
+    let mut lines = text.split_inclusive('\n').peekable();
+    let mut is_mark_removed = false;
+    while let Some(line) = lines.next() {
+        let line = if is_mark_removed { line.trim_start_matches(MARK) } else { line };
+        is_mark_removed = line.starts_with("---") && lines.peek().is_some_and(|next| next.starts_with(MARK));
+        if is_mark_removed {
+            let content = line.trim_end_matches(['\r', '\n']);
+            let marks = lines.peek().map_or(0, |next| next.len() - next.trim_start_matches(MARK).len());
+            out.push_str(content);
+            out.extend(std::iter::repeat_n(' ', marks));
+            out.push_str(line.get(content.len()..).unwrap_or_default());
+        } else {
+            out.push_str(line);
+        }
+    }
+    Cow::Owned(out)
 }
 
 /// Parses the only document of a text; `None` if the text is empty.
@@ -231,6 +260,12 @@ mod tests {
         assert_eq!(parse_single(""), Ok(None));
         assert_eq!(parse_single("a: 1\n---\nb: 2\n").unwrap_err().line, 3);
         assert_eq!(parse_documents("a: 1\n---\nb: 2\n").unwrap().len(), 2);
+        for text in ["\u{feff}a: 1\n---\n\u{feff}b: 2\nc: 3\n", "a: 1\n--- # x\r\n\u{feff}b: 2\r\nc: 3\r\n"] {
+            let nodes = parse_nodes(text).unwrap();
+            let span = nodes[1].get("c").unwrap().span;
+            assert_eq!((span.line, &text[span.start..span.end]), (4, "3"), "{text:?}");
+        }
+        assert!(parse_documents("a: 1\n\u{feff}b: 2\n").is_err());
     }
 
     #[test]
