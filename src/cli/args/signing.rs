@@ -15,7 +15,8 @@ use super::shared_flags::{DiskArgs, RegistryArgs};
 pub(in crate::cli) struct BuildSigningArgs {
     /// Sign the image and its provenance with this private key, before its names are written: a file,
     /// or `env://NAME` for the variable NAME
-    #[arg(long, value_name = "KEY", value_hint = ValueHint::AnyPath)]
+    // A key that is given by mistake starts with hyphens, and must not be shown as an unknown flag.
+    #[arg(long, value_name = "KEY", value_hint = ValueHint::AnyPath, allow_hyphen_values = true)]
     pub(in crate::cli) sign_key: Option<String>,
 
     #[command(flatten)]
@@ -68,7 +69,7 @@ pub(in crate::cli) struct SignArgs {
 
     /// The private key: a file, or `env://NAME` for the variable NAME
     #[arg(long, value_name = "KEY", value_hint = ValueHint::AnyPath, required_unless_present = "signer")]
-    #[arg(conflicts_with = "signer")]
+    #[arg(conflicts_with = "signer", allow_hyphen_values = true)]
     pub(in crate::cli) key: Option<String>,
 
     #[command(flatten)]

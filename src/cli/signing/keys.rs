@@ -61,7 +61,8 @@ fn read_key_text(flag: &str, source: &str) -> Result<(Vec<u8>, Option<String>), 
     }
     let path = Path::new(source);
     let text = fs::read_regular_file(path, FinalLink::Follow, MAX_KEY_SIZE).map_err(|error| {
-        CliError::with_message(CliExit::Usage, format!("`{flag}`: {}", error_chain(&error)), &error)
+        let hint = error.hint().unwrap_or_else(|| "name a file with a key in PEM format".into());
+        CliError::usage(format!("`{flag}`: {}", error_chain(&error)), hint)
     })?;
     let is_private = String::from_utf8_lossy(&text).contains("PRIVATE KEY");
     let is_open = is_private && fs::stat(path).is_ok_and(|stat| stat.mode & 0o077 != 0);

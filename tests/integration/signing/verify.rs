@@ -222,7 +222,7 @@ fn ten_thousand_referrers_are_an_error_that_says_so() {
     {
         let mut state = fake.state();
         for number in 0..10_000 {
-            let manifest = json!({"schemaVersion": 2, "subject": {"digest": digest, "size": 1}, "annotations": {"n": number}});
+            let manifest = json!({"schemaVersion": 2, "subject": {"digest": digest, "size": 1}, "annotations": {"n": number.to_string()}});
             let bytes = manifest.to_string().into_bytes();
             let key = ("shop".to_owned(), Digest::compute(&bytes).to_string());
             state.manifests.insert(key, ("application/vnd.oci.image.manifest.v1+json".into(), bytes));
