@@ -70,7 +70,7 @@ pub(in crate::cli) struct BuildArgs {
     pub(in crate::cli) dry_run: bool,
 
     /// Fail if the image differs from its lock; see `coracle lock`
-    #[arg(long)]
+    #[arg(id = "image_locked", long = "locked")]
     pub(in crate::cli) locked: bool,
 
     /// The lock; default: coracle.lock in the recipe's directory

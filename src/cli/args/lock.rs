@@ -11,7 +11,7 @@ const WITHOUT_EFFECT: [&str; 18] = [
     "load",
     "publish_contract",
     "dry_run",
-    "locked",
+    "image_locked",
     "sign_key",
     "signer",
     "signer_arg",

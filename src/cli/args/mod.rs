@@ -231,6 +231,8 @@ fn adapt_to_cargo(arg: Arg) -> Arg {
     match arg.get_id().as_str() {
         "programs" | "files" | "roots" => arg.hide(true),
         "exclude_files" => arg.long("exclude-files"),
+        // cargo's `--locked` is about Cargo.lock.
+        "image_locked" => arg.long("image-locked"),
         "output" => arg.help(
             "Where the image goes: `oci:DIR[:TAG]`, `oci-archive:FILE[:TAG]`, `docker-archive:FILE` or \
              `docker://NAME[:TAG]`; default: `oci:target/coracle/NAME.oci`",

@@ -112,6 +112,10 @@ pub(in crate::cli) struct KeyGenerateArgs {
     /// Write the private key without encryption, as PKCS#8
     #[arg(long)]
     pub(in crate::cli) unencrypted: bool,
+
+    /// Print only warnings and errors to stderr
+    #[arg(short, long)]
+    pub(in crate::cli) quiet: bool,
 }
 
 #[derive(Args)]

@@ -122,6 +122,10 @@ fn generate(args: &KeyGenerateArgs) -> Result<CliExit, CliError> {
     }
     write_new_file(&private, pem.as_bytes())?;
     write_new_file(&public, key.public_key().to_pem().as_bytes())?;
+    if !args.quiet {
+        let (key, public) = (private.display(), public.display());
+        console_output::print_message(&format!("{public} verifies what {key} signs; keep {key} secret\n"));
+    }
     console_output::print_data(&format!("{}\n{}\n", private.display(), public.display()))?;
     Ok(CliExit::Success)
 }

@@ -31,6 +31,10 @@ Commands:
   config        Render and check a program's configuration, which is kept out of its image
   resolve       Pin images in manifests by digest
   copy          Copy an image between registries, layouts and archives
+  sign          Sign an image, and the SBOM and provenance that are stored with it
+  verify        Check an image: whole, sound, signed, and the same when it is built again
+  key           Create keys for signatures
+  lock          Write the lock of an image: every file that it is made of
   index         Combine images of several platforms into one image index
   reload-image  Write the image of the sidecar that signals configuration changes
   cache         Manage the build cache
