@@ -89,6 +89,8 @@ Options:
                                  that refers to the image, to the layout `oci:DIR` or the repository
                                  `docker://NAME`
       --dry-run                  List what would be packed and why; write nothing
+      --locked                   Fail if the image differs from its lock; see `coracle lock`
+      --lock-file <FILE>         The lock; default: coracle.lock in the recipe's directory
       --format <FORMAT>          Output format of stdout [default: text] [possible values: text,
                                  json]
   -q, --quiet                    Print only warnings and errors to stderr
@@ -124,6 +126,11 @@ Image:
                                       as the ARM variant
       --epoch <SECONDS>               The creation time in the image's config, in seconds since
                                       1970; default: SOURCE_DATE_EPOCH, or 0
+
+Inventory:
+      --no-inventory       Leave out the inventory of packages, by which scanners recognize them
+      --licences           Add the licence texts of the packages
+      --require-inventory  Fail if scanners cannot see what the image contains
 
 Roots:
       --root <[PLATFORM=]DIR>     Take programs and libraries from this root file system; PROGRAM is
@@ -192,6 +199,18 @@ Cache:
                                  verifying their content
       --cache-to <REPOSITORY>    Push packed layers to this repository, for reuse by other builds
       --trust-cache              Do not verify the content of layers from `--cache-from`
+
+Signatures:
+      --sign-key <KEY>    Sign the image and its provenance with this private key, before its names
+                          are written: a file, or `env://NAME` for the variable NAME
+      --signer <PROGRAM>  Sign by running PROGRAM, which gets a descriptor on stdin and writes the
+                          signature as an image layout in a tar to stdout
+      --signer-arg <ARG>  Pass ARG to the signer program
+      --simple-signing    Also write the signature that container engines verify, at the tag
+                          `sha256-DIGEST.sig`
+      --provenance        Publish SLSA provenance: the recipe and every file that was packed
+      --builder-id <URI>  The builder in the provenance, a URI; default: that of the CI job
+      --provenance-time   Add the current time to the provenance, which then differs for each build
 
 Budget:
       --budget-image <SIZE>     Fail without writing anything if a platform's compressed image is
