@@ -4,6 +4,7 @@
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use coracle_core::json;
 use poly1305::Poly1305;
 use poly1305::universal_hash::KeyInit as _;
 use salsa20::XSalsa20;
@@ -85,7 +86,7 @@ pub(crate) fn encrypt(plaintext: &[u8], passphrase: &[u8]) -> Result<Vec<u8>, Ke
         cipher: Cipher { name: "nacl/secretbox".into(), nonce: STANDARD.encode(nonce) },
         ciphertext: STANDARD.encode(ciphertext),
     };
-    serde_json::to_vec(&document).map_err(|error| KeyError::Invalid(error.to_string()))
+    json::to_bytes(&document).map_err(|error| KeyError::Invalid(error.to_string()))
 }
 
 fn decode(what: &str, text: &str) -> Result<Vec<u8>, KeyError> {
