@@ -84,6 +84,7 @@ fn ci_run() -> Option<String> {
 }
 
 /// Returns the current time in the form of RFC 3339, in whole seconds.
+#[allow(clippy::disallowed_methods, reason = "`--provenance-time` asks for the clock")]
 fn current_time() -> String {
     humantime::format_rfc3339_seconds(SystemTime::now()).to_string()
 }

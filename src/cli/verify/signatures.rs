@@ -140,7 +140,7 @@ fn find_documents(
     }
     let mut add = |artifact: Digest, result: Result<bool, String>| match result {
         Ok(true) => {
-            documents.found.push(format!("{artifact}: its signature was not checked, there is no `--key`"))
+            documents.found.push(format!("{artifact}: its signature was not checked, there is no `--key`"));
         }
         Ok(false) => {}
         Err(why) => documents.rejected.push(format!("{artifact}: {why}")),
