@@ -2,6 +2,7 @@
 
 use super::image_plan::Plan;
 use super::image_sizes::PlatformSize;
+use super::inventory::InventorySummary;
 use super::previous_image::PreviousImage;
 use super::rootfs::Owner;
 use coracle_core::digest::Digest;
@@ -37,6 +38,8 @@ pub struct Built {
     pub previous: Option<PreviousImage>,
     /// The number of files in the image, without the base image's files.
     pub file_count: usize,
+    /// What scanners see in the image of each platform.
+    pub inventories: Vec<InventorySummary>,
     /// The image's destinations: on disk, then registries, then engines.
     pub destinations: Vec<ImageLocation>,
     /// The pushes to registries, in the order of the registries in `destinations`.

@@ -10,9 +10,11 @@ use super::build_result::{BaseInfo, Built, RegistryPush};
 use super::contract;
 use super::error::Error;
 use super::image_sizes::PlatformSize;
+use super::inventory::InventorySummary;
 use super::observer::UploadProgress;
 use super::pack::PackedBuild;
 use super::plan::PlannedImages;
+use super::sbom;
 use coracle_core::digest::Digest;
 use coracle_core::note::Note;
 use coracle_oci::copy;
@@ -50,8 +52,9 @@ pub(crate) fn publish_contract_then_names<'a>(
         }
         notes.extend(remote_cache.take_warning());
     }
+    let sboms = sbom::create_sboms(request, &packed.images.plans, image_set)?;
     #[cfg(feature = "sign")]
-    let attestations = attestations::create(request, &packed.images, image_set, &[])?;
+    let attestations = attestations::create(request, &packed.images, image_set, &sboms.artifacts)?;
     #[cfg(feature = "sign")]
     notes.extend(warning_notes(attestations.write_to_layouts(request)?));
     let mut outputs = OutputStamp::default();
@@ -65,6 +68,7 @@ pub(crate) fn publish_contract_then_names<'a>(
     let contract =
         contract::publish_contract(&packed.images.contract, image_set, destinations, settings, &mut outputs)?;
     notes.extend(warning_notes(contract.warnings));
+    notes.extend(warning_notes(sboms.publish(request, &mut outputs)?));
     #[cfg(feature = "sign")]
     attestations.push(request, image_set)?;
     let pushes = packed.uploads.write_tags(image_set)?;
@@ -90,6 +94,7 @@ fn describe_image(request: &BuildRequest<'_>, images: &PlannedImages<'_>, image_
         bases: images.plans.iter().filter_map(BaseInfo::from_plan).collect(),
         user: images.user,
         file_count: images.plans.iter().map(|plan| plan.rootfs.file_count()).sum(),
+        inventories: images.plans.iter().map(|plan| InventorySummary::new(request.recipe, plan)).collect(),
         destinations: request.destinations.locations().collect(),
         pushes: Vec::new(),
         loaded: Vec::new(),

@@ -178,11 +178,12 @@ impl RootFileSystems {
     /// Returns the file systems that may have a package database with the file at `host_path`, each with the
     /// file's path in it: the root that contains it, then the host.
     pub(crate) fn roots_with(&self, host_path: &Path) -> Vec<(&HostFs, ImagePath)> {
+        let Ok(host_path) = fs::absolute_path(host_path) else { return Vec::new() };
         let within = self.roots.iter().filter_map(|(root, file_system)| {
-            let below = host_path.strip_prefix(&root.directory).ok()?;
+            let below = host_path.strip_prefix(fs::absolute_path(&root.directory).ok()?).ok()?;
             Some((&**file_system, below.to_owned()))
         });
-        let on_host = fs::absolute_path(host_path).ok().map(|path| (&*self.host, path));
+        let on_host = std::iter::once((&*self.host, host_path.clone()));
         let candidates = within.chain(on_host).filter_map(|(file_system, path)| {
             let path = fs::path_to_bytes(&Path::new("/").join(path));
             Some((file_system, ImagePath::parse(&path).ok()?))

@@ -7,7 +7,7 @@ use std::path::Path;
 use super::contract;
 use super::error::Error;
 use super::image_plan::Plan;
-use super::inventory::packaged_paths;
+use super::packaged_files::packaged_paths;
 use super::recipe::Recipe;
 use coracle_core::content_scanner::ContentScanner;
 #[cfg(feature = "kube")]

@@ -111,6 +111,7 @@ mod tests {
     use crate::rootfs::Owner;
     use coracle_core::byte_size::ByteSize;
     use coracle_core::path::RawPath;
+    use coracle_inventory::sbom::SbomFormat;
     use coracle_ld::implicit::{Inclusion, TimeZones};
     use coracle_ld::ldso::HwcapsSelection;
     use coracle_oci::copy::ImageLocation;
@@ -220,6 +221,12 @@ mod tests {
         |recipe| drop(recipe.checks.allowed_paths.insert("/a".parse().unwrap(), "b".into())),
         |recipe| drop(recipe.checks.allowed_config_values.insert("/a".into(), "b".into())),
         |recipe| recipe.checks.strict = true,
+        |recipe| {
+            recipe.output.sbom.attached.insert(SbomFormat::Spdx);
+        },
+        |recipe| {
+            recipe.output.sbom.files.insert("a.json".into(), SbomFormat::Spdx);
+        },
         |recipe| recipe.checks.require_inventory = true,
         |recipe| recipe.contents.inventory.packages = false,
         |recipe| recipe.contents.inventory.licences = true,

@@ -15,6 +15,7 @@ use crate::build_result::Built;
 use crate::error::Error;
 use crate::publish::PublishedImage;
 use crate::recipe::Recipe;
+use crate::sbom;
 use crate::size_comparison::SizeComparison;
 use cache_key::build_cache_key;
 use coracle_core::digest::Digest;
@@ -39,7 +40,9 @@ pub(crate) enum UpToDateCheck<'a> {
 /// Fails if a registry with the image cannot be reached, or the observer cancels.
 pub(crate) fn check_up_to_date<'a>(request: &BuildRequest<'a>) -> Result<UpToDateCheck<'a>, Error> {
     // Only the engine can tell whether it still has the image.
-    let is_checkable = request.destinations.engines.is_empty() && !request.settings.needs_build();
+    let is_checkable = request.destinations.engines.is_empty()
+        && !request.settings.needs_build()
+        && sbom::can_be_recorded(request.recipe, &request.destinations);
     let record = if is_checkable { BuildRecord::for_request(request)? } else { None };
     let Some(record) = record else { return Ok(UpToDateCheck::Outdated(None)) };
     if let Some(built) = valid_result(request, &record)?

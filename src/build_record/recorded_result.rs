@@ -7,6 +7,7 @@ use crate::build_result::{BaseInfo, Built, RegistryPush};
 #[cfg(feature = "kube")]
 use crate::contract::Contract;
 use crate::image_sizes::PlatformSize;
+use crate::inventory::InventorySummary;
 use crate::rootfs::{LayerKind, Owner};
 use coracle_core::digest::{DiffId, Digest};
 use coracle_core::note::{DependencyNote, Note};
@@ -28,6 +29,7 @@ pub(super) struct RecordedResult {
     user: (u32, u32),
     size: u64,
     file_count: usize,
+    inventories: Vec<InventorySummary>,
     #[cfg(feature = "kube")]
     contract: Contract,
     warnings: Vec<String>,
@@ -73,6 +75,7 @@ impl RecordedResult {
             user: (built.user.uid, built.user.gid),
             size: built.size,
             file_count: built.file_count,
+            inventories: built.inventories.clone(),
             #[cfg(feature = "kube")]
             contract: built.contract.clone(),
             warnings,
@@ -108,6 +111,7 @@ impl RecordedResult {
             user: Owner { uid: self.user.0, gid: self.user.1 },
             size: self.size,
             file_count: self.file_count,
+            inventories: self.inventories,
             destinations: destinations.locations().collect(),
             pushes: destinations.remote.iter().map(unchanged_push).collect(),
             loaded: Vec::new(),

@@ -1,16 +1,21 @@
 //! `coracle build`.
 
 use std::convert::Infallible;
+use std::io::IsTerminal as _;
 
 use coracle::recipe::Recipe;
 use coracle::{Built, Settings};
 use coracle_core::note::Note;
+use coracle_oci::copy::ImageLocation;
 
 use super::args::{BuildArgs, OutputFormat};
 use super::concurrent_builds::{self, BuildMonitor, FinishedBuild};
+use super::console_output::DIM;
+use super::debug_symbols::keep_symbols;
 use super::error::{CliError, CliExit};
 use super::image_report::ImageReport;
 use super::interrupt::SignalCancellation;
+use super::missing_dependencies::shell_words;
 use super::plan_report::{PATH_COLUMN, PlanReport};
 use super::progress::ProgressDisplay;
 use super::report_files::{BuildReport, ImagesReport, ReportFiles};
@@ -22,18 +27,19 @@ pub(super) fn run_build(args: &BuildArgs) -> Result<CliExit, CliError> {
     if let [recipe] = args.files.as_slice() {
         recipe_tables::set_tables_of_recipe_in_messages(Some(recipe));
     }
-    build_images(args, |_| build_inputs::read_recipes(args), CliError::from_build_error)
+    build_images(args, |_| build_inputs::read_recipes(args), CliError::from_build_error, "coracle run")
 }
 
 /// Builds, or plans, the images of the recipes that `find_recipes` returns.
 ///
 /// `find_recipes` may pass some recipes to its callback before it returns: their images are packed in
 /// the meantime, but published only after it has returned all recipes. `convert_error` converts a
-/// build's error.
+/// build's error. `run_command` is the command that runs an image.
 pub(super) fn build_images(
     args: &BuildArgs,
     find_recipes: impl FnOnce(&mut dyn FnMut(Recipe)) -> Result<Vec<Recipe>, Vec<CliError>>,
     convert_error: fn(&coracle::Error) -> CliError,
+    run_command: &str,
 ) -> Result<CliExit, CliError> {
     let report_files = ReportFiles::with_summary_checked(&args.reports)?;
     let find_recipes = |start_early: &mut dyn FnMut(Recipe)| {
@@ -62,9 +68,16 @@ pub(super) fn build_images(
                 console_output::print_notes(&notes, args.quiet);
                 match result {
                     Ok(built) => {
+                        let next_step = next_step(&built, args, run_command);
                         let (image, printed) = print_built(&recipe, &notes, built, args);
                         report.images.push(BuildReport::Image(Box::new(image)));
                         failures.extend(printed.err());
+                        let kept = args.keep_symbols.as_ref();
+                        let kept = kept.map(|directory| keep_symbols(&recipe, directory, args.quiet));
+                        failures.extend(kept.and_then(Result::err));
+                        if std::io::stderr().is_terminal() && !args.quiet {
+                            next_step.iter().for_each(|line| console_output::print_message(line));
+                        }
                     }
                     Err(failure) => failures.push(failure),
                 }
@@ -150,6 +163,18 @@ fn print_built(
         OutputFormat::Json => Ok(()),
     };
     (image, printed)
+}
+
+/// Returns the line with the command that runs a built image, if it is on disk or in a registry.
+fn next_step(built: &Built, args: &BuildArgs, run_command: &str) -> Option<String> {
+    let location =
+        built.destinations.iter().find(|location| !matches!(location, ImageLocation::Engine(_)))?;
+    let mut words: Vec<String> = run_command.split(' ').map(str::to_owned).collect();
+    if let [recipe] = args.files.as_slice() {
+        words.extend(["-f".to_owned(), recipe.display().to_string()]);
+    }
+    words.push(location.to_string());
+    Some(format!("{DIM}run it: {}{DIM:#}\n", shell_words(&words)))
 }
 
 /// Builds one image, with a progress bar, and prints its notes.

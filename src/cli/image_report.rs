@@ -2,6 +2,7 @@
 
 use std::fmt::Write as _;
 
+use coracle::inventory::InventorySummary;
 use coracle::{BaseInfo, Built, PlatformSize, SizeDelta};
 use coracle_core::escape::escape_text;
 use coracle_core::note::DependencyNote;
@@ -32,6 +33,8 @@ pub(super) struct ImageReport {
     /// The layers, without the base image's layers.
     pub(super) layers: Vec<LayerReport>,
     pub(super) bases: Vec<BaseReport>,
+    /// What scanners see in the image of each platform.
+    inventories: Vec<InventorySummary>,
     #[serde(skip)]
     pub(super) contract: Contract,
     destinations: Vec<String>,
@@ -122,6 +125,7 @@ impl ImageReport {
             file_count: built.file_count,
             layers: built.layers.iter().map(LayerReport::from).collect(),
             bases: built.bases.iter().map(BaseReport::from).collect(),
+            inventories: built.inventories,
             destinations: to_strings(&built.destinations),
             disk_destinations: on_disk.collect(),
             sent: built.pushes.iter().map(RegistryPushReport::from).collect(),
@@ -165,6 +169,7 @@ impl ImageReport {
                     writeln!(text, "  compared   {}{platform}", change.compared_with(&escape_text(previous)));
             }
         }
+        write_inventories(&mut text, &self.inventories);
         write_contract(&mut text, &self.contract);
         let verb = if self.unchanged { "unchanged in" } else { "written to" };
         for destination in &self.disk_destinations {
@@ -235,6 +240,27 @@ fn write_base(text: &mut String, base: &BaseReport) {
     let _ = writeln!(text, "  {:<9}  {size:>9} in {layers} of {name}{shared}  {DIM}{digest}{DIM:#}", "base");
 }
 
+/// Writes what scanners see in each image.
+fn write_inventories(text: &mut String, inventories: &[InventorySummary]) {
+    for inventory in inventories {
+        let counts = [
+            (inventory.packages, "package"),
+            (inventory.crates, "crate"),
+            (inventory.go_modules, "Go module"),
+        ];
+        let counts = counts.into_iter().filter(|(count, _)| *count > 0);
+        let visible: Vec<String> = counts.map(|(count, noun)| count_noun(count, noun)).collect();
+        let visible = if visible.is_empty() { "nothing".to_owned() } else { visible.join(", ") };
+        let unowned = match inventory.unowned_files {
+            0 => String::new(),
+            files => format!("; {} of no package", count_noun(files, "file")),
+        };
+        let platform =
+            if inventories.len() > 1 { format!(", {}", inventory.platform) } else { String::new() };
+        let _ = writeln!(text, "  inventory  {visible} visible to scanners{platform}{unowned}");
+    }
+}
+
 /// Writes the mounts that the contract requires, with their files.
 fn write_contract(text: &mut String, contract: &Contract) {
     let secret = |is_secret| if is_secret { " (secret)" } else { "" };
@@ -291,6 +317,13 @@ mod tests {
             contract: Contract::default(),
             notes: vec![],
             bases: vec![],
+            inventories: vec![InventorySummary {
+                platform: "linux/amd64".into(),
+                packages: 28,
+                crates: 214,
+                go_modules: 0,
+                unowned_files: 1,
+            }],
             user: coracle::recipe::DEFAULT_USER,
         }
     }
@@ -303,6 +336,7 @@ mod tests {
 curl:8  linux/amd64  37 files, 23.70 MB → 7.90 MB in 2 layers
   libraries   22.80 MB →   7.60 MB  {digest}
   program    900.00 kB → 300.00 kB  {digest}
+  inventory  28 packages, 214 crates visible to scanners; 1 file of no package
   written to oci:curl.oci
 "
         );

@@ -99,7 +99,7 @@ fn markdown_table<const N: usize>(heading: &[&str; N], columns: &str, rows: &[[S
 }
 
 /// Escapes Markdown and unsafe characters.
-fn escape_markdown(text: &str) -> String {
+pub(super) fn escape_markdown(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     for c in text.chars() {
         match c {
@@ -114,7 +114,7 @@ fn escape_markdown(text: &str) -> String {
 
 /// Formats text as code. Backticks are replaced, because they can't be escaped in code; a bar would
 /// end a table's cell.
-fn code_span(text: &str) -> String {
+pub(super) fn code_span(text: &str) -> String {
     let mut out = String::from("`");
     for c in text.chars() {
         match c {

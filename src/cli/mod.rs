@@ -12,7 +12,9 @@ mod config;
 mod console_output;
 mod contract_lookup;
 mod copy;
+mod debug_symbols;
 mod deps;
+mod diff;
 mod environment;
 mod error;
 mod generated_dir;
@@ -21,6 +23,7 @@ mod hidden_files;
 mod image_reader;
 mod image_report;
 mod init;
+mod inspect;
 mod interrupt;
 mod line_wrap;
 mod lock;
@@ -37,6 +40,11 @@ mod record;
 mod reload_image;
 mod report_files;
 mod resolve_digests;
+#[cfg(target_os = "linux")]
+mod run;
+#[cfg(not(target_os = "linux"))]
+#[path = "run_elsewhere.rs"]
+mod run;
 mod signing;
 mod transfer_report;
 mod usage_error;
@@ -64,7 +72,9 @@ enum Invocation {
 /// Runs the command in `args`, whose first element is the program's own name.
 pub(crate) fn run_command_line(args: impl Iterator<Item = OsString>) -> ExitCode {
     let mut args: Vec<OsString> = args.collect();
-    // `coracle record` starts this executable again.
+    // `coracle run` and `coracle record` start this executable again.
+    #[cfg(target_os = "linux")]
+    coracle_run::run_stage(args.iter().cloned());
     coracle_trace::run_launcher(args.iter().cloned());
     let is_under_cargo = args.get(1).is_some_and(|arg| arg == UNDER_CARGO);
     if is_under_cargo {
@@ -87,6 +97,7 @@ fn run_coracle(args: &[OsString]) -> Result<CliExit, CliError> {
     match Cli::try_parse_from(args) {
         Ok(cli) => match cli.command {
             CoracleCommand::Build(args) => build::run_build(&args),
+            CoracleCommand::Run(args) => run::run_run(&args, None),
             CoracleCommand::Manifests(args) => manifests::run_manifests(&args, None),
             CoracleCommand::Config(ConfigCommand::Render(args)) => config::run_config_render(&args),
             CoracleCommand::Config(ConfigCommand::Contract(command)) => {
@@ -102,6 +113,7 @@ fn run_cargo_coracle(args: &[OsString]) -> Result<CliExit, CliError> {
     match CargoCli::try_parse_from(args) {
         Ok(cli) => match cli.command {
             CargoCommand::Build(args) => cargo::run_cargo_build(&args, cli.color),
+            CargoCommand::Run(args) => cargo::run_cargo_run(*args, cli.color),
             CargoCommand::Manifests(args) => cargo::run_cargo_manifests(*args, cli.color),
             CargoCommand::Config(CargoConfigCommand::Render(args)) => cargo::run_cargo_config_render(*args),
             CargoCommand::Config(CargoConfigCommand::Contract(command)) => {
@@ -118,7 +130,11 @@ fn run_common_command(command: &CommonCommand, caller: Invocation) -> Result<Cli
         CommonCommand::Init(args) => init::run_init(args, caller),
         CommonCommand::Deps(args) => deps::run_deps(args),
         CommonCommand::Record(args) => record::run_record(args),
+        CommonCommand::Stop(args) => run::run_stop(args),
+        CommonCommand::Debug(args) => run::run_debug(args),
         CommonCommand::Resolve(args) => resolve_digests::run_resolve(args),
+        CommonCommand::Inspect(args) => inspect::run_inspect(args),
+        CommonCommand::Diff(args) => diff::run_diff(args),
         CommonCommand::Copy(args) => copy::run_copy(args),
         CommonCommand::Sign(args) => signing::run_sign(args),
         CommonCommand::Verify(args) => verify::run_verify(args),

@@ -27,17 +27,23 @@ pub(super) struct ImageEvidence<'a> {
 }
 
 impl ImageEvidence<'_> {
-    /// Returns the files to add, and problems, each as a message.
+    /// Returns the files to add, the number of packages that scanners see, and problems, each as a message.
     ///
     /// # Errors
     /// Fails if a file cannot be read.
-    pub(super) fn files(&self, settings: InventorySettings) -> Result<(Vec<NewFile>, Vec<String>), Error> {
-        let Some(root) = self.packaged.root else { return Ok((Vec::new(), Vec::new())) };
+    pub(super) fn files(
+        &self,
+        settings: InventorySettings,
+    ) -> Result<(Vec<NewFile>, usize, Vec<String>), Error> {
+        let Some(root) = self.packaged.root else { return Ok((Vec::new(), 0, Vec::new())) };
         let mut files = Vec::new();
-        let mut problems = Vec::new();
+        let (mut visible, mut problems) = (0, Vec::new());
         if settings.packages {
             match self.packages_without_base()? {
-                Ok(packages) => files.extend(self.evidence_files(root, &packages)?),
+                Ok(packages) => {
+                    files.extend(self.evidence_files(root, &packages)?);
+                    visible = self.packaged.packages.len();
+                }
                 Err(problem) => problems.push(problem),
             }
         }
@@ -46,7 +52,7 @@ impl ImageEvidence<'_> {
                 files.extend(self.licence_files(root, package)?);
             }
         }
-        Ok((files, problems))
+        Ok((files, visible, problems))
     }
 
     /// Returns the packages that the base image does not have. `Err` with a message if it is of another

@@ -67,7 +67,9 @@ impl ImagePlanner<'_> {
     /// Plans the image on its base image. The base's files are not read if all entries are below
     /// [`APP_DIR`] and the base's config does not mention that directory.
     fn plan_on_base(&self, base: PlatformBase<'_>) -> Result<Plan, Error> {
-        if let Some(user) = base.numeric_user(self.recipe).filter(|_| !base.mentions_app_dir()) {
+        // An SBOM lists the packages of the base.
+        let may_be_unread = !base.mentions_app_dir() && !self.recipe.output.sbom.is_wanted();
+        if let Some(user) = base.numeric_user(self.recipe).filter(|_| may_be_unread) {
             let run_config = base.run_config(self.recipe, user)?;
             if self.are_static(&run_config)? {
                 let plan = self.plan_files(self.file_system, BaseFiles::Unread, &run_config)?;

@@ -1,7 +1,6 @@
 //! The values of flags, which override those of the file.
 
 use std::ffi::OsString;
-#[cfg(feature = "kube")]
 use std::path::PathBuf;
 
 /// The unparsed values of flags. A non-empty list replaces the file's list; maps are merged into
@@ -63,6 +62,12 @@ pub struct RecipeOverrides {
     pub destinations: Vec<String>,
     /// `--push`
     pub push: bool,
+    /// `--attach-sbom FORMAT`
+    pub attach_sbom: Vec<String>,
+    /// `--sbom FILE`
+    pub sbom_files: Vec<PathBuf>,
+    /// `--sbom-format FORMAT`
+    pub sbom_format: Option<String>,
     /// `--publish-contract DEST`
     pub publish_contract: Option<String>,
     /// `--allow PATH=REASON`

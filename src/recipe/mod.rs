@@ -41,5 +41,5 @@ pub use read_recipe::{read_configuration, read_environment_names};
 pub use recipe_paths::DEFAULT_FILE_NAME;
 pub use recipe_settings::{
     BuildChecks, Contents, FileTimes, ImageSettings, Inventory, Linkage, OutputSettings, Recipe,
-    RecipeInclude, RecipeProgram, RecipeSource, RootOverride, RootOverrideKind,
+    RecipeInclude, RecipeProgram, RecipeSource, RootOverride, RootOverrideKind, SbomOutput,
 };

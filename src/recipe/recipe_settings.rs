@@ -15,6 +15,7 @@ use coracle_core::platform::Platform;
 use coracle_core::port::Port;
 use coracle_core::reference::ImageReference;
 use coracle_core::signal_name::SignalName;
+use coracle_inventory::sbom::SbomFormat;
 #[cfg(feature = "kube")]
 use coracle_kube::RecipePart;
 #[cfg(feature = "kube")]
@@ -147,8 +148,26 @@ pub struct OutputSettings {
     pub load_engine: Option<EngineKind>,
     /// Where the full contract is published, in addition to the image's label.
     pub publish_contract: Option<ImageLocation>,
+    /// The software bills of materials.
+    pub sbom: SbomOutput,
     /// The compression of the layers.
     pub compression: Compression,
+}
+
+/// The software bills of materials that a build writes.
+#[derive(Clone, PartialEq, Eq, Default, Hash, Debug)]
+pub struct SbomOutput {
+    /// Files with their formats. The name of a file contains the platform if there are several.
+    pub files: BTreeMap<PathBuf, SbomFormat>,
+    /// The formats that are attached to the image as referrers.
+    pub attached: BTreeSet<SbomFormat>,
+}
+
+impl SbomOutput {
+    /// Whether any is written.
+    pub fn is_wanted(&self) -> bool {
+        !(self.files.is_empty() && self.attached.is_empty())
+    }
 }
 
 /// The checks that can fail a build.

@@ -43,7 +43,7 @@ use coracle_core::file_system::{FileSystem, OverlayFs};
 use coracle_core::note::Note;
 use coracle_core::path::ImagePath;
 use coracle_ld::closure::Closure;
-use coracle_ld::implicit;
+use coracle_ld::implicit::{self, DataSources, ImplicitDependencies};
 use mapped_files::link_maps;
 use rootfs_builder::{EntryOrigin, RootfsBuilder};
 use tree_planner::TreePlanner;
@@ -103,6 +103,7 @@ pub fn plan_rootfs(
     }
     let mut requirements = request.requirements.clone();
     requirements.merge(included.requirements);
+    requirements.merge(included_certificates(&without_libraries, request)?);
     let unused = requirements.unused_options();
     if request.is_complete {
         // A program that is added later may use them, so they are no error before the last plan.
@@ -129,6 +130,26 @@ pub fn plan_rootfs(
     notes.extend(copy_includes::check_outside_links(image.files, &outside_links)?);
     let hints = image.keep_unmet(requirements.hints)?;
     Ok(PlannedRootfs { rootfs: own.rootfs, shared_files: own.shared_files, notes, hints })
+}
+
+/// Returns notes about CA certificates that only this machine trusts in the included files of `rootfs`.
+fn included_certificates(
+    rootfs: &Rootfs,
+    request: &PlanRequest<'_>,
+) -> Result<ImplicitDependencies, implicit::Error> {
+    let files: Vec<_> = rootfs
+        .iter()
+        .filter(|(_, entry)| matches!(entry.reason, EntryReason::Included(_)))
+        .filter_map(|(path, entry)| match &entry.node {
+            EntryNode::File(content) => Some((path, content)),
+            _ => None,
+        })
+        .collect();
+    if files.is_empty() {
+        return Ok(ImplicitDependencies::default());
+    }
+    let host = DataSources { tree: request.host, fallback: None, ..request.data_sources };
+    implicit::check_included_trust_stores(host, request.policy, &files)
 }
 
 /// Warns that programs of the base image may not work with the libraries that replace theirs.

@@ -35,12 +35,25 @@ fn assigned_directories(script: &str, directory: &ImagePath) -> Vec<ImagePath> {
         let value = with_plain_variables(value);
         value.split(':').map(str::to_owned).collect::<Vec<_>>()
     });
-    paths
-        .filter_map(|path| match path.strip_prefix(COMPUTED) {
-            Some(rest) => ImagePath::parse(&[directory.as_bytes(), rest.as_bytes()].concat()).ok(),
-            None => ImagePath::parse(path.as_bytes()).ok(),
-        })
-        .collect()
+    paths.filter_map(|path| assigned_directory(&path, directory)).collect()
+}
+
+/// Returns one directory of an assignment. `None` if it is relative, or computed other than from `directory`.
+fn assigned_directory(path: &str, directory: &ImagePath) -> Option<ImagePath> {
+    let (start, rest) = match path.strip_prefix(COMPUTED) {
+        Some(rest) => (directory.clone(), rest),
+        None => (ImagePath::root(), path),
+    };
+    // At the end it adds further directories, as `${OLD:+:$OLD}` does.
+    let rest = rest.trim_end_matches(COMPUTED);
+    let is_whole = rest.starts_with('/') || (rest.is_empty() && !path.is_empty());
+    let names = rest.split('/').filter(|name| !matches!(*name, "" | "."));
+    let known = is_whole && !rest.contains([COMPUTED, '\0']);
+    let enter = |above: ImagePath, name: &str| match name {
+        ".." => above.parent().unwrap_or_else(ImagePath::root),
+        name => above.join(name.as_bytes()),
+    };
+    known.then(|| names.fold(start, enter))
 }
 
 /// Replaces a variable or substitution. Paths in scripts have no such character.
@@ -83,7 +96,8 @@ mod tests {
             ("LD_LIBRARY_PATH='/a b:/c' exec p", vec!["/a b", "/c"]),
             ("LD_LIBRARY_PATH=\"$d/vend:$LD_LIBRARY_PATH\" ./p", vec!["/srv/app/vend", "/srv/app"]),
             ("LD_LIBRARY_PATH=\"$(dirname \"$0\")/vend\"; ./p", vec!["/srv/app/vend"]),
-            ("LD_LIBRARY_PATH=${here}/../lib${x:+:$x}&& ./p", vec!["/srv/lib\u{1}"]),
+            ("LD_LIBRARY_PATH=${here}/../lib${x:+:$x}&& ./p", vec!["/srv/lib"]),
+            ("LD_LIBRARY_PATH=/app/$x/lib ./p", vec![]),
             ("echo $LD_LIBRARY_PATH", vec![]),
             ("LD_LIBRARY_PATH=lib ./p", vec![]),
         ] {

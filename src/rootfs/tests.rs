@@ -264,10 +264,18 @@ fn follows_links_and_keeps_directories_of_the_base() {
 #[test]
 fn rejects_conflicts_with_the_base() {
     for (ours, base, expected) in [
-        ("/srv/app = a", "/srv/app/x = b", "/srv/app: a directory of the base image, and "),
-        ("/srv/app/x = a", "/srv/app = b", "/srv/app: a file of the base image, and a directory"),
-        ("/srv/x -> a\n/srv/a = 1", "/srv/x/", "/srv/x: a directory of the base image, and a link to a"),
-        ("/lib/x = a\n/usr/lib/x = b", "/lib -> usr/lib\n/usr/lib/", "/usr/lib/x: something else"),
+        ("/srv/app = a", "/srv/app/x = b", "/srv/app would be a directory of the base image, and also "),
+        (
+            "/srv/app/x = a",
+            "/srv/app = b",
+            "/srv/app would be a file of the base image, and also a directory",
+        ),
+        (
+            "/srv/x -> a\n/srv/a = 1",
+            "/srv/x/",
+            "/srv/x would be a directory of the base image, and also a link to a",
+        ),
+        ("/lib/x = a\n/usr/lib/x = b", "/lib -> usr/lib\n/usr/lib/", "/usr/lib/x would be something else"),
     ] {
         let error = subtracted(ours, base).unwrap_err();
         assert!(error.contains(expected), "{error}");

@@ -23,6 +23,7 @@ mod kubernetes_pod;
 mod layers;
 mod podman;
 mod registry;
+mod run;
 mod runc;
 mod skopeo;
 mod test_images;

@@ -195,14 +195,14 @@ impl Subject {
 }
 
 /// Compiles a static program from the source beside this file.
-fn compile(directory: &Path, name: &str) -> String {
+pub(crate) fn compile(directory: &Path, name: &str) -> String {
     let program = directory.join(name).to_str().unwrap().to_owned();
     let source = format!("{SOURCES}/{name}.c");
     stdout_of(Command::new("gcc").args(["-Os", "-static", "-s", "-o", &program, &source]));
     program
 }
 
-fn greeter() -> String {
+pub(crate) fn greeter() -> String {
     coracle_testing::built_package("greeter").to_str().unwrap().to_owned()
 }
 

@@ -35,6 +35,8 @@ mod fuzz;
 mod implicit;
 #[cfg(target_os = "linux")]
 mod init;
+#[cfg(target_os = "linux")]
+mod inspect;
 #[cfg(unix)]
 mod interrupt;
 #[cfg(target_os = "linux")]

@@ -80,11 +80,10 @@ impl DependencyGraph {
         let options = config.resolve_options();
         let resolver = Resolver::new(file_system, &options);
         let mut graph = Self::default();
-        for candidate in config.program_candidates() {
-            if let Ok(closure) = resolver.resolve_partial(&candidate) {
-                graph.add_closure(&closure, RootKind::Entrypoint);
-                break;
-            }
+        if let Some(program) = config.find_program(file_system)
+            && let Ok(closure) = resolver.resolve_partial(&program)
+        {
+            graph.add_closure(&closure, RootKind::Entrypoint);
         }
         graph.add_dlopened(file_system, &resolver);
         for path in other_programs(file_system) {
@@ -226,7 +225,7 @@ impl DependencyGraph {
                 let index = self.add_node(&first.path, &first.walk);
                 closure
                     .elf_programs()
-                    .flat_map(|elf| elf.all_link_maps())
+                    .flat_map(coracle_ld::closure::ElfProgram::all_link_maps)
                     .for_each(|map| self.add_link_map(map));
                 let rule = format!("opened at run time, {feature}");
                 self.add_edge(next, index, RawPath::new(soname).to_string(), &rule);

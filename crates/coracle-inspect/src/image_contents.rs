@@ -21,17 +21,16 @@ pub struct ImageContents {
     pub unpacked: UnpackedImage,
     /// The packages that own files of the image.
     pub packages: PackageIndex,
+    _files: Option<UnpackedImage>,
 }
 
-/// What is read of the layers.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum ReadDepth {
-    /// The headers, and the package databases.
-    Headers,
-    /// All contents, which are needed to resolve programs and to compare files.
-    Contents,
-    /// All contents, and the digest of each file.
-    ContentsAndDigests,
+/// What is read of the layers besides the headers and the package databases.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct ReadDepth {
+    /// Whether all contents are kept, to resolve programs and to print files.
+    pub contents: bool,
+    /// Whether the digest of each file is computed.
+    pub digests: bool,
 }
 
 /// A path of the image.
@@ -90,19 +89,29 @@ impl ImageContents {
         temp_dir: &Path,
         progress: &dyn Progress,
     ) -> Result<Self, LayoutError> {
-        let keeps = |header: &TarHeader| depth != ReadDepth::Headers || PackageIndex::needs(&header.name);
+        let keeps = |header: &TarHeader| depth.contents || PackageIndex::needs(&header.name);
         let unpacked = image.unpack(
             platform,
             &UnpackOptions {
                 temp_dir,
                 keeps_content: &keeps,
-                hashes_files: depth == ReadDepth::ContentsAndDigests,
-                skips_layer: &|_| false,
+                hashes_files: depth.digests,
+                known_layer: &|_| None,
                 progress,
             },
         )?;
+        Ok(Self::from_unpacked(unpacked))
+    }
+
+    /// Reads the packages of an image whose layers have been read.
+    pub(crate) fn from_unpacked(unpacked: UnpackedImage) -> Self {
         let packages = PackageIndex::read(&unpacked.file_system);
-        Ok(Self { unpacked, packages })
+        Self { unpacked, packages, _files: None }
+    }
+
+    /// Keeps the temporary files of `other`, whose layers are part of this image.
+    pub(crate) fn keeping_files_of(self, other: UnpackedImage) -> Self {
+        Self { _files: Some(other), ..self }
     }
 
     /// Returns all paths of the image, each with its member of a layer.

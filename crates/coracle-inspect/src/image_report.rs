@@ -9,7 +9,7 @@ use serde::Serialize;
 use serde_json::Value;
 
 use crate::image_contents::{FileReport, ImageContents, ImagePathEntry};
-use crate::packages::PackageName;
+use crate::packages::{PackageIndex, PackageName};
 use crate::referrer_report::ReferrerReport;
 use crate::run_config::RunConfigReport;
 
@@ -75,7 +75,7 @@ pub struct PlatformReport {
     pub distribution: Option<String>,
     /// The packages that own files of the image; `None` if the layers were not read.
     pub packages: Option<Vec<PackageReport>>,
-    /// The number of files that no package owns.
+    /// The number of files that no package owns, without those of package databases.
     pub unowned_files: usize,
     /// Why the packages cannot be read.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -193,6 +193,7 @@ impl PlatformReport {
             contents.zip(entries.as_ref()).map(|(contents, entries)| package_reports(contents, entries));
         let owned = |entry: &&ImagePathEntry<'_>| {
             !entry.entry.is_directory()
+                && !PackageIndex::needs(entry.path.relative_bytes())
                 && contents.is_none_or(|contents| contents.packages.owner_of(entry.path).is_none())
         };
         let unpacked = contents.map(|contents| contents.unpacked.layers.as_slice());

@@ -21,7 +21,7 @@
 //! let image = read_disk_image(&DiskLocation::layout("app.oci".into()))?;
 //! let platform = image.image_for_platform(None)?;
 //! let temp_dir = std::env::temp_dir();
-//! let contents = ImageContents::read(&image, platform, ReadDepth::Headers, &temp_dir, &())?;
+//! let contents = ImageContents::read(&image, platform, ReadDepth::default(), &temp_dir, &())?;
 //! let report = ImageReport::new(&image, platform, Some(&contents));
 //! for layer in &report.image.layers {
 //!     println!("{:?}: {} bytes, {} files", layer.digest, layer.size, layer.files);
@@ -30,15 +30,21 @@
 //! ```
 
 mod dependency_graph;
+mod diff;
 mod image_contents;
 mod image_report;
 mod mtree;
 mod packages;
+mod page;
 mod referrer_report;
 mod run_config;
 mod why_report;
 
 pub use dependency_graph::{ChainStep, DependencyGraph, GraphEdge, GraphNode, RootKind};
+pub use diff::{
+    ContractChangeReport, DiffOptions, DiffSide, ElfDiff, FieldChange, FileChange, FileDiff, ImageDiff,
+    KeyChange, LayerDiff, LayerDifference, LayerSide, PackageChange, PlatformDiff, SectionChange,
+};
 pub use image_contents::{FileReport, ImageContents, ImagePathEntry, ReadDepth};
 pub use image_report::{
     BaseReport, DirectoryReport, ImageReport, LayerReport, PackageReport, PlatformName, PlatformReport,
@@ -46,6 +52,7 @@ pub use image_report::{
 };
 pub use mtree::to_mtree;
 pub use packages::{PackageIndex, PackageName};
+pub use page::{diff_page, image_page};
 pub use referrer_report::ReferrerReport;
 pub use run_config::RunConfigReport;
 pub use why_report::{WhyError, WhyReport};

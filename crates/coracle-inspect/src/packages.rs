@@ -1,10 +1,12 @@
 //! The packages of distributions that own files of an image, by the databases in it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+use std::error::Error as _;
 use std::fmt;
 
-use coracle_core::file_system::FileSystem;
 use coracle_core::path::ImagePath;
+use coracle_inventory::{FileSelection, Inventory, InventoryError, PackageKind};
+use coracle_oci::layout::ImageFs;
 use serde::Serialize;
 
 /// The directories and files of package databases, and of the name of the distribution.
@@ -61,9 +63,40 @@ impl PackageIndex {
         })
     }
 
-    /// Reads the packages of `file_system`.
-    pub(crate) fn read(_file_system: &dyn FileSystem) -> Self {
-        Self::default()
+    /// Reads the packages that own files of `file_system`.
+    pub(crate) fn read(file_system: &ImageFs) -> Self {
+        let files = file_system.files().iter().filter(|(_, entry)| !entry.is_directory());
+        let paths: BTreeSet<ImagePath> = files.map(|(path, _)| path.clone()).collect();
+        match Inventory::read(file_system, FileSelection::Paths(&paths)) {
+            Ok(inventory) => Self::new(inventory),
+            Err(error) => Self { problem: Some(error_text(&error)), ..Self::default() },
+        }
+    }
+
+    fn new(inventory: Inventory) -> Self {
+        let mut owners = BTreeMap::new();
+        for (index, package) in inventory.packages.iter().enumerate() {
+            for path in package.files.keys() {
+                owners.entry(path.clone()).or_insert(index);
+            }
+        }
+        let packages = inventory.packages.into_iter().map(|package| PackageName {
+            name: package.name,
+            version: package.version,
+            kind: match package.kind {
+                PackageKind::Deb => "deb",
+                PackageKind::Apk => "apk",
+                PackageKind::Rpm => "rpm",
+            },
+        });
+        let distribution = inventory.distribution.map(|distribution| {
+            let named = distribution.pretty_name.or(distribution.name).unwrap_or(distribution.id);
+            match distribution.version_id {
+                Some(version) if !named.contains(&version) => format!("{named} {version}"),
+                _ => named,
+            }
+        });
+        Self { distribution, packages: packages.collect(), problem: None, owners }
     }
 
     /// Returns the package that owns `path`.
@@ -75,4 +108,17 @@ impl PackageIndex {
     pub(crate) fn owner_index(&self, path: &ImagePath) -> Option<usize> {
         self.owners.get(path).copied()
     }
+}
+
+/// Returns an error with its causes.
+fn error_text(error: &InventoryError) -> String {
+    let (mut text, mut next) = (error.to_string(), error.source());
+    while let Some(cause) = next {
+        let cause_text = cause.to_string();
+        if !text.ends_with(&cause_text) {
+            text = format!("{text}: {cause_text}");
+        }
+        next = cause.source();
+    }
+    text
 }

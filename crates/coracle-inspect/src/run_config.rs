@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use coracle_core::file_system::{FileSystem, ResolutionEnd, resolve_path};
 use coracle_core::path::{ImagePath, RawPath};
 use coracle_ld::closure::{DEFAULT_PATH_VARIABLE, ResolveOptions};
 use serde::Serialize;
@@ -82,7 +83,7 @@ impl RunConfigReport {
     }
 
     /// Returns the paths at which an engine looks for the program, the first first.
-    pub(crate) fn program_candidates(&self) -> Vec<RawPath> {
+    fn program_candidates(&self) -> Vec<RawPath> {
         let Some(program) = self.program() else { return Vec::new() };
         let working_dir = RawPath::new(self.working_dir.as_deref().unwrap_or("/"));
         if program.contains('/') {
@@ -92,13 +93,21 @@ impl RunConfigReport {
         directories.map(|directory| RawPath::join_bytes(directory.as_bytes(), program.as_bytes())).collect()
     }
 
+    /// Returns the path of the program that a container starts, if it is in `file_system`.
+    pub fn find_program(&self, file_system: &dyn FileSystem) -> Option<RawPath> {
+        self.program_candidates().into_iter().find(|candidate| {
+            let found = resolve_path(file_system, &ImagePath::root(), candidate.as_bytes());
+            matches!(found.map(|found| found.end), Ok(ResolutionEnd::File(..)))
+        })
+    }
+
     fn path_variable(&self) -> &str {
         let path = self.env.iter().find_map(|variable| variable.strip_prefix("PATH="));
         path.unwrap_or(DEFAULT_PATH_VARIABLE)
     }
 
     /// Returns the options of resolving the libraries of the image's programs.
-    pub(crate) fn resolve_options(&self) -> ResolveOptions {
+    pub fn resolve_options(&self) -> ResolveOptions {
         let variable = |variable: &String| {
             variable.split_once('=').map(|(name, value)| (name.to_owned(), value.to_owned()))
         };

@@ -1,5 +1,6 @@
 //! Why a path is in an image.
 
+use coracle_core::hint::Hint;
 use coracle_core::path::ImagePath;
 use coracle_oci::layout::ImageEntryKind;
 use serde::Serialize;
@@ -28,6 +29,12 @@ pub enum WhyError {
     /// The image has no such path.
     #[error("the image has no `{0}`")]
     NotFound(ImagePath),
+}
+
+impl Hint for WhyError {
+    fn hint(&self) -> Option<String> {
+        Some("`coracle inspect IMAGE --files` lists its paths".into())
+    }
 }
 
 impl WhyReport {

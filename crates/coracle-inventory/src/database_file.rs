@@ -62,16 +62,22 @@ impl DatabaseFile {
     }
 }
 
+/// The names in a directory, with the directory's resolved path.
+pub(crate) struct DirectoryListing {
+    pub(crate) path: ImagePath,
+    pub(crate) names: Vec<Vec<u8>>,
+}
+
 /// Returns the names in the directory at `path`, with the directory's resolved path. `None` if there
 /// is no directory.
 pub(crate) fn list_directory(
     file_system: &dyn FileSystem,
     path: &[u8],
-) -> Result<Option<(ImagePath, Vec<Vec<u8>>)>, InventoryError> {
+) -> Result<Option<DirectoryListing>, InventoryError> {
     match file_system::resolve_path(file_system, &ImagePath::root(), path)?.end {
         ResolutionEnd::Directory(path) => {
             let names = file_system.list(&path)?;
-            Ok(Some((path, names)))
+            Ok(Some(DirectoryListing { path, names }))
         }
         _ => Ok(None),
     }

@@ -9,6 +9,7 @@ use crate::dpkg;
 use crate::error::InventoryError;
 use crate::package::Package;
 use crate::path_keys::{FileSelection, PathKeys};
+use crate::rpm;
 
 /// The distribution and the installed packages of a file system.
 #[derive(Clone, PartialEq, Eq, Default, Debug)]
@@ -29,7 +30,8 @@ impl Inventory {
     /// Fails if a database cannot be read, is damaged or too large.
     pub fn read(file_system: &dyn FileSystem, selection: FileSelection<'_>) -> Result<Self, InventoryError> {
         let keys = PathKeys::new(file_system, selection)?;
-        let databases = [dpkg::read(file_system, &keys)?, apk::read(file_system, &keys)?];
+        let databases =
+            [dpkg::read(file_system, &keys)?, apk::read(file_system, &keys)?, rpm::read(file_system, &keys)?];
         let has_database = databases.iter().any(Option::is_some);
         let mut packages: Vec<Package> = databases.into_iter().flatten().flatten().collect();
         packages.sort_by(|a, b| {

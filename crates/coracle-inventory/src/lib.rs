@@ -5,6 +5,7 @@
 //! | --- | --- |
 //! | dpkg | `/var/lib/dpkg/status`, `info/*.list`, `info/*.md5sums`, `diversions`; `status.d` of images without dpkg |
 //! | apk | `/lib/apk/db/installed` |
+//! | RPM | `rpmdb.sqlite`, `Packages.db`, `Packages` in `/usr/lib/sysimage/rpm` or `/var/lib/rpm`; `/var/lib/rpmmanifest` |
 //!
 //! [`Inventory::read`] reads any [`FileSystem`](coracle_core::file_system::FileSystem): the host, a
 //! sysroot, or the files of an image. It either returns all packages, or only those that own given
@@ -44,6 +45,8 @@ mod inventory;
 mod modules;
 mod package;
 mod path_keys;
+mod rpm;
+pub mod sbom;
 
 pub use checksum::{Checksum, ChecksumAlgorithm};
 pub use distribution::Distribution;

@@ -142,9 +142,35 @@ pub(in crate::cli) struct BuildArgs {
     #[arg(long, help_heading = "Inventory")]
     licences: bool,
 
+    /// Write a software bill of materials to FILE: CycloneDX 1.6 if its name ends in `.cdx.json`, else
+    /// SPDX 2.3. With several platforms, its name gets the platform
+    #[arg(long = "sbom", value_name = "FILE", value_hint = ValueHint::FilePath, conflicts_with = "dry_run", help_heading = "Inventory")]
+    sbom_files: Vec<PathBuf>,
+
+    /// The format of `--sbom`
+    #[arg(
+        long,
+        value_name = "FORMAT",
+        requires = "sbom_files",
+        help_heading = "Inventory",
+        hide_possible_values = true
+    )]
+    #[arg(value_parser = SuggestedValues(&["spdx", "cyclonedx"]))]
+    sbom_format: Option<String>,
+
+    /// Attach a software bill of materials to the image in layouts and at registries, as a referrer:
+    /// `spdx` or `cyclonedx`
+    #[arg(long, value_name = "FORMAT", help_heading = "Inventory", hide_possible_values = true)]
+    #[arg(value_parser = SuggestedValues(&["spdx", "cyclonedx"]))]
+    attach_sbom: Vec<String>,
+
     /// Fail if scanners cannot see what the image contains
     #[arg(long, help_heading = "Inventory")]
     require_inventory: bool,
+
+    /// Keep the programs with their symbols in DIR, where debuggers find them by build ID
+    #[arg(long, value_name = "DIR", conflicts_with = "dry_run", help_heading = "Image")]
+    pub(in crate::cli) keep_symbols: Option<PathBuf>,
 
     /// Fail unless the programs are linked this way: `static`, `dynamic`; `auto` accepts both and
     /// gives advice
@@ -238,6 +264,9 @@ impl BuildArgs {
             exclude: self.exclude.clone(),
             include_times: self.include_times.clone(),
             strip: self.strip,
+            sbom_files: self.sbom_files.clone(),
+            sbom_format: self.sbom_format.clone(),
+            attach_sbom: self.attach_sbom.clone(),
             no_inventory: self.no_inventory,
             licences: self.licences,
             require_inventory: self.require_inventory,

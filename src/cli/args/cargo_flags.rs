@@ -69,6 +69,10 @@ pub(in crate::cli) struct CargoArgs {
     #[arg(long, help_heading = "Cargo")]
     pub(in crate::cli) zigbuild: bool,
 
+    /// Run `cargo auditable`, which adds a list of crates to the programs, for scanners
+    #[arg(long, help_heading = "Cargo")]
+    pub(in crate::cli) auditable: bool,
+
     /// Require an up-to-date Cargo.lock
     #[arg(long, help_heading = "Cargo")]
     locked: bool,

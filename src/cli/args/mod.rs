@@ -5,11 +5,13 @@ mod build;
 mod cargo_flags;
 mod config;
 mod copy_index_and_cache;
+mod inspect;
 mod lock;
 mod manifests;
 mod other_commands;
 mod record;
 mod reload_image;
+mod run;
 mod runtime_flags;
 mod shared_flags;
 mod signing;
@@ -25,6 +27,7 @@ pub(super) use config::{
     ConfigRenderArgs, ConfigShowArgs, ContractCommand,
 };
 pub(super) use copy_index_and_cache::{CacheCommand, CopyArgs, IndexArgs, PruneArgs};
+pub(super) use inspect::{DiffArgs, DiffFormat, InspectArgs, InspectFormat};
 pub(super) use lock::LockArgs;
 pub(super) use manifests::{ManifestLayout, ManifestsArgs, ResolveArgs};
 pub(super) use other_commands::{
@@ -32,6 +35,7 @@ pub(super) use other_commands::{
 };
 pub(super) use record::RecordArgs;
 pub(super) use reload_image::ReloadImageArgs;
+pub(super) use run::{DebugArgs, PrintFormat, RunArgs, StopArgs};
 pub(super) use shared_flags::{CacheArgs, RegistryArgs, RemoteCacheArgs};
 pub(super) use signing::{BuildSigningArgs, KeyCommand, KeyGenerateArgs, SignArgs, SignerArgs, VerifyArgs};
 
@@ -50,6 +54,7 @@ Examples:
   coracle build ./app                   build an image of a program in ./app.oci
   coracle build /usr/bin/curl -t curl   include the libraries that it needs
   coracle build                         build the image in coracle.toml
+  coracle run                           run it here, with its configuration
   coracle deps /usr/bin/curl            show what the dynamic loader would map
   coracle manifests                     print Kubernetes manifests for the image
 
@@ -73,6 +78,9 @@ pub(super) struct Cli {
 pub(super) enum CoracleCommand {
     /// Build an image from built programs
     Build(Box<BuildArgs>),
+    /// Run an image here as a restricted pod would, with its configuration
+    #[command(display_order = 1)]
+    Run(Box<RunArgs>),
     /// Print Kubernetes manifests for an image: ConfigMaps, workload, Service
     #[command(display_order = 4)]
     Manifests(Box<ManifestsArgs>),
@@ -92,8 +100,16 @@ pub(super) enum CommonCommand {
     Deps(Box<DepsArgs>),
     /// Run a program once, and print what it opens that its image lacks
     Record(Box<RecordArgs>),
+    /// End a run that is in the background
+    Stop(StopArgs),
+    /// Run a tool of this machine next to a program that `coracle run` runs
+    Debug(Box<DebugArgs>),
     /// Pin images in manifests by digest
     Resolve(Box<ResolveArgs>),
+    /// Show what an image contains, and why
+    Inspect(Box<InspectArgs>),
+    /// Show how two images differ
+    Diff(Box<DiffArgs>),
     /// Copy an image between registries, layouts and archives
     Copy(Box<CopyArgs>),
     /// Sign an image, and the SBOM and provenance that are stored with it
@@ -169,6 +185,9 @@ pub(super) struct CargoCli {
 pub(super) enum CargoCommand {
     /// Run `cargo build` and build an image of each program
     Build(Box<CargoBuildArgs>),
+    /// Run `cargo build`, and run the program's image here as a restricted pod would
+    #[command(display_order = 1)]
+    Run(Box<CargoRunArgs>),
     /// Print Kubernetes manifests for a program's image: ConfigMaps, workload, Service
     #[command(display_order = 4)]
     Manifests(Box<CargoManifestsArgs>),
@@ -208,6 +227,27 @@ pub(super) struct CargoBuildArgs {
 }
 
 #[derive(Args)]
+#[command(
+    mut_args(adapt_run_to_cargo),
+    after_help = "\
+Examples:
+  cargo coracle run                       build and run the package's program
+  cargo coracle run --bin shop -P --watch
+  cargo coracle run --debug -- --verbose  with arguments of the program
+  cargo coracle run oci:target/coracle/shop.oci
+
+With `--watch`, run `cargo build` in another terminal: the program is started again when it has been built. Settings are \
+in Cargo.toml, in `[package.metadata.coracle]`."
+)]
+pub(super) struct CargoRunArgs {
+    #[command(flatten)]
+    pub(super) cargo: CargoArgs,
+
+    #[command(flatten)]
+    pub(super) run: RunArgs,
+}
+
+#[derive(Args)]
 #[command(after_help = "\
 Examples:
   cargo coracle manifests | kubectl apply --server-side -f -
@@ -237,6 +277,14 @@ fn adapt_to_cargo(arg: Arg) -> Arg {
             "Where the image goes: `oci:DIR[:TAG]`, `oci-archive:FILE[:TAG]`, `docker-archive:FILE` or \
              `docker://NAME[:TAG]`; default: `oci:target/coracle/NAME.oci`",
         ),
+        _ => arg,
+    }
+}
+
+/// Removes the short name of a flag that cargo uses for another.
+fn adapt_run_to_cargo(arg: Arg) -> Arg {
+    match arg.get_id().as_str() {
+        "publish" => arg.short(None),
         _ => arg,
     }
 }

@@ -6,6 +6,8 @@ use std::path::PathBuf;
 use clap::{Args, Subcommand, ValueEnum};
 use clap_complete::Shell;
 
+use super::shared_flags::RegistryArgs;
+
 #[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(in crate::cli) enum DepsFormat {
     /// Each object below the one that needs it
@@ -27,11 +29,13 @@ Examples:
   coracle deps --format jsonl /usr/bin/*  thousands of files in one process
   coracle deps --root ./rootfs /bin/app   only inside another root file system
   coracle deps --sysroot /usr/aarch64-linux-gnu ./app
+  coracle deps oci:app.oci /usr/bin/app   inside an image
 
 The program, its dynamic loader and ldd are never executed. Exit code 4: a dependency is missing or unusable; 1: no FILE \
 could be read, or no object has the name in `--why`.")]
 pub(in crate::cli) struct DepsArgs {
-    /// ELF programs, shared libraries or `#!` scripts
+    /// ELF programs, shared libraries or `#!` scripts; after an image such as `oci:DIR` or
+    /// `docker://NAME`, paths in it, by default of the program that it starts
     #[arg(value_name = "FILE", required = true)]
     pub(in crate::cli) files: Vec<PathBuf>,
 
@@ -67,6 +71,10 @@ pub(in crate::cli) struct DepsArgs {
     #[arg(long = "sysroot", value_name = "[PLATFORM=]DIR", help_heading = "Roots")]
     pub(in crate::cli) sysroots: Vec<OsString>,
 
+    /// The platform of the image, such as `linux/arm64`; default: the first of the image
+    #[arg(long, value_name = "PLATFORM", help_heading = "Roots")]
+    pub(in crate::cli) platform: Option<String>,
+
     /// The value of LD_LIBRARY_PATH; the environment is not read
     #[arg(long, value_name = "DIRS", help_heading = "Loader")]
     pub(in crate::cli) library_path: Option<String>,
@@ -86,6 +94,9 @@ pub(in crate::cli) struct DepsArgs {
     /// The value of `$PLATFORM` in search paths
     #[arg(long, value_name = "NAME", help_heading = "Loader")]
     pub(in crate::cli) platform_token: Option<String>,
+
+    #[command(flatten)]
+    pub(in crate::cli) registry: RegistryArgs,
 }
 
 #[derive(Args)]

@@ -36,6 +36,9 @@ pub(super) fn build_programs(
     cargo_targets::check_glibc_versions(args)?;
     let cargo = cargo_program();
     let mut command = Command::new(&cargo);
+    if args.auditable {
+        command.arg("auditable");
+    }
     command.arg(if args.zigbuild { "zigbuild" } else { "build" });
     // With a target named, diagnostics are read for the linker's errors; otherwise cargo renders
     // them, because it does that best.
@@ -166,7 +169,7 @@ fn cargo_failure_error(
     }
     let explained = link_error.and_then(|link_error| link_error.message_and_hint(targets, args));
     if let Some((message, hint)) =
-        explained.or_else(|| cross_errors::missing_zigbuild_tools(args, Path::new(cargo)))
+        explained.or_else(|| cross_errors::missing_cargo_commands(args, Path::new(cargo)))
     {
         return CliError::failed_with_hint(message, hint);
     }

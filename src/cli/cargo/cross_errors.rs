@@ -156,8 +156,19 @@ fn debian_package(linker: &str) -> Option<String> {
     is_debians.then(|| format!("{compiler}-{}", machine.replace('_', "-")))
 }
 
+/// Returns which command of cargo is missing, and how to install it; `None` if none is.
+pub(super) fn missing_cargo_commands(args: &CargoArgs, cargo: &Path) -> Option<(String, String)> {
+    if args.auditable && !runs_successfully(Command::new(cargo).args(["auditable", "--version"])) {
+        return Some((
+            "cargo-auditable is not installed; no image was built".into(),
+            "install it with `cargo install cargo-auditable`".into(),
+        ));
+    }
+    missing_zigbuild_tools(args, cargo)
+}
+
 /// Returns what `cargo zigbuild` is missing, and how to install it; `None` if nothing.
-pub(super) fn missing_zigbuild_tools(args: &CargoArgs, cargo: &Path) -> Option<(String, String)> {
+fn missing_zigbuild_tools(args: &CargoArgs, cargo: &Path) -> Option<(String, String)> {
     if !args.zigbuild {
         return None;
     }

@@ -100,7 +100,7 @@ pub(super) fn single_recipe(
         }
         Err(_) => Err(CliError::usage(
             format!(
-                "manifests need exactly one image, but cargo has built programs for several: {}",
+                "exactly one image is needed, but cargo has built programs for several: {}",
                 quoted_names(programs)
             ),
             "select one with `--bin NAME` or `-p PACKAGE`",

@@ -13,10 +13,13 @@ use std::path::{Path, PathBuf};
 
 use coracle::recipe::{self, CargoPackage, Recipe, RecipeOverrides};
 
-use super::args::{CargoArgs, CargoBuildArgs, CargoConfigRenderArgs, CargoManifestsArgs, Color};
+use super::args::{
+    CargoArgs, CargoBuildArgs, CargoConfigRenderArgs, CargoManifestsArgs, CargoRunArgs, Color,
+};
 use super::error::{CliError, CliExit};
+use super::image_reader::has_transport;
 use super::read_project::nearest_cargo_manifest;
-use super::{build, config, interrupt, manifests, recipe_tables};
+use super::{build, config, interrupt, manifests, recipe_tables, run};
 
 /// A program that cargo has built, for one or more targets.
 struct BuiltProgram {
@@ -42,7 +45,7 @@ pub(super) fn run_cargo_build(args: &CargoBuildArgs, color: Color) -> Result<Cli
         let programs = cargo_build::build_programs(&args.cargo, args.build.quiet, color, on_complete)?;
         image_recipes::all_recipes(&programs, &flags, &args.cargo)
     };
-    build::build_images(&args.build, find_recipes, cross_errors::build_error_with_hint)
+    build::build_images(&args.build, find_recipes, cross_errors::build_error_with_hint, "cargo coracle run")
 }
 
 impl BuiltProgram {
@@ -156,6 +159,38 @@ pub(super) fn run_cargo_manifests(mut args: CargoManifestsArgs, color: Color) ->
         image_recipes::single_recipe(&programs, flags, cargo)
     };
     manifests::run_manifests(args, Some(&cargo_recipe))
+}
+
+/// Runs `cargo coracle run`, for a program that cargo builds or an image that exists already.
+pub(super) fn run_cargo_run(mut args: CargoRunArgs, color: Color) -> Result<CliExit, CliError> {
+    let CargoRunArgs { cargo, run: args } = &mut args;
+    reject_cargo_flags(cargo, &args.overrides())?;
+    let subject = args.subject.as_ref().map(|subject| subject.to_string_lossy().into_owned());
+    reject_selection_flags(args.file.is_some(), subject.as_deref(), cargo)?;
+    if args.file.is_some() || args.subject.is_some() {
+        if subject.is_some_and(|subject| has_transport(&subject)) && args.file.is_none() && !args.has_mounts()
+        {
+            args.file = manifest_with_settings()?;
+        }
+        return run::run_run(args, None);
+    }
+    args.file = match &cargo.manifest_path {
+        Some(path) => Some(path.clone()),
+        None => manifest_with_settings()?,
+    };
+    let needs_cargo = args.file.is_some() || cargo.selection_flag().is_some() || !has_recipe_file();
+    if !needs_cargo {
+        return run::run_run(args, None);
+    }
+    args.file = args.file.take().or_else(nearest_cargo_manifest);
+    interrupt::handle_signals();
+    recipe_tables::set_tables_of_cargo_toml_in_messages();
+    let quiet = args.quiet;
+    let cargo_recipe = |flags: &_| {
+        let programs = cargo_build::build_programs(cargo, quiet, color, |_| ())?;
+        image_recipes::single_recipe(&programs, flags, cargo)
+    };
+    run::run_run(args, Some(&cargo_recipe))
 }
 
 /// Fails if flags select programs although cargo does not run.

@@ -1,6 +1,7 @@
 //! `coracle deps`: what the dynamic loader would map, and why.
 
 mod deps_report;
+mod image_files;
 mod object_analysis;
 mod problem_report;
 mod shared_resolvers;
@@ -31,6 +32,9 @@ pub(super) fn run_deps(args: &DepsArgs) -> Result<CliExit, CliError> {
         ));
     }
     let options = shared_resolvers::resolve_options(args)?;
+    if let Some((image, files)) = image_files::split_image(&args.files) {
+        return image_files::run_deps_in_image(args, image, files, options);
+    }
     let roots = RootFileSystems::new(recipe::root_overrides_from_flags(&RecipeOverrides {
         roots: args.roots.clone(),
         sysroots: args.sysroots.clone(),

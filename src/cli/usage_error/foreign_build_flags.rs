@@ -152,9 +152,13 @@ pub(super) const BUILD_FLAGS: &[ForeignWord] = &[
     },
     ForeignWord {
         commands: BUILD,
-        words: "--sbom --sbom-dir --provenance --attest --sign-by",
-        advice: "Coracle writes no list of contents (SBOM) and no provenance; scanners and `cosign` attach them to a \
-                 pushed image",
+        words: "--sbom-dir --sbom-output --sboms",
+        advice: "`--sbom FILE` writes an SBOM, `--attach-sbom FORMAT` attaches one to the image",
+    },
+    ForeignWord {
+        commands: BUILD,
+        words: "--provenance --attest --sign-by",
+        advice: "Coracle writes no provenance and no signatures; `cosign` attaches them to a pushed image",
     },
     ForeignWord {
         commands: BUILD,

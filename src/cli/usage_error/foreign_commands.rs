@@ -8,9 +8,19 @@ const TOP: &[&str] = &[""];
 pub(super) const COMMANDS: &[ForeignWord] = &[
     ForeignWord {
         commands: TOP,
-        words: "run start exec create up shell sh attach stop kill compose",
-        advice: "Coracle starts no containers: `coracle build ./app -t app --load` loads the image into an engine, \
-                 which starts it: `docker run app`",
+        words: "start create up compose serve dev",
+        advice: "`coracle run ./app` builds an image and runs it here; \
+                 `coracle build ./app -t app --load` loads it into an engine, which starts it: `docker run app`",
+    },
+    ForeignWord {
+        commands: TOP,
+        words: "exec shell sh attach enter nsenter",
+        advice: "`coracle debug NAME` starts a shell of this machine next to the program of a run",
+    },
+    ForeignWord {
+        commands: TOP,
+        words: "kill",
+        advice: "`coracle stop NAME` ends a run that is in the background",
     },
     ForeignWord {
         commands: TOP,
@@ -42,9 +52,9 @@ pub(super) const COMMANDS: &[ForeignWord] = &[
     },
     ForeignWord {
         commands: TOP,
-        words: "inspect history layers ls list tree-files files explain dive plan",
-        advice: "`coracle build ./app --dry-run` lists an image's files with their reasons, \
-                 `coracle config show IMAGE` what it expects to be mounted; `skopeo inspect` prints its config",
+        words: "history layers ls list tree-files files explain dive plan details describe info",
+        advice: "`coracle inspect IMAGE` shows what an image contains, with `--files` and `--why PATH`; \
+                 `coracle build ./app --dry-run` lists the files of an image before it is built",
     },
     ForeignWord {
         commands: TOP,
@@ -91,7 +101,12 @@ pub(super) const COMMANDS: &[ForeignWord] = &[
     },
     ForeignWord {
         commands: TOP,
-        words: "render check validate lint diff show view",
+        words: "compare changes container-diff diffoci",
+        advice: "`coracle diff OLD NEW` shows how two images differ",
+    },
+    ForeignWord {
+        commands: TOP,
+        words: "render check validate lint show view",
         advice: "`coracle verify IMAGE` checks an image; `coracle config render`, `coracle config check`, `coracle config show` and `coracle config diff` \
                  are about configuration; `coracle build ./app --dry-run` checks a recipe without writing anything",
     },
@@ -122,9 +137,8 @@ pub(super) const COMMANDS: &[ForeignWord] = &[
     },
     ForeignWord {
         commands: TOP,
-        words: "scan scout sbom",
-        advice: "a build always scans for secrets; lists of contents (SBOM) are made by other tools, and \
-                 `coracle copy SRC DST --referrers` copies them",
+        words: "scan scout",
+        advice: "a build always scans for secrets, and `coracle inspect IMAGE --packages` lists the packages of an image",
     },
     ForeignWord {
         commands: TOP,
@@ -141,7 +155,7 @@ pub(super) const COMMANDS: &[ForeignWord] = &[
         words: "update relock freeze-inputs",
         advice: "`coracle lock --update` writes the lock of an image anew",
     },
-    ForeignWord { commands: TOP, words: "version info", advice: "`--version` prints the version" },
+    ForeignWord { commands: TOP, words: "version", advice: "`--version` prints the version" },
     ForeignWord { commands: &[], words: "help", advice: "`--help` after any command describes it" },
     ForeignWord {
         commands: &["config"],

@@ -18,6 +18,8 @@ const WITH_REGISTRY: &[&str] = &[
     "manifests",
     "resolve",
     "record",
+    "run",
+    "debug",
     "config show",
     "config check",
     "config diff",
@@ -35,7 +37,7 @@ const WITH_FORMAT: &[&str] = &[
     "config check",
     "config diff",
 ];
-const WITH_VALUES: &[&str] = &["build", "manifests", "config render"];
+const WITH_VALUES: &[&str] = &["build", "manifests", "run", "config render"];
 
 pub(super) const OTHER_FLAGS: &[ForeignWord] = &[
     // Copies and indexes.

@@ -3,6 +3,7 @@
 
 mod foreign_build_flags;
 mod foreign_commands;
+mod foreign_run_flags;
 mod foreign_tool_flags;
 
 use std::ffi::OsString;
@@ -15,6 +16,7 @@ use coracle_core::hint::most_similar;
 use super::error::{CliError, CliExit};
 use foreign_build_flags::BUILD_FLAGS;
 use foreign_commands::COMMANDS;
+use foreign_run_flags::RUN_FLAGS;
 use foreign_tool_flags::OTHER_FLAGS;
 
 /// Words that users of other tools type, with advice on Coracle's equivalent.
@@ -77,7 +79,7 @@ impl SelectedCommand {
         let longs = flags.filter_map(|arg| arg.get_long());
         let similar = flag.strip_prefix("--").and_then(|flag| most_similar(flag, longs));
         let hint = self
-            .advice(BUILD_FLAGS.iter().chain(OTHER_FLAGS), flag)
+            .advice(RUN_FLAGS.iter().chain(BUILD_FLAGS).chain(OTHER_FLAGS), flag)
             .or_else(|| Some(format!("did you mean `--{}`?", similar?)))
             .unwrap_or_else(|| self.help_hint("flags, with examples"));
         CliError::usage(format!("`{}` has no flag `{flag}`", self.name), hint)
@@ -200,7 +202,7 @@ mod tests {
     }
 
     fn all_flags() -> impl Iterator<Item = &'static ForeignWord> {
-        BUILD_FLAGS.iter().chain(OTHER_FLAGS)
+        RUN_FLAGS.iter().chain(BUILD_FLAGS).chain(OTHER_FLAGS)
     }
 
     #[test]

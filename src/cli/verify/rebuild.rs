@@ -141,7 +141,7 @@ fn compare_platforms(
     }
     if diff_ids(theirs) != diff_ids(ours) {
         let read = |image, platform| {
-            let depth = ReadDepth::ContentsAndDigests;
+            let depth = ReadDepth { contents: true, digests: true };
             ImageContents::read(image, platform, depth, &context.engines.temp_dir, context.progress)
                 .map_err(coracle::Error::from)
         };

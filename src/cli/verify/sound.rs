@@ -25,8 +25,14 @@ pub(super) fn check(
 ) -> Result<CheckReport, CliError> {
     let mut findings = Vec::new();
     for platform in &image.images {
-        let contents = ImageContents::read(image, platform, ReadDepth::Contents, temp_dir, progress)
-            .map_err(coracle::Error::from)?;
+        let contents = ImageContents::read(
+            image,
+            platform,
+            ReadDepth { contents: true, digests: false },
+            temp_dir,
+            progress,
+        )
+        .map_err(coracle::Error::from)?;
         let found = check_platform(platform, &contents);
         // With a single platform, its name says nothing.
         let prefix = if image.images.len() > 1 { format!("{}: ", platform.platform) } else { String::new() };

@@ -101,6 +101,8 @@ pub(super) struct ImageTable {
     pub(super) linkage: Option<Spanned<String>>,
     /// The compression of layers: `gzip`, `zstd` or `none`, with an optional level: `gzip:9`.
     pub(super) compression: Option<Spanned<String>>,
+    /// Attach software bills of materials to the image, as referrers: `spdx`, `cyclonedx`.
+    pub(super) sbom: Vec<Spanned<String>>,
     /// Publish the full contract to this image layout or repository: `oci:DIR` or `docker://NAME`.
     pub(super) publish_contract: Option<Spanned<String>>,
     /// The platform, where the ELF header does not determine it: `linux/arm/v7`.

@@ -1,7 +1,8 @@
 //! A recipe with all keys, how flags change it, and the template with all keys.
 
 use super::*;
-use crate::recipe::Inventory;
+use crate::recipe::{Inventory, SbomOutput};
+use coracle_inventory::sbom::SbomFormat;
 use coracle_ld::elf::DlopenPriority;
 use coracle_ld::implicit::{ImplicitPolicy, Inclusion, TimeZones};
 use coracle_ld::ldso::HwcapsSelection;
@@ -65,7 +66,8 @@ fn parses_all_keys() {
             .into(),
         ..BuildChecks::default()
     };
-    let output = OutputSettings { compression: "zstd:9".parse().unwrap(), ..OutputSettings::default() };
+    let sbom = SbomOutput { attached: [SbomFormat::CycloneDx].into(), ..SbomOutput::default() };
+    let output = OutputSettings { compression: "zstd:9".parse().unwrap(), sbom, ..OutputSettings::default() };
     assert_eq!(recipe, Recipe { image, contents, output, checks, ..Recipe::default() });
 }
 

@@ -44,6 +44,7 @@ inventory = false
 licences = true
 linkage = "dynamic"
 compression = "zstd:9"
+sbom = ["cyclonedx"]
 platform = "linux/arm/v7"
 
 [image.annotations]

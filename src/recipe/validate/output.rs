@@ -1,14 +1,17 @@
 //! Where the image is written to, and how it is compressed: `--output`, `--push`, `compression`,
 //! `publish-contract` and their flags.
 
+use std::collections::BTreeMap;
 use std::path::Path;
 
-use super::validator::{Validator, ValueOrigin, flag_or_file, from_flag};
+use super::validator::{RawValue, Validator, ValueOrigin, flag_or_file, flags_or_file, from_flag};
 use crate::recipe::flag_overrides::RecipeOverrides;
-use crate::recipe::recipe_settings::OutputSettings;
+use crate::recipe::recipe_paths::resolvable_from;
+use crate::recipe::recipe_settings::{OutputSettings, SbomOutput};
 use crate::recipe::schema::RecipeFile;
 use coracle_core::fs;
 use coracle_core::hint::Hint as _;
+use coracle_inventory::sbom::{ParseSbomFormatError, SbomFormat};
 use coracle_oci::copy::{ImageLocation, ParseNewImageLocationError};
 use coracle_oci::layer::{Compression, ParseCompressionError};
 use coracle_oci::layout::{DiskFormat, DiskLocation};
@@ -26,8 +29,33 @@ impl Validator<'_> {
             push: self.parse_push(file, flags),
             load_engine: None,
             publish_contract: self.parse_contract_destination(file, flags, recipe_dir),
+            sbom: self.parse_sbom(file, flags, recipe_dir)?,
             compression: self.parse_compression(file, flags),
         })
+    }
+
+    /// Parses the formats of attached SBOMs, and the files with their formats: `--sbom-format`, or that of
+    /// the file's name.
+    fn parse_sbom(
+        &mut self,
+        file: &RecipeFile,
+        flags: &RecipeOverrides,
+        recipe_dir: &Path,
+    ) -> fs::Result<SbomOutput> {
+        let hint = |error: &ParseSbomFormatError| error.hint();
+        let raw_values = flags_or_file(&file.image.0.sbom, &flags.attach_sbom, "--attach-sbom");
+        let attached = raw_values.iter().filter_map(|raw| self.parse_value(raw, hint)).collect();
+        let format: Option<SbomFormat> = flags.sbom_format.as_ref().and_then(|format| {
+            let raw = RawValue { value: format.clone(), origin: ValueOrigin::Flag("--sbom-format") };
+            self.parse_value(&raw, hint)
+        });
+        let mut files = BTreeMap::new();
+        for path in &flags.sbom_files {
+            let name = path.file_name().unwrap_or_default().to_string_lossy();
+            let format = format.unwrap_or_else(|| SbomFormat::of_file_name(&name));
+            files.insert(resolvable_from(recipe_dir, path.clone())?, format);
+        }
+        Ok(SbomOutput { files, attached })
     }
 
     fn parse_compression(&mut self, file: &RecipeFile, flags: &RecipeOverrides) -> Compression {

@@ -12,6 +12,8 @@ const CHECKS: &[(&str, Check)] = &[
     ("ctr -n k8s.io images tag", Check::PrintsToRoot("")),
     ("coracle build -o containerd:", Check::Prints("containerd:k8s.io@shop:1.2: unchanged")),
     ("coracle copy", Check::Prints("containerd:k8s.io@shop:1.2: unchanged")),
+    ("coracle build -q -o containerd:", Check::Asks("deployments/shop")),
+    ("IMAGE=shop:1.2", Check::PrintsToRoot("shop:1.2@sha256:")),
     ("kubectl describe pod", Check::Prints("Volumes:")),
     ("ctr -n k8s.io images ls", Check::PrintsToRoot("docker.io/library/shop:1.2")),
 ];

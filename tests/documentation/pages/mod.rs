@@ -28,6 +28,7 @@ mod first_image;
 mod glibc;
 mod go;
 mod init;
+mod inspect;
 mod install;
 mod local_clusters;
 mod lock;
@@ -39,6 +40,7 @@ mod readme;
 mod recipe;
 mod record;
 mod registries;
+mod run;
 mod runtime;
 mod secret_scanner;
 mod servers;
@@ -110,6 +112,7 @@ const ELSEWHERE: &[(&str, &str, &str)] = &[
 const PROGRAMS: &[(&str, &str)] = &[
     ("aarch64-linux-gnu-gcc", "gcc-aarch64-linux-gnu libc6-dev-arm64-cross"),
     ("g++", "g++"),
+    ("gdb", "gdb"),
     ("go", "golang-go"),
     ("musl-gcc", "musl-tools"),
     ("node", "nodejs"),
@@ -293,6 +296,7 @@ mod tests {
         glibc,
         go,
         init,
+        inspect,
         install,
         local_clusters,
         lock,
@@ -304,6 +308,7 @@ mod tests {
         recipe,
         record,
         registries,
+        run,
         runtime,
         secret_scanner,
         servers,

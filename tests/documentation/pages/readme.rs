@@ -10,13 +10,11 @@ pub(super) const PAGE: Page = Page {
     prepare,
     checks: &[
         ("coracle build /usr/bin/curl -t curl", Check::Prints("curl:latest@sha256:")),
-        ("podman load", Check::Prints("curl:latest")),
-        ("podman run", Check::PrintsToRoot("libcurl/")),
+        ("coracle run", Check::PrintsToRoot("libcurl/")),
         ("coracle build /usr/bin/curl --dry-run", Check::Prints("libcurl.so.4")),
         ("coracle deps", Check::Prints("libcurl.so.4")),
         ("cargo build --release -p greeter", Check::Prints("kind: Deployment")),
-        ("podman load", Check::Prints("greeter:latest")),
-        ("podman run", Check::Serves),
+        ("cargo run --release -- run", Check::Serves),
         ("curl ", Check::PrintsToRoot("Hello, ada!")),
     ],
 };
@@ -36,9 +34,5 @@ fn prepare(runner: &DocRunner) {
             greeter.display()
         ),
     );
-    // Runs in the network namespace of the container, because its port 8080 is not published.
-    runner.tool(
-        "curl",
-        "exec nsenter --net=/proc/$(podman inspect --latest --format '{{.State.Pid}}')/ns/net /usr/bin/curl -sS \"$@\"",
-    );
+    super::run::own_network(runner);
 }

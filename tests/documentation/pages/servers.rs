@@ -11,7 +11,10 @@ pub(super) const PAGE: Page = Page {
     engines: PODMAN,
     prepare,
     checks: &[
-        ("coracle build -f nginx", Check::Prints("expects    /etc/nginx: conf.d/site.conf, mime.types, nginx.conf")),
+        (
+            "coracle build -f nginx",
+            Check::Prints("expects    /etc/nginx: conf.d/site.conf, mime.types, nginx.conf"),
+        ),
         ("podman load -i nginx", Check::Prints("nginx:1")),
         ("podman run", Check::PrintsToRoot("test is successful")),
         ("coracle manifests -f nginx", Check::Asks("Deployment")),

@@ -84,7 +84,7 @@ error: cannot include some files
   [FOLDER]/assets/pipe cannot be included: it is a named pipe
   [FOLDER]/assets/socket cannot be included: it is a socket
   [FOLDER]/nowhere: there is no such file or directory
-  /dev/null: it is a character device
+  /dev/null cannot be included: it is a character device
 
 hint: remove it from the directory: an image holds files, directories and links
 hint: check the path: flags are relative to the working directory, a recipe's keys to the recipe
@@ -340,7 +340,7 @@ hint: rename them, or place them elsewhere with `FROM:TO`; a directory can leave
         let output = project.coracle(["build"]).command().args(args).output().unwrap();
         let said = String::from_utf8(output.stderr).unwrap();
         assert_eq!(output.status.code(), Some(1), "{said}");
-        assert!(said.contains(&format!("\n  {name}: ")), "{said}");
+        assert!(said.contains(&format!("\n  {name} would be ")), "{said}");
     }
     for mount in ["--state=/var/.wh.state", "--secret=key:/etc/.wh.secret"] {
         let output = project.coracle(["build", "hello", mount]).command().output().unwrap();

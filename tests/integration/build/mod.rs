@@ -13,6 +13,7 @@ mod durability;
 mod extended_attributes;
 mod includes;
 mod invalid_programs;
+mod inventory;
 mod io_faults;
 mod killed_builds;
 pub(crate) mod layout;

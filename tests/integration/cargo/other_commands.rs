@@ -99,7 +99,7 @@ fn manifests_are_of_one_program() {
         2,
         str![],
         str![[r#"
-error: manifests need exactly one image, but cargo has built programs for several: `app`, `tool`
+error: exactly one image is needed, but cargo has built programs for several: `app`, `tool`
 
 hint: select one with `--bin NAME` or `-p PACKAGE`
 

@@ -30,6 +30,8 @@ Commands:
   record        Run a program once, and print what it opens that its image lacks
   config        Render and check a program's configuration, which is kept out of its image
   resolve       Pin images in manifests by digest
+  inspect       Show what an image contains, and why
+  diff          Show how two images differ
   copy          Copy an image between registries, layouts and archives
   sign          Sign an image, and the SBOM and provenance that are stored with it
   verify        Check an image: whole, sound, signed, and the same when it is built again

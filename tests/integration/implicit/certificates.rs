@@ -251,3 +251,24 @@ fn an_option_without_effect_is_a_warning_in_a_complete_image() {
     let (code, said) = build(&["--complete"]);
     assert!(code == Some(0) && said.contains(&format!("warning: {message}")), "{said}");
 }
+
+/// An included store is copied unchanged, so a warning names what is left out elsewhere.
+#[test]
+fn an_included_store_has_a_warning_about_local_certificates() {
+    if !is_installed(BUNDLE, "ca-certificates") {
+        return;
+    }
+    let project = Project::hello(&[]);
+    let has_local = Image::of(&project, &["hello", "--certificates", "true"])
+        .said
+        .contains("only this machine trusts are not in the image");
+    for include in ["/etc/ssl/certs/ca-certificates.crt:/srv/bundle.crt", "/etc/ssl/certs:/etc/ssl/certs"] {
+        let image = Image::of(&project, &["hello", "--include", include]);
+        let warning = "crt has CA certificates that only this machine trusts: ";
+        assert_eq!(image.said.contains(warning), has_local, "{}", image.said);
+        if has_local {
+            let image = Image::of(&project, &["hello", "--include", include, "--local-certificates"]);
+            assert!(image.said.contains("hint: the included "), "{}", image.said);
+        }
+    }
+}

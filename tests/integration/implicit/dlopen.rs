@@ -183,3 +183,20 @@ fn control_characters_of_notes_are_escaped() {
     // No flag adds a missing file.
     assert!(!said.contains("libgone\\n"), "{said}");
 }
+
+/// Qt joins the name from `ssl` and a version, so that it is in no string.
+#[test]
+fn libraries_with_computed_names_have_hints() {
+    for library in ["libQt5Network.so.5", "libqopensslbackend.so"] {
+        let project = Project::new();
+        project.library("lib/libssl.so.3", "ssl", "1", &["-Wl,-soname,libssl.so.3"]);
+        let flags = [&*format!("-Wl,-soname,{library}"), "-Wl,-rpath,$ORIGIN"];
+        project.library(&format!("lib/{library}"), "network", "1", &flags);
+        let linked = format!("lib/{library}");
+        let source = "int network(void);\nint main(void) { return network(); }";
+        project.program("app", source, &[&linked, "-Wl,-rpath,$ORIGIN/lib"]);
+        let args = args_for(&hints(&project, &["app"]), "libssl.so.3");
+        assert_eq!(args, ["--dlopen", "libssl.so.3"], "{library}");
+        assert!(Image::of(&project, &["app", "--complete"]).has("/app/lib/libssl.so.3"), "{library}");
+    }
+}

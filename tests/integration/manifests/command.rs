@@ -188,8 +188,8 @@ fn replaces_only_directories_that_it_wrote() {
     let stale = project.path().join("out/deploy/base/files/etc-live/braces.yaml");
     assert!(stale.exists());
     let recipe = fs::read_to_string(project.path().join("coracle.toml")).unwrap();
-    let recipe =
-        recipe.replace("{ from = \"config/braces.yaml\"", "{ path = \"other\", from = \"config/braces.yaml\"");
+    let recipe = recipe
+        .replace("{ from = \"config/braces.yaml\"", "{ path = \"other\", from = \"config/braces.yaml\"");
     project.write("coracle.toml", recipe);
     assert!(write("out/deploy").status.success());
     assert!(!stale.exists(), "what is no longer made is gone");

@@ -78,7 +78,7 @@ fn refuses_wrong_passphrases_and_other_keys() {
     let (code, _, said) = run_with(at, &["key", "generate", "-o", "locked"], &[("COSIGN_PASSWORD", "right")]);
     assert_eq!(code, Some(0), "{said}");
     let openssl = |args: &[&str]| {
-        assert!(Command::new("openssl").args(args).current_dir(at).status().unwrap().success())
+        assert!(Command::new("openssl").args(args).current_dir(at).status().unwrap().success());
     };
     openssl(&["genpkey", "-quiet", "-algorithm", "RSA", "-out", "rsa.key"]);
     openssl(&["genpkey", "-quiet", "-algorithm", "ed25519", "-out", "ed.key"]);

@@ -13,7 +13,7 @@ use coracle_core::file_system::{FileSystem, UntrackedFs};
 use coracle_core::path::ImagePath;
 
 use crate::checksum::{Checksum, ChecksumAlgorithm};
-use crate::database_file::{MAX_PACKAGES, lines, list_directory, read_text, text};
+use crate::database_file::{DirectoryListing, MAX_PACKAGES, lines, list_directory, read_text, text};
 use crate::error::InventoryError;
 use crate::package::{Package, PackageKind, SourcePackage};
 use crate::path_keys::{FileSelection, PathKeys};
@@ -61,8 +61,8 @@ pub(crate) fn read(
     if let Some(status) = &status {
         packages = Database::new(file_system, keys, status)?.read_packages()?;
     }
-    if let Some((directory, names)) = status_directory {
-        packages.extend(read_status_directory(file_system, keys, &directory, &names)?);
+    if let Some(DirectoryListing { path, names }) = status_directory {
+        packages.extend(read_status_directory(file_system, keys, &path, &names)?);
     }
     Ok(Some(packages))
 }
@@ -152,7 +152,7 @@ impl<'a> Database<'a> {
     /// Reads the package with this index. `None` if it owns none of the selected files.
     fn read_package(&mut self, index: usize) -> Result<Option<Package>, InventoryError> {
         let Some(stanza) = self.installed.get(index).copied() else { return Ok(None) };
-        let Some((list, stem)) = self.read_list(stanza)? else {
+        let Some(FileList { text: list, stem }) = self.read_list(stanza)? else {
             return Ok(self.keys.selects_all().then(|| package(stanza, BTreeMap::new())));
         };
         self.lists_size += list.len();
@@ -183,8 +183,8 @@ impl<'a> Database<'a> {
         Ok(Some(package(stanza, files)))
     }
 
-    /// Returns the list of a package's files, and the start of the names of its files in `info`.
-    fn read_list(&self, stanza: Stanza<'_>) -> Result<Option<(Vec<u8>, Vec<u8>)>, InventoryError> {
+    /// Returns the list of a package's files. `None` if there is none.
+    fn read_list(&self, stanza: Stanza<'_>) -> Result<Option<FileList>, InventoryError> {
         let name = stanza.name();
         if name.is_empty() || name.contains(&b'/') || name.starts_with(b".") {
             return Ok(None);
@@ -196,11 +196,18 @@ impl<'a> Database<'a> {
         let stems = if is_qualified { [qualified, name.to_vec()] } else { [name.to_vec(), qualified] };
         for stem in stems {
             if let Some(list) = read_text(&self.file_system, &info_path(&stem, ".list"))? {
-                return Ok(Some((list, stem)));
+                return Ok(Some(FileList { text: list, stem }));
             }
         }
         Ok(None)
     }
+}
+
+/// `info/STEM.list`: the paths of a package's files.
+struct FileList {
+    text: Vec<u8>,
+    /// What the names of the package's files in `info` start with.
+    stem: Vec<u8>,
 }
 
 /// Reads the packages of `status.d`. Each has a file with its stanza, and one with the checksums of

@@ -80,7 +80,7 @@ fn is_name_part(text: &str) -> bool {
 
 /// Returns a DNS label for a directory: `etc-shop` for `/etc/shop`. It depends on the path only.
 /// Each `-` is doubled, so that `/etc/a-b` and `/etc/a/b` have different labels.
-pub(super) fn path_label(path: &ImagePath) -> String {
+pub fn path_label(path: &ImagePath) -> String {
     let parts: Vec<&[u8]> = path.components().collect();
     let is_plain =
         |part: &&[u8]| std::str::from_utf8(part).is_ok_and(|part| is_dns_label(part) && !part.contains("--"));

@@ -4,6 +4,7 @@
 //! stripping, notes and advice. Every offset, count and string length is bounded. Source: the gABI,
 //! and `elf.h` of glibc.
 
+mod build_id;
 mod data_search;
 mod dlopen_notes;
 mod dynamic;
@@ -28,6 +29,7 @@ mod symbols;
 mod tests;
 mod toolchain;
 
+pub use build_id::build_id;
 pub use data_search::{
     DataMatches, DataQuery, PathLiteralForm, WordFilter, absolute_paths_in_text, search_data,
 };
@@ -43,6 +45,7 @@ pub(crate) use machine::EM_LOONGARCH;
 pub use machine::Machine;
 pub use notes::{ElfNote, read_notes};
 pub use relocations::RelocationClass;
+pub use sections::{SectionRange, list_sections};
 pub use strip::{StripResult, strip};
 pub use symbol_matching::{LookupResult, LookupRules};
 pub use symbol_versions::{DefinedVersion, NeededVersion, SymbolVersion, SymbolVersions};

@@ -4,6 +4,7 @@
 use goblin::elf::section_header as s;
 use goblin::elf::section_header::SectionHeader;
 
+use super::elf_object::ElfObject;
 use super::error::{Error, Result};
 use super::file_reader::{BoundedStringReader, read_exact};
 use super::header::Header;
@@ -30,6 +31,33 @@ impl Section {
             self.header.sh_offset.saturating_add(self.header.sh_size)
         }
     }
+}
+
+/// A section as a tool lists it.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct SectionRange {
+    /// The name, such as `.text`.
+    pub name: Vec<u8>,
+    /// The offset in the file.
+    pub offset: u64,
+    /// The size in the file, in bytes; 0 for a section without content.
+    pub size: u64,
+}
+
+/// Lists the sections of `object`, which was read from `file`. The list is empty if there is no
+/// table.
+///
+/// # Errors
+/// Fails if the table is damaged or the file cannot be read.
+pub fn list_sections(file: &OpenContent, object: &ElfObject) -> Result<Vec<SectionRange>> {
+    let sections = read_sections(file, &object.header)?.into_iter();
+    let listed =
+        sections.filter(|section| section.header.sh_type != s::SHT_NULL).map(|section| SectionRange {
+            offset: section.header.sh_offset,
+            size: section.file_end().saturating_sub(section.header.sh_offset),
+            name: section.name,
+        });
+    Ok(listed.collect())
 }
 
 /// Reads the section headers. The list is empty if there is no table.

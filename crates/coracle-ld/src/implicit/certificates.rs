@@ -10,7 +10,7 @@ use crate::elf::{self, Toolchain};
 use coracle_core::path::{ImagePath, RawPath};
 
 /// Paths of the bundle on different distributions, as in Go's `crypto/x509/root_linux.go`.
-const BUNDLE_PATHS: [&str; 6] = [
+pub(super) const BUNDLE_PATHS: [&str; 6] = [
     "/etc/ssl/certs/ca-certificates.crt",
     "/etc/pki/tls/certs/ca-bundle.crt",
     "/etc/ssl/ca-bundle.pem",
@@ -46,7 +46,7 @@ pub(super) fn add_certificates(
         return Ok(());
     }
     requests.mark_used(option);
-    let packaged = PackagedCertificates::read(program)?;
+    let packaged = PackagedCertificates::read(program.sources)?;
     for bundle in BUNDLE_PATHS {
         let Some(file) = program.data_file(&RawPath::new(bundle), "CA certificates")? else { continue };
         let Some(file) = packaged.without_local(program, file, requests)? else { continue };

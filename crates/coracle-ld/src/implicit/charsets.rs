@@ -78,7 +78,7 @@ fn read_gconv_configuration(
 ) -> Result<GconvConfiguration, Error> {
     let below = |name: &[u8]| RawPath::join_bytes(directory.as_bytes(), name);
     let main = program.data_file(&below(b"gconv-modules"), "")?;
-    let more = program.data_files_below(&below(b"gconv-modules.d"), &[], "")?;
+    let more = program.sources.data_files_below(&below(b"gconv-modules.d"), &[], "")?;
     let mut configuration = GconvConfiguration::default();
     for data_file in main.into_iter().chain(more) {
         let DataContent::File(file) = data_file.content else { continue };

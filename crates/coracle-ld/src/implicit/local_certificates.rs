@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::error::Error;
 use super::pem::{PemBlock, pem_blocks, subject_name};
-use super::program_context::ProgramContext;
+use super::program_context::{DataSources, ProgramContext};
 use super::requested_dependencies::{DataContent, DataFile, RequestedDependencies};
 use coracle_core::note::Note;
 use coracle_core::path::{RawPath, escape_bytes};
@@ -32,7 +32,7 @@ const LOCAL_DIRECTORIES: [&str; 7] = [
 /// Lists of files of the package `ca-certificates`: dpkg's and apk's.
 const DPKG_LIST: &str = "/var/lib/dpkg/info/ca-certificates.list";
 const APK_LISTS: [&str; 2] = ["/lib/apk/db/installed", "/usr/lib/apk/db/installed"];
-const PURPOSE: &str = "CA certificates";
+pub(super) const PURPOSE: &str = "CA certificates";
 /// The maximum size of a bundle, and of a list of packages, in bytes.
 const MAX_FILE_SIZE: usize = 16 << 20;
 
@@ -41,11 +41,11 @@ pub(super) struct PackagedCertificates(BTreeSet<Vec<u8>>);
 
 impl PackagedCertificates {
     /// Reads the package's files.
-    pub(super) fn read(program: &ProgramContext<'_>) -> Result<Self, Error> {
-        let listed = files_listed_by_package_manager(program)?;
+    pub(super) fn read(sources: DataSources<'_>) -> Result<Self, Error> {
+        let listed = files_listed_by_package_manager(sources)?;
         let mut certificates = BTreeSet::new();
         for directory in PACKAGE_DIRECTORIES {
-            for file in program.data_files_below(&RawPath::new(directory), &[], PURPOSE)? {
+            for file in sources.data_files_below(&RawPath::new(directory), &[], PURPOSE)? {
                 let path = file.raw_path.as_bytes();
                 let mut names = path.split(|byte| *byte == b'/');
                 let is_listed = listed.as_ref().is_none_or(|listed| listed.contains(path));
@@ -65,9 +65,10 @@ impl PackagedCertificates {
         bundle: DataFile,
         requests: &mut RequestedDependencies,
     ) -> Result<Option<DataFile>, Error> {
-        let bytes = read_bundle_file(&bundle)?;
+        let bytes = read_store(&bundle)?;
         let (blocks, rest) = pem_blocks(&bytes);
-        let local = self.local_certificates(program, &blocks)?;
+        let bodies: Vec<Vec<u8>> = blocks.iter().map(|block| block.body.clone()).collect();
+        let local = self.local_among(program.sources, &bodies)?;
         let (local, kept): (Vec<&PemBlock<'_>>, Vec<&PemBlock<'_>>) =
             blocks.iter().partition(|block| local.contains(&block.body));
         if local.is_empty() {
@@ -86,21 +87,20 @@ impl PackagedCertificates {
         Ok((!kept.is_empty()).then_some(DataFile { content: DataContent::Bytes(bytes), ..bundle }))
     }
 
-    /// Returns the certificates of a bundle that are the machine's own: they are not in the package's files. Where those are
+    /// Returns the certificates of a store that are the machine's own: they are not in the package's files. Where those are
     /// not installed, or are another package's, they are in a directory of local certificates.
-    fn local_certificates(
+    pub(super) fn local_among(
         &self,
-        program: &ProgramContext<'_>,
-        blocks: &[PemBlock<'_>],
+        sources: DataSources<'_>,
+        bodies: &[Vec<u8>],
     ) -> Result<BTreeSet<Vec<u8>>, Error> {
         let Self(packaged) = self;
-        if blocks.iter().any(|block| packaged.contains(&block.body)) {
-            let local = blocks.iter().filter(|block| !packaged.contains(&block.body));
-            return Ok(local.map(|block| block.body.clone()).collect());
+        if bodies.iter().any(|body| packaged.contains(body)) {
+            return Ok(bodies.iter().filter(|body| !packaged.contains(*body)).cloned().collect());
         }
         let mut local = BTreeSet::new();
         for directory in LOCAL_DIRECTORIES {
-            for file in program.data_files_below(&RawPath::new(directory), &[], PURPOSE)? {
+            for file in sources.data_files_below(&RawPath::new(directory), &[], PURPOSE)? {
                 local.extend(certificates_in_file(&file)?);
             }
         }
@@ -109,13 +109,13 @@ impl PackagedCertificates {
 }
 
 /// Returns the paths that the package manager lists for the package. `None` without a list.
-fn files_listed_by_package_manager(program: &ProgramContext<'_>) -> Result<Option<BTreeSet<Vec<u8>>>, Error> {
-    if let Some(list) = program.data_file(&RawPath::new(DPKG_LIST), PURPOSE)? {
-        return Ok(Some(read_bundle_file(&list)?.split(|byte| *byte == b'\n').map(<[u8]>::to_vec).collect()));
+fn files_listed_by_package_manager(sources: DataSources<'_>) -> Result<Option<BTreeSet<Vec<u8>>>, Error> {
+    if let Some(list) = sources.data_file(&RawPath::new(DPKG_LIST), PURPOSE)? {
+        return Ok(Some(read_store(&list)?.split(|byte| *byte == b'\n').map(<[u8]>::to_vec).collect()));
     }
     for path in APK_LISTS {
-        if let Some(list) = program.data_file(&RawPath::new(path), PURPOSE)? {
-            return Ok(files_in_apk_list(&read_bundle_file(&list)?).remove(&b"ca-certificates"[..]));
+        if let Some(list) = sources.data_file(&RawPath::new(path), PURPOSE)? {
+            return Ok(files_in_apk_list(&read_store(&list)?).remove(&b"ca-certificates"[..]));
         }
     }
     Ok(None)
@@ -142,10 +142,10 @@ fn files_in_apk_list(list: &[u8]) -> BTreeMap<Vec<u8>, BTreeSet<Vec<u8>>> {
 
 /// Returns the certificates in a file, without line breaks.
 fn certificates_in_file(file: &DataFile) -> Result<Vec<Vec<u8>>, Error> {
-    Ok(pem_blocks(&read_bundle_file(file)?).0.into_iter().map(|block| block.body).collect())
+    Ok(pem_blocks(&read_store(file)?).0.into_iter().map(|block| block.body).collect())
 }
 
-fn read_bundle_file(file: &DataFile) -> Result<Vec<u8>, Error> {
+pub(super) fn read_store(file: &DataFile) -> Result<Vec<u8>, Error> {
     Ok(match &file.content {
         DataContent::File(file) => file.content.open()?.read_bytes_at(0, MAX_FILE_SIZE)?,
         DataContent::Bytes(bytes) => bytes.clone(),
@@ -153,14 +153,16 @@ fn read_bundle_file(file: &DataFile) -> Result<Vec<u8>, Error> {
     })
 }
 
+/// Returns the name of the certificate in `body`, for a note.
+pub(super) fn name_of(body: &[u8]) -> String {
+    match subject_name(body) {
+        Some(name) => format!("`{}`", escape_bytes(&name)),
+        None => "one without a name".to_owned(),
+    }
+}
+
 fn local_certificates_note(local: &[&PemBlock<'_>], is_wanted: bool) -> Note {
-    let names: Vec<String> = local
-        .iter()
-        .map(|block| match subject_name(&block.body) {
-            Some(name) => format!("`{}`", escape_bytes(&name)),
-            None => "one without a name".to_owned(),
-        })
-        .collect();
+    let names: Vec<String> = local.iter().map(|block| name_of(&block.body)).collect();
     let names = names.join(", ");
     Note::Hint(match is_wanted {
         true => format!("CA certificates that only this machine trusts are in the image: {names}"),

@@ -17,6 +17,8 @@ mod function_calls;
 mod gconv_modules;
 mod ignored_paths;
 mod implicit_policy;
+mod included_trust_stores;
+mod java_keystore;
 mod language_runtimes;
 mod local_certificates;
 mod names_in_strings;
@@ -43,6 +45,7 @@ use coracle_core::note::Note;
 pub use dependency_hint::{DependencyHint, HintKind, HintedPath, Likelihood, Remedy};
 pub use error::{Error, UnmetRequest};
 pub use implicit_policy::{ImplicitPolicy, Inclusion, TimeZones};
+pub use included_trust_stores::check_included_trust_stores;
 pub use plugins::{PLUGIN_FAMILIES, PluginFamily};
 pub use program_context::{DataSources, ProgramRole};
 pub use requested_dependencies::{DataContent, DataFile};
@@ -85,6 +88,11 @@ impl ImplicitDependencies {
         };
         let hints: Vec<DependencyHint> = other.hints.into_iter().filter(is_new).collect();
         self.hints.extend(hints);
+    }
+
+    /// Records that something uses the requested `option`.
+    fn mark_used(&mut self, option: &str) {
+        self.option_uses.insert(option.to_owned(), None);
     }
 
     /// Returns the requested options that no program uses.

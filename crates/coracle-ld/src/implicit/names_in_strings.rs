@@ -35,6 +35,12 @@ const RARELY_NEEDED: &[(&str, &str)] = &[
     ("libc.so", "lib"),
     ("ld-linux", "lib"),
 ];
+/// Libraries that compute the names of others: the prefix of the soname or file name, and the names that are tried. Source: Qt's
+/// `qsslsocket_openssl_symbols.cpp`, which tries the version of its own build first.
+const COMPUTED_NAMES: [(&str, [&str; 2]); 2] = [
+    ("libQt5Network.so", ["libssl.so.3", "libssl.so.1.1"]),
+    ("libqopensslbackend.so", ["libssl.so.3", "libssl.so.1.1"]),
+];
 /// Maximum number of names that are tried.
 const MAX_TRIED_NAMES: usize = 64;
 
@@ -64,6 +70,7 @@ pub(super) fn find_names_in_strings(program: &ProgramContext<'_>) -> Result<Name
     for mapped in callers.into_values().filter(|mapped| mapped.path != own.path) {
         strings_by_object.push((mapped, library_names(mapped)?, PathLiteralForm::Terminated));
     }
+    named.libraries.extend(computed_names(program));
     let mut tried = BTreeSet::new();
     for (mapped, strings, form) in strings_by_object {
         let soname = mapped.object.dynamic.soname.as_deref();
@@ -84,6 +91,21 @@ pub(super) fn find_names_in_strings(program: &ProgramContext<'_>) -> Result<Name
         }
     }
     Ok(named)
+}
+
+/// Returns the names in [`COMPUTED_NAMES`] of the mapped libraries.
+fn computed_names(program: &ProgramContext<'_>) -> Vec<LibraryNameInText> {
+    let pairs =
+        COMPUTED_NAMES.iter().flat_map(|(library, names)| names.iter().map(move |name| (library, name)));
+    let found = pairs.filter_map(|(library, name)| {
+        let mapped = program.library_with_prefix(library)?;
+        Some(LibraryNameInText {
+            name: (*name).to_owned(),
+            named_in: mapped.raw_path.clone(),
+            caller: program.as_dlopen_caller(mapped),
+        })
+    });
+    found.collect()
 }
 
 /// Returns the strings in the data of an object that may be names of libraries.

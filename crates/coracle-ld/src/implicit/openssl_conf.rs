@@ -135,7 +135,7 @@ impl OpensslConf {
             _ => RawPath::new(path),
         };
         self.read_file(program, &path, reading)?;
-        for file in program.data_files_in(&path, PURPOSE)? {
+        for file in program.sources.data_files_in(&path, PURPOSE)? {
             if INCLUDED_EXTENSIONS.iter().any(|end| file.raw_path.as_bytes().ends_with(end)) {
                 self.read_file(program, &file.raw_path, reading)?;
             }

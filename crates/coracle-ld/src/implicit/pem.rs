@@ -98,7 +98,7 @@ fn der_element(bytes: &[u8]) -> Option<(u8, &[u8], &[u8])> {
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use super::*;
 
     fn element(tag: u8, content: &[u8]) -> Vec<u8> {
@@ -108,12 +108,13 @@ mod tests {
         bytes
     }
 
-    fn name_part(identifier: u8, text: &str) -> Vec<u8> {
+    pub(in crate::implicit) fn name_part(identifier: u8, text: &str) -> Vec<u8> {
         let pair = [element(6, &[0x55, 4, identifier]), element(12, text.as_bytes())].concat();
         element(0x31, &element(SEQUENCE, &pair))
     }
 
-    fn certificate(subject: &[u8]) -> String {
+    /// A certificate with this subject, in Base64.
+    pub(in crate::implicit) fn certificate(subject: &[u8]) -> String {
         let field = |tag| element(tag, b"x");
         let fields = [
             field(VERSION),

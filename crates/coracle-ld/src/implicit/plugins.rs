@@ -125,7 +125,7 @@ pub(super) fn add_plugins(
         for path in family.data_paths {
             let path = RawPath::new(*path).absolute_from(&directory_of_library);
             requests.data_files.extend(program.data_file(&path, &why)?);
-            requests.data_files.extend(program.data_files_below(&path, &[], &why)?);
+            requests.data_files.extend(program.sources.data_files_below(&path, &[], &why)?);
         }
     }
     Ok(())
@@ -171,7 +171,7 @@ pub(super) fn add_plugin_directory(
     purpose: &str,
     requests: &mut RequestedDependencies,
 ) -> Result<(), Error> {
-    for file in program.data_files_below(directory, &[], purpose)? {
+    for file in program.sources.data_files_below(directory, &[], purpose)? {
         let is_library = file.path.file_name().is_some_and(|name| name.windows(3).any(|part| part == b".so"));
         if is_library {
             requests.dlopens.push(DlopenRequest {
@@ -196,7 +196,7 @@ fn add_manifest_directory(
     purpose: &str,
     requests: &mut RequestedDependencies,
 ) -> Result<(), Error> {
-    for file in program.data_files_below(directory, &[], purpose)? {
+    for file in program.sources.data_files_below(directory, &[], purpose)? {
         if let DataContent::File(existing) = &file.content {
             for name in elf::strings_containing(&existing.content.open()?, &[".so"])? {
                 requests.dlopens.push(DlopenRequest {

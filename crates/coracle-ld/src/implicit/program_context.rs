@@ -222,10 +222,17 @@ impl<'a> ProgramContext<'a> {
         self.library_with_prefix("libc.so.6")
     }
 
+    /// Returns the data file at `raw_path` in the sources of this program.
+    pub(super) fn data_file(&self, raw_path: &RawPath, purpose: &str) -> fs::Result<Option<DataFile>> {
+        self.sources.data_file(raw_path, purpose)
+    }
+}
+
+impl DataSources<'_> {
     /// Returns the data file at `raw_path`, with the links on its path. `None` if there is none.
     pub(super) fn data_file(&self, raw_path: &RawPath, purpose: &str) -> fs::Result<Option<DataFile>> {
-        for tree in std::iter::once(self.sources.tree).chain(self.sources.fallback) {
-            let found = find_data_file(tree, &self.sources.options.working_dir, raw_path, purpose)?;
+        for tree in std::iter::once(self.tree).chain(self.fallback) {
+            let found = find_data_file(tree, &self.options.working_dir, raw_path, purpose)?;
             if found.is_some() {
                 return Ok(found);
             }
@@ -236,8 +243,8 @@ impl<'a> ProgramContext<'a> {
     /// Returns the files in the directory at `raw_path` itself, sorted, with the links on their paths. Empty
     /// if there is no directory.
     pub(super) fn data_files_in(&self, raw_path: &RawPath, purpose: &str) -> fs::Result<Vec<DataFile>> {
-        let start = &self.sources.options.working_dir;
-        for tree in std::iter::once(self.sources.tree).chain(self.sources.fallback) {
+        let start = &self.options.working_dir;
+        for tree in std::iter::once(self.tree).chain(self.fallback) {
             let end = file_system::resolve_path(tree, start, raw_path.as_bytes())?.end;
             let ResolutionEnd::Directory(directory) = end else { continue };
             let paths = tree.list(&directory)?.into_iter().map(|name| {
@@ -257,7 +264,7 @@ impl<'a> ProgramContext<'a> {
         skip: &[&str],
         purpose: &str,
     ) -> fs::Result<Vec<DataFile>> {
-        for tree in std::iter::once(self.sources.tree).chain(self.sources.fallback) {
+        for tree in std::iter::once(self.tree).chain(self.fallback) {
             let mut files = Vec::new();
             collect_files(tree, raw_path, skip, purpose, &mut files)?;
             if !files.is_empty() {

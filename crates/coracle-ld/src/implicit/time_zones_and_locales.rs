@@ -28,7 +28,7 @@ pub(super) fn add_time_zones(
     match &program.policy.time_zones {
         None => {}
         Some(TimeZones::All) => {
-            let zones = program.data_files_below(&directory, &DUPLICATE_DIRECTORIES, "time zone")?;
+            let zones = program.sources.data_files_below(&directory, &DUPLICATE_DIRECTORIES, "time zone")?;
             if zones.is_empty() {
                 requests.add_unmet(format!("cannot find time zones in `{ZONEINFO_DIRECTORY}`"), hint);
             }
@@ -57,7 +57,7 @@ pub(super) fn add_requested_locales(
 ) -> Result<(), Error> {
     for name in program.policy.locales.iter().flatten() {
         let directory = RawPath::join_bytes(LOCALE_DIRECTORY.as_bytes(), normalize_locale(name).as_bytes());
-        let files = program.data_files_below(&directory, &[], LOCALE_PURPOSE)?;
+        let files = program.sources.data_files_below(&directory, &[], LOCALE_PURPOSE)?;
         if !files.is_empty() {
             requests.data_files.extend(files);
         } else if let Some(archive) = program.data_file(&RawPath::new(LOCALE_ARCHIVE), LOCALE_PURPOSE)?

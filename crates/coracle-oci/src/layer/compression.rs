@@ -58,7 +58,14 @@ impl Codec {
 
     /// Returns a reader that decompresses `reader`, including all gzip members and zstd frames.
     pub(crate) fn decompress<'a>(self, reader: impl Read + 'a) -> io::Result<Box<dyn Read + 'a>> {
-        let reader = BufReader::new(reader);
+        self.decompress_buffered(BufReader::new(reader))
+    }
+
+    /// Like [`Self::decompress`], but reads blocks of the size of the buffer of `reader`.
+    pub(crate) fn decompress_buffered<'a, R: Read + 'a>(
+        self,
+        reader: BufReader<R>,
+    ) -> io::Result<Box<dyn Read + 'a>> {
         Ok(match self {
             Self::None => Box::new(reader),
             Self::Gzip => Box::new(MultiGzDecoder::new(reader)),

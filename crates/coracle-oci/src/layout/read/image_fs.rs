@@ -28,7 +28,7 @@ pub struct ImageFs {
 }
 
 /// The file with the contents of a layer's tar, at their offsets.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct StoredTar {
     pub(super) path: PathBuf,
     pub(super) stat: Stat,

@@ -111,12 +111,12 @@ pub(super) struct TarHeaderReader<R> {
     reader: R,
     position: u64,
     /// The offset of the next header: content before it that was not read is skipped.
-    next_header: u64,
+    next_position: u64,
 }
 
 impl<R: SkipBytes> TarHeaderReader<R> {
     pub(super) fn new(reader: R) -> Self {
-        Self { reader, position: 0, next_header: 0 }
+        Self { reader, position: 0, next_position: 0 }
     }
 
     /// Returns the reader, positioned after the end of the tar.
@@ -126,7 +126,7 @@ impl<R: SkipBytes> TarHeaderReader<R> {
 
     /// Returns the next member; `None` at the end.
     pub(super) fn next_header(&mut self) -> io::Result<Option<TarHeader>> {
-        self.skip(self.next_header.saturating_sub(self.position))?;
+        self.skip(self.next_position.saturating_sub(self.position))?;
         let header_position = self.position;
         let mut records = HeaderOverrides::default();
         loop {
@@ -173,7 +173,7 @@ impl<R: SkipBytes> TarHeaderReader<R> {
         let owner = (id(records.uid, &old.uid, header.uid())?, id(records.gid, &old.gid, header.gid())?);
         let mode = if is_empty_field(&old.mode) { 0 } else { header.mode()? & 0o7777 };
         let position = self.position;
-        self.next_header =
+        self.next_position =
             position.checked_add(padded_size(size)?).ok_or_else(|| invalid_data("a size is out of range"))?;
         let names = (header.username_bytes(), header.groupname_bytes());
         Ok(TarHeader {

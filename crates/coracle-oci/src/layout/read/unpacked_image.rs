@@ -5,7 +5,7 @@
 //! with the image, or damaged.
 
 use std::fs::File;
-use std::io::{self, Read, Seek as _, SeekFrom, Write as _};
+use std::io::{self, BufReader, Read, Seek as _, SeekFrom, Write as _};
 use std::path::{Path, PathBuf};
 
 use super::compressed_shares::{CompressedOffsets, CountingReader, OffsetRecorder};
@@ -33,8 +33,9 @@ pub struct UnpackOptions<'a> {
     pub keeps_content: &'a dyn Fn(&TarHeader) -> bool,
     /// Whether a digest of each file's content is computed.
     pub hashes_files: bool,
-    /// Whether the layer with this digest is left out.
-    pub skips_layer: &'a dyn Fn(&Digest) -> bool,
+    /// Returns a layer with this digest that was read before, which is not read again. An empty one
+    /// leaves the layer out. The image that it was read for must not be dropped.
+    pub known_layer: &'a dyn Fn(&Digest) -> Option<UnpackedLayer>,
     /// Receives the number of compressed bytes that were read.
     pub progress: &'a dyn Progress,
 }
@@ -58,8 +59,8 @@ pub struct UnpackedLayer {
     pub size: u64,
     /// The size of the tar in bytes.
     pub unpacked_size: u64,
-    /// The tar, whose unkept contents are zeros; `None` if nothing was kept.
-    pub tar: Option<PathBuf>,
+    /// The kept contents.
+    tar: Option<StoredTar>,
     /// Why the layer cannot be read.
     pub problem: Option<LayerProblem>,
 }
@@ -117,9 +118,10 @@ impl UnpackedImage {
     ) -> Result<(), Stop> {
         let size = layer.descriptor.as_ref().map_or(0, |descriptor| descriptor.size);
         let skipped = UnpackedLayer { size, ..UnpackedLayer::default() };
-        if layer.descriptor.as_ref().is_some_and(|descriptor| (options.skips_layer)(&descriptor.digest)) {
-            self.file_system.skip_layer();
-            self.layers.push(skipped);
+        let known =
+            layer.descriptor.as_ref().and_then(|descriptor| (options.known_layer)(&descriptor.digest));
+        if let Some(known) = known {
+            self.add_known_layer(known);
             return Ok(());
         }
         let problem = match unreadable_kind(layer) {
@@ -139,6 +141,18 @@ impl UnpackedImage {
         }
         self.layers.push(UnpackedLayer { problem, ..skipped });
         Ok(())
+    }
+
+    /// Applies a layer that was read before.
+    fn add_known_layer(&mut self, mut known: UnpackedLayer) {
+        let mut changes = LayerChanges::empty(self.file_system.files().next_layer());
+        changes.unpacked_size = known.unpacked_size;
+        let added = known.members.iter().try_for_each(|member| changes.add_member(&member.header));
+        let added = added.map_err(|error| error.to_string());
+        if let Err(why) = added.and_then(|()| self.file_system.apply_changes(changes, known.tar.clone())) {
+            known.problem.get_or_insert(LayerProblem { why, is_damaged: true });
+        }
+        self.layers.push(known);
     }
 
     fn read_layer(
@@ -178,17 +192,16 @@ impl UnpackedImage {
             )));
         }
         let tar = reading.finish_tar(unpacked_size)?;
-        let path = tar.as_ref().map(|tar| tar.path.clone());
         let mut changes = reading.changes;
         changes.unpacked_size = unpacked_size;
-        self.file_system.apply_changes(changes, tar).map_err(Failure::Layer)?;
+        self.file_system.apply_changes(changes, tar.clone()).map_err(Failure::Layer)?;
         let mut members = reading.members;
         for member in &mut members {
             let header = &member.header;
             let end = offsets.compressed_offset((header.position + header.size).next_multiple_of(512));
             member.compressed = end - offsets.compressed_offset(header.header_position);
         }
-        Ok(UnpackedLayer { members, size: blob.size, unpacked_size, tar: path, problem: None })
+        Ok(UnpackedLayer { members, size: blob.size, unpacked_size, tar, problem: None })
     }
 }
 
@@ -213,9 +226,10 @@ impl LayerReading<'_> {
         limit: u64,
         size: u64,
     ) -> io::Result<(CompressedOffsets, u64)> {
-        let counted = CountingReader::new(blob);
+        let counted = CountingReader::new(BufReader::with_capacity(BUFFER_SIZE, blob));
         let count = counted.count();
-        let recorder = OffsetRecorder::new(codec.decompress(counted)?, count);
+        let blocks = BufReader::with_capacity(BLOCK_SIZE, counted);
+        let recorder = OffsetRecorder::new(codec.decompress_buffered(blocks)?, count);
         let mut headers = TarHeaderReader::new(UnseekableReader(recorder.take(limit)));
         while let Some(header) = headers.next_header()? {
             self.add_member(header, &mut headers)?;
@@ -301,6 +315,10 @@ impl LayerReading<'_> {
         Ok(Some(StoredTar { path: self.path.clone(), stat, stored }))
     }
 }
+
+/// The size of the blocks that a decoder reads, in bytes: the smaller, the more exact is the size of
+/// each member.
+const BLOCK_SIZE: usize = 256;
 
 /// Buffer size for reading contents, in bytes.
 const BUFFER_SIZE: usize = 64 << 10;

@@ -74,7 +74,7 @@ impl Layout {
             temp_dir: self.0.path(),
             keeps_content: &|header| header.name != b"unkept",
             hashes_files: true,
-            skips_layer: &|_| false,
+            known_layer: &|_| None,
             progress: &(),
         };
         image.unpack(&image.images[0], &options).unwrap()
