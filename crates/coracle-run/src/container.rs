@@ -23,7 +23,8 @@ pub struct Container {
     pub volume_group: Option<u32>,
     /// Directories and files that are mounted, parents before their children.
     pub mounts: Vec<BindMount>,
-    /// Directories in memory that the program writes to; only engines have them.
+    /// Directories that the program writes to, with the owner that they have in the image; only engines
+    /// have them.
     pub temporary_directories: Vec<String>,
     /// The ports that are reachable from this machine.
     pub ports: Vec<PortMapping>,

@@ -4,10 +4,6 @@ use std::fmt::Write as _;
 
 use crate::container::{BindMount, Container};
 
-/// The options of a temporary directory, which any user may write to, as to an `emptyDir`.
-const TEMPORARY_OPTIONS: &str = "rw,exec,mode=1777";
-const PODMAN_TEMPORARY_OPTIONS: &str = "rw,exec,mode=1777,notmpcopyup";
-
 /// A target whose command line or file is printed.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum EngineFormat {
@@ -21,19 +17,15 @@ pub enum EngineFormat {
     Quadlet,
 }
 
-/// Returns the arguments of `docker run`, without the program's name. `flags` come first, such as `--rm`.
-pub fn docker_arguments(container: &Container, image: &str, flags: &[&str]) -> Vec<String> {
-    run_arguments(container, image, flags, TEMPORARY_OPTIONS)
-}
-
 /// Returns the arguments of `podman run` like [`docker_arguments`]. Podman mounts nothing on `/tmp` and
-/// `/run` by itself, as in a pod, and copies nothing into temporary directories.
+/// `/run` by itself, as in a pod.
 pub fn podman_arguments(container: &Container, image: &str, flags: &[&str]) -> Vec<String> {
     let flags: Vec<&str> = flags.iter().copied().chain(["--read-only-tmpfs=false"]).collect();
-    run_arguments(container, image, &flags, PODMAN_TEMPORARY_OPTIONS)
+    docker_arguments(container, image, &flags)
 }
 
-fn run_arguments(container: &Container, image: &str, flags: &[&str], temporary_options: &str) -> Vec<String> {
+/// Returns the arguments of `docker run`, without the program's name. `flags` come first, such as `--rm`.
+pub fn docker_arguments(container: &Container, image: &str, flags: &[&str]) -> Vec<String> {
     let mut args = vec!["run".to_owned()];
     args.extend(flags.iter().map(|flag| (*flag).to_owned()));
     let mut flag = |name: &str, value: String| args.extend([name.to_owned(), value]);
@@ -53,8 +45,9 @@ fn run_arguments(container: &Container, image: &str, flags: &[&str], temporary_o
     for mount in &container.mounts {
         flag("--volume", volume(mount));
     }
+    // A volume without a name gets the owner that the directory has in the image.
     for directory in &container.temporary_directories {
-        flag("--tmpfs", format!("{directory}:{temporary_options}"));
+        flag("--volume", directory.clone());
     }
     for port in &container.ports {
         flag("--publish", port.to_string());
@@ -72,6 +65,11 @@ fn run_arguments(container: &Container, image: &str, flags: &[&str], temporary_o
     args.push(image.to_owned());
     args.extend(rest.iter().cloned());
     args
+}
+
+/// Returns the mounts, and volumes without a name for temporary directories.
+fn volumes(container: &Container) -> Vec<String> {
+    container.mounts.iter().map(volume).chain(container.temporary_directories.iter().cloned()).collect()
 }
 
 fn volume(mount: &BindMount) -> String {
@@ -118,15 +116,7 @@ pub fn compose_file(container: &Container, image: &str) -> String {
         container.env.iter().map(|(name, value)| quoted_dollars(&format!("{name}={value}"))).collect(),
     );
     list("ports", container.ports.iter().map(|port| quoted(&port.to_string())).collect());
-    list(
-        "tmpfs",
-        container
-            .temporary_directories
-            .iter()
-            .map(|directory| quoted(&format!("{directory}:{TEMPORARY_OPTIONS}")))
-            .collect(),
-    );
-    list("volumes", container.mounts.iter().map(|mount| quoted_dollars(&volume(mount))).collect());
+    list("volumes", volumes(container).iter().map(|volume| quoted_dollars(volume)).collect());
     text
 }
 
@@ -159,11 +149,8 @@ pub fn quadlet_file(container: &Container, image: &str) -> String {
     if container.working_dir != "/" {
         line("WorkingDir", container.working_dir.clone());
     }
-    for mount in &container.mounts {
-        line("Volume", volume(mount).replace('%', "%%"));
-    }
-    for directory in &container.temporary_directories {
-        line("Tmpfs", format!("{directory}:{PODMAN_TEMPORARY_OPTIONS}"));
+    for volume in volumes(container) {
+        line("Volume", volume.replace('%', "%%"));
     }
     for port in &container.ports {
         line("PublishPort", port.to_string());

@@ -82,7 +82,7 @@ pub(super) enum CoracleCommand {
     #[command(display_order = 1)]
     Run(Box<RunArgs>),
     /// Print Kubernetes manifests for an image: ConfigMaps, workload, Service
-    #[command(display_order = 4)]
+    #[command(display_order = 5)]
     Manifests(Box<ManifestsArgs>),
     /// Render and check a program's configuration, which is kept out of its image
     #[command(subcommand, display_order = 6)]
@@ -189,7 +189,7 @@ pub(super) enum CargoCommand {
     #[command(display_order = 1)]
     Run(Box<CargoRunArgs>),
     /// Print Kubernetes manifests for a program's image: ConfigMaps, workload, Service
-    #[command(display_order = 4)]
+    #[command(display_order = 5)]
     Manifests(Box<CargoManifestsArgs>),
     /// Render and check a program's configuration, which is kept out of its image
     #[command(subcommand, display_order = 6)]

@@ -17,7 +17,7 @@ Examples:
   coracle run oci:shop.oci -p 8080      an image that is built already
   coracle run docker://ghcr.io/acme/shop:1.2 --config config/:/etc/shop
   coracle run --environment production --secret-file password=./password
-  coracle run --watch                   take up changes of configuration and program
+  coracle run --watch                   take up changes of files and program
   coracle run --check-reload            does the program open changed files?
   coracle run --wait-ready -P           in the background; print its address
   coracle run --print podman            the same as a command of Podman

@@ -13,7 +13,8 @@ use coracle_run::{
 
 use super::engine::EngineBackend;
 use super::events::RunEvent;
-use super::image::{PreparedImage, host_architecture};
+use super::image::PreparedImage;
+use super::platform::host_architecture;
 use crate::cli::console_output::{self, count_noun};
 use crate::cli::error::CliError;
 

@@ -1,7 +1,7 @@
 //! The volumes of a run: rendered files and Secrets, with the paths, modes and groups that they have in
 //! a pod of the same recipe.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
@@ -13,8 +13,9 @@ use coracle_kube::values::ValueSource;
 use coracle_run::{SandboxVolume, VolumeFile};
 
 use super::image::{ImageSubject, PreparedImage};
+use super::secret_files::{SecretFiles, missing_secrets};
 use crate::cli::args::RunArgs;
-use crate::cli::error::{CliError, CliExit};
+use crate::cli::error::CliError;
 
 /// The mode of files of ConfigMaps, and of Secrets as `coracle manifests` mounts them.
 const CONFIG_MODE: u32 = 0o644;
@@ -141,59 +142,6 @@ impl ImageSubject<'_> {
     }
 }
 
-/// The files of `--secret-file`, by key.
-struct SecretFiles {
-    files: BTreeMap<String, PathBuf>,
-}
-
-impl SecretFiles {
-    fn parse(texts: &[OsString]) -> Result<Self, CliError> {
-        let mut files = BTreeMap::new();
-        for text in texts {
-            let shown = text.to_string_lossy();
-            let bytes = text.as_encoded_bytes();
-            let split = bytes.iter().position(|byte| *byte == b'=').filter(|at| *at > 0);
-            let Some((key, file)) = split.and_then(|at| bytes.split_at_checked(at)) else {
-                return Err(CliError::usage(
-                    format!("`--secret-file`: `{shown}` has no `=`"),
-                    "write the key and the file with its content: `--secret-file password=./password`",
-                ));
-            };
-            let file = fs::path_from_bytes(file.get(1..).unwrap_or_default());
-            files.insert(String::from_utf8_lossy(key).into_owned(), file);
-        }
-        Ok(Self { files })
-    }
-
-    /// Returns the files whose key is not one of a mounted Secret, but a value of templates, as for
-    /// `--set-file`.
-    fn values_of_templates(&self, recipe: &Recipe) -> Vec<OsString> {
-        let is_mounted = |key: &str| {
-            recipe.config.secrets.iter().any(|secret| secret.files.iter().any(|known| known.key == key))
-        };
-        let values = self.files.iter().filter(|(key, _)| !is_mounted(key));
-        values
-            .map(|(key, file)| {
-                let mut text = OsString::from(format!("{key}="));
-                text.push(file);
-                text
-            })
-            .collect()
-    }
-}
-
-fn missing_secrets(missing: &[String], secrets: &SecretFiles) -> CliError {
-    let keys: Vec<&str> = missing.iter().filter_map(|text| text.split('`').nth(1)).collect();
-    let flags: Vec<String> = keys.iter().map(|key| format!("--secret-file {key}=FILE")).collect();
-    let given: Vec<String> = secrets.files.keys().map(|key| format!("`{key}`")).collect();
-    let given = if given.is_empty() { String::new() } else { format!("\ngiven are {}", given.join(", ")) };
-    CliError {
-        exit: CliExit::Usage,
-        message: format!("no file is given for the keys of Secrets: {}{given}", missing.join(", ")),
-        hint: Some(format!("name the files: `{}`", flags.join(" "))),
-    }
-}
-
 /// Returns the path of a mount point relative to that of another mount that contains it.
 fn path_below(point: &ImagePath, outer: &ImagePath) -> Option<String> {
     let below: Vec<&[u8]> = point.strip_prefix(outer)?.collect();
@@ -298,22 +246,5 @@ mod tests {
             [name("/etc/shop"), name("/etc-shop"), name("/etc/shop.d")],
             ["etc-shop", "etc-shop-2", "etc-shop-d"]
         );
-    }
-
-    #[test]
-    fn secret_files_have_a_key_and_a_file() {
-        let parsed = SecretFiles::parse(&["password=a=b".into()]).unwrap();
-        assert_eq!(parsed.files["password"], Path::new("a=b"));
-        for wrong in ["password", "=file"] {
-            assert_eq!(SecretFiles::parse(&[wrong.into()]).err().unwrap().exit, CliExit::Usage, "{wrong}");
-        }
-    }
-
-    #[test]
-    fn every_missing_secret_is_named_with_its_flag() {
-        let secrets = SecretFiles::parse(&["user=f".into()]).unwrap();
-        let error = missing_secrets(&["`password` for `/run/secrets`".into()], &secrets);
-        assert!(error.message.contains("`password` for `/run/secrets`") && error.message.contains("`user`"));
-        assert_eq!(error.hint.unwrap(), "name the files: `--secret-file password=FILE`");
     }
 }

@@ -9,9 +9,11 @@ mod debug;
 mod engine;
 mod events;
 mod image;
+mod platform;
 mod print;
 mod probes;
 mod reload_check;
+mod secret_files;
 mod session;
 mod stopping;
 mod watch;
@@ -19,7 +21,7 @@ mod watch;
 pub(super) use background::run_stop;
 pub(super) use debug::run_debug;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use coracle::recipe::{Recipe, RecipeOverrides};
 use coracle_run::{RunError, Runtime, RuntimeKind, find_runtime};
@@ -59,7 +61,7 @@ fn runtime_for(args: &RunArgs) -> Result<Runtime, CliError> {
     let mut directories: Vec<PathBuf> = std::env::split_paths(&path).collect();
     // Where distributions install runtimes, which users do not have in PATH.
     directories.extend(["/usr/sbin", "/sbin"].map(PathBuf::from));
-    Ok(find_runtime(wanted, &directories, std::path::Path::is_file)?)
+    Ok(find_runtime(wanted, &directories, Path::is_file)?)
 }
 
 /// Returns the directory of all runs of this user.

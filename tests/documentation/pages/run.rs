@@ -26,7 +26,7 @@ fn prepare(runner: &DocRunner) {
          [[config]]\nmount = \"/etc/shop\"\ntemplates = [\"shop.toml.j2\"]\nreload = \"watch\"\n\
          [[secret]]\nmount = \"/run/secrets/shop\"\nkeys = [\"password\"]\noptional = true\n\
          [values]\nfiles = [\"values.toml\"]\n[environments.production]\nvalues = [\"production.toml\"]\n\
-         [kubernetes]\nprobes = { http = \"/health\", period = 1 }\n",
+         [kubernetes]\nprobes = { http = \"/ada\", period = 1 }\ntermination-grace = 1\n",
     );
     own_network(runner);
 }

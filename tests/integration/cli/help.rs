@@ -24,14 +24,15 @@ Usage: coracle [OPTIONS] <COMMAND>
 
 Commands:
   build         Build an image from built programs
+  run           Run an image here as a restricted pod would, with its configuration
   init          Write a first recipe, with configuration and CI
   deps          Show what the dynamic loader would map for a program, and why
   manifests     Print Kubernetes manifests for an image: ConfigMaps, workload, Service
-  record        Run a program once, and print what it opens that its image lacks
   config        Render and check a program's configuration, which is kept out of its image
+  record        Run a program once, and print what it opens that its image lacks
+  stop          End a run that is in the background
+  debug         Run a tool of this machine next to a program that `coracle run` runs
   resolve       Pin images in manifests by digest
-  inspect       Show what an image contains, and why
-  diff          Show how two images differ
   copy          Copy an image between registries, layouts and archives
   sign          Sign an image, and the SBOM and provenance that are stored with it
   verify        Check an image: whole, sound, signed, and the same when it is built again
@@ -54,6 +55,7 @@ Examples:
   coracle build ./app                   build an image of a program in ./app.oci
   coracle build /usr/bin/curl -t curl   include the libraries that it needs
   coracle build                         build the image in coracle.toml
+  coracle run                           run it here, with its configuration
   coracle deps /usr/bin/curl            show what the dynamic loader would map
   coracle manifests                     print Kubernetes manifests for the image
 
@@ -120,6 +122,8 @@ Image:
       --include-times <TIME>          The time of included files: `zero` (1970-01-01) or `epoch`,
                                       which web servers need for browsers' caches
       --strip                         Remove the programs' symbols and debug information
+      --keep-symbols <DIR>            Keep the programs with their symbols in DIR, where debuggers
+                                      find them by build ID
       --linkage <HOW>                 Fail unless the programs are linked this way: `static`,
                                       `dynamic`; `auto` accepts both and gives advice
       --compression <CODEC[:LEVEL]>   Compress layers with `gzip`, `zstd` or not at all (`none`);
