@@ -40,6 +40,7 @@ fn mirror(from: &str, to: &str) -> Result<(), Box<dyn Error>> {
         client: &client,
         engines: &coracle_oci::engine::EngineSettings::default(),
         durability: coracle_core::fs::Durability::Synced,
+        with_referrers: false,
     };
     let copied = copy::copy_image(&from, &to, ways, &())?;
     println!("{} {to}", copied.digest);

@@ -34,6 +34,8 @@ impl<'a> BuildRequest<'a> {
         destinations.check_writable()?;
         let push_targets = destinations.push_targets(recipe, settings)?;
         destinations.contract_at_registry(settings)?;
+        #[cfg(feature = "sign")]
+        crate::attestations::check_destinations(&settings.attestations, &destinations)?;
         let config_fingerprint = contract::config_fingerprint(recipe);
         Ok(Self { recipe, settings, observer, destinations, push_targets, config_fingerprint })
     }

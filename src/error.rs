@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use super::lock::{LockError, LockMismatch};
 use super::over_budget::OverBudgetError;
 use super::recipe;
 use super::rootfs::{self, Owner};
@@ -35,6 +36,22 @@ pub enum Error {
     #[cfg(feature = "scan")]
     #[error(transparent)]
     SecretsFound(#[from] coracle_scan::FindingsError),
+    /// The image differs from its lock.
+    #[error(transparent)]
+    Locked(#[from] LockMismatch),
+    /// The lock cannot be used.
+    #[error(transparent)]
+    Lock(#[from] LockError),
+    /// A signature cannot be made.
+    #[cfg(feature = "sign")]
+    #[error(transparent)]
+    Sign(#[from] coracle_sign::signer::SignError),
+    /// A destination cannot hold signatures and attestations.
+    #[error("`{0}` can't hold signatures and provenance, only registries and layouts can")]
+    AttestationsUnsupported(ImageLocation),
+    /// Simple signing needs a key of its own.
+    #[error("the signature for engines can only be made with a key")]
+    SimpleSigningWithoutKey,
     /// The image exceeds its budget.
     #[error(transparent)]
     OverBudget(#[from] OverBudgetError),
@@ -200,7 +217,10 @@ impl Error {
             )
         };
         match self {
-            Self::Recipe(_) => true,
+            Self::Recipe(_)
+            | Self::Lock(_)
+            | Self::AttestationsUnsupported(_)
+            | Self::SimpleSigningWithoutKey => true,
             #[cfg(feature = "kube")]
             Self::Config(_) => true,
             #[cfg(feature = "kube")]
@@ -221,6 +241,14 @@ impl Hint for Error {
             Self::Config(error) => error.hint(),
             #[cfg(feature = "scan")]
             Self::SecretsFound(error) => error.hint(),
+            Self::Locked(error) => error.hint(),
+            Self::Lock(error) => error.hint(),
+            #[cfg(feature = "sign")]
+            Self::Sign(error) => error.hint(),
+            Self::AttestationsUnsupported(_) => {
+                Some("write the image to a registry or a layout: `--push`, `-o oci:DIR`".into())
+            }
+            Self::SimpleSigningWithoutKey => Some("pass the key: `--sign-key KEY`".into()),
             Self::OverBudget(error) => error.hint(),
             Self::Closure(error) => error.hint(),
             Self::WouldNotStart(problems) => Some(problems_hint(problems)),

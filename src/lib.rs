@@ -27,12 +27,14 @@
 //! clients of local engines.
 //!
 //! Features (all are on by default): `kube` for configuration, contracts and Kubernetes manifests,
-//! `scan` for the secret scanner, `registry` for the HTTP client of registries, and `cli` for the
-//! command line.
+//! `scan` for the secret scanner, `sign` for signatures and provenance, `registry` for the HTTP client
+//! of registries, and `cli` for the command line.
 //!
 //! Images follow the OCI image specification 1.1. Libraries are found as the dynamic loaders of
 //! glibc and musl find them. ARCHITECTURE.md describes the modules.
 
+#[cfg(feature = "sign")]
+pub mod attestations;
 mod base_image;
 mod build_record;
 mod build_result;
@@ -43,6 +45,7 @@ mod error;
 mod image_config;
 mod image_plan;
 pub mod inventory;
+pub mod lock;
 #[cfg(not(feature = "kube"))]
 mod no_contract;
 #[cfg(not(feature = "scan"))]
@@ -51,6 +54,7 @@ mod observer;
 mod over_budget;
 mod pack;
 mod packaged_files;
+mod packed_files;
 mod plan;
 mod previous_image;
 mod publish;

@@ -1,7 +1,10 @@
-//! Publishes a packed image: writes it to its destinations, then its contract, then its names.
+//! Publishes a packed image: signs it, writes it to its destinations, then its contract and its
+//! signatures, then its names.
 
 use std::io::{self, Cursor, Read};
 
+#[cfg(feature = "sign")]
+use super::attestations;
 use super::build_request::BuildRequest;
 use super::build_result::{BaseInfo, Built, RegistryPush};
 use super::contract;
@@ -49,6 +52,11 @@ pub(crate) fn publish_contract_then_names<'a>(
         }
         notes.extend(remote_cache.take_warning());
     }
+    let sboms = sbom::create_sboms(request, &packed.images.plans, image_set)?;
+    #[cfg(feature = "sign")]
+    let attestations = attestations::create(request, &packed.images, image_set, &sboms.artifacts)?;
+    #[cfg(feature = "sign")]
+    notes.extend(warning_notes(attestations.write_to_layouts(request)?));
     let mut outputs = OutputStamp::default();
     for destination in &destinations.local {
         let names = request.image_names();
@@ -60,7 +68,9 @@ pub(crate) fn publish_contract_then_names<'a>(
     let contract =
         contract::publish_contract(&packed.images.contract, image_set, destinations, settings, &mut outputs)?;
     notes.extend(warning_notes(contract.warnings));
-    notes.extend(warning_notes(sbom::publish_sboms(request, &packed.images.plans, image_set, &mut outputs)?));
+    notes.extend(warning_notes(sboms.publish(request, &mut outputs)?));
+    #[cfg(feature = "sign")]
+    attestations.push(request, image_set)?;
     let pushes = packed.uploads.write_tags(image_set)?;
     let built = Built {
         pushes: pushes.into_iter().map(RegistryPush::from).collect(),

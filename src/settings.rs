@@ -29,6 +29,25 @@ pub struct Settings {
     pub engines: EngineSettings,
     /// Whether layouts and archives survive a crash of the machine.
     pub durability: Durability,
+    /// Whether the build fails if the image differs from its lock.
+    pub locked: bool,
+    /// The lock. Default: `coracle.lock` in the directory of the recipe.
+    pub lock_file: Option<PathBuf>,
+    /// The signatures and attestations that are published with the image.
+    #[cfg(feature = "sign")]
+    pub attestations: crate::attestations::AttestationSettings,
     /// `true` if the image is compared with the one that it replaces even without a budget.
     pub compare_with_previous: bool,
+}
+
+impl Settings {
+    /// Whether the image must be built even if nothing has changed since a recorded build: its lock is
+    /// compared with a plan, and attestations are made from one.
+    pub(crate) fn needs_build(&self) -> bool {
+        #[cfg(feature = "sign")]
+        let has_attestations = self.attestations.are_requested();
+        #[cfg(not(feature = "sign"))]
+        let has_attestations = false;
+        self.locked || has_attestations
+    }
 }

@@ -45,6 +45,11 @@ fn hash_settings(settings: &Settings, hasher: &mut KeyHasher) {
         remote_cache: _,
         engines: _,
         durability,
+        // An image with a lock or attestations is always built.
+        locked: _,
+        lock_file: _,
+        #[cfg(feature = "sign")]
+            attestations: _,
         compare_with_previous: _,
     } = settings;
     epoch.hash(hasher);

@@ -41,6 +41,7 @@ pub(crate) enum UpToDateCheck<'a> {
 pub(crate) fn check_up_to_date<'a>(request: &BuildRequest<'a>) -> Result<UpToDateCheck<'a>, Error> {
     // Only the engine can tell whether it still has the image.
     let is_checkable = request.destinations.engines.is_empty()
+        && !request.settings.needs_build()
         && sbom::can_be_recorded(request.recipe, &request.destinations);
     let record = if is_checkable { BuildRecord::for_request(request)? } else { None };
     let Some(record) = record else { return Ok(UpToDateCheck::Outdated(None)) };

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use coracle::Settings;
+use coracle::attestations::AttestationSettings;
 use coracle::recipe::{self, Recipe, RecipeOverrides};
 use coracle_core::fs::Durability;
 use coracle_oci::cache::BuildCache;
@@ -17,7 +18,7 @@ use super::args::{BuildArgs, RegistryArgs};
 use super::environment::{engine_settings, env_path, env_var, new_registry_client};
 use super::error::CliError;
 use super::report_files::ReportFiles;
-use super::{cache, interrupt};
+use super::{cache, interrupt, signing};
 
 /// Returns the recipes that the arguments name. Fails if any of them is invalid, before any is
 /// built.
@@ -114,6 +115,9 @@ pub(super) fn settings_of_all_builds(args: &BuildArgs) -> Result<Settings, CliEr
     Ok(Settings {
         remote_cache: cache::remote_cache_config(&args.remote_cache)?,
         durability: args.disk.durability(),
+        locked: args.locked,
+        lock_file: args.lock_file.clone(),
+        attestations: signing::attestation_settings(&args.signing, args.quiet)?,
         compare_with_previous: ReportFiles::needs_comparison(&args.reports),
         ..library_settings(args.epoch.as_deref(), cache, None)?
     })
@@ -146,6 +150,9 @@ pub(super) fn library_settings(
         remote_cache: RemoteCacheConfig::default(),
         engines: engine_settings(),
         durability: Durability::default(),
+        locked: false,
+        lock_file: None,
+        attestations: AttestationSettings::default(),
         compare_with_previous: false,
     })
 }

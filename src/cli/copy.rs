@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 use coracle_core::escape::escape_text;
 use coracle_core::note::Note;
 use coracle_oci::copy::{self, CopySettings, CreatedIndex, ImageLocation, RegistryImageName, create_index};
+use coracle_oci::layout::DiskFormat;
 use serde::Serialize;
 
 use super::args::{CopyArgs, IndexArgs, OutputFormat};
@@ -36,12 +37,10 @@ struct CopyReport {
 pub(super) fn run_copy(args: &CopyArgs) -> Result<CliExit, CliError> {
     interrupt::handle_signals();
     let (from, to) = (parse_location(&args.from)?, parse_location(&args.to)?);
-    if args.referrers && registry_image(&to).is_none() {
+    if args.referrers && !can_hold_referrers(&to) {
         return Err(CliError::usage(
-            format!(
-                "`--referrers`: `{to}` is not in a registry, and referrers can be copied only to registries"
-            ),
-            "leave it out, or copy to a registry: `docker://NAME[:TAG]`",
+            format!("`--referrers`: `{to}` can't hold referrers, only registries and layouts can"),
+            "leave it out, or copy to a registry or a layout: `docker://NAME[:TAG]`, `oci:DIR[:TAG]`",
         ));
     }
     let written: Vec<&RegistryImageName> = registry_image(&to).into_iter().collect();
@@ -51,15 +50,11 @@ pub(super) fn run_copy(args: &CopyArgs) -> Result<CliExit, CliError> {
         client: &client,
         engines: &environment::engine_settings(),
         durability: args.disk.durability(),
+        with_referrers: args.referrers,
     };
     let copied = copy::copy_image(&from, &to, settings, &progress);
-    // Referrers are copied last, so that the image they refer to exists.
-    let referrers = match (&copied, registry_image(&to).filter(|_| args.referrers)) {
-        (Ok(_), Some(to)) => copy::copy_referrers(&from, to, &client, &progress),
-        _ => Ok(Vec::new()),
-    };
     progress.finish();
-    let (copied, referrers) = (copied?, referrers?);
+    let copied = copied?;
     let warnings: Vec<Note> =
         copied.warnings.iter().map(|warning| Note::Warning(warning.to_string())).collect();
     console_output::print_notes(&warnings, args.quiet);
@@ -70,11 +65,11 @@ pub(super) fn run_copy(args: &CopyArgs) -> Result<CliExit, CliError> {
         to: to.to_string(),
         sent: copied.pushed.as_ref().map(SentReport::from),
         loaded: copied.loaded.as_ref().map(LoadedReport::from),
-        referrers: referrers.iter().map(|referrer| referrer.digest.to_string()).collect(),
+        referrers: copied.referrers.iter().map(|referrer| referrer.digest.to_string()).collect(),
     };
     if !args.quiet {
         console_output::print_message(&report.to_text());
-        for referrer in &referrers {
+        for referrer in &copied.referrers {
             let kind = referrer.artifact_type.as_deref().unwrap_or(&referrer.media_type);
             console_output::print_message(&format!(
                 "  referrer  {}  {}\n",
@@ -88,6 +83,15 @@ pub(super) fn run_copy(args: &CopyArgs) -> Result<CliExit, CliError> {
         OutputFormat::Json => console_output::print_json(&report)?,
     }
     Ok(CliExit::Success)
+}
+
+/// Whether referrers can be copied to `to`.
+fn can_hold_referrers(to: &ImageLocation) -> bool {
+    match to {
+        ImageLocation::Registry(_) => true,
+        ImageLocation::OnDisk(location) => location.format == DiskFormat::Layout,
+        ImageLocation::Engine(_) => false,
+    }
 }
 
 impl CopyReport {
@@ -136,6 +140,7 @@ pub(super) fn run_index(args: &IndexArgs) -> Result<CliExit, CliError> {
         client: &client,
         engines: &environment::engine_settings(),
         durability: args.disk.durability(),
+        with_referrers: false,
     };
     let created = create_index(&from, &to, &annotations, settings, &progress);
     progress.finish();

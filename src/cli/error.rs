@@ -98,6 +98,7 @@ impl CliError {
             _ if error.is_usage_error() => CliExit::Usage,
             coracle::Error::SecretsFound(_)
             | coracle::Error::OverBudget(_)
+            | coracle::Error::Locked(_)
             | coracle::Error::IncompleteInventory(_) => CliExit::Findings,
             coracle::Error::Cancelled { .. } => CliExit::Interrupted,
             coracle::Error::Layout(layout::LayoutError::Registry(error)) if !error.is_local_failure() => {

@@ -26,6 +26,7 @@ mod init;
 mod inspect;
 mod interrupt;
 mod line_wrap;
+mod lock;
 mod manifest_image;
 mod manifests;
 mod markdown_summary;
@@ -44,8 +45,10 @@ mod run;
 #[cfg(not(target_os = "linux"))]
 #[path = "run_elsewhere.rs"]
 mod run;
+mod signing;
 mod transfer_report;
 mod usage_error;
+mod verify;
 
 use std::ffi::OsString;
 use std::process::ExitCode;
@@ -133,6 +136,10 @@ fn run_common_command(command: &CommonCommand, caller: Invocation) -> Result<Cli
         CommonCommand::Inspect(args) => inspect::run_inspect(args),
         CommonCommand::Diff(args) => diff::run_diff(args),
         CommonCommand::Copy(args) => copy::run_copy(args),
+        CommonCommand::Sign(args) => signing::run_sign(args),
+        CommonCommand::Verify(args) => verify::run_verify(args),
+        CommonCommand::Key(command) => signing::run_key(command),
+        CommonCommand::Lock(args) => lock::run_lock(args),
         CommonCommand::Index(args) => copy::run_index(args),
         CommonCommand::ReloadImage(args) => reload_image::run_reload_image(args),
         CommonCommand::Cache(command) => cache::run_cache(command),

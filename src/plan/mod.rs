@@ -20,6 +20,7 @@ use super::build_request::BuildRequest;
 use super::contract::{self, ContractDocument};
 use super::destinations::Destinations;
 use super::error::Error;
+use super::lock;
 use super::observer::Observer;
 use super::recipe::{DEFAULT_USER, Recipe};
 use super::root_file_systems::{self, RootFileSystems};
@@ -75,6 +76,9 @@ pub(crate) fn plan_build<'a>(request: &BuildRequest<'a>) -> Result<BuildPlan<'a>
     let base = base_image::open_base(recipe, settings)?;
     let plans =
         plan_platforms(&PlanInputs { recipe, settings, observer, roots: &roots, base: base.as_deref() })?;
+    if settings.locked {
+        lock::check_locked(recipe, &plans, &lock::lock_path(recipe, settings.lock_file.as_deref()))?;
+    }
     let sizes = SizeComparison::read_previous_images(request, plans.iter().map(|plan| &plan.platform))?;
     let user = common_user(recipe, &plans)?;
     contract::set_user(&mut contract, user);

@@ -3,6 +3,7 @@
 //! Values (ports, names, signals) are parsed and checked here, with their positions in the file. No
 //! program is opened. ARCHITECTURE.md, "The recipe", lists the keys.
 
+mod as_json;
 mod budget;
 mod cargo_toml;
 mod error;

@@ -111,6 +111,13 @@ fn with_literal_braces(pattern: &str) -> String {
     glob
 }
 
+impl ExcludePattern {
+    /// Returns the pattern as it was written.
+    pub fn as_str(&self) -> &str {
+        &self.text
+    }
+}
+
 impl PartialEq for ExcludePattern {
     fn eq(&self, other: &Self) -> bool {
         self.text == other.text

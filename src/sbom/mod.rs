@@ -25,36 +25,64 @@ const AUTHORS: &str = "org.opencontainers.image.authors";
 const VENDOR: &str = "org.opencontainers.image.vendor";
 const LICENCES: &str = "org.opencontainers.image.licenses";
 
-/// Writes the SBOMs that the recipe asks for: files, and a referrer of the image of each platform in
-/// layouts and at registries. Adds the files that were written to `outputs`.
+/// The SBOMs that a recipe asks for.
+#[derive(Default)]
+pub(crate) struct SbomDocuments {
+    /// The files to write, with their contents.
+    files: Vec<(PathBuf, Vec<u8>)>,
+    /// The referrers of the image of each platform.
+    pub(crate) artifacts: Vec<Artifact>,
+}
+
+/// Makes the SBOMs that the recipe asks for. Nothing is written.
 ///
 /// # Errors
-/// Fails if a file of the image has changed, or a destination cannot be written.
-pub(crate) fn publish_sboms(
+/// Fails if a file of the image has changed.
+pub(crate) fn create_sboms(
     request: &BuildRequest<'_>,
     plans: &[Plan],
     image_set: &ImageSet,
-    outputs: &mut OutputStamp,
-) -> Result<Vec<LayoutWarning>, Error> {
-    let BuildRequest { recipe, settings, destinations, .. } = request;
-    let mut warnings = Vec::new();
+) -> Result<SbomDocuments, Error> {
+    let BuildRequest { recipe, settings, .. } = request;
+    let mut documents = SbomDocuments::default();
     if !recipe.output.sbom.is_wanted() {
-        return Ok(warnings);
+        return Ok(documents);
     }
     for (plan, image) in plans.iter().zip(image_set.images()) {
         let sbom = sbom_of_plan(recipe, plan, image, settings.epoch)?;
         for (path, format) in &recipe.output.sbom.files {
             let path = file_of_platform(&recipe.resolve_path(path), image.platform(), plans.len());
-            std::fs::write(&path, document(&sbom, *format)?).context("write", &path)?;
-            outputs.files.push(path);
+            documents.files.push((path, document(&sbom, *format)?));
         }
         for format in &recipe.output.sbom.attached {
-            let artifact =
-                Artifact::new(format.media_type(), document(&sbom, *format)?, &image.descriptor())?;
-            warnings.extend(attach(&artifact, request, destinations, outputs)?);
+            let json = document(&sbom, *format)?;
+            documents.artifacts.push(Artifact::new(format.media_type(), json, &image.descriptor())?);
         }
     }
-    Ok(warnings)
+    Ok(documents)
+}
+
+impl SbomDocuments {
+    /// Writes the files, and the artifacts to layouts and registries. Adds the files that were written to
+    /// `outputs`.
+    ///
+    /// # Errors
+    /// Fails if a file or a destination cannot be written.
+    pub(crate) fn publish(
+        self,
+        request: &BuildRequest<'_>,
+        outputs: &mut OutputStamp,
+    ) -> Result<Vec<LayoutWarning>, Error> {
+        for (path, document) in self.files {
+            std::fs::write(&path, &document).context("write", &path)?;
+            outputs.files.push(path);
+        }
+        let mut warnings = Vec::new();
+        for artifact in &self.artifacts {
+            warnings.extend(attach(artifact, request, &request.destinations, outputs)?);
+        }
+        Ok(warnings)
+    }
 }
 
 /// Writes `artifact` to all layouts and registries of the image. Archives and engines hold no referrers.

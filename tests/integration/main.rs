@@ -50,5 +50,7 @@ mod registry;
 mod release;
 #[cfg(target_os = "linux")]
 mod secret_scanner;
+#[cfg(target_os = "linux")]
+mod signing;
 #[cfg(unix)]
 mod strip;

@@ -9,6 +9,7 @@ use coracle::recipe::RecipeOverrides;
 use super::OutputFormat;
 use super::runtime_flags::{ImplicitDependencyArgs, SuggestedValues};
 use super::shared_flags::{CacheArgs, ConfigFlags, DiskArgs, RegistryArgs, RemoteCacheArgs};
+use super::signing::BuildSigningArgs;
 
 #[derive(Args)]
 #[command(after_help = "\
@@ -67,6 +68,14 @@ pub(in crate::cli) struct BuildArgs {
     /// List what would be packed and why; write nothing
     #[arg(long)]
     pub(in crate::cli) dry_run: bool,
+
+    /// Fail if the image differs from its lock; see `coracle lock`
+    #[arg(id = "image_locked", long = "locked")]
+    pub(in crate::cli) locked: bool,
+
+    /// The lock; default: coracle.lock in the recipe's directory
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub(in crate::cli) lock_file: Option<PathBuf>,
 
     /// Output format of stdout
     #[arg(long, value_enum, value_name = "FORMAT", default_value_t = OutputFormat::Text)]
@@ -225,6 +234,9 @@ pub(in crate::cli) struct BuildArgs {
 
     #[command(flatten)]
     pub(in crate::cli) remote_cache: RemoteCacheArgs,
+
+    #[command(flatten)]
+    pub(in crate::cli) signing: BuildSigningArgs,
 
     #[command(flatten)]
     budget: BudgetArgs,

@@ -35,8 +35,8 @@ pub(in crate::cli) struct CopyArgs {
     #[arg(value_name = "DST", value_hint = ValueHint::AnyPath)]
     pub(in crate::cli) to: String,
 
-    /// Also copy the image's referrers: signatures, attestations, contracts; only between
-    /// registries
+    /// Also copy the image's referrers: signatures, attestations, contracts; to a registry or a
+    /// layout
     #[arg(long)]
     pub(in crate::cli) referrers: bool,
 

@@ -6,6 +6,7 @@ mod cargo_flags;
 mod config;
 mod copy_index_and_cache;
 mod inspect;
+mod lock;
 mod manifests;
 mod other_commands;
 mod record;
@@ -13,6 +14,7 @@ mod reload_image;
 mod run;
 mod runtime_flags;
 mod shared_flags;
+mod signing;
 
 use std::ffi::OsString;
 
@@ -26,6 +28,7 @@ pub(super) use config::{
 };
 pub(super) use copy_index_and_cache::{CacheCommand, CopyArgs, IndexArgs, PruneArgs};
 pub(super) use inspect::{DiffArgs, DiffFormat, InspectArgs, InspectFormat};
+pub(super) use lock::LockArgs;
 pub(super) use manifests::{ManifestLayout, ManifestsArgs, ResolveArgs};
 pub(super) use other_commands::{
     Ci, CompletionsArgs, DepsArgs, DepsFormat, InitArgs, KeysArgs, KeysFormat, ManArgs, RecipeCommand,
@@ -34,6 +37,7 @@ pub(super) use record::RecordArgs;
 pub(super) use reload_image::ReloadImageArgs;
 pub(super) use run::{DebugArgs, PrintFormat, RunArgs, StopArgs};
 pub(super) use shared_flags::{CacheArgs, RegistryArgs, RemoteCacheArgs};
+pub(super) use signing::{BuildSigningArgs, KeyCommand, KeyGenerateArgs, SignArgs, SignerArgs, VerifyArgs};
 
 /// Turns built programs into minimal OCI images.
 #[derive(Parser)]
@@ -108,6 +112,15 @@ pub(super) enum CommonCommand {
     Diff(Box<DiffArgs>),
     /// Copy an image between registries, layouts and archives
     Copy(Box<CopyArgs>),
+    /// Sign an image, and the SBOM and provenance that are stored with it
+    Sign(Box<SignArgs>),
+    /// Check an image: whole, sound, signed, and the same when it is built again
+    Verify(Box<VerifyArgs>),
+    /// Create keys for signatures
+    #[command(subcommand)]
+    Key(KeyCommand),
+    /// Write the lock of an image: every file that it is made of
+    Lock(Box<LockArgs>),
     /// Combine images of several platforms into one image index
     Index(Box<IndexArgs>),
     /// Write the image of the sidecar that signals configuration changes
@@ -258,6 +271,8 @@ fn adapt_to_cargo(arg: Arg) -> Arg {
     match arg.get_id().as_str() {
         "programs" | "files" | "roots" => arg.hide(true),
         "exclude_files" => arg.long("exclude-files"),
+        // cargo's `--locked` is about Cargo.lock.
+        "image_locked" => arg.long("image-locked"),
         "output" => arg.help(
             "Where the image goes: `oci:DIR[:TAG]`, `oci-archive:FILE[:TAG]`, `docker-archive:FILE` or \
              `docker://NAME[:TAG]`; default: `oci:target/coracle/NAME.oci`",

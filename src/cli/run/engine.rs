@@ -104,7 +104,12 @@ impl EngineBackend {
         let client = environment::new_registry_client(&no_registry, &[])?;
         let progress = ProgressDisplay::with_unknown_total(quiet, "loading");
         let engines = environment::engine_settings();
-        let settings = CopySettings { client: &client, engines: &engines, durability: Durability::Unsynced };
+        let settings = CopySettings {
+            client: &client,
+            engines: &engines,
+            durability: Durability::Unsynced,
+            with_referrers: false,
+        };
         let copied = copy::copy_image(&from, &to, settings, &progress);
         progress.finish();
         copied?;

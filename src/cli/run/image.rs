@@ -167,6 +167,7 @@ impl<'a> ImageSubject<'a> {
             client: &client,
             engines: &engines,
             durability: coracle_core::fs::Durability::Unsynced,
+            with_referrers: false,
         };
         let copied = copy::copy_image(location, &ImageLocation::OnDisk(to.clone()), settings, &progress);
         progress.finish();

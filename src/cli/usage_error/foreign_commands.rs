@@ -106,8 +106,8 @@ pub(super) const COMMANDS: &[ForeignWord] = &[
     },
     ForeignWord {
         commands: TOP,
-        words: "render check validate lint verify show view",
-        advice: "`coracle config render`, `coracle config check`, `coracle config show` and `coracle config diff` \
+        words: "render check validate lint show view",
+        advice: "`coracle verify IMAGE` checks an image; `coracle config render`, `coracle config check`, `coracle config show` and `coracle config diff` \
                  are about configuration; `coracle build ./app --dry-run` checks a recipe without writing anything",
     },
     ForeignWord {
@@ -137,9 +137,23 @@ pub(super) const COMMANDS: &[ForeignWord] = &[
     },
     ForeignWord {
         commands: TOP,
-        words: "scan scout sbom sign attest provenance",
-        advice: "a build always scans for secrets; lists of contents (SBOM) and signatures are made by other tools, \
-                 and `coracle copy SRC DST --referrers` copies them",
+        words: "scan scout",
+        advice: "a build always scans for secrets, and `coracle inspect IMAGE --packages` lists the packages of an image",
+    },
+    ForeignWord {
+        commands: TOP,
+        words: "attest provenance",
+        advice: "`coracle build --provenance` publishes provenance, `coracle sign IMAGE --key KEY` signs what is stored",
+    },
+    ForeignWord {
+        commands: TOP,
+        words: "generate-key-pair keygen keys-generate",
+        advice: "`coracle key generate` creates a pair of keys",
+    },
+    ForeignWord {
+        commands: TOP,
+        words: "update relock freeze-inputs",
+        advice: "`coracle lock --update` writes the lock of an image anew",
     },
     ForeignWord { commands: TOP, words: "version", advice: "`--version` prints the version" },
     ForeignWord { commands: &[], words: "help", advice: "`--help` after any command describes it" },

@@ -3,6 +3,8 @@
 use super::ForeignWord;
 
 const COPY: &[&str] = &["copy"];
+const SIGN: &[&str] = &["sign"];
+const VERIFY: &[&str] = &["verify"];
 const INDEX: &[&str] = &["index"];
 const MANIFESTS: &[&str] = &["manifests"];
 const DEPS: &[&str] = &["deps"];
@@ -11,6 +13,8 @@ const WITH_REGISTRY: &[&str] = &[
     "build",
     "copy",
     "index",
+    "sign",
+    "verify",
     "manifests",
     "resolve",
     "record",
@@ -24,6 +28,8 @@ const WITH_FORMAT: &[&str] = &[
     "build",
     "copy",
     "index",
+    "sign",
+    "verify",
     "deps",
     "record",
     "recipe keys",
@@ -54,7 +60,40 @@ pub(super) const OTHER_FLAGS: &[ForeignWord] = &[
     ForeignWord {
         commands: COPY,
         words: "-r --recursive --signatures --attestations --sign-by --remove-signatures",
-        advice: "`--referrers` also copies signatures and attestations; `cosign sign` makes them",
+        advice: "`--referrers` also copies signatures and attestations; `coracle sign` makes them",
+    },
+    // Signatures.
+    ForeignWord {
+        commands: SIGN,
+        words: "--tlog-upload --rekor-url --use-signing-config --signing-config --upload -y --yes --registry-referrers-mode \
+                --new-bundle-format",
+        advice: "leave it out: a signature with a key is a bundle among the referrers, without a transparency log",
+    },
+    ForeignWord {
+        commands: SIGN,
+        words: "--fulcio-url --identity-token --oidc-issuer --oidc-provider --sk --slot --certificate --cert",
+        advice: "`--signer PROGRAM` signs with a program, for example without a key of your own; see docs/signing.md",
+    },
+    ForeignWord {
+        commands: SIGN,
+        words: "-r --recursive --attachment -a --annotations --sign-container-identity --predicate --type",
+        advice: "leave it out: the image is signed, and the SBOMs and provenance that are stored with it",
+    },
+    ForeignWord {
+        commands: VERIFY,
+        words: "--insecure-ignore-tlog --insecure-ignore-sct --private-infrastructure --rekor-url --new-bundle-format --offline",
+        advice: "leave it out: a signature is checked with the key alone",
+    },
+    ForeignWord {
+        commands: VERIFY,
+        words: "--certificate-identity --certificate-identity-regexp --certificate-oidc-issuer \
+                --certificate-oidc-issuer-regexp --certificate --trusted-root",
+        advice: "only signatures with a key are checked: `--key PUB`; `cosign verify` checks identities",
+    },
+    ForeignWord {
+        commands: VERIFY,
+        words: "--attestation --attestations --type --predicate",
+        advice: "`--provenance` and `--sbom` check such documents, with `--key PUB` signed ones",
     },
     ForeignWord {
         commands: COPY,

@@ -31,8 +31,10 @@ mod init;
 mod inspect;
 mod install;
 mod local_clusters;
+mod lock;
 mod manifests;
 mod node;
+mod provenance;
 mod python;
 mod readme;
 mod recipe;
@@ -43,7 +45,9 @@ mod runtime;
 mod secret_scanner;
 mod servers;
 mod shared_cache;
+mod signing;
 mod static_programs;
+mod verify;
 mod zig;
 
 /// A page whose commands are run.
@@ -99,6 +103,7 @@ const ELSEWHERE: &[(&str, &str, &str)] = &[
         "kubectl delete deployment",
         "the API server of the test has neither these resources nor a deletion",
     ),
+    ("docs/signing.md", "cosign verify", "tests/integration/signing/other_tools.rs runs it"),
     ("docs/local-clusters.md", "minikube image load", "minikube makes a virtual machine"),
     ("docs/local-clusters.md", "k3s ctr images import", "k3s is a cluster; this command of it is `ctr`"),
 ];
@@ -294,8 +299,10 @@ mod tests {
         inspect,
         install,
         local_clusters,
+        lock,
         manifests,
         node,
+        provenance,
         python,
         readme,
         recipe,
@@ -306,7 +313,9 @@ mod tests {
         secret_scanner,
         servers,
         shared_cache,
+        signing,
         static_programs,
+        verify,
         zig,
     );
 

@@ -76,6 +76,8 @@ fn installs_builds_and_pushes_within_the_budget() {
     let digest = registry.digest("acme/shop:1").unwrap();
     assert_eq!(first.outputs["digest"], digest.to_string());
     assert_eq!(first.outputs["reference"], format!("{one}@{digest}"));
+    // In this form the runner takes an image, for a later `actions/attest`.
+    assert_eq!(first.artifacts, format!("oci://{one}@{digest}\n"));
     let stored = registry.image("acme/shop:latest");
     assert_eq!(stored.source.digest(), Some(digest));
     assert_eq!(first.outputs["size"], stored.images[0].total_size().to_string());

@@ -89,6 +89,8 @@ pub(crate) struct Ended {
     pub(crate) said: String,
     pub(crate) outputs: BTreeMap<String, String>,
     pub(crate) summary: String,
+    /// What the steps declared as artifacts of the job.
+    pub(crate) artifacts: String,
 }
 
 impl Job {
@@ -130,8 +132,13 @@ impl Job {
         }
         let unknown = with.iter().find(|(given, _)| !action.inputs.contains_key(*given));
         assert!(unknown.is_none(), "no such input: {unknown:?}");
-        let mut ended =
-            Ended { status: 0, said: String::new(), outputs: BTreeMap::new(), summary: String::new() };
+        let mut ended = Ended {
+            status: 0,
+            said: String::new(),
+            outputs: BTreeMap::new(),
+            summary: String::new(),
+            artifacts: String::new(),
+        };
         let mut path = self.path.clone();
         for step in &action.runs.steps {
             let files = TempDir::new().unwrap();
@@ -139,6 +146,7 @@ impl Job {
             let file = |name: &str| fs::read_to_string(files.path().join(name)).unwrap();
             ended.said += &said;
             ended.summary += &file("summary");
+            ended.artifacts += &file("artifacts");
             if status != 0 {
                 return Ended { status, ..ended };
             }
@@ -155,7 +163,9 @@ impl Job {
 
     fn run(&self, step: &Step, known: &BTreeMap<String, String>, path: &str, files: &Path) -> (i32, String) {
         assert_eq!(step.shell, "bash", "{}", step.name);
-        ["output", "path", "summary"].iter().for_each(|name| fs::write(files.join(name), "").unwrap());
+        ["output", "path", "summary", "artifacts"]
+            .iter()
+            .for_each(|name| fs::write(files.join(name), "").unwrap());
         let script = files.join("script.sh");
         fs::write(&script, &step.run).unwrap();
         let folder = step.working_directory.as_ref().map(|folder| resolved(folder, known));
@@ -165,9 +175,12 @@ impl Job {
         command.env_clear().env("PATH", path).env("HOME", self.temporary.path());
         command.env("RUNNER_TEMP", self.temporary.path());
         command.env("GITHUB_ACTION_PATH", env!("CARGO_MANIFEST_DIR"));
-        for (variable, name) in
-            [("GITHUB_OUTPUT", "output"), ("GITHUB_PATH", "path"), ("GITHUB_STEP_SUMMARY", "summary")]
-        {
+        for (variable, name) in [
+            ("GITHUB_OUTPUT", "output"),
+            ("GITHUB_PATH", "path"),
+            ("GITHUB_STEP_SUMMARY", "summary"),
+            ("GITHUB_ARTIFACTS", "artifacts"),
+        ] {
             command.env(variable, files.join(name));
         }
         command.envs(step.env.iter().map(|(name, value)| (name, resolved(value, known))));

@@ -36,6 +36,10 @@ Commands:
   inspect       Show what an image contains, and why
   diff          Show how two images differ
   copy          Copy an image between registries, layouts and archives
+  sign          Sign an image, and the SBOM and provenance that are stored with it
+  verify        Check an image: whole, sound, signed, and the same when it is built again
+  key           Create keys for signatures
+  lock          Write the lock of an image: every file that it is made of
   index         Combine images of several platforms into one image index
   reload-image  Write the image of the sidecar that signals configuration changes
   cache         Manage the build cache
@@ -91,6 +95,8 @@ Options:
                                  that refers to the image, to the layout `oci:DIR` or the repository
                                  `docker://NAME`
       --dry-run                  List what would be packed and why; write nothing
+      --locked                   Fail if the image differs from its lock; see `coracle lock`
+      --lock-file <FILE>         The lock; default: coracle.lock in the recipe's directory
       --format <FORMAT>          Output format of stdout [default: text] [possible values: text,
                                  json]
   -q, --quiet                    Print only warnings and errors to stderr
@@ -207,6 +213,18 @@ Cache:
                                  verifying their content
       --cache-to <REPOSITORY>    Push packed layers to this repository, for reuse by other builds
       --trust-cache              Do not verify the content of layers from `--cache-from`
+
+Signatures:
+      --sign-key <KEY>    Sign the image and its provenance with this private key, before its names
+                          are written: a file, or `env://NAME` for the variable NAME
+      --signer <PROGRAM>  Sign by running PROGRAM, which gets a descriptor on stdin and writes the
+                          signature as an image layout in a tar to stdout
+      --signer-arg <ARG>  Pass ARG to the signer program
+      --simple-signing    Also write the signature that container engines verify, at the tag
+                          `sha256-DIGEST.sig`
+      --provenance        Publish SLSA provenance: the recipe and every file that was packed
+      --builder-id <URI>  The builder in the provenance, a URI; default: that of the CI job
+      --provenance-time   Add the current time to the provenance, which then differs for each build
 
 Budget:
       --budget-image <SIZE>     Fail without writing anything if a platform's compressed image is

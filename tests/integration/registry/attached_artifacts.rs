@@ -63,13 +63,62 @@ fn copies_referrers_of_an_image() {
     }
 }
 
+/// From a registry to a layout and from there to another registry; a referrer that can't be read
+/// leaves the names as they were.
 #[test]
-fn a_layout_can_not_hold_referrers() {
+fn copies_referrers_through_a_layout() {
+    let (fake, folder) = (FakeRegistry::start(), folder());
+    fake.state().referrers = true;
+    let (shop, there) = (fake.shop(), other(&fake, "other"));
+    let image = image(&[9]);
+    image.push(&shop, "1").unwrap();
+    let note = Artifact::about(&image);
+    let deep = note.about_note("deep");
+    for artifact in [&note, &deep] {
+        artifact.push(&shop).unwrap();
+    }
+    let copy = |from: &str, to: &str| run(folder.path(), &["copy", from, to, "--referrers", "-q"]);
+    let from = format!("docker://{}/shop:1", fake.address);
+    for _ in 0..2 {
+        let (code, _, said) = copy(&from, "oci:x.oci:1");
+        assert_eq!(code, Some(0), "{said}");
+    }
+    let index = fs::read_to_string(folder.path().join("x.oci/index.json")).unwrap();
+    assert_eq!(index.matches("io.coracle.subject").count(), 2, "{index}");
+    let to = format!("docker://{}/other:1", fake.address);
+    fake.take_requests();
+    let (code, _, said) = copy("oci:x.oci", &to);
+    assert_eq!(code, Some(0), "{said}");
+    assert_eq!(fake.take_requests().last().unwrap(), "PUT /v2/other/manifests/1", "the tag comes last");
+    assert_eq!(about(&there, &image.digest()), [note.digest()].into());
+    assert_eq!(about(&there, &note.digest()), [deep.digest()].into());
+
+    // Another image under the tag replaces the first one and what was said of it.
+    let newer = super::test_image::image(&[8]);
+    newer.push(&shop, "2").unwrap();
+    let (code, _, said) = copy(&format!("docker://{}/shop:2", fake.address), "oci:x.oci:1");
+    assert_eq!(code, Some(0), "{said}");
+    let blobs = fs::read_dir(folder.path().join("x.oci/blobs/sha256")).unwrap().count();
+    assert_eq!(blobs, 3, "config, layer and manifest");
+
+    fake.state().blobs.remove(&("shop".into(), Digest::compute(b"{}").to_string()));
+    let last = format!("docker://{}/last:1", fake.address);
+    for to in ["oci:y.oci", &last] {
+        let (code, stdout, said) = copy(&from, to);
+        assert_eq!((code, stdout.as_str()), (Some(3), ""), "{said}");
+    }
+    assert!(!folder.path().join("y.oci/index.json").exists());
+    assert!(!fake.state().tags.keys().any(|(repository, _)| repository == "last"));
+}
+
+#[test]
+fn archives_and_engines_can_not_hold_referrers() {
     let folder = folder();
-    let (code, _, said) =
-        run(folder.path(), &["copy", "docker://127.0.0.1:1/shop", "oci:x.oci", "--referrers"]);
-    assert_eq!(code, Some(2), "{said}");
-    assert!(said.contains("`oci:x.oci` is not in a registry"), "{said}");
+    for to in ["oci-archive:x.tar", "docker-archive:x.tar", "docker-daemon:x"] {
+        let (code, _, said) = run(folder.path(), &["copy", "docker://127.0.0.1:1/shop", to, "--referrers"]);
+        assert_eq!(code, Some(2), "{said}");
+        assert!(said.contains("can't hold referrers, only registries and layouts can"), "{said}");
+    }
 }
 
 /// The whole contract is beside the image before the image has its name, and costs one request more when nothing changed.

@@ -134,7 +134,12 @@ fn reports_errors_of_docker() {
             timeout: Duration::from_millis(300),
             ..EngineSettings::default()
         };
-        let ways = CopySettings { client: &client, engines: &engines, durability: Durability::Unsynced };
+        let ways = CopySettings {
+            client: &client,
+            engines: &engines,
+            durability: Durability::Unsynced,
+            with_referrers: false,
+        };
         let error = copy::copy_image(&from, &to, ways, &()).unwrap_err();
         let said = error.to_string();
         assert!(said.contains(part), "{number}: {said}");
@@ -146,7 +151,12 @@ fn reports_errors_of_docker() {
         docker_endpoints: vec![serve(|_, _| std::thread::sleep(Duration::from_secs(60)))],
         ..EngineSettings::default()
     };
-    let ways = CopySettings { client: &client, engines: &engines, durability: Durability::Unsynced };
+    let ways = CopySettings {
+        client: &client,
+        engines: &engines,
+        durability: Durability::Unsynced,
+        with_referrers: false,
+    };
     let error = copy::copy_image(&from, &to, ways, &AlwaysCancelled).unwrap_err();
     assert!(matches!(error, copy::CopyError::Cancelled), "{error}");
 }

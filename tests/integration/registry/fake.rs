@@ -6,10 +6,10 @@ use coracle_core::reference::ImageReference;
 use coracle_oci::registry::{
     Access, RegistryClient, RegistrySettings, Repository, RepositoryClient, RetryPolicy, Timeouts,
 };
-pub(super) use coracle_testing::registry::{FakeRegistry, Fault, Login};
+pub(crate) use coracle_testing::registry::{FakeRegistry, Fault, Login};
 
 /// Repositories of the fake registry.
-pub(super) trait FakeRepositories {
+pub(crate) trait FakeRepositories {
     fn repository(&self, name: &str) -> Repository;
 
     /// The repository `shop`, to be written.
@@ -37,7 +37,7 @@ impl FakeRepositories for FakeRegistry {
 }
 
 /// Settings with short waits.
-pub(super) fn settings() -> RegistrySettings {
+pub(crate) fn settings() -> RegistrySettings {
     RegistrySettings {
         retry_policy: RetryPolicy {
             attempts: 4,

@@ -2,6 +2,7 @@
 
 use std::io::Read;
 
+use super::copy_referrers::{CollectedReferrers, push_referrers};
 use super::error::CopyError;
 use super::image_location::ImageLocation;
 use super::open_image::open_any_source;
@@ -9,7 +10,7 @@ use super::push_image::{ImagePush, PushSummary, push_image};
 use crate::engine::{self, LoadedImage};
 use crate::image::{Descriptor, ImageGraph};
 use crate::layout::{self, BlobOpener, DiskLocation};
-use crate::registry::RegistryClient;
+use crate::registry::{Referrer, RegistryClient};
 use coracle_core::digest::Digest;
 use coracle_core::fs::Durability;
 use coracle_core::progress::{Progress, ProgressReader};
@@ -24,6 +25,8 @@ pub struct CopyOutcome {
     pub pushed: Option<PushSummary>,
     /// The image that was loaded into an engine. `None` for other destinations.
     pub loaded: Option<LoadedImage>,
+    /// The copied referrers.
+    pub referrers: Vec<Referrer>,
     /// Problems that did not prevent the copy.
     pub warnings: Vec<layout::LayoutWarning>,
 }
@@ -37,13 +40,17 @@ pub struct CopySettings<'a> {
     pub engines: &'a engine::EngineSettings,
     /// Whether files of a layout or archive are flushed to the storage device.
     pub durability: Durability,
+    /// Whether the referrers of the image, of its platform images, and of these referrers are copied
+    /// too.
+    pub with_referrers: bool,
 }
 
 /// Copies the image at `from` to `to`, for all platforms. An engine gets the image of its platform.
 ///
 /// # Errors
-/// Fails if the image can't be read, does not match its digests, or can't be written. The name at
-/// `to` is unchanged then.
+/// Fails if the image can't be read, does not match its digests, or can't be written, or if its
+/// referrers are copied and `to` is neither at a registry nor a layout. The name at `to` is unchanged
+/// then.
 pub fn copy_image(
     from: &ImageLocation,
     to: &ImageLocation,
@@ -53,9 +60,16 @@ pub fn copy_image(
     let source = open_any_source(from, settings.client, settings.engines, progress)?;
     let graph = source.read_graph().map_err(|error| CopyError::from_read_error(from, error))?;
     let digest = graph.root().map(|root| root.digest).ok_or_else(|| CopyError::NoSuchImage(from.clone()))?;
-    let copied = CopyOutcome { digest, pushed: None, loaded: None, warnings: Vec::new() };
+    let referrers = match settings.with_referrers {
+        true => CollectedReferrers::read(&source, &graph, from)?,
+        false => CollectedReferrers::default(),
+    };
+    let descriptors = referrers.descriptors.clone();
+    let copied =
+        CopyOutcome { digest, pushed: None, loaded: None, referrers: descriptors, warnings: Vec::new() };
     match to {
         ImageLocation::Registry(named) => {
+            push_referrers(&referrers, &source, from, named, settings.client, progress)?;
             let open = |blob: &Descriptor| source.open_blob(blob);
             let push =
                 ImagePush { graph: &graph, open: &open, to: named, mount_source: &|_| from.repository() };
@@ -71,9 +85,12 @@ pub fn copy_image(
                 }
             };
             let open = |blob: &Descriptor| source.open_blob(blob);
-            let warnings = write_to_disk(&graph, &open, &names, destination, settings.durability, progress)?;
+            let (referrers, durability) = (&referrers.graphs, settings.durability);
+            let warnings =
+                write_to_disk(&graph, referrers, &open, &names, destination, durability, progress)?;
             Ok(CopyOutcome { warnings, ..copied })
         }
+        ImageLocation::Engine(_) if settings.with_referrers => Err(CopyError::ReferrersInEngine(to.clone())),
         ImageLocation::Engine(named) => {
             let loaded =
                 load_into_engine(&graph, &|blob| source.open_blob(blob), named, settings.engines, progress)?;
@@ -98,9 +115,11 @@ pub fn load_into_engine(
     })
 }
 
-/// Writes the image to a layout or archive, with the tag of the destination or else `names`.
+/// Writes the image and its referrers to a layout or archive, with the tag of the destination or else
+/// `names`.
 pub(super) fn write_to_disk(
     graph: &ImageGraph,
+    referrers: &[ImageGraph],
     open: &dyn Fn(&Descriptor) -> std::io::Result<Box<dyn Read>>,
     names: &[ImageReference],
     to: &DiskLocation,
@@ -108,7 +127,7 @@ pub(super) fn write_to_disk(
     progress: &dyn Progress,
 ) -> Result<Vec<layout::LayoutWarning>, CopyError> {
     with_progress(open, progress, |open| {
-        layout::write_graph(graph, names, to, durability, open).map_err(CopyError::from)
+        layout::write_graph(graph, referrers, names, to, durability, open).map_err(CopyError::from)
     })
 }
 

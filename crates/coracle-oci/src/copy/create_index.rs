@@ -134,17 +134,20 @@ fn write_index(
         let part = part_of(blob).ok_or(io::ErrorKind::NotFound)?;
         part.stored.source.open_blob(blob)
     };
+    let copied =
+        CopyOutcome { digest, pushed: None, loaded: None, referrers: Vec::new(), warnings: Vec::new() };
     match to {
         ImageLocation::Registry(named) => {
             let mount_source =
                 |blob: &Descriptor| part_of(blob).and_then(|part| part.image.source.repository());
             let push = ImagePush { graph: &graph, open: &open, to: named, mount_source: &mount_source };
             let sent = push_image(&push, settings.client, progress)?;
-            Ok(CopyOutcome { digest, pushed: Some(sent), loaded: None, warnings: Vec::new() })
+            Ok(CopyOutcome { pushed: Some(sent), ..copied })
         }
         ImageLocation::OnDisk(destination) => {
-            let warnings = write_to_disk(&graph, &open, &[], destination, settings.durability, progress)?;
-            Ok(CopyOutcome { digest, pushed: None, loaded: None, warnings })
+            let warnings =
+                write_to_disk(&graph, &[], &open, &[], destination, settings.durability, progress)?;
+            Ok(CopyOutcome { warnings, ..copied })
         }
         ImageLocation::Engine(_) => Err(CopyError::IndexInEngine(to.clone())),
     }

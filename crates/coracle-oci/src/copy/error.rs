@@ -4,7 +4,7 @@ use super::image_location::ImageLocation;
 use crate::engine;
 use crate::image::{self, GraphError};
 use crate::layout;
-use crate::registry::RegistryError;
+use crate::registry::{MAX_REFERRERS, RegistryError};
 use coracle_core::digest::Digest;
 use coracle_core::fs;
 use coracle_core::hint::Hint;
@@ -47,6 +47,15 @@ pub enum CopyError {
     /// An index can't be written to an engine.
     #[error("`{0}` can't hold an index: an engine stores the image of its own platform only")]
     IndexInEngine(ImageLocation),
+    /// An engine stores no referrers.
+    #[error("`{0}` can't hold referrers: an engine stores images only")]
+    ReferrersInEngine(ImageLocation),
+    /// An image has more referrers than are copied.
+    #[error("`{from}` has more than {MAX_REFERRERS} referrers, with those of its platform images")]
+    TooManyReferrers {
+        /// The location of the image.
+        from: ImageLocation,
+    },
     /// A broken invariant of this program.
     #[error("internal error: {0}; please report it")]
     Internal(&'static str),
@@ -121,6 +130,8 @@ impl CopyError {
             | Self::File(_)
             | Self::UnreadableEngine(_)
             | Self::IndexInEngine(_)
+            | Self::ReferrersInEngine(_)
+            | Self::TooManyReferrers { .. }
             | Self::NoSuchImage(ImageLocation::OnDisk(_) | ImageLocation::Engine(_))
             | Self::Graph(_)
             | Self::Index(_)
@@ -148,6 +159,10 @@ impl Hint for CopyError {
             Self::Engine(error) => error.hint(),
             Self::File(error) => error.hint(),
             Self::IndexInEngine(_) => Some("write the index to a layout: `oci:DIR`".into()),
+            Self::ReferrersInEngine(_) => Some("copy them to a registry or a layout".into()),
+            Self::TooManyReferrers { .. } => {
+                Some("delete those that are no longer needed, or copy single ones by digest".into())
+            }
             Self::UnreadableEngine(location) => {
                 Some(format!("copy it first: `coracle copy {location} oci:DIR`"))
             }

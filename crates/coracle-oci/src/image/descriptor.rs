@@ -27,7 +27,7 @@ pub struct Descriptor {
     pub size: u64,
     /// The type of an artifact, in an index.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub artifact_type: Option<&'static str>,
+    pub artifact_type: Option<Cow<'static, str>>,
     /// The platform of an image, in an index.
     #[serde(serialize_with = "serialize_platform", skip_serializing_if = "Option::is_none")]
     pub platform: Option<Platform>,
@@ -55,7 +55,7 @@ impl Blob {
     }
 
     /// Creates a blob from raw bytes.
-    pub(super) fn new(media_type: &'static str, bytes: Vec<u8>) -> Self {
+    pub(super) fn new(media_type: impl Into<Cow<'static, str>>, bytes: Vec<u8>) -> Self {
         let (digest, size) = (Digest::compute(&bytes), bytes.len() as u64);
         Self { descriptor: Descriptor::new(media_type, digest, size), bytes }
     }
@@ -81,7 +81,7 @@ impl Descriptor {
     ///
     /// # Errors
     /// Fails if the digest is not sha256, or if there is no size.
-    pub(crate) fn parse(value: &Value) -> Result<Self, String> {
+    pub fn parse(value: &Value) -> Result<Self, String> {
         let text = |key: &str| value.get(key).and_then(Value::as_str).unwrap_or_default();
         let digest = text("digest").parse();
         let digest = digest

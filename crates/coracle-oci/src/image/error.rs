@@ -15,6 +15,9 @@ pub enum ImageError {
     /// Two images have the same platform.
     #[error("cannot create an index: two images are for `{0}`")]
     DuplicatePlatform(Platform),
+    /// An artifact that another program has made is invalid.
+    #[error("the artifact is invalid: {0}")]
+    InvalidArtifact(String),
     /// A value cannot be serialized.
     #[error("cannot write `{what}` as JSON")]
     Serialize {
@@ -32,7 +35,7 @@ impl Hint for ImageError {
             Self::DuplicatePlatform(_) => {
                 Some("build all programs of a platform into one image, or remove one of them".into())
             }
-            Self::NoPlatform | Self::Serialize { .. } => None,
+            Self::NoPlatform | Self::InvalidArtifact(_) | Self::Serialize { .. } => None,
         }
     }
 }

@@ -58,6 +58,12 @@ impl From<&Blob> for RawManifest {
     }
 }
 
+impl From<&RawManifest> for Descriptor {
+    fn from(manifest: &RawManifest) -> Self {
+        Self::new(manifest.media_type.clone(), manifest.digest, manifest.bytes.len() as u64)
+    }
+}
+
 /// All documents and blobs of an image or index.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct ImageGraph {

@@ -15,7 +15,7 @@ mod image_set;
 mod index;
 pub mod media_type;
 
-pub use artifact::Artifact;
+pub use artifact::{Artifact, ArtifactAnnotations};
 pub use config::{ImageConfig, InheritedBase};
 pub use descriptor::{Blob, Descriptor};
 pub(crate) use document_kind::check_document_kind;

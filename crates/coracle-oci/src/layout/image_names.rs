@@ -20,7 +20,7 @@ impl<'a> From<&'a [ImageReference]> for ImageNames<'a> {
 }
 
 /// A name of an image: the tag, and the full name if there is one.
-#[derive(Clone, PartialEq, Eq, Debug)]
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub(super) struct ImageName {
     pub(super) tag: Option<String>,
     pub(super) full_name: Option<String>,

@@ -3,6 +3,8 @@
 //! Other entries and unknown members are kept unchanged. Source: image-spec, `image-layout.md` and
 //! `image-index.md`; containerd's `io.containerd.image.name`.
 
+use std::collections::BTreeSet;
+
 use serde::Serialize;
 use serde_json::{Value, json};
 
@@ -18,7 +20,7 @@ pub(super) const REF_NAME: &str = "org.opencontainers.image.ref.name";
 pub(super) const FULL_NAME: &str = "io.containerd.image.name";
 
 /// The annotation with the subject of an artifact, so that its manifest need not be read.
-const SUBJECT: &str = "io.coracle.subject";
+pub(super) const SUBJECT: &str = "io.coracle.subject";
 
 /// The annotation of an image whose name was not chosen by the user, with the value `true`. The next
 /// build into the layout replaces it.
@@ -123,22 +125,60 @@ pub(super) fn artifact_entry(artifact: &Artifact) -> Result<Value, LayoutError> 
 }
 
 /// Adds an entry for an artifact. Replaces entries of the same type whose subject is the same or is
-/// no longer in the index.
-pub(super) fn put_artifact(index: &mut Value, artifact: &Artifact) -> Result<(), LayoutError> {
+/// not among `subjects`, the digests that the index leads to.
+pub(super) fn put_artifact(
+    index: &mut Value,
+    artifact: &Artifact,
+    subjects: &BTreeSet<String>,
+) -> Result<(), LayoutError> {
     let subject = artifact.subject().digest.to_string();
     let kind = artifact.descriptor().artifact_type;
-    let added = artifact_entry(artifact)?;
     if let Some(entries) = index.get_mut("manifests").and_then(Value::as_array_mut) {
-        let text = |value: Option<&Value>| value.and_then(Value::as_str).map(str::to_owned);
-        let there: Vec<Option<String>> = entries.iter().map(|entry| text(entry.get("digest"))).collect();
-        entries.retain(|entry| {
-            let about = text(entry.pointer(&format!("/annotations/{SUBJECT}")));
-            let is_alike = entry.get("artifactType").and_then(Value::as_str) == kind && about.is_some();
-            !is_alike || (about.as_ref() != Some(&subject) && there.contains(&about))
+        entries.retain(|entry| match entry.get("annotations").and_then(|all| entry_text(all, SUBJECT)) {
+            Some(about) if entry_text(entry, "artifactType") == kind.as_deref() => {
+                about != subject && subjects.contains(about)
+            }
+            _ => true,
         });
+    }
+    add_referrer(index, artifact_entry(artifact)?);
+    Ok(())
+}
+
+/// Adds the entry of a manifest that has a subject, unless the manifest has one.
+pub(super) fn add_referrer(index: &mut Value, added: Value) {
+    if let Some(entries) = index.get_mut("manifests").and_then(Value::as_array_mut)
+        && !entries.iter().any(|entry| entry.get("digest") == added.get("digest"))
+    {
         entries.push(added);
     }
-    Ok(())
+}
+
+/// Returns the entry of a manifest from elsewhere that has a subject. Lists of referrers contain the
+/// artifact type, or else the media type of the config, and the annotations of the manifest. Source:
+/// distribution-spec, "Listing Referrers".
+pub(super) fn referrer_entry(document: &RawManifest) -> Value {
+    let mut entry = document_entry(document, &ImageName::default());
+    let content = json::parse(&document.bytes).unwrap_or_default();
+    if let Some(entry) = entry.as_object_mut() {
+        if let Some(kind) = content.pointer("/config/mediaType").filter(|kind| kind.is_string()) {
+            entry.entry("artifactType").or_insert_with(|| kind.clone());
+        }
+        let mut annotations =
+            content.get("annotations").and_then(Value::as_object).cloned().unwrap_or_default();
+        if let Some(subject) = content.pointer("/subject/digest") {
+            annotations.insert(SUBJECT.into(), subject.clone());
+        }
+        // The names of other entries must not select an artifact.
+        annotations.retain(|key, _| ![REF_NAME, FULL_NAME, DEFAULT_NAME].contains(&key.as_str()));
+        entry.insert("annotations".into(), annotations.into());
+    }
+    entry
+}
+
+/// Returns the text member `key` of an entry.
+pub(super) fn entry_text<'a>(entry: &'a Value, key: &str) -> Option<&'a str> {
+    entry.get(key).and_then(Value::as_str)
 }
 
 fn named_descriptor(descriptor: &Descriptor, name: &ImageName) -> Descriptor {
@@ -255,7 +295,8 @@ mod tests {
             {"x-mark": "foreign", "artifactType": "application/x"},
         ]);
         for content in [b"1", b"2"] {
-            put_artifact(&mut index, &artifact(content)).unwrap();
+            put_artifact(&mut index, &artifact(content), &[there.clone(), "sha256:other".into()].into())
+                .unwrap();
         }
         let entries = index["manifests"].as_array().unwrap().iter();
         let marks: Vec<&str> = entries.map(|entry| entry["x-mark"].as_str().unwrap_or("ours")).collect();

@@ -91,7 +91,7 @@ pub(super) fn image_blob_paths(root: &ImageSet, directory: &Path) -> Vec<PathBuf
 
 /// Returns the paths of the blobs of `artifact` in the layout at `directory`.
 pub(super) fn artifact_blob_paths(artifact: &Artifact, directory: &Path) -> Vec<PathBuf> {
-    artifact.blobs().iter().map(|blob| blobs_dir(directory).join(blob_file_name(blob))).collect()
+    artifact.blobs().map(|blob| blobs_dir(directory).join(blob_file_name(blob))).collect()
 }
 
 /// Fails if the directory of the blobs is elsewhere, through a symbolic link.

@@ -18,6 +18,7 @@ use super::layout_files::{
 };
 use super::locked_directory::{CreatedParents, LockedDirectory, MAX_LOCK_ATTEMPTS};
 use super::staging::Staging;
+use super::stale_artifacts::{self, remove_stale_artifacts};
 use crate::image::{Artifact, Descriptor, ImageGraph, ImageSet};
 use coracle_core::fs::{self, Context, FinalLink};
 
@@ -31,23 +32,36 @@ pub(super) fn add_image(
     with_locked_layout(directory, staging, |layout| layout.add_image(root, names))
 }
 
-/// Adds an existing image. Its blobs are in `staging`, except those that the layout had already.
+/// Adds an existing image and referrers. Their blobs are in `staging`, except those that the layout
+/// had already.
 pub(super) fn add_graph(
     graph: &ImageGraph,
     staging: &Staging,
+    referrers: &[ImageGraph],
     names: &[ImageName],
     directory: &Path,
 ) -> Result<Vec<LayoutWarning>, LayoutError> {
-    with_locked_layout(directory, staging, |layout| layout.add_graph(graph, names))
+    with_locked_layout(directory, staging, |layout| layout.add_graph(graph, referrers, names))
 }
 
-/// Adds `artifact` to the layout at `directory`.
-pub(super) fn add_artifact(
-    artifact: &Artifact,
+/// Adds artifacts to the layout at `directory`; `others` says what happens to others of the same type
+/// and subject.
+pub(super) fn add_artifacts(
+    artifacts: &[Artifact],
+    others: SameTypeArtifacts,
     staging: &Staging,
     directory: &Path,
 ) -> Result<Vec<LayoutWarning>, LayoutError> {
-    with_locked_layout(directory, staging, |layout| layout.add_artifact(artifact))
+    with_locked_layout(directory, staging, |layout| layout.add_artifacts(artifacts, others))
+}
+
+/// What happens to the artifacts in a layout that have the type and the subject of a new one.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum SameTypeArtifacts {
+    /// They are kept: an image can have several signatures.
+    Keep,
+    /// They are removed: an image has one contract.
+    Replace,
 }
 
 /// Locks the layout at `directory` and runs `write`. Creates the layout if it does not exist, and
@@ -149,21 +163,35 @@ impl<'a> LockedLayout<'a> {
         for blob in root.documents() {
             atomic_file::write_file(self.staging, &blobs.join(blob_file_name(blob)), blob.bytes())?;
         }
+        let before = index.clone();
         index_json::put_image(&mut index, root.descriptor(), names)?;
+        remove_stale_artifacts(self.directory, &before, &mut index);
         self.write_index(&index, warning)
     }
 
-    fn add_graph(&self, graph: &ImageGraph, names: &[ImageName]) -> Result<Vec<LayoutWarning>, LayoutError> {
+    fn add_graph(
+        &self,
+        graph: &ImageGraph,
+        referrers: &[ImageGraph],
+        names: &[ImageName],
+    ) -> Result<Vec<LayoutWarning>, LayoutError> {
         let (mut index, warning) = read_index_or_empty(self.directory)?;
         let blobs = self.create_blobs_dir()?;
-        graph.blobs.values().try_for_each(|named| self.move_blob_into(named, &blobs))?;
-        for document in &graph.documents {
-            let path = blobs.join(document.digest.hex());
-            atomic_file::write_file(self.staging, &path, &document.bytes)?;
+        for ImageGraph { documents, blobs: others } in std::iter::once(graph).chain(referrers) {
+            others.values().try_for_each(|named| self.move_blob_into(named, &blobs))?;
+            for document in documents {
+                let path = blobs.join(document.digest.hex());
+                atomic_file::write_file(self.staging, &path, &document.bytes)?;
+            }
         }
         let root = graph.root().ok_or(LayoutError::Internal("an image to write has no manifest"))?;
         let entries = names.iter().map(|name| index_json::document_entry(root, name)).collect();
+        let before = index.clone();
         index_json::replace_entries(&mut index, entries, names);
+        remove_stale_artifacts(self.directory, &before, &mut index);
+        for referrer in referrers.iter().filter_map(ImageGraph::root) {
+            index_json::add_referrer(&mut index, index_json::referrer_entry(referrer));
+        }
         self.write_index(&index, warning)
     }
 
@@ -184,13 +212,25 @@ impl<'a> LockedLayout<'a> {
         Err(LayoutError::CopyBlob { digest: named.digest, source })
     }
 
-    fn add_artifact(&self, artifact: &Artifact) -> Result<Vec<LayoutWarning>, LayoutError> {
+    fn add_artifacts(
+        &self,
+        artifacts: &[Artifact],
+        others: SameTypeArtifacts,
+    ) -> Result<Vec<LayoutWarning>, LayoutError> {
         let (mut index, warning) = read_index_or_empty(self.directory)?;
         let blobs = self.create_blobs_dir()?;
-        for blob in artifact.blobs() {
+        for blob in artifacts.iter().flat_map(Artifact::blobs) {
             atomic_file::write_file(self.staging, &blobs.join(blob_file_name(blob)), blob.bytes())?;
         }
-        index_json::put_artifact(&mut index, artifact)?;
+        let subjects = stale_artifacts::subjects(self.directory, &index);
+        for artifact in artifacts {
+            match others {
+                SameTypeArtifacts::Keep => {
+                    index_json::add_referrer(&mut index, index_json::artifact_entry(artifact)?);
+                }
+                SameTypeArtifacts::Replace => index_json::put_artifact(&mut index, artifact, &subjects)?,
+            }
+        }
         self.write_index(&index, warning)
     }
 

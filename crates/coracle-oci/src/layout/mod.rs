@@ -19,6 +19,7 @@ mod locked_layout;
 mod output_stamp;
 pub mod read;
 mod staging;
+mod stale_artifacts;
 mod verify_layout;
 mod write;
 
@@ -28,13 +29,14 @@ pub use error::{LayoutError, LayoutWarning};
 pub use image_names::ImageNames;
 pub use output_stamp::{IndexStamp, OutputStamp};
 pub use read::{
-    ImageEntry, ImageEntryKind, ImageFiles, ImageFs, ImageSource, LayerExtent, LayerMember, LayerProblem,
-    ParsedImage, ParsedLayer, ParsedPlatform, TarHeader, TarMemberKind, UnpackOptions, UnpackedImage,
-    UnpackedLayer, find_replaced_image, read_artifact, read_disk_image, read_remote_artifact,
+    ImageEntry, ImageEntryKind, ImageFault, ImageFiles, ImageFs, ImageSource, LayerExtent, LayerMember,
+    LayerProblem, ParsedImage, ParsedLayer, ParsedPlatform, TarHeader, TarMemberKind, UnpackOptions,
+    UnpackedImage, UnpackedLayer, find_replaced_image, read_artifact, read_disk_image, read_only_artifact,
+    read_remote_artifact,
 };
 pub use staging::Staging;
 pub use verify_layout::{LayoutProblem, verify_layout};
-pub use write::{write_artifact, write_graph, write_image};
+pub use write::{add_artifacts, write_artifact, write_graph, write_image};
 
 #[cfg(test)]
 mod tests;

@@ -9,7 +9,7 @@ use super::disk_location::{DiskFormat, DiskLocation, resolve_path};
 use super::error::{LayoutError, LayoutWarning};
 use super::image_names::{ImageName, ImageNames, names_with_tag};
 use super::layout_files::has_verified_blob;
-use super::locked_layout;
+use super::locked_layout::{self, SameTypeArtifacts};
 use super::staging::Staging;
 use crate::image::{Artifact, ImageGraph, ImageSet};
 use coracle_core::fs::{self, Context, Durability};
@@ -49,28 +49,53 @@ pub fn write_artifact(
     destination: &DiskLocation,
     durability: Durability,
 ) -> Result<Vec<LayoutWarning>, LayoutError> {
+    put_artifacts(std::slice::from_ref(artifact), SameTypeArtifacts::Replace, destination, durability)
+}
+
+/// Adds `artifacts` to the layout at `destination`. Others of the same type and subject are kept.
+///
+/// # Errors
+/// Fails if `destination` is not a layout, or if a file cannot be written.
+pub fn add_artifacts(
+    artifacts: &[Artifact],
+    destination: &DiskLocation,
+    durability: Durability,
+) -> Result<Vec<LayoutWarning>, LayoutError> {
+    put_artifacts(artifacts, SameTypeArtifacts::Keep, destination, durability)
+}
+
+fn put_artifacts(
+    artifacts: &[Artifact],
+    others: SameTypeArtifacts,
+    destination: &DiskLocation,
+    durability: Durability,
+) -> Result<Vec<LayoutWarning>, LayoutError> {
     match destination.format {
         DiskFormat::Layout => {
             destination.check_writable()?;
             let staging = Staging::new(destination, durability)?;
-            locked_layout::add_artifact(artifact, &staging, &destination.path)
+            locked_layout::add_artifacts(artifacts, others, &staging, &destination.path)
         }
+        // skopeo and podman refuse an archive with several entries unless a tag is given.
         DiskFormat::OciArchive | DiskFormat::DockerArchive => {
             Err(LayoutError::ArtifactsUnsupported(destination.clone()))
         }
     }
 }
 
-/// Writes the image of `graph` to `destination`, under these names or the destination's tag.
+/// Writes the image of `graph` to `destination`, under these names or the destination's tag, together
+/// with referrers of it.
 ///
 /// `open` reads a blob. Blobs that a layout has already are not read. The previous content is kept
 /// on failure.
 ///
 /// # Errors
 /// Fails as [`DiskLocation::check_writable`] does; if a file cannot be written; if the format does
-/// not support several platforms; or if a blob cannot be read or does not match its descriptor.
+/// not support several platforms or referrers; or if a blob cannot be read or does not match its
+/// descriptor.
 pub fn write_graph(
     graph: &ImageGraph,
+    referrers: &[ImageGraph],
     names: &[ImageReference],
     destination: &DiskLocation,
     durability: Durability,
@@ -78,17 +103,21 @@ pub fn write_graph(
 ) -> Result<Vec<LayoutWarning>, LayoutError> {
     destination.check_writable()?;
     if destination.format != DiskFormat::Layout {
+        if !referrers.is_empty() {
+            return Err(LayoutError::ArtifactsUnsupported(destination.clone()));
+        }
         write_graph_archive(graph, names, destination, durability, open)?;
         return Ok(Vec::new());
     }
     let directory = resolve_path(&destination.path)?;
     let names: Vec<ImageName> = names_with_tag(names.into(), destination.tag.as_deref())?;
     let staging = Staging::new(destination, durability)?;
-    for named in graph.blobs.values().filter(|named| !has_verified_blob(&directory, named)) {
+    let blobs = std::iter::once(graph).chain(referrers).flat_map(|graph| graph.blobs.values());
+    for named in blobs.filter(|named| !has_verified_blob(&directory, named)) {
         let refused = |source: io::Error| LayoutError::CopyBlob { digest: named.digest, source };
         staging.put_blob(named, &mut open(named).map_err(refused)?)?.map_err(refused)?;
     }
-    locked_layout::add_graph(graph, &staging, &names, &destination.path)
+    locked_layout::add_graph(graph, &staging, referrers, &names, &destination.path)
 }
 
 /// Writes `root` to the file at `destination`, replacing an existing file.

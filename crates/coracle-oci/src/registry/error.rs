@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use super::error_response::{ErrorResponse, LoginStatus};
 use super::http_transport::TransportFailure;
+use super::referrers::MAX_REFERRERS;
 use super::repository::Repository;
 use super::request::RequestSummary;
 use coracle_core::digest::Digest;
@@ -76,6 +77,14 @@ pub enum RegistryError {
         repository: Repository,
         /// The tag.
         tag: String,
+    },
+    /// A manifest has more referrers than are read.
+    #[error("`{subject}` in `{repository}` has more than {MAX_REFERRERS} referrers")]
+    TooManyReferrers {
+        /// The repository.
+        repository: Repository,
+        /// The manifest.
+        subject: Digest,
     },
     /// A manifest that an index lists does not exist.
     #[error("the manifest `{digest}` is missing from `{repository}`, but an index lists it")]
@@ -204,6 +213,11 @@ impl Hint for RegistryError {
             Self::Refused { request, refusal } => return refusal.hint(request),
             Self::DigestMismatch { .. } => {
                 "try again; if it fails again, the registry or a cache in front of it is damaged".into()
+            }
+            Self::TooManyReferrers { .. } => {
+                "delete referrers that are no longer needed, such as signatures of keys that are no longer \
+                 used"
+                    .into()
             }
             Self::TagConflict { .. } => "try again when the other clients have finished".into(),
             Self::Cancelled

@@ -94,6 +94,14 @@ impl RepositoryClient {
     /// Fails if the request fails, or the manifest is larger than 4 MiB, is not JSON, or does not
     /// match its digest or media type.
     pub fn pull_manifest(&self, target: ManifestReference<'_>) -> Result<Option<RawManifest>, RegistryError> {
+        Ok(self.pull_manifest_with_etag(target)?.map(|(manifest, _)| manifest))
+    }
+
+    /// Pulls a manifest, with the strong `ETag` of the response if there is one.
+    pub(super) fn pull_manifest_with_etag(
+        &self,
+        target: ManifestReference<'_>,
+    ) -> Result<Option<(RawManifest, Option<String>)>, RegistryError> {
         let Some(received) =
             self.fetch_document(&self.manifest_request(Method::GET, target)?, MAX_MANIFEST_BYTES)?
         else {
@@ -107,7 +115,10 @@ impl RepositoryClient {
         let media_type = media_type_of(&received.headers, &received.bytes)
             .and_then(|kind| check_document_kind(&kind, &received.bytes).map(|()| kind));
         match media_type {
-            Ok(media_type) => Ok(Some(RawManifest { media_type, digest, bytes: received.bytes })),
+            Ok(media_type) => {
+                let etag = strong_etag(&received.headers);
+                Ok(Some((RawManifest { media_type, digest, bytes: received.bytes }, etag)))
+            }
             Err(why) => Err(RegistryError::InvalidResponse { request, why: self.redact(&why) }),
         }
     }
@@ -133,8 +144,26 @@ impl RepositoryClient {
         media_type: &str,
         bytes: &[u8],
     ) -> Result<(Digest, bool), RegistryError> {
-        let outgoing = OutgoingRequest::new(Method::PUT, self.manifest_path(target)?);
-        let response = self.send(&outgoing.with_header("content-type", media_type).with_bytes(bytes))?;
+        self.put_manifest_if_match(target, media_type, bytes, None)
+    }
+
+    /// Pushes a manifest like [`RepositoryClient::put_manifest_with_subject`]. If `etag` is given,
+    /// registries that evaluate conditions reject the push with status 412 unless it is the `ETag` of
+    /// the manifest that `target` refers to now.
+    pub(super) fn put_manifest_if_match(
+        &self,
+        target: ManifestReference<'_>,
+        media_type: &str,
+        bytes: &[u8],
+        etag: Option<&str>,
+    ) -> Result<(Digest, bool), RegistryError> {
+        let mut outgoing = OutgoingRequest::new(Method::PUT, self.manifest_path(target)?)
+            .with_header("content-type", media_type)
+            .with_bytes(bytes);
+        if let Some(etag) = etag {
+            outgoing = outgoing.with_header("if-match", etag);
+        }
+        let response = self.send(&outgoing)?;
         if !response.is_success() {
             return Err(self.response_error(response));
         }
@@ -199,6 +228,13 @@ fn parse_head(headers: &HeaderMap) -> Option<ManifestHead> {
 /// The `Docker-Content-Digest` header.
 fn content_digest(headers: &HeaderMap) -> Option<Digest> {
     headers.get("docker-content-digest")?.to_str().ok()?.parse().ok()
+}
+
+/// The `ETag` header; `None` if it is weak, since `If-Match` needs a strong one. Source: RFC 9110,
+/// 13.1.1.
+fn strong_etag(headers: &HeaderMap) -> Option<String> {
+    let etag = headers.get("etag")?.to_str().ok()?;
+    etag.starts_with('"').then(|| etag.to_owned())
 }
 
 /// The `Content-Type` header without parameters.

@@ -26,6 +26,7 @@
     allow(dead_code, reason = "without a transport no client can be created")
 )]
 
+mod add_referrer;
 mod authenticator;
 mod challenge;
 mod client;
@@ -61,7 +62,7 @@ pub use http_transport::TransportFailure;
 pub use manifests::{ManifestHead, ManifestReference};
 pub use pull_blobs::BlobReader;
 pub use push_blobs::PushOutcome;
-pub use referrers::Referrer;
+pub use referrers::{MAX_REFERRERS, Referrer};
 pub use repository::Repository;
 pub use request::{BlobContent, RequestSummary};
 pub use secret::{Credential, Secret};

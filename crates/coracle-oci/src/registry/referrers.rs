@@ -1,22 +1,25 @@
-//! Referrers of a manifest, through the referrers API or, for registries without it, the referrers
-//! tag. Source: distribution-spec, "Listing Referrers", "Referrers Tag Schema".
+//! Lists the referrers of a manifest, through the referrers API or, for registries without it, the
+//! referrers tag. Source: distribution-spec, "Listing Referrers", "Referrers Tag Schema".
 
 use std::collections::BTreeMap;
 
 use http::Method;
 use serde::{Deserialize, Deserializer};
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use super::client::{ReceivedDocument, RepositoryClient};
 use super::error::RegistryError;
-use super::manifests::{MAX_MANIFEST_BYTES, ManifestReference, absent_if_hidden};
+use super::manifests::MAX_MANIFEST_BYTES;
 use super::request::{OutgoingRequest, RequestSummary, RequestTarget};
-use crate::image::media_type;
+use crate::image::{Descriptor, media_type};
 use coracle_core::digest::Digest;
 use coracle_core::json;
 
 /// The maximum number of pages of a referrers list that are read.
 const MAX_PAGES: usize = 100;
+
+/// The maximum number of referrers of one manifest that are listed.
+pub const MAX_REFERRERS: usize = 1024;
 
 /// The descriptor of a manifest that has a `subject`.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -33,6 +36,12 @@ pub struct Referrer {
     pub annotations: BTreeMap<String, String>,
 }
 
+impl From<&Referrer> for Descriptor {
+    fn from(referrer: &Referrer) -> Self {
+        Self::new(referrer.media_type.clone(), referrer.digest, referrer.size)
+    }
+}
+
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct ReferrerDescriptor {
@@ -43,39 +52,6 @@ struct ReferrerDescriptor {
     artifact_type: Option<String>,
     #[serde(default)]
     annotations: Option<BTreeMap<String, String>>,
-}
-
-/// The fields of a manifest that its descriptor in a referrers list is made from.
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct ReferrerManifest {
-    subject: Option<Subject>,
-    artifact_type: Option<String>,
-    config: Option<ConfigDescriptor>,
-    annotations: Option<BTreeMap<String, String>>,
-}
-
-#[derive(Deserialize)]
-struct Subject {
-    digest: SubjectDigest,
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct ConfigDescriptor {
-    media_type: String,
-}
-
-#[derive(Deserialize)]
-#[serde(try_from = "String")]
-struct SubjectDigest(Digest);
-
-impl TryFrom<String> for SubjectDigest {
-    type Error = coracle_core::digest::ParseDigestError;
-
-    fn try_from(text: String) -> Result<Self, Self::Error> {
-        text.parse().map(Self)
-    }
 }
 
 /// Deserializes a size: a number, or a string that contains a number.
@@ -107,102 +83,57 @@ impl RepositoryClient {
     /// out.
     ///
     /// # Errors
-    /// Fails if a request fails, or the response is not an image index.
+    /// Fails if a request fails, the response is not an image index, or there are more than
+    /// [`MAX_REFERRERS`].
     pub fn referrers(&self, subject: &Digest) -> Result<Vec<Referrer>, RegistryError> {
+        if let Some(found) = self.list_by_api(subject)? {
+            return Ok(found);
+        }
+        let mut found = Vec::new();
+        self.add_page(&mut found, &self.read_tagged_index(subject)?.document, subject)?;
+        Ok(found)
+    }
+
+    /// Lists referrers by the referrers API alone. `None` if the registry does not support it. The
+    /// filter `artifactType` is not used: some registries list the media type of the config instead.
+    pub(super) fn list_by_api(&self, subject: &Digest) -> Result<Option<Vec<Referrer>>, RegistryError> {
         let mut next = Some(self.api_path(&format!("referrers/{subject}")));
         let mut found = Vec::new();
         for page in 0..MAX_PAGES {
-            let Some(to) = next.take() else { return Ok(found) };
+            let Some(to) = next.take() else { return Ok(Some(found)) };
             let outgoing = OutgoingRequest::new(Method::GET, to).with_header("accept", media_type::INDEX);
             let received = match self.fetch_document(&outgoing, MAX_MANIFEST_BYTES) {
                 Err(error) if page == 0 && lacks_referrers_api(&error) => None,
                 received => received?,
             };
-            let Some(received) = received else {
-                // Without the API, the referrers tag is used. A missing later page ends the list.
-                return Ok(if page == 0 { parse_entries(&self.read_tagged_index(subject)?) } else { found });
-            };
+            // A missing later page ends the list.
+            let Some(received) = received else { return Ok((page > 0).then_some(found)) };
             next = self.next_page_target(&received);
-            found.extend(parse_entries(&parse_response(&received.bytes, &received.request)?));
+            let index = parse_response(&received.bytes, &received.request)?;
+            self.add_page(&mut found, &index, subject)?;
         }
-        Ok(found)
+        match next {
+            Some(_) => Err(self.too_many_referrers(subject)),
+            None => Ok(Some(found)),
+        }
     }
 
-    /// Pushes a manifest that has a `subject`. If the registry does not support the referrers API,
-    /// it is also added to the index at the subject's referrers tag. Its blobs must have been
-    /// pushed before.
-    ///
-    /// # Errors
-    /// Fails if the manifest has no subject, a request fails, or other clients keep overwriting the
-    /// index.
-    pub fn add_referrer(&self, media_type: &str, bytes: &[u8]) -> Result<Digest, RegistryError> {
-        let digest = Digest::compute(bytes);
-        let document: ReferrerManifest =
-            serde_json::from_slice(bytes).map_err(|_| RegistryError::NoSubject { digest })?;
-        let Some(Subject { digest: SubjectDigest(subject) }) = document.subject else {
-            return Err(RegistryError::NoSubject { digest });
-        };
-        if self.put_manifest_with_subject(ManifestReference::Digest(digest), media_type, bytes)?.1 {
-            return Ok(digest);
-        }
-        let kind = document.artifact_type.or(document.config.map(|config| config.media_type));
-        let mut entry = json!({"mediaType": media_type, "digest": digest.to_string(), "size": bytes.len()});
-        if let (Some(kind), Value::Object(entry)) = (kind, &mut entry) {
-            entry.insert("artifactType".into(), kind.into());
-        }
-        if let (Some(annotations), Value::Object(entry)) = (document.annotations, &mut entry) {
-            entry.insert("annotations".into(), json!(annotations));
-        }
-        self.add_to_tagged_index(&subject, entry, digest)
-    }
-
-    /// Adds `entry` to the index at the referrers tag, and retries if another client overwrote it.
-    fn add_to_tagged_index(
+    /// Adds the entries of `index` to `found`.
+    fn add_page(
         &self,
+        found: &mut Vec<Referrer>,
+        index: &Value,
         subject: &Digest,
-        entry: Value,
-        digest: Digest,
-    ) -> Result<Digest, RegistryError> {
-        let mut backoff = self.new_backoff();
-        loop {
-            let mut index = self.read_tagged_index(subject)?;
-            if has_entry(&index, &digest) {
-                return Ok(digest);
-            }
-            if let Some(Value::Array(manifests)) = index.get_mut("manifests") {
-                manifests.push(entry.clone());
-            }
-            let bytes = json::to_bytes(&index)
-                .map_err(|_| RegistryError::Internal("an index of referrers cannot be serialized"))?;
-            self.put_manifest(ManifestReference::Tag(&referrers_tag(subject)), media_type::INDEX, &bytes)?;
-            if has_entry(&self.read_tagged_index(subject)?, &digest) {
-                return Ok(digest);
-            }
-            match backoff.next_delay(None) {
-                Some(pause) => std::thread::sleep(pause),
-                None => {
-                    return Err(RegistryError::TagConflict {
-                        repository: self.repository().clone(),
-                        tag: referrers_tag(subject),
-                    });
-                }
-            }
+    ) -> Result<(), RegistryError> {
+        found.extend(parse_entries(index));
+        if found.len() > MAX_REFERRERS {
+            return Err(self.too_many_referrers(subject));
         }
+        Ok(())
     }
 
-    /// The index at the referrers tag, or an empty index.
-    fn read_tagged_index(&self, subject: &Digest) -> Result<Value, RegistryError> {
-        let tag = referrers_tag(subject);
-        let Some(manifest) = absent_if_hidden(self.pull_manifest(ManifestReference::Tag(&tag)))? else {
-            return Ok(json!({"schemaVersion": 2, "mediaType": media_type::INDEX, "manifests": []}));
-        };
-        let request = RequestSummary {
-            repository: self.repository().clone(),
-            method: "GET".into(),
-            path: format!("/v2/{}/manifests/{tag}", self.repository().name()),
-            host: None,
-        };
-        parse_response(&manifest.bytes, &request)
+    fn too_many_referrers(&self, subject: &Digest) -> RegistryError {
+        RegistryError::TooManyReferrers { repository: self.repository().clone(), subject: *subject }
     }
 
     /// The next page, if it is at the same origin.
@@ -225,13 +156,8 @@ fn lacks_referrers_api(error: &RegistryError) -> bool {
     is_refused || error.may_hide_absence()
 }
 
-/// The referrers tag of `subject`. Source: distribution-spec, "Referrers Tag Schema".
-fn referrers_tag(subject: &Digest) -> String {
-    format!("sha256-{}", subject.hex())
-}
-
 /// Parses the body of a response as an image index.
-fn parse_response(bytes: &[u8], request: &RequestSummary) -> Result<Value, RegistryError> {
+pub(super) fn parse_response(bytes: &[u8], request: &RequestSummary) -> Result<Value, RegistryError> {
     parse_index_json(bytes).ok_or_else(|| {
         let why = "the body is not an image index".into();
         RegistryError::InvalidResponse { request: request.clone(), why }
@@ -259,10 +185,4 @@ fn parse_entries(index: &Value) -> Vec<Referrer> {
         })
     };
     manifests.filter_map(parse).collect()
-}
-
-fn has_entry(index: &Value, digest: &Digest) -> bool {
-    let digest = digest.to_string();
-    let mut manifests = index.get("manifests").and_then(Value::as_array).into_iter().flatten();
-    manifests.any(|entry| entry.get("digest").and_then(Value::as_str) == Some(&digest))
 }

@@ -19,10 +19,13 @@ impl State {
         };
         match self.manifests.get(&(name.to_owned(), digest.clone())) {
             None => Response::error(404, "MANIFEST_UNKNOWN"),
-            Some((kind, bytes)) => Response::new(200)
-                .header("content-type", kind)
-                .header("docker-content-digest", &digest)
-                .body(bytes),
+            Some((kind, bytes)) => {
+                let response = Response::new(200)
+                    .header("content-type", kind)
+                    .header("docker-content-digest", &digest)
+                    .body(bytes);
+                if self.etags { response.header("etag", &format!("\"{digest}\"")) } else { response }
+            }
         }
     }
 
@@ -44,32 +47,57 @@ impl State {
         if !needed.iter().all(|descriptor| there(&descriptor["digest"])) {
             return Response::error(400, "MANIFEST_BLOB_UNKNOWN");
         }
+        let current = self.tags.get(&(name.to_owned(), what.to_owned()));
+        if let Some(wanted) = request.header("if-match").filter(|_| self.etags)
+            && current.map(|digest| format!("\"{digest}\"")).as_deref() != Some(wanted)
+        {
+            return Response::error(412, "MANIFEST_INVALID");
+        }
         let kind = request.header("content-type").unwrap().to_owned();
         self.manifests.insert((name.to_owned(), digest.clone()), (kind, request.body.clone()));
         if !what.contains(':') {
             self.tags.insert((name.to_owned(), what.to_owned()), digest.clone());
         }
         let response = Response::new(201).header("docker-content-digest", &digest);
-        match document["subject"]["digest"].as_str().filter(|_| self.referrers) {
+        match document["subject"]["digest"].as_str().filter(|_| self.referrers && !self.no_subject_header) {
             Some(subject) => response.header("oci-subject", subject),
             None => response,
         }
     }
 
-    pub fn list_referrers(&mut self, _: &Request, name: &str, subject: &str, _: SocketAddr) -> Response {
+    pub fn list_referrers(
+        &mut self,
+        request: &Request,
+        name: &str,
+        subject: &str,
+        _: SocketAddr,
+    ) -> Response {
         if !self.referrers {
             return Response::new(404).header("content-type", "text/plain").body(b"404 page not found\n");
         }
         let mut found = Vec::new();
         for ((repository, digest), (kind, bytes)) in &self.manifests {
             let document: Value = serde_json::from_slice(bytes).unwrap();
+            let artifact = match &document["artifactType"] {
+                artifact if !artifact.is_null() && !self.config_as_artifact_type => artifact,
+                _ => &document["config"]["mediaType"],
+            };
             if repository == name && document["subject"]["digest"] == subject {
-                let artifact = &document["artifactType"];
-                found.push(json!({"mediaType": kind, "digest": digest, "size": bytes.len(), "artifactType": artifact}));
+                found.push(json!({
+                    "mediaType": kind, "digest": digest, "size": bytes.len(), "artifactType": artifact,
+                    "annotations": document["annotations"],
+                }));
             }
         }
+        let start: usize = request.parameter("start").map_or(0, |start| start.parse().unwrap());
+        let end = self.page_size.map_or(found.len(), |size| found.len().min(start + size));
         let kind = "application/vnd.oci.image.index.v1+json";
-        let index = json!({"schemaVersion": 2, "mediaType": kind, "manifests": found});
-        Response::new(200).header("content-type", kind).body(index.to_string().as_bytes())
+        let index = json!({"schemaVersion": 2, "mediaType": kind, "manifests": found[start..end]});
+        let response = Response::new(200).header("content-type", kind).body(index.to_string().as_bytes());
+        if end == found.len() {
+            return response;
+        }
+        let next = format!("</v2/{name}/referrers/{subject}?start={end}>; rel=\"next\"");
+        response.header("link", &next)
     }
 }

@@ -69,6 +69,14 @@ pub struct State {
     pub no_mounts: bool,
     /// Supports the referrers API.
     pub referrers: bool,
+    /// Has the referrers API, but sends no `OCI-Subject`.
+    pub no_subject_header: bool,
+    /// The number of referrers on a page; all of them if it is `None`.
+    pub page_size: Option<usize>,
+    /// Lists the media type of the config as the type of each artifact, as go-containerregistry does.
+    pub config_as_artifact_type: bool,
+    /// Sends an `ETag` with manifests, and evaluates `If-Match`.
+    pub etags: bool,
     /// The `Location` of an upload is a path without a host.
     pub relative: bool,
     /// Counts the bytes of uploads and keeps none of them.
@@ -280,6 +288,9 @@ impl State {
     fn respond_to_known(&mut self, request: &Request, address: SocketAddr) -> Response {
         let path = request.path().to_owned();
         let Some(path) = path.strip_prefix("/v2/") else { return Response::error(404, "NOT_FOUND") };
+        if path.is_empty() {
+            return Response::new(200);
+        }
         for (kind, act) in [
             ("/blobs/uploads/", Self::upload as fn(&mut Self, &Request, &str, &str, SocketAddr) -> Response),
             ("/blobs/", Self::blob),

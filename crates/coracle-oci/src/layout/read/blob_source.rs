@@ -5,11 +5,13 @@
 
 use std::io::{self, Read};
 
+use serde_json::Value;
+
 use super::disk_blobs::{self, DiskBlobs, SizedReader};
 use super::read_failure::{ReadFailure, parse_json};
 use super::select_entry;
 use crate::image::{Descriptor, MAX_DOCUMENT_SIZE, RawManifest, check_document_kind};
-use crate::registry::{self, ManifestReference, Referrer, RepositoryClient};
+use crate::registry::{self, MAX_REFERRERS, ManifestReference, Referrer, RepositoryClient};
 use coracle_core::digest::Digest;
 use coracle_core::json;
 
@@ -78,31 +80,41 @@ impl BlobSource {
         }
     }
 
-    /// Returns the manifests whose subject is `subject`, only with the artifact type `kind` if it
-    /// is given; the newest is last.
-    pub(super) fn referrers(
-        &self,
-        subject: &Digest,
-        kind: Option<&str>,
-    ) -> Result<Vec<Referrer>, ReadFailure> {
-        let is_wanted = |referrer: &Referrer| kind.is_none() || referrer.artifact_type.as_deref() == kind;
-        let found = match self {
-            Self::Registry(remote) => remote.referrers(subject)?,
-            Self::Disk(blobs) => {
-                let index = blobs.read_file("index.json", MAX_DOCUMENT_SIZE)?.unwrap_or_default();
-                let mut found = Referrer::parse_index(&index).unwrap_or_default();
-                found.retain(|entry| entry.artifact_type.is_some() && is_wanted(entry));
-                let mut about = Vec::new();
-                for referrer in found {
-                    let manifest = blobs.read_document(&referrer.digest, MAX_DOCUMENT_SIZE)?;
-                    let manifest = parse_json(&referrer.digest.to_string(), &manifest)?;
-                    let named = manifest.get("subject").map(select_entry::parse_digest).transpose()?;
-                    about.extend((named == Some(*subject)).then_some(referrer));
-                }
-                about
-            }
+    /// Returns the manifests whose subject is `subject`; the newest is last.
+    pub(super) fn referrers(&self, subject: &Digest) -> Result<Vec<Referrer>, ReadFailure> {
+        let blobs = match self {
+            Self::Registry(remote) => return Ok(remote.referrers(subject)?),
+            Self::Disk(blobs) => blobs,
         };
-        Ok(found.into_iter().filter(is_wanted).collect())
+        let index = blobs.read_file("index.json", MAX_DOCUMENT_SIZE)?.unwrap_or_default();
+        let mut found = Vec::new();
+        for referrer in Referrer::parse_index(&index).unwrap_or_default() {
+            let manifest = match blobs.read_document(&referrer.digest, MAX_DOCUMENT_SIZE) {
+                // Without an artifact type, it is probably another image.
+                Err(_) if referrer.artifact_type.is_none() => continue,
+                manifest => parse_json(&referrer.digest.to_string(), &manifest?)?,
+            };
+            let named = manifest.get("subject").map(select_entry::parse_digest).transpose()?;
+            found.extend((named == Some(*subject)).then_some(referrer));
+        }
+        if found.len() > MAX_REFERRERS {
+            let why = format!("`{subject}` has more than {MAX_REFERRERS} referrers");
+            return Err(ReadFailure::Message(why));
+        }
+        Ok(found)
+    }
+
+    /// Reads the manifest of a referrer of `subject`. `None` if it is about another image: registries are
+    /// not trusted.
+    pub(super) fn read_referrer(
+        &self,
+        referrer: &Referrer,
+        subject: &Digest,
+    ) -> Result<Option<Value>, ReadFailure> {
+        let Referrer { digest, media_type, .. } = referrer;
+        let manifest = parse_json(&digest.to_string(), &self.read_manifest(digest, media_type)?.bytes)?;
+        let named = manifest.get("subject").map(select_entry::parse_digest).transpose()?;
+        Ok((named == Some(*subject)).then_some(manifest))
     }
 }
 

@@ -225,7 +225,7 @@ impl ImageSource {
     /// # Errors
     /// Fails if they cannot be read.
     pub fn referrers(&self, subject: &Digest) -> Result<Vec<Referrer>, LayoutError> {
-        self.bytes.referrers(subject, None).map_err(|why| why.into_layout_error(&self.location))
+        self.bytes.referrers(subject).map_err(|why| why.into_layout_error(&self.location))
     }
 }
 

@@ -7,6 +7,7 @@
 //! `image/spec/v1.2.md` for archives that only have a `manifest.json`.
 
 mod blob_source;
+mod check_image;
 mod compressed_shares;
 mod disk_blobs;
 mod image_files;
@@ -22,6 +23,7 @@ mod select_entry;
 mod tar_header_reader;
 mod unpacked_image;
 
+pub use check_image::ImageFault;
 pub(super) use disk_blobs::index_entries;
 pub use image_files::ImageFiles;
 pub use image_fs::ImageFs;
@@ -29,7 +31,7 @@ pub use image_source::{ImageSource, find_replaced_image};
 pub use layer_changes::{ImageEntry, ImageEntryKind, LayerExtent};
 pub use parsed_image::{ParsedImage, read_disk_image};
 pub use parsed_platform::{ParsedLayer, ParsedPlatform};
-pub use read_artifact::{read_artifact, read_remote_artifact};
+pub use read_artifact::{read_artifact, read_only_artifact, read_remote_artifact};
 pub use tar_header_reader::{TarHeader, TarMemberKind};
 pub use unpacked_image::{LayerMember, LayerProblem, UnpackOptions, UnpackedImage, UnpackedLayer};
 
