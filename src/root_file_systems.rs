@@ -183,7 +183,10 @@ impl RootFileSystems {
             let below = host_path.strip_prefix(fs::absolute_path(&root.directory).ok()?).ok()?;
             Some((&**file_system, below.to_owned()))
         });
-        let on_host = std::iter::once((&*self.host, host_path.clone()));
+        // A root may be named by a link.
+        let directory = host_path.parent().and_then(|directory| directory.canonicalize().ok());
+        let real_path = directory.and_then(|directory| Some(directory.join(host_path.file_name()?)));
+        let on_host = std::iter::once((&*self.host, real_path.unwrap_or_else(|| host_path.clone())));
         let candidates = within.chain(on_host).filter_map(|(file_system, path)| {
             let path = fs::path_to_bytes(&Path::new("/").join(path));
             Some((file_system, ImagePath::parse(&path).ok()?))

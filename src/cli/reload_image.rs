@@ -140,13 +140,16 @@ fn build_image(
         roots.push(format!("linux/{architecture}={}", root.display()).into());
     }
     let path = format!("/{}", coracle_reload::NAME);
-    build(&Recipe::from_flags(&RecipeOverrides {
+    let mut recipe = Recipe::from_flags(&RecipeOverrides {
         names: vec![format!("{}:{}", coracle_reload::NAME, env!("CARGO_PKG_VERSION"))],
         programs: vec![format!("{path}:{path}").into()],
         roots,
         destinations: destinations.to_vec(),
         ..RecipeOverrides::default()
-    })?)
+    })?;
+    // The helper contains no crate and no file of a package.
+    recipe.contents.inventory.packages = false;
+    build(&recipe)
 }
 
 /// Returns the settings of a build that depends on no flag and on no variable.

@@ -64,8 +64,11 @@ impl<'a> FileSources<'a> {
     }
 
     /// Reads the packages that own the files. Returns problems, too, each as a message: databases that
-    /// cannot be read, and packages of another distribution than that of the most files.
-    pub(super) fn read_packages(mut self) -> (PackagedFiles<'a>, Vec<String>) {
+    /// are damaged, and packages of another distribution than that of the most files.
+    ///
+    /// # Errors
+    /// Fails if a file of a database cannot be read: the image would be another one if it could.
+    pub(super) fn read_packages(mut self) -> Result<(PackagedFiles<'a>, Vec<String>), InventoryError> {
         let mut by_root: Vec<(&HostFs, Inventory, BTreeSet<ImagePath>)> = Vec::new();
         let mut problems = Vec::new();
         let mut unowned: BTreeSet<ImagePath> = BTreeSet::new();
@@ -96,7 +99,8 @@ impl<'a> FileSources<'a> {
                     let (packages, owned) = self.with_image_paths(inventory.packages.clone(), &wanted);
                     by_root.push((root, Inventory { packages, ..inventory }, owned));
                 }
-                Err(error) => problems.push(unreadable_database(&error)),
+                Err(error @ InventoryError::Io(_)) => return Err(error),
+                Err(error) => problems.push(damaged_database(&error)),
             }
         }
         by_root.retain(|(_, inventory, _)| !inventory.packages.is_empty());
@@ -119,7 +123,7 @@ impl<'a> FileSources<'a> {
         packaged
             .packages
             .sort_by(|a, b| (a.kind, &a.name, &a.architecture).cmp(&(b.kind, &b.name, &b.architecture)));
-        (packaged, problems)
+        Ok((packaged, problems))
     }
 
     /// Returns `packages` with the paths in the image, and these paths.
@@ -178,8 +182,6 @@ pub(super) fn other_release(count: usize, release: &str, image: &str) -> String 
     )
 }
 
-fn unreadable_database(error: &InventoryError) -> String {
-    use std::error::Error as _;
-    let cause = error.source().map(|cause| format!(": {cause}")).unwrap_or_default();
-    format!("scanners do not see the packages of this image: {error}{cause}")
+fn damaged_database(error: &InventoryError) -> String {
+    format!("scanners do not see the packages of this image: {error}")
 }

@@ -93,7 +93,7 @@ impl InventoryPlanner<'_> {
     /// # Errors
     /// Fails if a file cannot be read, or the recipe requires a complete inventory and it is not.
     pub(crate) fn add_inventory(&self, rootfs: Rootfs) -> Result<(Rootfs, ImageInventory, Vec<Note>), Error> {
-        let (packaged, mut problems) = FileSources::new(self.roots, &rootfs)?.read_packages();
+        let (packaged, mut problems) = FileSources::new(self.roots, &rootfs)?.read_packages()?;
         let (modules, missing) = program_modules::read_modules(&rootfs, &packaged.owned)?;
         let mut inventory = ImageInventory {
             distribution: packaged.distribution.clone(),

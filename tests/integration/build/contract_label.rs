@@ -222,6 +222,7 @@ fn prints_the_contract_of_the_image() {
         str![[r#"
 hello:latest  linux/amd64  3 files, [..] in 1 layer
   program  [..]
+  inventory  nothing visible to scanners
   expects    /etc/shop: login.env (secret), shop.toml
   expects    /run/secrets/shop: token (secret)
   expects    /var/lib/shop: writable

@@ -41,6 +41,7 @@ hello:latest@sha256:[..]
         str![[r#"
 hello:latest  linux/amd64  3 files, [..] → [..] in 1 layer
   program    [..] → [..]  sha256:[..]
+  inventory  nothing visible to scanners
   written to oci:hello.oci
 
 "#]],
@@ -139,6 +140,7 @@ hint: `--strip` would make `/app/hello` [..] of [..] bytes smaller: it has symbo
 hello:latest  linux/amd64  [..] files, [..] → [..] in 2 layers
   libraries  [..] → [..]  sha256:[..]
   program    [..] → [..]  sha256:[..]
+  inventory  1 package visible to scanners
   written to oci:hello.oci
 
 "#]],

@@ -78,9 +78,11 @@ tour:latest@sha256:[..]
    Compiling lib v0.0.0 ([FOLDER])
     Finished `dev` profile [unoptimized + debuginfo] target(s) in [..]
 hint: `tour` needs nothing but the C library, [..]
+hint: scanners do not see the crates of `/app/tour`: `cargo auditable build` adds a list of them, as does `cargo coracle build --auditable`
 tour:latest  linux/amd64  [..]
   libraries  [..]
-  program    [..]
+  program  [..]
+  inventory  [..]
   written to oci:target/coracle/tour.oci
 
 "#]],
@@ -111,7 +113,7 @@ fn help_lists_exactly_the_supported_flags_of_cargo() {
     ] {
         assert!(help.contains(flag), "{flag}: {help}");
     }
-    for flag in ["--file", "--root", "PROGRAM", "--all-targets", "--message-format"] {
+    for flag in ["--file", "--root", "[PROGRAM]", "--all-targets", "--message-format"] {
         assert!(!help.contains(flag), "{flag}: {help}");
     }
 }

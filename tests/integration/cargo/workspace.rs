@@ -54,9 +54,11 @@ shop:latest@sha256:[..]
         str![[r#"
     Finished [..]
 hint: `shop` needs nothing but the C library, [..]
+hint: scanners do not see the crates of `/app/shop`: `cargo auditable build` adds a list of them, as does `cargo coracle build --auditable`
 shop:latest  linux/amd64  [..]
   libraries  [..]
-  program    [..]
+  program  [..]
+  inventory  [..]
   written to oci:[..]/target/coracle/shop.oci
 
 "#]],

@@ -32,6 +32,7 @@ warning: no image exists at the destination yet, so `--budget-growth` was not ch
 shop:1  linux/amd64  4 files, 27.14 kB → 21.52 kB in 2 layers
   data        24.58 kB →  20.33 kB  sha256:fbf2098e358f19beed82316a6f7ea5c547e2cf6a6b1da3c1b34df2bff474be38
   program      2.56 kB →     133 B  sha256:3bf522889d49ed6de861db13cb8d55ca73b6d98791baf4daa2dcce4d9faaf7f1
+  inventory  nothing visible to scanners; 1 file of no package
   written to oci:shop.oci
 
 "#]]);
@@ -44,6 +45,7 @@ shop:1  linux/amd64  4 files, 27.14 kB → 21.52 kB in 2 layers
   data        24.58 kB →  20.33 kB  sha256:fbf2098e358f19beed82316a6f7ea5c547e2cf6a6b1da3c1b34df2bff474be38
   program      2.56 kB →     133 B  sha256:3bf522889d49ed6de861db13cb8d55ca73b6d98791baf4daa2dcce4d9faaf7f1
   compared   the same size as oci:shop.oci:1
+  inventory  nothing visible to scanners; 1 file of no package
   written to oci:shop.oci
 
 "#]],
@@ -80,6 +82,7 @@ shop:1  linux/amd64  4 files, 28.67 kB → 23.52 kB in 2 layers
   data        26.11 kB →  22.34 kB  sha256:72ab438781fe38e885cf072d60df56db86077f6351a9bef99efefe0b1e57bba4
   program      2.56 kB →     133 B  sha256:3bf522889d49ed6de861db13cb8d55ca73b6d98791baf4daa2dcce4d9faaf7f1
   compared   2.00 kB (9.3 %) more than oci:shop.oci:1
+  inventory  nothing visible to scanners; 1 file of no package
   written to oci:shop.oci
 
 "#]],
@@ -93,6 +96,7 @@ shop:1  linux/amd64  4 files, 16.90 kB → 11.52 kB in 2 layers
   data        14.34 kB →  10.33 kB  sha256:07707673225c17378259361090357594a451b735b1878ef604ea3e172c2652cd
   program      2.56 kB →     133 B  sha256:3bf522889d49ed6de861db13cb8d55ca73b6d98791baf4daa2dcce4d9faaf7f1
   compared   12.00 kB (51.0 %) less than oci:shop.oci:1
+  inventory  nothing visible to scanners; 1 file of no package
   written to oci:shop.oci
 
 "#]],
@@ -181,6 +185,7 @@ warning: no image exists at the destination yet, so `--budget-growth` was not ch
 warning: `oci:shop.oci:1` has no image for linux/arm64, so `--budget-growth` was not checked for it
 shop:1  linux/arm64  3 files, 5.12 kB → 1.04 kB in 1 layer
   program      5.12 kB →     282 B  sha256:19a6ba6f6aff259e743aceae6f9200e28c5c7e7ee0fbf86473bc4d6ab1ada3e4
+  inventory  nothing visible to scanners
   written to oci:shop.oci
 
 "#]],

@@ -98,6 +98,7 @@ fn checks_the_budget_of_unchanged_images() {
 shop:1  linux/amd64  5 files, 29.18 kB → 21.60 kB in 2 layers
   data        26.62 kB →  20.41 kB  sha256:2afdcdbfa77798fa8a137fd10226664a31575199ed74c9d557e8c69d5fad24e2
   program      2.56 kB →     133 B  sha256:3bf522889d49ed6de861db13cb8d55ca73b6d98791baf4daa2dcce4d9faaf7f1
+  inventory  nothing visible to scanners; 2 files of no package
   written to oci:shop.oci
 
 "#]],
@@ -110,6 +111,7 @@ shop:1  linux/amd64  5 files, 29.18 kB → 21.60 kB in 2 layers
 shop:1  linux/amd64  5 files, 29.18 kB → 21.60 kB in 2 layers
   data        26.62 kB →  20.41 kB  sha256:2afdcdbfa77798fa8a137fd10226664a31575199ed74c9d557e8c69d5fad24e2
   program      2.56 kB →     133 B  sha256:3bf522889d49ed6de861db13cb8d55ca73b6d98791baf4daa2dcce4d9faaf7f1
+  inventory  nothing visible to scanners; 2 files of no package
   unchanged in oci:shop.oci
 
 "#]],
@@ -162,6 +164,8 @@ hint: leave out what is not needed (`--dry-run` lists every file and why it is t
 amd64:latest  linux/amd64, linux/arm64  6 files, 18.94 kB → 11.66 kB in 2 layers
   program      5.12 kB →     274 B  sha256:c63b2ed0e8617084b01f66a04b05f69f2c1143d9a7417a700406426077285427
   program     13.82 kB →   9.39 kB  sha256:bedf88afffd91c368af15d3f975ec7139bb2556e5752626ad10048eb51cd707c
+  inventory  nothing visible to scanners, linux/amd64
+  inventory  nothing visible to scanners, linux/arm64
   written to oci:amd64.oci
 
 "#]],

@@ -33,6 +33,8 @@ Commands:
   stop          End a run that is in the background
   debug         Run a tool of this machine next to a program that `coracle run` runs
   resolve       Pin images in manifests by digest
+  inspect       Show what an image contains, and why
+  diff          Show how two images differ
   copy          Copy an image between registries, layouts and archives
   sign          Sign an image, and the SBOM and provenance that are stored with it
   verify        Check an image: whole, sound, signed, and the same when it is built again
@@ -134,9 +136,15 @@ Image:
                                       1970; default: SOURCE_DATE_EPOCH, or 0
 
 Inventory:
-      --no-inventory       Leave out the inventory of packages, by which scanners recognize them
-      --licences           Add the licence texts of the packages
-      --require-inventory  Fail if scanners cannot see what the image contains
+      --no-inventory          Leave out the inventory of packages, by which scanners recognize them
+      --licences              Add the licence texts of the packages
+      --sbom <FILE>           Write a software bill of materials to FILE: CycloneDX 1.6 if its name
+                              ends in `.cdx.json`, else SPDX 2.3. With several platforms, its name
+                              gets the platform
+      --sbom-format <FORMAT>  The format of `--sbom`
+      --attach-sbom <FORMAT>  Attach a software bill of materials to the image in layouts and at
+                              registries, as a referrer: `spdx` or `cyclonedx`
+      --require-inventory     Fail if scanners cannot see what the image contains
 
 Roots:
       --root <[PLATFORM=]DIR>     Take programs and libraries from this root file system; PROGRAM is

@@ -60,7 +60,7 @@ error: 5 problems in the recipe
     10 | too = "/srv"
        | ^^^
 
-hint: keys of `[image]`: `name`, `base`, `programs`, `args`, `user`, `group`, `expose`, `env`, `working-dir`, `stop-signal`, `labels`, `annotations`, `strip`, `linkage`, `compression`, `publish-contract`, `platform`
+hint: keys of `[image]`: `name`, `base`, `programs`, `args`, `user`, `group`, `expose`, `env`, `working-dir`, `stop-signal`, `labels`, `annotations`, `strip`, `inventory`, `licences`, `linkage`, `compression`, `sbom`, `publish-contract`, `platform`
 
 "#]]);
 }

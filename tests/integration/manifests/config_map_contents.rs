@@ -124,6 +124,8 @@ fn a_chart_gives_pods_what_config_render_writes() {
         let some = strategy.new_tree(&mut runner).unwrap().current();
         all.extend(some.into_iter().map(|(key, bytes)| (format!("{index}{key}"), bytes)));
     }
+    // Names that contain an escape sequence have other keys.
+    all.retain(|key, _| !key.contains("_-") && !key.contains("_."));
     let listed: Vec<String> = all
         .keys()
         .map(|key| format!("{{ from = \"anything/{key}\", path = \"{key}\", verbatim = true }}"))

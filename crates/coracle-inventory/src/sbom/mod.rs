@@ -269,7 +269,7 @@ impl SbomFormat {
         }
     }
 
-    /// Returns the format that a file's name stands for: CycloneDX for `*.cdx.json` and `bom.json`, else
+    /// Returns the format of a file by its name: CycloneDX for `*.cdx.json` and `bom.json`, else
     /// SPDX.
     pub fn of_file_name(name: &str) -> Self {
         let is_cyclonedx = name.ends_with(".cdx.json") || name == "bom.json";
