@@ -82,12 +82,17 @@ fn no_configuration(file: Option<&Path>) -> CliError {
 /// Prints one file unchanged, several with a heading each. Secrets are not printed.
 fn print_files(mounts: &[RenderedMount], quiet: bool) -> Result<(), CliError> {
     let files: Vec<(String, &RenderedFile)> = files_with_paths(mounts).collect();
+    let mut ends_line = true;
     for (path, file) in &files {
         if files.len() > 1 {
+            if !ends_line {
+                console_output::print_bytes(b"\n")?;
+            }
             console_output::print_data(&format!("{BOLD}==> {}{BOLD:#}\n", escape_text(path)))?;
         }
         if !file.is_secret {
             console_output::print_bytes(&file.bytes)?;
+            ends_line = file.bytes.last().is_none_or(|last| *last == b'\n');
         } else if !quiet {
             console_output::print_message(&format!(
                 "{DIM}{} is secret: use `--output DIR` to write it{DIM:#}\n",

@@ -8,7 +8,7 @@ pub(super) const PAGE: Page = Page {
     engines: NONE,
     prepare,
     checks: &[
-        ("coracle build ./hello", Check::Prints("5 files")),
+        ("coracle build ./hello", Check::Prints("9 files")),
         ("coracle deps ./greet", Check::Prints("libstdc++.so.6")),
         ("coracle build bin/ask", Check::Prints("written to oci:ask.oci")),
         ("coracle build ./host", Check::Prints("written to oci:host.oci")),
