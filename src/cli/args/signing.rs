@@ -121,7 +121,7 @@ pub(in crate::cli) struct KeyGenerateArgs {
 #[derive(Args)]
 #[command(after_help = "\
 Examples:
-  coracle verify docker://ghcr.io/acme/shop:1.2                    whole and sound
+  coracle verify docker://ghcr.io/acme/shop:1.2           whole and sound
   coracle verify docker://ghcr.io/acme/shop:1.2 --key release.pub
   coracle verify docker://ghcr.io/acme/shop:1.2 --rebuild -f coracle.toml
   coracle verify oci:shop.oci --whole --format json

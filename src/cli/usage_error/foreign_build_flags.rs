@@ -157,8 +157,8 @@ pub(super) const BUILD_FLAGS: &[ForeignWord] = &[
     },
     ForeignWord {
         commands: BUILD,
-        words: "--provenance --attest --sign-by",
-        advice: "Coracle writes no provenance and no signatures; `cosign` attaches them to a pushed image",
+        words: "--attest --sign-by --sign",
+        advice: "`--provenance` publishes provenance, and `--sign-key KEY` signs the image",
     },
     ForeignWord {
         commands: BUILD,
