@@ -45,6 +45,7 @@ mod run;
 #[cfg(not(target_os = "linux"))]
 #[path = "run_elsewhere.rs"]
 mod run;
+mod sbom;
 mod signing;
 mod transfer_report;
 mod usage_error;
@@ -134,6 +135,7 @@ fn run_common_command(command: &CommonCommand, caller: Invocation) -> Result<Cli
         CommonCommand::Debug(args) => run::run_debug(args),
         CommonCommand::Resolve(args) => resolve_digests::run_resolve(args),
         CommonCommand::Inspect(args) => inspect::run_inspect(args),
+        CommonCommand::Sbom(args) => sbom::run_sbom(args),
         CommonCommand::Diff(args) => diff::run_diff(args),
         CommonCommand::Copy(args) => copy::run_copy(args),
         CommonCommand::Sign(args) => signing::run_sign(args),

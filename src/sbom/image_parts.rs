@@ -3,13 +3,14 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::error::Error;
-use crate::inventory::ImageInventory;
+use crate::inventory::{FileModules, ImageInventory};
 use coracle_core::content::Content;
 use coracle_core::entry::EntryReason;
 use coracle_core::file_system::{self, FileSystem, FsNode, ResolutionEnd};
 use coracle_core::fs;
 use coracle_core::path::ImagePath;
 use coracle_inventory::sbom::{Sbom, SbomFile, SbomImage, SbomPart};
+use coracle_inventory::{FileSelection, Inventory, ProgramModules};
 use coracle_ld::elf::{self, ElfObject};
 
 /// What is known about an image.
@@ -59,6 +60,28 @@ pub fn sbom_of_contents(image: SbomImage, contents: &ImageContents<'_>) -> Resul
         sbom.add_relation(part_of(&need.by), part_of(&need.path), need.is_optional, need.reason);
     }
     Ok(sbom)
+}
+
+/// Returns the SBOM of an image by what is in its files: package databases, and the lists of modules in
+/// programs.
+///
+/// # Errors
+/// Fails if a file or a package database cannot be read.
+pub fn sbom_of_file_system(image: SbomImage, file_system: &dyn FileSystem) -> Result<Sbom, Error> {
+    let packages = Inventory::read(file_system, FileSelection::All)?;
+    let mut modules = Vec::new();
+    for (path, content) in ImageFiles::read(file_system)?.contents {
+        if let ProgramModules::Listed(list) = ProgramModules::read(&content)? {
+            modules.push(FileModules { path, list });
+        }
+    }
+    let inventory = ImageInventory {
+        distribution: packages.distribution,
+        packages: packages.packages,
+        modules,
+        ..ImageInventory::default()
+    };
+    sbom_of_contents(image, &ImageContents { file_system, inventory: &inventory, reasons: BTreeMap::new() })
 }
 
 /// The files of an image.

@@ -18,7 +18,7 @@ use coracle_oci::copy;
 use coracle_oci::image::{Artifact, Image, ImageSet};
 use coracle_oci::layout::{self, DiskFormat, LayoutWarning, OutputStamp};
 
-pub use image_parts::{ImageContents, sbom_of_contents};
+pub use image_parts::{ImageContents, sbom_of_contents, sbom_of_file_system};
 
 /// Annotations and labels that describe the image. Source: image-spec, `annotations.md`.
 const AUTHORS: &str = "org.opencontainers.image.authors";

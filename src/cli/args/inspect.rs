@@ -72,6 +72,43 @@ pub(in crate::cli) struct InspectArgs {
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(in crate::cli) enum SbomDocumentFormat {
+    /// SPDX 2.3
+    Spdx,
+    /// CycloneDX 1.6
+    Cyclonedx,
+}
+
+#[derive(Args)]
+#[command(after_help = "\
+Examples:
+  coracle sbom docker://debian:12 > debian.spdx.json
+  coracle sbom oci:shop.oci --format cyclonedx
+
+Reads images of any tool, by what is in them: package databases, and the lists of crates and Go modules in programs. \
+`coracle build --sbom FILE` also knows why each file is in the image.")]
+pub(in crate::cli) struct SbomArgs {
+    /// The image: `docker://NAME[:TAG][@DIGEST]`, `oci:DIR[:TAG]`, an archive, or one of an engine
+    #[arg(value_name = "IMAGE", value_hint = ValueHint::AnyPath)]
+    pub(in crate::cli) image: String,
+
+    /// The platform, such as `linux/arm64`; default: the first of the image
+    #[arg(long, value_name = "PLATFORM")]
+    pub(in crate::cli) platform: Option<String>,
+
+    /// The format of the document
+    #[arg(long, value_enum, value_name = "FORMAT", default_value_t = SbomDocumentFormat::Spdx)]
+    pub(in crate::cli) format: SbomDocumentFormat,
+
+    /// Print only warnings and errors to stderr
+    #[arg(short, long)]
+    pub(in crate::cli) quiet: bool,
+
+    #[command(flatten)]
+    pub(in crate::cli) registry: RegistryArgs,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(in crate::cli) enum DiffFormat {
     Text,
     Json,

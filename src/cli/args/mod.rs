@@ -27,7 +27,7 @@ pub(super) use config::{
     ConfigRenderArgs, ConfigShowArgs, ContractCommand,
 };
 pub(super) use copy_index_and_cache::{CacheCommand, CopyArgs, IndexArgs, PruneArgs};
-pub(super) use inspect::{DiffArgs, DiffFormat, InspectArgs, InspectFormat};
+pub(super) use inspect::{DiffArgs, DiffFormat, InspectArgs, InspectFormat, SbomArgs, SbomDocumentFormat};
 pub(super) use lock::LockArgs;
 pub(super) use manifests::{ManifestLayout, ManifestsArgs, ResolveArgs};
 pub(super) use other_commands::{
@@ -108,6 +108,8 @@ pub(super) enum CommonCommand {
     Resolve(Box<ResolveArgs>),
     /// Show what an image contains, and why
     Inspect(Box<InspectArgs>),
+    /// Print the software bill of materials of an image
+    Sbom(Box<SbomArgs>),
     /// Show how two images differ
     Diff(Box<DiffArgs>),
     /// Copy an image between registries, layouts and archives

@@ -42,6 +42,7 @@ mod record;
 mod registries;
 mod run;
 mod runtime;
+mod sbom;
 mod secret_scanner;
 mod servers;
 mod shared_cache;
@@ -310,6 +311,7 @@ mod tests {
         registries,
         run,
         runtime,
+        sbom,
         secret_scanner,
         servers,
         shared_cache,

@@ -34,6 +34,7 @@ Commands:
   debug         Run a tool of this machine next to a program that `coracle run` runs
   resolve       Pin images in manifests by digest
   inspect       Show what an image contains, and why
+  sbom          Print the software bill of materials of an image
   diff          Show how two images differ
   copy          Copy an image between registries, layouts and archives
   sign          Sign an image, and the SBOM and provenance that are stored with it

@@ -109,3 +109,24 @@ fn contradicting_flags_are_usage_errors() {
         assert!(ended.stderr.contains(message), "{}", ended.stderr);
     }
 }
+
+#[test]
+fn sbom_prints_what_is_in_any_image() {
+    let (_directory, image) = build("/usr/bin/curl", &[]);
+    let packages = coracle(&["inspect", &image, "--format", "json"]).with_code(0).json();
+    let spdx = coracle(&["sbom", &image]).with_code(0).json();
+    assert_eq!(spdx["spdxVersion"], "SPDX-2.3");
+    let names = |values: &serde_json::Value, name: &str, version: &str| -> Vec<String> {
+        let pairs = values.as_array().unwrap().iter().map(|one| format!("{} {}", one[name], one[version]));
+        pairs.collect()
+    };
+    let listed = names(&spdx["packages"], "name", "versionInfo");
+    for package in names(&packages["image"]["packages"], "name", "version") {
+        assert!(listed.contains(&package), "{package} in {listed:?}");
+    }
+    assert_eq!(coracle(&["sbom", &image]).with_code(0).json(), spdx);
+    let cyclonedx = coracle(&["sbom", &image, "--format", "cyclonedx"]).with_code(0).json();
+    assert_eq!(cyclonedx["specVersion"], "1.6");
+    let missing = coracle(&["sbom", "oci:nowhere"]);
+    assert!(missing.stderr.contains("nowhere"), "{}", missing.stderr);
+}

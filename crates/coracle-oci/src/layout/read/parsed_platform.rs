@@ -28,6 +28,8 @@ pub struct ParsedPlatform {
     pub manifest: Option<RawManifest>,
     /// The config.
     pub config: Value,
+    /// The digest of the config, which engines call the image's ID.
+    pub config_digest: Digest,
     /// The layers, the lowest first.
     pub layers: Vec<ParsedLayer>,
 }
@@ -104,6 +106,7 @@ fn read_manifest_image(
     let config = Descriptor::parse(config)?;
     let name = config.digest;
     let config = bytes.read_small_blob(&config, MAX_DOCUMENT_SIZE)?;
+    let config_digest = name;
     let config = json::parse_with_budget(&config, budget)
         .map_err(|error| format!("`{name}` is not JSON that can be read: {error}"))?;
     let layers = document.get("layers").and_then(Value::as_array).map_or(&[][..], Vec::as_slice);
@@ -114,7 +117,13 @@ fn read_manifest_image(
         Ok(ParsedLayer { descriptor: Some(Descriptor::parse(layer)?), archive_member: String::new() })
     });
     let layers = layers.collect::<Result<_, String>>()?;
-    Ok(ParsedPlatform { platform: config_platform(&config), manifest: Some(manifest), config, layers })
+    Ok(ParsedPlatform {
+        platform: config_platform(&config),
+        manifest: Some(manifest),
+        config,
+        config_digest,
+        layers,
+    })
 }
 
 /// Reads the image of an entry of Docker's `manifest.json`.
@@ -122,10 +131,11 @@ pub(super) fn read_docker_image(blobs: &DiskBlobs, entry: &Value) -> Result<Pars
     let config = entry.get("Config").and_then(Value::as_str).unwrap_or_default();
     let bytes = blobs.read_file(config, MAX_DOCUMENT_SIZE)?;
     let bytes = bytes.ok_or_else(|| format!("its config `{config}` is missing"))?;
+    let config_digest = Digest::compute(&bytes);
     let config = parse_json(config, &bytes)?;
     let layers = select_entry::string_array(entry, "Layers").into_iter();
     let layers = layers.map(|member| ParsedLayer { descriptor: None, archive_member: member }).collect();
-    Ok(ParsedPlatform { platform: config_platform(&config), manifest: None, config, layers })
+    Ok(ParsedPlatform { platform: config_platform(&config), manifest: None, config, config_digest, layers })
 }
 
 fn config_platform(config: &Value) -> Platform {
