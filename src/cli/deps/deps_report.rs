@@ -7,7 +7,7 @@ use coracle_core::path::RawPath;
 use coracle_ld::closure::{self, Closure, DependencyKind, ElfProgram, ExecutedKind, LinkMap, MapReason};
 use serde::Serialize;
 
-use super::object_analysis::{SizeAndCompressed, SizeCache};
+use super::object_sizes::{SizeAndCompressed, SizeCache};
 use super::problem_report::{ReportedKind, ReportedProblem, ReportedSeverity, find_problems, missing_name};
 use super::why_report::WhyReport;
 use crate::cli::error::{CliError, error_chain};

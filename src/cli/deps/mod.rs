@@ -1,8 +1,9 @@
 //! `coracle deps`: what the dynamic loader would map, and why.
 
+mod dependency_chains;
 mod deps_report;
 mod image_files;
-mod object_analysis;
+mod object_sizes;
 mod problem_report;
 mod shared_resolvers;
 mod tree_text;
@@ -19,7 +20,7 @@ use super::args::{DepsArgs, DepsFormat};
 use super::console_output;
 use super::error::{CliError, CliExit};
 use deps_report::{DepsReport, ExplainedReport, FailureReport, FileReport};
-use object_analysis::SizeCache;
+use object_sizes::SizeCache;
 use shared_resolvers::SharedFileSystems;
 use why_report::{ExplainedObject, explained_objects, similar_names};
 

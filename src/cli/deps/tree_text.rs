@@ -8,7 +8,7 @@ use coracle_ld::closure::{Closure, DependencyEdge, LinkMap, MapReason, MissingLi
 use coracle_ld::ldso::SearchRule;
 
 use super::deps_report::{DepsReport, mapped_program};
-use super::object_analysis::SizeAndCompressed;
+use super::object_sizes::SizeAndCompressed;
 use super::problem_report::{ReportedKind, ReportedSeverity};
 use crate::cli::console_output::{BOLD, DIM, count_noun};
 

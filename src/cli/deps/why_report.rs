@@ -11,7 +11,8 @@ use coracle_ld::closure::{Closure, DependencyEdge, ElfProgram, LinkMap, MapReaso
 use coracle_ld::ldso::SearchTrace;
 use serde::Serialize;
 
-use super::object_analysis::{self, DependencyChains, SizeAndCompressed, SizeCache};
+use super::dependency_chains::{self, DependencyChains};
+use super::object_sizes::{SizeAndCompressed, SizeCache};
 use crate::cli::console_output::{BOLD, DIM, count_noun};
 use crate::cli::error::CliError;
 
@@ -162,7 +163,7 @@ impl ExplainedObject<'_> {
         let refused = self.search.iter().flat_map(|(_, trace)| &trace.rejected);
         let refused =
             refused.map(|(path, why)| RefusedFile { path: path.to_string(), message: why.to_string() });
-        let DependencyChains { chains, is_truncated } = object_analysis::chains_to(self.map, self.index);
+        let DependencyChains { chains, is_truncated } = dependency_chains::chains_to(self.map, self.index);
         Ok(WhyReport {
             path: self.missing.is_none().then(|| self.object_path(self.index)),
             name: self.search.map(|(name, _)| RawPath::new(name).to_string()),
@@ -187,7 +188,7 @@ impl ExplainedObject<'_> {
         let exclusive = match self.index {
             // The program needs all of them.
             0 => Vec::new(),
-            index => object_analysis::exclusive_dependencies(self.map, index),
+            index => dependency_chains::exclusive_dependencies(self.map, index),
         };
         let sizes: Vec<SizeAndCompressed> = exclusive
             .iter()
