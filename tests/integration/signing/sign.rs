@@ -175,3 +175,23 @@ fn engines_find_simple_signatures_at_a_tag() {
     assert_eq!(layers().len(), 2);
     assert_eq!(layers()[0], first[0]);
 }
+
+#[test]
+fn a_build_signs_its_sboms() {
+    for has_referrers_api in [true, false] {
+        let (fake, folder) = (FakeRegistry::start(), folder());
+        let at = folder.path();
+        fake.state().referrers = has_referrers_api;
+        let name = format!("{}/acme/shop:1", fake.address);
+        let args = ["build", "./app", "-t", &name, "--push", "-o", "oci:app.oci", "-q"];
+        let plain = succeed(at, &args);
+        let signing = ["--attach-sbom", "spdx", "--attach-sbom", "cyclonedx", "--sign-key", "one.key"];
+        assert_eq!(succeed(at, &[&args[..], &signing[..]].concat()), plain, "the digest is unchanged");
+        let remote = format!("docker://{name}");
+        succeed(at, &["copy", &remote, "oci:copy.oci", "--referrers", "-q"]);
+        for image in ["oci:app.oci", &remote, "oci:copy.oci"] {
+            succeed(at, &["verify", image, "--key", "one.pub", "--sbom", "-q"]);
+            fail(at, 4, &["verify", image, "--key", "two.pub", "--sbom", "-q"]);
+        }
+    }
+}
