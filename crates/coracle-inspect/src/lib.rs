@@ -18,7 +18,7 @@
 //! use coracle_inspect::{ImageContents, ImageReport, ReadDepth};
 //! use coracle_oci::layout::{DiskLocation, read_disk_image};
 //!
-//! let image = read_disk_image(&DiskLocation::layout("app.oci".into()))?;
+//! let image = read_disk_image(&DiskLocation::layout("app.oci"))?;
 //! let platform = image.image_for_platform(None)?;
 //! let temp_dir = std::env::temp_dir();
 //! let contents = ImageContents::read(&image, platform, ReadDepth::default(), &temp_dir, &())?;
