@@ -62,6 +62,7 @@ pub mod recipe;
 
 mod build_request;
 mod image_sizes;
+pub mod replaced_file;
 pub mod root_file_systems;
 pub mod rootfs;
 pub mod sbom;

@@ -27,9 +27,9 @@ pub struct Settings {
     pub remote_cache: RemoteCacheConfig,
     /// The settings of local engines.
     pub engines: EngineSettings,
-    /// Whether layouts and archives survive a crash of the machine.
+    /// The durability of layouts and archives if the machine crashes.
     pub durability: Durability,
-    /// Whether the build fails if the image differs from its lock.
+    /// `true` if the build fails if the image differs from its lock.
     pub locked: bool,
     /// The lock. Default: `coracle.lock` in the directory of the recipe.
     pub lock_file: Option<PathBuf>,
@@ -41,7 +41,7 @@ pub struct Settings {
 }
 
 impl Settings {
-    /// Whether the image must be built even if nothing has changed since a recorded build: its lock is
+    /// Returns whether the image must be built even if nothing has changed since a recorded build: its lock is
     /// compared with a plan, and attestations are made from one.
     pub(crate) fn needs_build(&self) -> bool {
         #[cfg(feature = "sign")]

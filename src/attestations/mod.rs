@@ -1,7 +1,6 @@
 //! Signatures and provenance of a built image. They are made before anything is published, and stored
 //! before the image gets its names: a name never refers to an image whose signature failed.
 
-mod package_url;
 mod provenance;
 
 use std::sync::Arc;
@@ -32,14 +31,14 @@ const PREDICATE_TYPE_ANNOTATION: &str = "in-toto.io/predicate-type";
 pub struct AttestationSettings {
     /// What signs the image and the documents about it.
     pub signer: Option<Arc<Signer>>,
-    /// Whether the image also gets a signature in the form that engines verify.
+    /// `true` if the image also gets a signature in the form that engines verify.
     pub simple_signing: bool,
-    /// Whether the provenance of the image is published.
+    /// The contents of the published provenance; `None` if there is none.
     pub provenance: Option<ProvenanceSettings>,
 }
 
 impl AttestationSettings {
-    /// Whether there is anything to publish.
+    /// Returns whether there is anything to publish.
     pub(crate) fn are_requested(&self) -> bool {
         self.signer.is_some() || self.provenance.is_some()
     }

@@ -3,11 +3,11 @@
 
 use serde_json::{Value, json};
 
-use super::package_url::{image_url, package_url};
 use crate::build_request::BuildRequest;
 use crate::error::Error;
 use crate::image_plan::Plan;
 use crate::packed_files::{PackedNode, packed_files};
+use coracle_inventory::sbom::{SbomImage, image_url, package_url};
 
 /// The type of builds, which docs/provenance.md describes.
 const BUILD_TYPE: &str = "https://coracle.io/provenance/packing/v1";
@@ -69,9 +69,11 @@ pub(super) fn predicate(
 fn add_dependencies(plan: &Plan, dependencies: &mut Vec<Value>) -> Result<(), Error> {
     let platform = plan.platform.to_string();
     if let Some(base) = &plan.base {
+        let name = base.name.as_deref().unwrap_or("image");
+        let image = SbomImage::named(name, base.digest.to_string(), platform.clone());
         dependencies.push(json!({
             "name": base.name,
-            "uri": image_url(base.name.as_deref(), &base.digest),
+            "uri": image_url(&image),
             "digest": {"sha256": base.digest.hex()},
             "annotations": {"platform": platform, "role": "base"},
         }));

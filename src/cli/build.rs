@@ -45,6 +45,7 @@ pub(super) fn build_images(
     let find_recipes = |start_early: &mut dyn FnMut(Recipe)| {
         let recipes = find_recipes(start_early)?;
         build_inputs::check_previous_flag(&recipes)?;
+        ReportFiles::check_sbom_files(&recipes)?;
         report_files.check_includes(&recipes)?;
         Ok(recipes)
     };

@@ -85,7 +85,7 @@ pub(super) fn run_copy(args: &CopyArgs) -> Result<CliExit, CliError> {
     Ok(CliExit::Success)
 }
 
-/// Whether referrers can be copied to `to`.
+/// Returns whether referrers can be copied to `to`.
 fn can_hold_referrers(to: &ImageLocation) -> bool {
     match to {
         ImageLocation::Registry(_) => true,

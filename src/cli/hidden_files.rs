@@ -83,7 +83,7 @@ fn list_of(paths: &[ImagePath]) -> String {
 }
 
 impl ImageListing {
-    /// Whether programs need the file at `path`: it is in a layer of programs or libraries. Layers that
+    /// Returns whether programs need the file at `path`: it is in a layer of programs or libraries. Layers that
     /// Coracle has not packed have no kind; their executables and libraries are needed.
     fn is_needed(&self, path: &ImagePath, image: &ParsedPlatform) -> bool {
         let target = self.0.resolve_links(path);

@@ -16,7 +16,7 @@ use super::interrupt::SignalCancellation;
 /// The start of locations in registries.
 pub(super) const REGISTRY_SCHEME: &str = "docker://";
 
-/// Whether `text` is an image location with a transport, such as `oci:DIR`, not a name.
+/// Returns whether `text` is an image location with a transport, such as `oci:DIR`, not a name.
 pub(super) fn has_transport(text: &str) -> bool {
     ImageLocation::has_transport(text)
 }

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use coracle::Settings;
 use coracle::lock::{Lock, LockChange, LockMismatch, lock_path};
 use coracle::recipe::Recipe;
+use coracle::replaced_file::replace_file;
 use coracle_core::fs::Context as _;
 
 use super::args::{LockArgs, OutputFormat};
@@ -113,7 +114,7 @@ fn changed_names(changes: &[LockChange]) -> String {
 
 fn write(lock: &Lock, path: &Path) -> Result<(), CliError> {
     let text = lock.to_text().map_err(|error| CliError::internal(&error.to_string()))?;
-    std::fs::write(path, text)
+    replace_file(path, text.as_bytes())
         .context("write", path)
         .map_err(|error| CliError::from_error(CliExit::Failed, &error))
 }

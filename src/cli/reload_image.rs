@@ -45,7 +45,7 @@ pub(super) fn run_reload_image(args: &ReloadImageArgs) -> Result<CliExit, CliErr
     Ok(CliExit::Success)
 }
 
-/// Whether the program of `config` gets a signal when a mounted file changes.
+/// Returns whether the program of `config` gets a signal when a mounted file changes.
 pub(super) fn needs_signal(config: &Configuration) -> bool {
     let of_mounts = config.mounts.iter().map(|mount| &mount.reload);
     let of_secrets = config.secrets.iter().map(|secret| &secret.reload);

@@ -4,14 +4,14 @@
 //! contain links to any file of the user. Pipes and devices are written to and kept.
 
 use std::cell::Cell;
-use std::fs::{self, File, Metadata, OpenOptions};
-use std::io::{self, ErrorKind, Read as _, Seek as _, SeekFrom, Write as _};
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, Read as _, Seek as _, SeekFrom, Write as _};
 use std::path::{Path, PathBuf};
 
 use coracle::recipe::Recipe;
+use coracle::replaced_file::{link_target, metadata_if_exists, parent_directory, replace_file};
 use coracle_core::fs::Context as _;
 use serde::Serialize;
-use tempfile::TempDir;
 
 use super::args::ReportFileArgs;
 use super::error::CliError;
@@ -82,9 +82,10 @@ impl<'a> ReportFiles<'a> {
     /// Fails if a report is in an included directory, because the image would change with each
     /// build.
     pub(super) fn check_includes(&self, recipes: &[Recipe]) -> Result<(), Vec<CliError>> {
-        let included = self.selected_files().filter_map(|(flag, path)| {
+        let reports = self.selected_files().map(|(flag, path)| (flag, path.clone()));
+        let included = reports.chain(sbom_files(recipes)).filter_map(|(flag, path)| {
             // A path that can't be resolved is reported when the file is written.
-            let parent = fs::canonicalize(parent_directory(path)).ok()?;
+            let parent = fs::canonicalize(parent_directory(&path)).ok()?;
             let resolved = parent.join(path.file_name()?);
             let include = recipes
                 .iter()
@@ -92,9 +93,16 @@ impl<'a> ReportFiles<'a> {
             if flag == SUMMARY {
                 self.has_summary.set(false);
             }
-            Some(included_error(flag, path, &include))
+            Some(included_error(flag, &path, &include))
         });
         fail_if_any(included.collect())
+    }
+
+    /// Fails if an SBOM of a recipe can't be written, before anything is built.
+    pub(super) fn check_sbom_files(recipes: &[Recipe]) -> Result<(), Vec<CliError>> {
+        fail_if_any(
+            sbom_files(recipes).filter_map(|(flag, path)| check_report_file(flag, &path).err()).collect(),
+        )
     }
 
     /// Writes the reports. Returns `failures` and the errors of writing.
@@ -136,6 +144,15 @@ impl<'a> ReportFiles<'a> {
         let files = [("--metadata-file", metadata_file), ("--dotenv", dotenv), (SUMMARY, summary)];
         files.into_iter().filter_map(|(flag, path)| Some((flag, path.as_ref()?)))
     }
+}
+
+/// Returns the paths of the SBOMs of `recipes`, with the flag.
+fn sbom_files(recipes: &[Recipe]) -> impl Iterator<Item = (&'static str, PathBuf)> {
+    let files = |recipe: &'_ Recipe| {
+        let paths = recipe.output.sbom.files.keys().map(|path| ("--sbom", recipe.resolve_path(path)));
+        paths.collect::<Vec<_>>()
+    };
+    recipes.iter().flat_map(files)
 }
 
 /// Formats the variables, one per line. CORACLE_DIGEST and others are set only for a single image.
@@ -189,13 +206,6 @@ fn fail_if_any(failures: Vec<CliError>) -> Result<(), Vec<CliError>> {
     if failures.is_empty() { Ok(()) } else { Err(failures) }
 }
 
-/// Returns the target if `path` is a symbolic link, except for links of the system, such as
-/// `/dev/stdout`.
-fn link_target(path: &Path) -> Option<PathBuf> {
-    let is_of_system = path.starts_with("/dev") || path.starts_with("/proc");
-    fs::read_link(path).ok().filter(|_| !is_of_system)
-}
-
 /// Fails if `path` is not writable, as far as can be checked in advance. Creates no file.
 fn check_file_writable(path: &Path) -> io::Result<()> {
     match metadata_if_exists(path)? {
@@ -209,47 +219,12 @@ fn check_file_writable(path: &Path) -> io::Result<()> {
     }
 }
 
-/// Replaces the file at `path` with `bytes`, atomically if possible.
-fn replace_file(path: &Path, bytes: &[u8]) -> io::Result<()> {
-    let existing = metadata_if_exists(path)?;
-    if existing.as_ref().is_some_and(|existing| !existing.is_file()) {
-        return OpenOptions::new().write(true).open(path)?.write_all(bytes);
-    }
-    if let Ok(temporary) = temporary_directory(path) {
-        let new = temporary.path().join("new");
-        fs::write(&new, bytes)?;
-        if let Some(existing) = &existing {
-            fs::set_permissions(&new, existing.permissions())?;
-        }
-        if fs::rename(&new, path).is_ok() {
-            return Ok(());
-        }
-    }
-    // The directory may not be writable, or the file may be a mount point.
-    let is_new = existing.is_none();
-    OpenOptions::new().write(true).truncate(true).create(is_new).open(path)?.write_all(bytes)
-}
-
 /// Appends `text` to the file at `path`, on new lines. A single write, because several jobs may
 /// append to one file concurrently.
 fn append_to_file(path: &Path, text: &str) -> io::Result<()> {
     let mut file = OpenOptions::new().append(true).create(true).open(path)?;
     let start = if lacks_line_end(&file, path)? { "\n" } else { "" };
     file.write_all(format!("{start}{text}").as_bytes())
-}
-
-fn metadata_if_exists(path: &Path) -> io::Result<Option<Metadata>> {
-    match fs::metadata(path) {
-        Ok(metadata) => Ok(Some(metadata)),
-        Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
-        Err(error) => Err(error),
-    }
-}
-
-/// Creates a temporary directory next to `file`. Files in it get the mode of any new file.
-fn temporary_directory(file: &Path) -> io::Result<TempDir> {
-    // Not the prefix of a build's own directories, which the next build removes.
-    tempfile::Builder::new().prefix(".metadata-").tempdir_in(parent_directory(file))
 }
 
 /// Returns whether the last line has no line ending; `false` if the file is not readable.
@@ -268,8 +243,4 @@ fn lacks_line_end(file: &File, path: &Path) -> io::Result<bool> {
 /// Removes the path of the temporary file from the error, because the user did not name it.
 fn without_temporary_path(error: io::Error) -> io::Error {
     error.raw_os_error().map_or_else(|| error.kind().into(), io::Error::from_raw_os_error)
-}
-
-fn parent_directory(path: &Path) -> &Path {
-    path.parent().filter(|parent| *parent != Path::new("")).unwrap_or(Path::new("."))
 }

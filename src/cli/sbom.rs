@@ -46,23 +46,23 @@ fn described_image(image: &ParsedImage, platform: &ParsedPlatform) -> SbomImage 
         let value = platform.config.pointer("/config/Labels").and_then(|labels| labels.get(name));
         value.and_then(Value::as_str).filter(|value| !value.is_empty()).map(str::to_owned)
     };
-    let name = image.source.names.first().unwrap_or(&image.source.location);
-    let (repository, tag) = match name.rsplit_once(':') {
-        Some((repository, tag)) if !tag.contains('/') && !image.source.names.is_empty() => {
-            (repository.to_owned(), Some(tag.to_owned()))
-        }
-        _ => (name.clone(), None),
-    };
     let digest = platform.manifest.as_ref().map_or(platform.config_digest, |manifest| manifest.digest);
+    let platform_name = platform.platform.to_string();
+    let named = match image.source.names.first() {
+        Some(name) => SbomImage::named(name, digest.to_string(), platform_name),
+        None => SbomImage {
+            name: image.source.location.clone(),
+            digest: digest.to_string(),
+            platform: platform_name,
+            ..SbomImage::default()
+        },
+    };
     SbomImage {
-        name: repository,
-        tag,
-        digest: digest.to_string(),
-        platform: platform.platform.to_string(),
         created: created_seconds(&platform.config),
         authors: label("org.opencontainers.image.authors"),
         vendor: label("org.opencontainers.image.vendor"),
         licence: label("org.opencontainers.image.licenses"),
+        ..named
     }
 }
 

@@ -157,7 +157,7 @@ fn candidates<'a>(roots: &'a RootFileSystems, content: &Content) -> Vec<(&'a Hos
     content.source_path().map(|source| roots.roots_with(source)).unwrap_or_default()
 }
 
-/// Whether packages of both distributions have the same versions and vulnerabilities.
+/// Returns whether packages of both distributions have the same versions and vulnerabilities.
 pub(super) fn is_same_release(a: Option<&Distribution>, b: Option<&Distribution>) -> bool {
     let release = |distribution: Option<&Distribution>| {
         distribution.map(|distribution| (distribution.id.clone(), distribution.version_id.clone()))

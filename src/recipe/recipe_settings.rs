@@ -115,7 +115,7 @@ pub struct Contents {
     pub complete: bool,
     /// Which `glibc-hwcaps` variants of libraries are added.
     pub hwcaps: HwcapsSelection,
-    /// Whether the image contains an inventory of its packages, by which scanners find them.
+    /// The inventory of packages, by which scanners find them.
     pub inventory: Inventory,
     /// Directories that replace the host's root file system: roots or sysroots.
     pub root_overrides: Vec<RootOverride>,
@@ -124,9 +124,9 @@ pub struct Contents {
 /// What an image contains about its packages.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub struct Inventory {
-    /// Whether it contains the data by which scanners recognize packages.
+    /// `true` if it contains the data by which scanners recognize packages.
     pub packages: bool,
-    /// Whether it contains the licence texts of packages.
+    /// `true` if it contains the licence texts of packages.
     pub licences: bool,
 }
 
@@ -164,7 +164,7 @@ pub struct SbomOutput {
 }
 
 impl SbomOutput {
-    /// Whether any is written.
+    /// Returns whether any is written.
     pub fn is_wanted(&self) -> bool {
         !(self.files.is_empty() && self.attached.is_empty())
     }
@@ -184,7 +184,7 @@ pub struct BuildChecks {
     pub budget: Budget,
     /// `true` if the secret scanner's warnings are errors.
     pub strict: bool,
-    /// Whether it is an error if scanners cannot see what the image contains.
+    /// `true` if it is an error if scanners cannot see what the image contains.
     pub require_inventory: bool,
 }
 

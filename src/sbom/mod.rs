@@ -10,6 +10,7 @@ use crate::destinations::Destinations;
 use crate::error::Error;
 use crate::image_plan::Plan;
 use crate::recipe::Recipe;
+use crate::replaced_file::replace_file;
 use coracle_core::fs::Context as _;
 use coracle_core::platform::Platform;
 use coracle_core::reference::ImageReference;
@@ -74,7 +75,7 @@ impl SbomDocuments {
         outputs: &mut OutputStamp,
     ) -> Result<Vec<LayoutWarning>, Error> {
         for (path, document) in self.files {
-            std::fs::write(&path, &document).context("write", &path)?;
+            replace_file(&path, &document).context("write", &path)?;
             outputs.files.push(path);
         }
         let mut warnings = Vec::new();
@@ -158,7 +159,7 @@ fn file_of_platform(path: &Path, platform: &Platform, platforms: usize) -> PathB
     path.with_file_name(format!("{stem}.{}{dot}{extension}", platform.to_string().replace('/', "-")))
 }
 
-/// Whether all SBOMs of `built` can be checked without asking registries.
+/// Returns whether all SBOMs of `built` can be checked without asking registries.
 pub(crate) fn can_be_recorded(recipe: &Recipe, destinations: &Destinations) -> bool {
     recipe.output.sbom.attached.is_empty() || destinations.remote.is_empty()
 }

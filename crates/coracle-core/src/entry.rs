@@ -23,7 +23,7 @@ pub struct Entry {
 }
 
 impl Entry {
-    /// Whether programs need the entry. Included files are not known to be needed.
+    /// Returns whether a program needs the entry: `false` for included files, of which that is unknown.
     pub fn is_needed(&self) -> bool {
         !matches!(self.reason, EntryReason::Included(_))
     }

@@ -1,5 +1,4 @@
-//! Who needs whom in an image: the programs in it are resolved inside it, as its own dynamic
-//! loader would.
+//! The dependencies between the files of an image, as the dynamic loader of the image resolves them.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 

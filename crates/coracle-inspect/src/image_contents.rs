@@ -27,9 +27,9 @@ pub struct ImageContents {
 /// What is read of the layers besides the headers and the package databases.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub struct ReadDepth {
-    /// Whether all contents are kept, to resolve programs and to print files.
+    /// `true` if all contents are kept, to resolve programs and to print files.
     pub contents: bool,
-    /// Whether the digest of each file is computed.
+    /// `true` if the digest of each file is computed.
     pub digests: bool,
 }
 

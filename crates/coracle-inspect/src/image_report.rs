@@ -112,7 +112,7 @@ pub struct LayerReport {
     /// Why it cannot be read.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub problem: Option<String>,
-    /// Whether it is damaged.
+    /// `true` if it is damaged.
     #[serde(skip)]
     pub is_damaged: bool,
 }

@@ -28,7 +28,7 @@ pub struct RunConfigReport {
     pub volumes: Vec<String>,
     /// The signal that stops a container.
     pub stop_signal: Option<String>,
-    /// Whether a health check is defined. Only Docker runs it.
+    /// `true` if a health check is defined. Only Docker runs it.
     pub health_check: bool,
     /// The labels.
     pub labels: BTreeMap<String, String>,

@@ -82,7 +82,7 @@ impl Distribution {
         lines.collect()
     }
 
-    /// Whether packages of `ids` are those of this distribution or of one that it derives from.
+    /// Returns whether packages of `ids` are those of this distribution or of one that it derives from.
     pub fn is_like(&self, id: &str) -> bool {
         self.id == id || self.id_like.iter().any(|like| like == id)
     }

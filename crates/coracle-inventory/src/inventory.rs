@@ -19,7 +19,7 @@ pub struct Inventory {
     /// The packages, sorted by package manager, name and architecture. With selected paths, only
     /// those that own one of them.
     pub packages: Vec<Package>,
-    /// Whether the file system has a package database.
+    /// `true` if the file system has a package database.
     pub has_database: bool,
 }
 

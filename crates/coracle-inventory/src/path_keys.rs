@@ -80,7 +80,7 @@ impl<'a> PathKeys<'a> {
         selected
     }
 
-    /// Whether all paths are wanted.
+    /// Returns whether all paths are wanted.
     pub(crate) fn selects_all(&self) -> bool {
         self.selected.is_none()
     }

@@ -110,7 +110,7 @@ fn name_source(pid: u32, name: &[u8], comm: &[u8]) -> Option<NameSource> {
     (file_name(script) == name).then_some(NameSource::Argument)
 }
 
-/// Whether a process handles, blocks or ignores a signal. It is about to handle it if not, when it
+/// Returns whether a process handles, blocks or ignores a signal. It is about to handle it if not, when it
 /// has just started.
 fn survives(pid: u32, signal: u32) -> bool {
     let mut buffer = [0; 8192];

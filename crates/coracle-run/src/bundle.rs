@@ -15,7 +15,7 @@ use crate::container::{BindMount, Container};
 pub struct BundleSettings {
     /// The seccomp filter, as in `linux.seccomp`; `None` for no filter.
     pub seccomp: Option<Value>,
-    /// Whether the runtime is in a user namespace, where `/sys` cannot be mounted again.
+    /// `true` if the runtime is in a user namespace, where `/sys` cannot be mounted again.
     pub is_in_user_namespace: bool,
     /// The path of the container's cgroup; `None` for the runtime's choice.
     pub cgroup: Option<String>,

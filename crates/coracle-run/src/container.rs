@@ -30,7 +30,7 @@ pub struct Container {
     pub ports: Vec<PortMapping>,
     /// The signal that asks the program to stop.
     pub stop_signal: Option<String>,
-    /// Whether stdin and stdout are a terminal.
+    /// `true` if stdin and stdout are a terminal.
     pub has_terminal: bool,
 }
 
@@ -41,7 +41,7 @@ pub struct BindMount {
     pub source: PathBuf,
     /// The path in the container.
     pub destination: String,
-    /// Whether the program may write to it.
+    /// `true` if the program may write to it.
     pub is_writable: bool,
 }
 

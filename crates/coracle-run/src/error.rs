@@ -59,7 +59,7 @@ pub enum RunError {
     Namespaces {
         /// Which namespaces.
         what: &'static str,
-        /// Whether this process is root.
+        /// `true` if this process is root.
         is_root: bool,
         /// The cause.
         source: io::Error,

@@ -114,13 +114,13 @@ impl std::fmt::Debug for SigningKey {
     }
 }
 
-/// Whether a PEM block with this label holds a private key that can be read.
+/// Returns whether a PEM block with this label holds a private key that can be read.
 fn is_private_key(label: &str) -> bool {
     COSIGN_LABELS.contains(&label)
         || ["PRIVATE KEY", "EC PRIVATE KEY", "ENCRYPTED PRIVATE KEY"].contains(&label)
 }
 
-/// Whether a SEC 1 block is encrypted in OpenSSL's traditional form.
+/// Returns whether a SEC 1 block is encrypted in OpenSSL's traditional form.
 fn is_openssl_encrypted(text: &[u8]) -> bool {
     String::from_utf8_lossy(text).contains("DEK-Info:")
 }

@@ -9,7 +9,7 @@ use crate::{skipped, workspace_root};
 
 const TOOLS: [&str; 4] = ["kubectl", "helm", "kubernetes-validate", "python"];
 
-/// Whether all tools are installed; skips the test otherwise.
+/// Returns whether all tools are installed; skips the test otherwise.
 #[track_caller]
 pub fn are_installed() -> bool {
     let missing: Vec<&str> = TOOLS.into_iter().filter(|tool| !path(tool).exists()).collect();

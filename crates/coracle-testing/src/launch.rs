@@ -30,7 +30,7 @@ pub fn launcher() -> Option<&'static Path> {
     LAUNCHER.get_or_init(build).as_deref()
 }
 
-/// Whether the current user can create mount namespaces and change the root.
+/// Returns whether the current user can create mount namespaces and change the root.
 pub fn namespaces() -> bool {
     static ALLOWED: OnceLock<bool> = OnceLock::new();
     *ALLOWED.get_or_init(|| {

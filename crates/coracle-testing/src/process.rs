@@ -49,7 +49,7 @@ impl Running {
         Finished { shown: std::mem::take(&mut self.shown), status, stdout, stderr }
     }
 
-    /// Whether the process has ended.
+    /// Returns whether the process has ended.
     pub fn has_exited(&mut self) -> bool {
         self.child.try_wait().unwrap().is_some()
     }

@@ -75,7 +75,7 @@ struct TreeDrawing<'a> {
     text: String,
     map: &'a LinkMap,
     sizes: &'a [SizeAndCompressed],
-    /// Whether each object has been drawn; it is not repeated under a second name.
+    /// `true` for each object that has been drawn; it is not repeated under a second name.
     is_drawn: Vec<bool>,
 }
 

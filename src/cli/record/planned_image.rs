@@ -109,7 +109,7 @@ impl PlannedImage {
         beside.unwrap_or_else(|| path.path.clone())
     }
 
-    /// Whether a directory that the program writes to can be mounted at `path`: a recipe could have it,
+    /// Returns whether a directory that the program writes to can be mounted at `path`: a recipe could have it,
     /// and it hides nothing that the programs need.
     pub(super) fn can_mount(&self, path: &Path) -> bool {
         let Ok(path) = ImagePath::parse(&fs::path_to_bytes(path)) else { return false };

@@ -130,7 +130,7 @@ impl RunSession<'_> {
         Ok(None)
     }
 
-    /// Whether there are no probes, so that a connection to a port decides.
+    /// Returns whether there are no probes, so that a connection to a port decides.
     fn probes_are_guessed(&self) -> bool {
         let probes = &self.prepared.recipe.kubernetes.probes;
         probes.startup.is_none() && probes.readiness.is_none()

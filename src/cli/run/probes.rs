@@ -26,7 +26,7 @@ pub(super) struct RunProbes {
     startup: Option<Probe>,
     readiness: Option<Probe>,
     liveness: Option<Probe>,
-    /// Whether readiness is a connection to a declared port, because there is no probe.
+    /// `true` if readiness is a connection to a declared port, because there is no probe.
     is_guessed: bool,
 }
 

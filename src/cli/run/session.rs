@@ -243,7 +243,7 @@ impl<'a> RunSession<'a> {
         }
     }
 
-    /// Whether one of the files is part of the image, or the recipe.
+    /// Returns whether one of the files is part of the image, or the recipe.
     pub(super) fn concerns_image(&self, changed: &BTreeSet<PathBuf>) -> bool {
         self.watcher.as_ref().is_some_and(|watcher| watcher.concerns_image(changed))
     }

@@ -24,7 +24,7 @@ pub(super) struct Stopping {
     since: Instant,
     is_told: bool,
     is_killed: bool,
-    /// Whether the run goes on with another container.
+    /// `true` if the run goes on with another container.
     pub(super) is_restart: bool,
 }
 

@@ -38,7 +38,7 @@ impl SourceWatcher {
         Ok(Self { image_files: files.image, _watcher: watcher })
     }
 
-    /// Whether one of the files is part of the image, or the recipe.
+    /// Returns whether one of the files is part of the image, or the recipe.
     pub(super) fn concerns_image(&self, changed: &BTreeSet<PathBuf>) -> bool {
         !self.image_files.is_disjoint(changed)
     }
@@ -95,7 +95,7 @@ impl RunSession<'_> {
         Ok((prepared, configuration))
     }
 
-    /// Whether a change reaches the program only with a new container.
+    /// Returns whether a change reaches the program only with a new container.
     fn needs_restart(&self, old: &RunConfiguration) -> bool {
         let volumes = self.configuration.volumes.iter().zip(&old.volumes);
         let mut changed = volumes.filter(|(new, old)| new.files != old.files);

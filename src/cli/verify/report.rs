@@ -16,7 +16,7 @@ pub(super) struct VerifyReport {
 pub(super) struct CheckReport {
     /// `whole`, `sound`, `rebuild`, `signature`, `sbom` or `provenance`.
     pub(super) check: &'static str,
-    /// Whether there are no findings.
+    /// `true` if there are no findings.
     passed: bool,
     /// What is wrong.
     findings: Vec<String>,

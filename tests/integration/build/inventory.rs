@@ -199,3 +199,28 @@ fn sboms_leave_the_image_as_it_is() {
     build(folder.path(), "c.oci", &flags);
     assert_eq!(fs::read(folder.path().join("a.spdx.json")).unwrap(), before);
 }
+
+#[test]
+fn sboms_are_not_written_through_links_or_into_includes() {
+    let folder = tempfile::tempdir().unwrap();
+    let root = root(folder.path());
+    fs::write(folder.path().join("mine"), "mine").unwrap();
+    std::os::unix::fs::symlink("mine", folder.path().join("link.json")).unwrap();
+    fs::create_dir(folder.path().join("directory")).unwrap();
+    let include = format!("{}:/usr/share/tool", root.join("usr/share/tool").display());
+    let inside = root.join("usr/share/tool/a.json").display().to_string();
+    for (file, why) in [
+        ("link.json", "`--sbom` does not follow links"),
+        ("directory", "`directory` is a directory"),
+        ("nowhere/a.json", "cannot write `nowhere/a.json`"),
+        (&inside, "the image would contain its own report"),
+    ] {
+        let build = ["build", "--root", "root", "/home/app", "--include", &include, "--sbom", file, "-o"];
+        let mut command = coracle_in(folder.path(), build).more_args(["oci:a.oci"]).command();
+        let output = command.output().unwrap();
+        let stderr = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert!(!output.status.success() && stderr.contains(why), "{file}: {stderr}");
+        assert!(!folder.path().join("a.oci").exists());
+    }
+    assert_eq!(fs::read_to_string(folder.path().join("mine")).unwrap(), "mine");
+}

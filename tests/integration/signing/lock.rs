@@ -123,3 +123,13 @@ fn locks_that_cannot_be_read_are_refused() {
     succeed(at, &["lock", "--update"]);
     assert_eq!(fs::read_to_string(at.join("coracle.lock")).unwrap(), text);
 }
+
+#[test]
+fn a_lock_is_not_written_through_a_link() {
+    let folder = project();
+    let at = folder.path();
+    std::os::unix::fs::symlink("mine", at.join("coracle.lock")).unwrap();
+    let said = fail(at, 1, &["lock"]);
+    assert!(said.contains("coracle.lock") && said.contains("it is a symbolic link"), "{said}");
+    assert!(!at.join("mine").exists());
+}

@@ -20,7 +20,7 @@ const MAX_JSON: u64 = 1 << 20;
 pub struct FileDiff {
     /// The path.
     pub path: String,
-    /// What happened to it.
+    /// The kind of the difference.
     pub change: FileChange,
     /// The old entry; `None` if it was added.
     pub old: Option<FileReport>,
@@ -40,7 +40,7 @@ pub struct FileDiff {
     pub keys: Vec<KeyChange>,
 }
 
-/// What happened to a path.
+/// The kind of the difference of a path.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum FileChange {

@@ -42,7 +42,7 @@ pub enum LayerDifference {
     Compression {
         /// The offset of the first byte of the blobs that differs.
         offset: u64,
-        /// What is there.
+        /// The part of the blob at the offset, such as the header of a gzip member.
         part: String,
     },
     /// The tars differ.
@@ -51,14 +51,14 @@ pub enum LayerDifference {
         offset: u64,
         /// The path of the old layer's member there.
         path: Option<String>,
-        /// What is there.
+        /// The part of the tar at the offset: a field of a header, the content of a file, or padding.
         part: String,
-        /// Whether both tars have the same members in another order.
+        /// `true` if both tars have the same members, but not in the same order.
         order: bool,
     },
     /// The layers cannot be compared.
     Unknown {
-        /// Why.
+        /// The reason.
         part: String,
     },
 }

@@ -28,7 +28,7 @@ use crate::image_report::REPORT_VERSION;
 pub struct ImageDiff {
     /// [`REPORT_VERSION`].
     pub version: u32,
-    /// Whether the images are the same, byte for byte.
+    /// `true` if the images are the same, byte for byte.
     pub same: bool,
     /// The old image.
     pub old: DiffSide,

@@ -24,7 +24,7 @@ use crate::packages::{PackageIndex, PackageName};
 pub struct PlatformDiff {
     /// The platform of the old image.
     pub platform: String,
-    /// Whether the manifests are the same, byte for byte.
+    /// `true` if the manifests are the same, byte for byte.
     pub same: bool,
     /// The size of the old image's layers, config and manifest, in bytes.
     pub old_size: u64,
@@ -42,7 +42,7 @@ pub struct PlatformDiff {
     pub contract: Vec<ContractChangeReport>,
     /// The layers of both images.
     pub layers: Vec<LayerDiff>,
-    /// Why a part cannot be compared.
+    /// The reasons why parts of the images cannot be compared.
     pub problems: Vec<String>,
 }
 
@@ -68,7 +68,7 @@ pub struct ContractChangeReport {
     pub name: String,
     /// The description of the change.
     pub message: String,
-    /// Whether the new image fails with the old configuration.
+    /// `true` if configuration that fits the old image does not fit the new one.
     pub breaking: bool,
 }
 

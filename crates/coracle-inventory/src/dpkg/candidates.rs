@@ -15,7 +15,7 @@ pub(super) struct CandidateQueue<'a> {
     by_name: BTreeMap<&'a [u8], Vec<usize>>,
     waiting: VecDeque<usize>,
     seen: BTreeSet<usize>,
-    /// Whether what is left of the paths has been looked up in other ways.
+    /// `true` if what is left of the paths has been looked up in other ways.
     was_exhausted: bool,
 }
 
@@ -45,7 +45,7 @@ impl<'a> CandidateQueue<'a> {
         self.waiting.pop_front()
     }
 
-    /// Whether no package is left. True at most once.
+    /// Returns whether no package is left. True at most once.
     pub(super) fn is_exhausted(&mut self) -> bool {
         let is_exhausted = self.waiting.is_empty() && !self.was_exhausted;
         self.was_exhausted |= is_exhausted;

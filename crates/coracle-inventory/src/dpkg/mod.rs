@@ -284,7 +284,7 @@ fn path_of(path: &[u8]) -> ImagePath {
     ImagePath::parse(path).unwrap_or_else(|_| ImagePath::root())
 }
 
-/// Whether the lists of all packages have to be searched for `path`.
+/// Returns whether the lists of all packages have to be searched for `path`.
 fn may_be_packaged(path: &ImagePath) -> bool {
     !UNPACKAGED_DIRECTORIES.iter().any(|directory| path.as_bytes().starts_with(directory.as_bytes()))
 }

@@ -45,7 +45,7 @@ impl<'a> Stanza<'a> {
         self.field("Package").unwrap_or_default()
     }
 
-    /// Whether the package's files are there. A stanza of an image without dpkg may have no status.
+    /// Returns whether the package's files are there. A stanza of an image without dpkg may have no status.
     pub(super) fn is_installed(&self) -> bool {
         let Some(status) = self.field("Status") else { return true };
         let state = status.rsplit(u8::is_ascii_whitespace).next();

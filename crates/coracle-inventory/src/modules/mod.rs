@@ -45,9 +45,9 @@ pub struct Module {
     pub version: String,
     /// The checksum of Go's module.
     pub checksum: Option<Checksum>,
-    /// Whether it comes from the public registry of its language.
+    /// `true` if it comes from the public registry of its language.
     pub is_from_registry: bool,
-    /// Whether it is the module of the program itself.
+    /// `true` if it is the module of the program itself.
     pub is_main: bool,
     /// The indices of the modules that it needs. Go does not record them.
     pub dependencies: Vec<usize>,

@@ -21,7 +21,8 @@ use crate::database_file::text;
 use crate::distribution::Distribution;
 use crate::modules::{Module, ModuleList};
 use crate::package::Package;
-use package_url::{image_url, module_url, package_url};
+use package_url::module_url;
+pub use package_url::{image_url, package_url};
 use sha1::{Digest as _, Sha1};
 
 /// A format of documents.
@@ -63,6 +64,17 @@ pub struct SbomImage {
     pub vendor: Option<String>,
     /// The licence of the image's own files, an SPDX expression.
     pub licence: Option<String>,
+}
+
+impl SbomImage {
+    /// Describes the image with the full name `name`, which may have a tag.
+    pub fn named(name: &str, digest: String, platform: String) -> Self {
+        let (name, tag) = match name.rsplit_once(':') {
+            Some((name, tag)) if !tag.contains('/') => (name, Some(tag.to_owned())),
+            _ => (name, None),
+        };
+        Self { name: name.to_owned(), tag, digest, platform, ..Self::default() }
+    }
 }
 
 /// A file with its checksums.
@@ -129,7 +141,7 @@ pub enum SbomPart {
 pub(crate) struct Relation {
     pub(crate) from: SbomPart,
     pub(crate) to: usize,
-    /// Whether the part works without it.
+    /// `true` if the part works without it.
     pub(crate) is_optional: bool,
     /// How the need was found.
     pub(crate) reason: String,

@@ -10,7 +10,7 @@ use crate::modules::Module;
 use crate::package::{Package, PackageKind};
 
 /// Returns the URL of a package of a distribution.
-pub(crate) fn package_url(package: &Package, distribution: Option<&Distribution>) -> String {
+pub fn package_url(package: &Package, distribution: Option<&Distribution>) -> String {
     let (kind, default_namespace) = match package.kind {
         PackageKind::Deb => ("deb", "debian"),
         PackageKind::Apk => ("apk", "alpine"),
@@ -65,7 +65,7 @@ pub(crate) fn module_url(toolchain: Toolchain, module: &Module) -> String {
 }
 
 /// Returns the URL of an image.
-pub(crate) fn image_url(image: &SbomImage) -> String {
+pub fn image_url(image: &SbomImage) -> String {
     let name = image.name.rsplit('/').next().unwrap_or_default().to_ascii_lowercase();
     let mut url = format!("pkg:oci/{}@{}", encode(&name), encode(&image.digest));
     let architecture = image.platform.split('/').nth(1).unwrap_or_default();

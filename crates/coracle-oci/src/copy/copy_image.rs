@@ -38,9 +38,9 @@ pub struct CopySettings<'a> {
     pub client: &'a RegistryClient,
     /// The configuration of engines.
     pub engines: &'a engine::EngineSettings,
-    /// Whether files of a layout or archive are flushed to the storage device.
+    /// The durability of the files of a layout or archive.
     pub durability: Durability,
-    /// Whether the referrers of the image, of its platform images, and of these referrers are copied
+    /// `true` if the referrers of the image, of its platform images, and of these referrers are copied
     /// too.
     pub with_referrers: bool,
 }

@@ -20,7 +20,7 @@ pub struct SandboxVolume {
     pub name: String,
     /// The group of its files, as `fsGroup` of a pod.
     pub group: Option<u32>,
-    /// Whether it is a Secret, or a projected volume with one.
+    /// `true` if it is a Secret, or a projected volume with one.
     pub has_secrets: bool,
     /// Directories in it where other volumes are mounted.
     pub nested: Vec<String>,
@@ -83,7 +83,7 @@ pub enum SandboxEvent {
     Written {
         /// The volume.
         volume: String,
-        /// Whether they were replaced.
+        /// `true` if they were replaced.
         is_changed: bool,
     },
     /// The program has opened a file that was watched.

@@ -25,7 +25,7 @@ const KEPT: Duration = Duration::from_secs(14 * 24 * 3600);
 #[derive(Clone, Debug)]
 pub struct RootfsStore {
     directory: PathBuf,
-    /// Whether this process may give files to other users.
+    /// `true` if this process may give files to other users.
     pub(super) can_change_owner: bool,
 }
 

@@ -40,13 +40,13 @@ pub struct RunRecord {
     pub addresses: Vec<String>,
     /// Mount paths in the container.
     pub mounts: Vec<String>,
-    /// Whether the program is ready.
+    /// `true` if the program is ready.
     pub is_ready: bool,
     /// Why the run has ended, if it has.
     pub failure: Option<String>,
     /// Directories of the program's state, which are removed after the run.
     pub state_directories: Vec<PathBuf>,
-    /// Whether its files belong to users of a user namespace.
+    /// `true` if its files belong to users of a user namespace.
     pub has_user_namespace: bool,
 }
 

@@ -32,7 +32,7 @@ pub struct SandboxSettings {
     pub directory: PathBuf,
     /// The name of the container.
     pub id: String,
-    /// Whether the program uses this process's terminal.
+    /// `true` if the program uses this process's terminal.
     pub has_terminal: bool,
     /// The volumes.
     pub volumes: Vec<SandboxVolume>,

@@ -29,9 +29,9 @@ use coracle_core::progress::{Progress, ProgressReader};
 pub struct UnpackOptions<'a> {
     /// The directory for the contents that are kept.
     pub temp_dir: &'a Path,
-    /// Whether the content of a file is kept, so that the image's file system has it.
+    /// Returns whether the content of a file is kept, so that the image's file system has it.
     pub keeps_content: &'a dyn Fn(&TarHeader) -> bool,
-    /// Whether a digest of each file's content is computed.
+    /// `true` if a digest of each file's content is computed.
     pub hashes_files: bool,
     /// Returns a layer with this digest that was read before, which is not read again. An empty one
     /// leaves the layer out. The image that it was read for must not be dropped.
@@ -83,7 +83,7 @@ pub struct LayerMember {
 pub struct LayerProblem {
     /// The cause.
     pub why: String,
-    /// Whether the layer is damaged, not only in a form that cannot be read here.
+    /// `true` if the layer is damaged, not only in a form that cannot be read here.
     pub is_damaged: bool,
 }
 
