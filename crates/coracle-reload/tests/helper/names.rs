@@ -65,8 +65,9 @@ fn the_executable_takes_precedence_over_a_wrapper_that_names_it() {
 fn the_parent_gets_the_signal_and_its_children_do_not() {
     let project = Project::new();
     project.volume("etc");
-    let forks = "trap 'echo PARENT' HUP; (trap 'echo CHILD' HUP; echo ready; while :; do read -r line; done) <&0 & \
-                 while :; do read -r line; done";
+    // Both end with the test, whose end of stdin they see; a signal only interrupts `read`.
+    let forks = "serve() { while :; do read -r line || [ $? -gt 128 ] || exit; done; }; \
+                 trap 'echo PARENT' HUP; (trap 'echo CHILD' HUP; echo ready; serve) <&0 & serve";
     let server = project.start_server(forks);
     let helper = project.start_helper(&["etc"]);
     server.wait_for_lines("PARENT", 1);
